@@ -1,0 +1,313 @@
+//! Polling: when to ask a source that answers with a whole set and a time to live.
+
+mod config;
+
+use core::time::Duration;
+
+use rand_core::Rng;
+
+use crate::retry::{doubled, up_to};
+use crate::time::{Instant, nanos};
+pub use config::{PollerConfig, PollerConfigError};
+
+/// Decides when to query a source, how long to wait for it, and how good what is known still is.
+///
+/// Ask [`poll`](Self::poll) what to do until it says [`PollerStep::Wait`]; give it every result. Its answer changes with
+/// time, [`on_result`](Self::on_result), [`refresh`](Self::refresh) and [`close`](Self::close). A late poll means one query,
+/// never a burst.
+///
+/// ```
+/// use evenkeel_core::discovery::poller::{Answer, Poller, PollerConfig, PollerStep, SourceHealth};
+/// use evenkeel_core::Instant;
+/// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// # use std::time::Duration;
+/// # let mut rng = ChaCha8Rng::seed_from_u64(1);
+/// let mut poller = Poller::new(PollerConfig::default())?;
+/// let PollerStep::Query { id, .. } = poller.poll(Instant::ZERO, &mut rng) else { panic!() };
+/// // … ask; the answer is there after 3 ms and lives for 60 s …
+/// let now = Instant::from_millis(3);
+/// assert!(poller.on_result(now, id, Answer::Ok { ttl: Some(Duration::from_secs(60)) }));
+/// assert_eq!(poller.poll(now, &mut rng), PollerStep::Health(SourceHealth::Fresh));
+/// let PollerStep::Wait(Some(at)) = poller.poll(now, &mut rng) else { panic!() };
+/// assert!(at >= Instant::from_secs(60) && at < Instant::from_secs(67));
+/// # Ok::<(), evenkeel_core::discovery::poller::PollerConfigError>(())
+/// ```
+#[derive(Debug)]
+pub struct Poller {
+    config: PollerConfig,
+    state: State,
+    health: SourceHealth,
+    told: SourceHealth,
+    next_id: u32,
+    failures: u32,
+    last: Instant,
+    last_start: Option<Instant>,
+    last_ok: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// The next query is due at this time.
+    Idle {
+        at: Instant,
+    },
+    /// A query ended at `from`; the next is due `wait` later, spread at random.
+    Settled {
+        from: Instant,
+        wait: Duration,
+        spread: Spread,
+    },
+    Asked {
+        id: QueryId,
+        deadline: Instant,
+        again: bool,
+    },
+    /// Closing while this query was under way.
+    Closing {
+        id: QueryId,
+    },
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Spread {
+    /// Later by up to `jitter_percent`.
+    Later,
+    /// 20 % to either side.
+    Around,
+}
+
+/// Names one query, so that a late result cannot be taken for another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct QueryId(u32);
+
+/// How a query ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// Endpoints.
+    Ok {
+        /// How long the answer is good; `None` or zero: not said.
+        ttl: Option<Duration>,
+    },
+    /// A good answer that there is nothing.
+    Empty {
+        /// How long that is good; `None`: not said.
+        negative_ttl: Option<Duration>,
+    },
+    /// No good answer.
+    Fail {
+        /// The wait that the source asked for.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// What a [`Poller`] asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum PollerStep {
+    /// Ask the source now.
+    Query {
+        /// To be given back with the result.
+        id: QueryId,
+        /// When the query is given up.
+        deadline: Instant,
+    },
+    /// Give this query up.
+    Cancel {
+        /// Which one.
+        id: QueryId,
+    },
+    /// What is known of the source has changed to this.
+    Health(SourceHealth),
+    /// Poll again at this time, or after a result; `None`: no more.
+    Wait(Option<Instant>),
+}
+
+/// How good what is known of a source still is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceHealth {
+    /// No good answer yet.
+    Pending,
+    /// The last query was answered well.
+    Fresh,
+    /// The last query failed or came back empty; the last good answer stays in force.
+    Stale {
+        /// Since this time.
+        since: Instant,
+    },
+    /// Stale for longer than [`PollerConfig::max_stale`].
+    Expired,
+}
+
+impl Poller {
+    /// A poller whose first query is due at once.
+    ///
+    /// # Errors
+    /// [`PollerConfigError`] when the settings contradict each other.
+    pub fn new(config: PollerConfig) -> Result<Self, PollerConfigError> {
+        config.check()?;
+        Ok(Self {
+            config,
+            state: State::Idle { at: Instant::ZERO },
+            health: SourceHealth::Pending,
+            told: SourceHealth::Pending,
+            next_id: 0,
+            failures: 0,
+            last: Instant::ZERO,
+            last_start: None,
+            last_ok: None,
+        })
+    }
+
+    /// What to do now.
+    pub fn poll(&mut self, now: Instant, rng: &mut impl Rng) -> PollerStep {
+        self.follow_clock(now);
+        if let State::Asked { id, deadline, .. } = self.state
+            && now >= deadline
+        {
+            self.on_result(now, id, Answer::Fail { retry_after: None });
+            return PollerStep::Cancel { id };
+        }
+        if self.expiry().is_some_and(|expiry| now >= expiry) {
+            self.health = SourceHealth::Expired;
+        }
+        if self.health != self.told {
+            self.told = self.health;
+            return PollerStep::Health(self.health);
+        }
+        if let State::Settled { from, wait, spread } = self.state {
+            self.state = State::Idle { at: from + self.spread(wait, spread, rng) };
+        }
+        match self.state {
+            State::Idle { at } if now >= at => self.query(now),
+            State::Idle { at } => self.wait(at),
+            State::Asked { deadline, .. } => self.wait(deadline),
+            State::Closing { id } => {
+                self.state = State::Closed;
+                PollerStep::Cancel { id }
+            }
+            State::Closed | State::Settled { .. } => PollerStep::Wait(None),
+        }
+    }
+
+    /// The result of a query. `false`: it came too late and must be dropped, payload and all.
+    pub fn on_result(&mut self, now: Instant, id: QueryId, answer: Answer) -> bool {
+        let State::Asked { id: asked, again, .. } = self.state else { return false };
+        if asked != id {
+            return false;
+        }
+        let config = &self.config;
+        let (wait, spread) = match answer {
+            Answer::Ok { ttl } => {
+                self.failures = 0;
+                self.last_ok = Some(now);
+                self.health = SourceHealth::Fresh;
+                let ttl = ttl.filter(|ttl| !ttl.is_zero()).unwrap_or(config.default);
+                (ttl.clamp(config.min, config.max), Spread::Later)
+            }
+            Answer::Empty { negative_ttl } => {
+                self.fail(now);
+                match negative_ttl.filter(|ttl| !ttl.is_zero()) {
+                    Some(ttl) => (ttl.min(self.config.backoff_max).max(self.config.min), Spread::Later),
+                    None => (self.backoff(), Spread::Around),
+                }
+            }
+            Answer::Fail { retry_after } => {
+                self.fail(now);
+                (self.backoff().max(retry_after.unwrap_or_default()), Spread::Around)
+            }
+        };
+        self.state = State::Settled { from: now, wait, spread };
+        if again {
+            self.refresh(now);
+        }
+        true
+    }
+
+    /// Asks for a query soon: a connection failed, or the network came back. Any number of calls means one query, at
+    /// least [`PollerConfig::min_gap`] after the last one began.
+    pub fn refresh(&mut self, now: Instant) {
+        let soonest = self.last_start.map_or(now, |start| now.max(start + self.config.min_gap));
+        match &mut self.state {
+            State::Idle { at } => *at = soonest.min(*at),
+            State::Settled { .. } => self.state = State::Idle { at: soonest },
+            State::Asked { again, .. } => *again = true,
+            State::Closing { .. } | State::Closed => {}
+        }
+    }
+
+    /// No more queries; one under way is canceled.
+    pub fn close(&mut self) {
+        self.state = match self.state {
+            State::Asked { id, .. } | State::Closing { id } => State::Closing { id },
+            _ => State::Closed,
+        };
+    }
+
+    /// How good what is known of the source still is.
+    pub fn health(&self) -> SourceHealth {
+        self.health
+    }
+
+    /// A clock that went backwards takes all times along: no wait gets longer.
+    fn follow_clock(&mut self, now: Instant) {
+        let back = self.last.saturating_since(now);
+        self.last = now;
+        if back.is_zero() {
+            return;
+        }
+        let state = match &mut self.state {
+            State::Idle { at } => Some(at),
+            State::Settled { from, .. } => Some(from),
+            State::Asked { deadline, .. } => Some(deadline),
+            State::Closing { .. } | State::Closed => None,
+        };
+        for time in state.into_iter().chain(&mut self.last_start).chain(&mut self.last_ok) {
+            *time = time.saturating_sub(back);
+        }
+    }
+
+    fn query(&mut self, now: Instant) -> PollerStep {
+        let id = QueryId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        let deadline = now + self.config.timeout;
+        self.last_start = Some(now);
+        self.state = State::Asked { id, deadline, again: false };
+        PollerStep::Query { id, deadline }
+    }
+
+    fn wait(&self, until: Instant) -> PollerStep {
+        PollerStep::Wait(Some(self.expiry().map_or(until, |expiry| until.min(expiry))))
+    }
+
+    fn fail(&mut self, now: Instant) {
+        self.failures = self.failures.saturating_add(1);
+        if self.health == SourceHealth::Fresh {
+            self.health = SourceHealth::Stale { since: now };
+        }
+    }
+
+    fn backoff(&self) -> Duration {
+        let wait = doubled(nanos(self.config.backoff_base), self.failures.saturating_sub(1));
+        Duration::from_nanos(wait.min(nanos(self.config.backoff_max)))
+    }
+
+    /// When a stale source expires.
+    fn expiry(&self) -> Option<Instant> {
+        let stale = matches!(self.health, SourceHealth::Stale { .. });
+        Some(self.last_ok.filter(|_| stale)? + self.config.max_stale?)
+    }
+
+    fn spread(&self, wait: Duration, spread: Spread, rng: &mut impl Rng) -> Duration {
+        let wait = nanos(wait);
+        Duration::from_nanos(match spread {
+            Spread::Later => wait.saturating_add(up_to(percent(wait, self.config.jitter_percent), rng)),
+            Spread::Around => (wait - wait / 5).saturating_add(up_to(wait / 5 * 2, rng)),
+        })
+    }
+}
+
+fn percent(nanos: u64, percent: u8) -> u64 {
+    (nanos / 100).saturating_mul(u64::from(percent))
+}

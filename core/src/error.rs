@@ -1,0 +1,112 @@
+//! What can go wrong: one small enum per operation.
+
+use core::error::Error;
+use core::fmt;
+
+/// Why no endpoint could be picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PickError {
+    /// The set is empty: nothing was discovered yet, or the last update was empty.
+    NoEndpoints,
+    /// There are endpoints, but all are draining or have weight 0.
+    AllDrained,
+    /// The policy declined every endpoint, or named a place outside the view.
+    Declined,
+}
+
+impl fmt::Display for PickError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoEndpoints => "no endpoints available",
+            Self::AllDrained => "all endpoints are draining or have weight 0",
+            Self::Declined => "the policy declined every endpoint",
+        })
+    }
+}
+
+impl Error for PickError {}
+
+/// A policy's table is too small for the candidates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableFull {
+    /// Entries needed.
+    pub needed: usize,
+    /// Entries there are.
+    pub capacity: usize,
+}
+
+impl fmt::Display for TableFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the policy's table holds {} entries and needs {}", self.capacity, self.needed)
+    }
+}
+
+impl Error for TableFull {}
+
+/// Why an update could not take effect in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// The set is updated, but the policy could not rebuild and still knows the earlier candidates' table.
+    Table(TableFull),
+}
+
+impl fmt::Display for UpdateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(_) => f.write_str("the policy could not rebuild for the new endpoints"),
+        }
+    }
+}
+
+impl Error for UpdateError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Table(full) => Some(full),
+        }
+    }
+}
+
+impl From<TableFull> for UpdateError {
+    fn from(full: TableFull) -> Self {
+        Self::Table(full)
+    }
+}
+
+/// Why an endpoint could not be inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InsertError {
+    /// The set holds as many endpoints as it can; nothing changed.
+    Full {
+        /// How many that is.
+        capacity: usize,
+    },
+    /// The endpoint is in the set, but the policy could not rebuild.
+    Table(TableFull),
+}
+
+impl fmt::Display for InsertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { capacity } => write!(f, "the set is full: it holds {capacity} endpoints"),
+            Self::Table(_) => f.write_str("the policy could not rebuild for the new endpoint"),
+        }
+    }
+}
+
+impl Error for InsertError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Table(full) => Some(full),
+            Self::Full { .. } => None,
+        }
+    }
+}
+
+impl From<TableFull> for InsertError {
+    fn from(full: TableFull) -> Self {
+        Self::Table(full)
+    }
+}

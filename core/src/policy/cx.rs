@@ -1,0 +1,93 @@
+use core::fmt;
+
+use rand_core::Rng;
+
+use crate::time::Instant;
+
+/// The context of one pick: the time, the request's key, this pick's turn, and chance.
+pub struct Cx<'a> {
+    /// When the pick is made.
+    pub now: Instant,
+    /// What requests that belong together have in common, for sticky policies.
+    pub key: Option<u64>,
+    turn: &'a mut Turn,
+    rng: &'a mut dyn Rng,
+}
+
+impl<'a> Cx<'a> {
+    /// The context of a pick at `now`.
+    pub fn new(now: Instant, key: Option<u64>, turn: &'a mut Turn, rng: &'a mut dyn Rng) -> Self {
+        Self { now, key, turn, rng }
+    }
+
+    /// The next place in the cycle `0..n`; 0 if `n` is 0. O(1), without division.
+    ///
+    /// The first turn ever starts the cycle at a random place: clients that start together must not all begin with the
+    /// same endpoint.
+    pub fn turn(&mut self, n: usize) -> usize {
+        let n = clamp(n);
+        let place = if self.turn.0 < n { self.turn.0 } else { self.wrap(n) };
+        self.turn.0 = place + 1;
+        place as usize
+    }
+
+    #[cold]
+    fn wrap(&mut self, n: u32) -> u32 {
+        if self.turn.0 == Turn::UNSET.0 { lemire(self.rng.next_u32(), n) } else { 0 }
+    }
+
+    /// A random number in `0..n`; 0 if `n` is 0. Biased by less than `n`/2³² (Lemire's multiplication, without rejection).
+    pub fn below(&mut self, n: usize) -> usize {
+        lemire(self.rng.next_u32(), clamp(n)) as usize
+    }
+
+    /// The source of chance.
+    pub fn rng(&mut self) -> &mut dyn Rng {
+        self.rng
+    }
+}
+
+impl fmt::Debug for Cx<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cx")
+            .field("now", &self.now)
+            .field("key", &self.key)
+            .field("turn", &self.turn)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where round robin stands: one word, owned by a balancer, a thread or a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn(u32);
+
+impl Turn {
+    /// Before the first turn: the place will be drawn.
+    pub const UNSET: Self = Self(u32::MAX);
+
+    /// The next turn goes to `place`.
+    pub fn at(place: usize) -> Self {
+        Self(clamp(place))
+    }
+
+    /// The place that is next, if it has been drawn already; past the end means 0.
+    pub fn place(self) -> Option<usize> {
+        (self != Self::UNSET).then_some(self.0 as usize)
+    }
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self::UNSET
+    }
+}
+
+/// Keeps clear of the word that means "unset".
+fn clamp(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX).min(u32::MAX - 1)
+}
+
+/// Lemire's reduction of a random word to `0..n`.
+fn lemire(word: u32, n: u32) -> u32 {
+    ((u64::from(word) * u64::from(n)) >> 32) as u32
+}

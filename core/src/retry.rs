@@ -1,0 +1,47 @@
+//! Whether a failed request is tried again, when, and for how long.
+//!
+//! A [`Call`] is one logical request: it says when to send an attempt, when to give one up and when to stop, and the caller
+//! does the sending. Attempts, an overall deadline, a deadline per attempt, a backoff and a [`Budget`] bound it, each on
+//! its own.
+//!
+//! ```
+//! use evenkeel_core::retry::{Backoff, Call, End, RetryPolicy, Step, Unlimited, Verdict};
+//! use evenkeel_core::{Balancer, Endpoint, Instant, Outcome, Request, policy::RoundRobin};
+//! # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+//! # use std::time::Duration;
+//! # let mut rng = ChaCha8Rng::seed_from_u64(1);
+//! # let mut balancer: Balancer<&str, RoundRobin> = Balancer::new(RoundRobin::new());
+//! # balancer.update(Instant::ZERO, ["up", "down"].map(Endpoint::new))?;
+//! let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(5))?;
+//! let mut now = Instant::ZERO;
+//! let mut call = Call::new(&policy, now);
+//! let end = loop {
+//!     match call.poll(now, &mut Unlimited, &mut rng) {
+//!         Step::Send(attempt) => match balancer.pick_with(Request::at(now).avoiding(call.tried()), &mut rng) {
+//!             Ok(pick) => {
+//!                 call.started(attempt, pick.slot());
+//!                 let ok = balancer.endpoint(&pick).is_some_and(|endpoint| endpoint.addr == "up"); // … send …
+//!                 balancer.report(now, pick, if ok { Outcome::Success } else { Outcome::Failure });
+//!                 call.on_outcome(now, attempt, if ok { Verdict::Success } else { Verdict::Retry });
+//!             }
+//!             Err(_) => call.no_endpoint(now),
+//!         },
+//!         Step::Wait(until) => now = until, // … or sleep
+//!         Step::Cancel { .. } => {}         // an attempt took too long: drop it
+//!         Step::Done(end) => break end,
+//!     }
+//! };
+//! assert_eq!(end, End::Success);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod backoff;
+mod budget;
+mod call;
+mod policy;
+
+pub use backoff::Backoff;
+pub(crate) use backoff::{doubled, up_to};
+pub use budget::{Budget, Unlimited};
+pub use call::{Attempt, Call, End, Step, Verdict};
+pub use policy::{RetryPolicy, RetryPolicyError};

@@ -1,0 +1,142 @@
+//! The slot table: entries that keep their index, and a queue of the free ones.
+
+use core::fmt;
+use core::hash::Hasher;
+
+use twox_hash::XxHash64;
+
+use super::Slot;
+use crate::endpoint::{Address, Endpoint};
+use crate::store::{DebugList, List, Store};
+
+/// Slots in use and free ones. The free ones form a first-in, first-out queue, so that a slot rests as long as possible
+/// before another endpoint gets it.
+pub(super) struct Slots<A, S: Store> {
+    entries: S::List<Entry<A>>,
+    first_free: u32,
+    last_free: u32,
+    free: u32,
+}
+
+#[derive(Debug)]
+struct Entry<A> {
+    /// Kept after departure until the slot is used again: round robin looks up where a departed endpoint stood.
+    endpoint: Endpoint<A>,
+    id: u64,
+    /// Odd while the endpoint is in the set.
+    generation: u32,
+    next_free: u32,
+}
+
+const NONE: u32 = u32::MAX;
+/// How many free slots are looked at for an idle one before the table grows.
+const TRIES: u32 = 8;
+
+impl<A: Address, S: Store> Slots<A, S> {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn slot(&self, index: u32) -> Slot {
+        Slot { index, generation: self.entries[index as usize].generation }
+    }
+
+    pub(super) fn endpoint(&self, index: u32) -> &Endpoint<A> {
+        &self.entries[index as usize].endpoint
+    }
+
+    pub(super) fn id(&self, index: u32) -> u64 {
+        self.entries[index as usize].id
+    }
+
+    pub(super) fn last_address(&self, index: usize) -> Option<&A> {
+        self.entries.get(index).map(|entry| &entry.endpoint.addr)
+    }
+
+    pub(super) fn is_live(&self, slot: Slot) -> bool {
+        // A `Slot` is only ever made of a live entry, so equal generations are odd.
+        self.entries.get(slot.index()).is_some_and(|entry| entry.generation == slot.generation)
+    }
+
+    pub(super) fn remembers(&self, slot: Slot) -> bool {
+        let departed = slot.generation.wrapping_add(1);
+        self.entries
+            .get(slot.index())
+            .is_some_and(|entry| entry.generation == slot.generation || entry.generation == departed)
+    }
+
+    /// Takes over the content of `endpoint`; tells whether anything changed.
+    pub(super) fn set_content(&mut self, index: u32, endpoint: &Endpoint<A>) -> bool {
+        self.entries[index as usize].endpoint.set_content(endpoint)
+    }
+
+    /// A slot for `endpoint`: an idle free one, else a new one, else the one that has been free for longest.
+    pub(super) fn allocate(&mut self, endpoint: Endpoint<A>, idle: impl Fn(usize) -> bool) -> Option<u32> {
+        let entry = Entry { id: id(&endpoint.addr), endpoint, generation: 1, next_free: NONE };
+        for _ in 0..self.free.min(TRIES) {
+            if idle(self.first_free as usize) {
+                return self.reuse(entry);
+            }
+            if let Some(index) = self.pop_free() {
+                self.push_free(index);
+            }
+        }
+        match u32::try_from(self.entries.len()) {
+            Ok(index) if index != NONE => match self.entries.try_push(entry) {
+                Ok(()) => Some(index),
+                Err(entry) => self.reuse(entry),
+            },
+            _ => self.reuse(entry),
+        }
+    }
+
+    /// Frees the slot of an endpoint that left.
+    pub(super) fn release(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        entry.generation = entry.generation.wrapping_add(1);
+        self.push_free(index);
+    }
+
+    fn reuse(&mut self, entry: Entry<A>) -> Option<u32> {
+        let index = self.pop_free()?;
+        let generation = self.entries[index as usize].generation.wrapping_add(1);
+        self.entries[index as usize] = Entry { generation, ..entry };
+        Some(index)
+    }
+
+    fn pop_free(&mut self) -> Option<u32> {
+        let index = self.first_free;
+        self.free = self.free.checked_sub(1)?;
+        self.first_free = self.entries[index as usize].next_free;
+        Some(index)
+    }
+
+    fn push_free(&mut self, index: u32) {
+        self.entries[index as usize].next_free = NONE;
+        if self.free == 0 {
+            self.first_free = index;
+        } else {
+            self.entries[self.last_free as usize].next_free = index;
+        }
+        self.last_free = index;
+        self.free += 1;
+    }
+}
+
+fn id<A: Address>(addr: &A) -> u64 {
+    let mut hasher = XxHash64::with_seed(0);
+    addr.key(&mut |bytes| hasher.write(bytes));
+    hasher.finish()
+}
+
+impl<A, S: Store> Default for Slots<A, S> {
+    fn default() -> Self {
+        Self { entries: S::List::default(), first_free: NONE, last_free: NONE, free: 0 }
+    }
+}
+
+impl<A: fmt::Debug, S: Store> fmt::Debug for Slots<A, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        DebugList(&self.entries).fmt(f)
+    }
+}

@@ -1,0 +1,84 @@
+//! The caller's clock.
+
+use core::fmt;
+use core::ops::Add;
+use core::time::Duration;
+
+/// A point in time: nanoseconds since an origin that the caller chooses.
+///
+/// Any monotonic clock serves. All arithmetic saturates, so a clock that goes backwards or jumps far ahead gives wrong
+/// waits, never a panic. 64 bits of nanoseconds last 584 years.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The clock's origin.
+    pub const ZERO: Self = Self(0);
+    /// The end of time; as a deadline, "never".
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// From nanoseconds since the origin.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// From microseconds since the origin, saturating.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros.saturating_mul(1_000))
+    }
+
+    /// From milliseconds since the origin, saturating.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// From seconds since the origin, saturating.
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(NANOS_PER_SEC))
+    }
+
+    /// Nanoseconds since the origin.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// This instant moved later by `duration`, at most [`Instant::MAX`].
+    #[must_use]
+    pub const fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(duration)))
+    }
+
+    /// This instant moved earlier by `duration`, at least [`Instant::ZERO`]; [`Instant::MAX`], "never", stays.
+    #[must_use]
+    pub const fn saturating_sub(self, duration: Duration) -> Self {
+        if self.0 == u64::MAX { self } else { Self(self.0.saturating_sub(nanos(duration))) }
+    }
+
+    /// The time from `earlier` to this instant; zero if `earlier` is later.
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    /// Saturates at [`Instant::MAX`].
+    fn add(self, duration: Duration) -> Self {
+        self.saturating_add(duration)
+    }
+}
+
+impl fmt::Display for Instant {
+    /// Seconds since the origin, as `12.345678901s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:09}s", self.0 / NANOS_PER_SEC, self.0 % NANOS_PER_SEC)
+    }
+}
+
+const NANOS_PER_SEC: u64 = 1_000_000_000;
+
+/// A duration in whole nanoseconds, saturating; without the 128-bit division of `Duration::as_nanos`.
+pub(crate) const fn nanos(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(NANOS_PER_SEC).saturating_add(duration.subsec_nanos() as u64)
+}
