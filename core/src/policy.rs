@@ -51,6 +51,11 @@ pub trait Policy {
     fn counts(&self) -> bool {
         true
     }
+
+    /// Whether it looks at [`Cx::now`]; one that says no saves a shell the reading of its clock.
+    fn timed(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Fn(&View<'_>, &mut Cx<'_>) -> Option<usize>> Policy for F {
@@ -73,6 +78,10 @@ macro_rules! boxed {
 
             fn counts(&self) -> bool {
                 (**self).counts()
+            }
+
+            fn timed(&self) -> bool {
+                (**self).timed()
             }
         }
     )*};

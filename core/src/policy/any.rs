@@ -67,6 +67,13 @@ impl Policy for AnyPolicy {
             Self::Random(policy) => policy.counts(),
         }
     }
+
+    fn timed(&self) -> bool {
+        match self {
+            Self::RoundRobin(policy) => policy.timed(),
+            Self::Random(policy) => policy.timed(),
+        }
+    }
 }
 
 impl FromStr for AnyPolicy {

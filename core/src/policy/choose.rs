@@ -24,6 +24,10 @@ fn step_over<P: Policy>(
     cx: &mut Cx<'_>,
     mut place: usize,
 ) -> Result<(usize, Why), PickError> {
+    // With more candidates than slots to avoid, one of them is free for certain.
+    if view.len() <= view.avoided() && !(0..view.len()).any(|place| view.allowed(place)) {
+        return Ok((place, Why::LastResort));
+    }
     for _ in 0..REDRAWS {
         if view.allowed(place) {
             return Ok((place, Why::Retry));
@@ -31,7 +35,7 @@ fn step_over<P: Policy>(
         place = ask(policy, view, cx)?;
     }
     let next = (place..view.len()).chain(0..place).find(|&next| view.allowed(next));
-    Ok(next.map_or((place, Why::LastResort), |next| (next, Why::Retry)))
+    Ok((next.unwrap_or(place), Why::Retry))
 }
 
 fn ask<P: Policy>(policy: &P, view: &View<'_>, cx: &mut Cx<'_>) -> Result<usize, PickError> {

@@ -20,4 +20,8 @@ impl Policy for Random {
     fn counts(&self) -> bool {
         false
     }
+
+    fn timed(&self) -> bool {
+        false
+    }
 }

@@ -17,8 +17,9 @@ impl RoundRobin {
 impl Policy for RoundRobin {
     #[inline]
     fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize> {
-        // Steps on over places to avoid: at most as many turns as there are slots to avoid can hit one.
-        for _ in 0..view.avoided() {
+        // Steps on over places to avoid: at most as many turns as there are slots to avoid can hit one. When all are to be
+        // avoided, that is one full cycle, so that the turn after it is the next one.
+        for _ in 0..view.avoided().min(view.len()) {
             let place = cx.turn(view.len());
             if view.allowed(place) {
                 return Some(place);
@@ -28,6 +29,10 @@ impl Policy for RoundRobin {
     }
 
     fn counts(&self) -> bool {
+        false
+    }
+
+    fn timed(&self) -> bool {
         false
     }
 }

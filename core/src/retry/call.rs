@@ -124,6 +124,7 @@ impl Call {
     /// The attempt ended; poll until [`Step::Done`]. The end of an attempt that is not under way (any more) changes nothing.
     pub fn on_outcome(&mut self, now: Instant, attempt: Attempt, verdict: Verdict) {
         if self.is_in_flight(attempt) {
+            self.follow_clock(now);
             self.state = State::Ended(now, verdict);
         }
     }

@@ -1,0 +1,218 @@
+//! The balancer that all threads share.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use evenkeel_core::policy::{AnyPolicy, Cx, View, choose};
+use evenkeel_core::{Endpoint, Instant, Policy, Slot};
+use thread_local::ThreadLocal;
+use tokio::sync::{Notify, broadcast, watch};
+
+use crate::builder::Builder;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::discover::{Discover, DiscoveryStatus};
+use crate::error::{NotReady, PickError};
+use crate::lease::Pick;
+use crate::snapshot::Snapshot;
+use crate::stripe::{CounterRng, Stripe};
+use crate::target::Target;
+
+/// Balances requests over clients `C`, one for each endpoint that discovery finds.
+///
+/// Cheap to clone; all clones share one set. A pick takes no lock and allocates nothing. Discovery and the making of clients
+/// run in a task of their own, which ends when the last clone is dropped.
+///
+/// ```
+/// use evenkeel::{Balancer, Fixed, Retry, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let balancer = Balancer::builder(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)
+///     .build(async |target: Target| Ok::<_, std::io::Error>(format!("http://{target}")))?;
+/// balancer.ready().await;
+/// let answer = balancer.call(&Retry::attempts(3)?, async |url| Ok::<_, std::io::Error>(url.len())).await?;
+/// # assert_eq!(answer, 18);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Balancer<C, P = AnyPolicy> {
+    pub(crate) shared: Arc<Shared<C, P>>,
+    pub(crate) task: Arc<AbortOnDrop>,
+}
+
+/// What the handles of a balancer and its task share.
+pub(crate) struct Shared<C, P> {
+    pub(crate) snapshot: ArcSwap<Snapshot<C, P>>,
+    pub(crate) stripes: ThreadLocal<Stripe>,
+    /// How many threads have picked.
+    pub(crate) striped: AtomicU64,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) seed: u64,
+    pub(crate) clock: Clock,
+    pub(crate) refresh: Notify,
+    pub(crate) discovery: watch::Sender<DiscoveryStatus>,
+    pub(crate) clients: watch::Sender<Clients>,
+    pub(crate) changes: broadcast::Sender<Change>,
+}
+
+/// How many endpoints there are, and how many of them have a client.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clients {
+    pub(crate) endpoints: usize,
+    pub(crate) ready: usize,
+    pub(crate) pickable: usize,
+    /// Why the last client could not be made.
+    pub(crate) error: Option<Arc<dyn core::error::Error + Send + Sync>>,
+}
+
+/// One difference that discovery made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new endpoint; it is picked as soon as it has a client.
+    Added(Endpoint<Target>),
+    /// An endpoint that left.
+    Removed(Endpoint<Target>),
+    /// An endpoint with another weight, priority, zone or draining mark than before.
+    Changed(Endpoint<Target>),
+}
+
+/// What a balancer knows of an endpoint.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Where it is.
+    pub target: Target,
+    /// Requests under way; 0 with a policy that does not count them.
+    pub in_flight: u32,
+    /// Requests reported as failed since the endpoint came. Wraps at 2³².
+    pub failures: u32,
+}
+
+/// (The builder knows no client yet; `()` stands for it, so that nobody has to name one.)
+impl Balancer<()> {
+    /// A balancer over the endpoints of `source`, yet to be configured.
+    pub fn builder<D: Discover>(source: D) -> Builder<D, AnyPolicy> {
+        Builder::new(source)
+    }
+}
+
+impl<C, P: Policy> Balancer<C, P> {
+    /// Picks a client.
+    ///
+    /// # Errors
+    /// [`PickError`] when there is no client to pick; it says why.
+    pub fn pick(&self) -> Result<Pick<C, P>, PickError> {
+        self.pick_with(None, &[])
+    }
+
+    pub(crate) fn pick_with(&self, key: Option<u64>, avoid: &[Slot]) -> Result<Pick<C, P>, PickError> {
+        let shared = &*self.shared;
+        let snapshot = shared.snapshot.load();
+        if snapshot.clients.is_empty() {
+            return Err(self.unavailable());
+        }
+        let stripe = self.stripe();
+        let (mut turn, mut rng) = (stripe.turn(&snapshot), stripe.rng());
+        let now = if snapshot.policy.timed() { shared.clock.now() } else { Instant::ZERO };
+        let view = View::new(&snapshot.candidates, &*shared.counters, avoid);
+        let mut cx = Cx::new(now, key, &mut turn, &mut rng);
+        let (place, why) = choose(&snapshot.policy, &view, &mut cx)?;
+        let slot = snapshot.candidates.slots()[place];
+        stripe.picked(snapshot.version, turn, slot.index(), rng);
+        let counted = snapshot.policy.counts();
+        Ok(Pick::new(snapshot, place, why, counted))
+    }
+
+    pub(crate) fn rng(&self) -> CounterRng {
+        self.stripe().fork()
+    }
+
+    fn stripe(&self) -> &Stripe {
+        self.shared.stripes.get_or(|| {
+            let ordinal = self.shared.striped.fetch_add(1, Relaxed);
+            Stripe::new(self.shared.seed.wrapping_add(ordinal))
+        })
+    }
+
+    #[cold]
+    fn unavailable(&self) -> PickError {
+        let discovery = self.shared.discovery.borrow().error.clone();
+        let clients = self.shared.clients.borrow();
+        if clients.endpoints == 0 {
+            PickError::NoEndpoints { discovery }
+        } else if clients.ready == 0 {
+            PickError::NoClients { endpoints: clients.endpoints, error: clients.error.clone() }
+        } else {
+            PickError::AllDrained
+        }
+    }
+}
+
+impl<C, P> Balancer<C, P> {
+    /// Waits until a client can be picked. It may be that this never happens: see [`ready_within`](Self::ready_within).
+    pub async fn ready(&self) {
+        // The sender lives as long as this handle.
+        let _ = self.shared.clients.subscribe().wait_for(|clients| clients.pickable > 0).await;
+    }
+
+    /// Waits until a client can be picked, at most for `timeout`.
+    ///
+    /// # Errors
+    /// [`NotReady`] after the timeout, with what discovery and the factory last complained of.
+    pub async fn ready_within(&self, timeout: Duration) -> Result<(), NotReady> {
+        tokio::time::timeout(timeout, self.ready()).await.map_err(|_| NotReady {
+            timeout,
+            endpoints: self.shared.clients.borrow().endpoints,
+            discovery: self.shared.discovery.borrow().error.clone(),
+            factory: self.shared.clients.borrow().error.clone(),
+        })
+    }
+
+    /// Asks discovery to look again soon; any number of calls makes one query, at most one a second by default.
+    pub fn refresh(&self) {
+        self.shared.refresh.notify_one();
+    }
+
+    /// How discovery is doing, now (`borrow`) and at every change (`changed`).
+    pub fn discovery(&self) -> watch::Receiver<DiscoveryStatus> {
+        self.shared.discovery.subscribe()
+    }
+
+    /// Every difference that discovery makes from now on. A receiver that falls 1,024 changes behind loses the oldest, and is
+    /// told how many.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+
+    /// The endpoints that are picked from, in the order of their addresses.
+    pub fn endpoints(&self) -> Vec<Status> {
+        let snapshot = self.shared.snapshot.load();
+        let clients = snapshot.clients.iter().zip(snapshot.candidates.slots());
+        clients.map(|(client, slot)| client.status(*slot)).collect()
+    }
+}
+
+impl<C, P> Clone for Balancer<C, P> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), task: Arc::clone(&self.task) }
+    }
+}
+
+impl<C, P> fmt::Debug for Balancer<C, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Balancer").field("endpoints", &self.endpoints()).finish_non_exhaustive()
+    }
+}
+
+/// Ends a task with its last owner.
+#[derive(Debug)]
+pub(crate) struct AbortOnDrop(pub(crate) tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

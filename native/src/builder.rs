@@ -1,0 +1,91 @@
+//! From settings to a running balancer.
+
+use core::hash::{BuildHasher, Hasher};
+use core::sync::atomic::AtomicU64;
+use std::collections::hash_map::RandomState;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use evenkeel_core::discovery::poller::Poller;
+use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::{Cluster, Policy};
+use thread_local::ThreadLocal;
+use tokio::sync::{Notify, broadcast, mpsc, watch};
+
+use crate::balancer::{AbortOnDrop, Balancer, Clients, Shared};
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::discover::{Discover, DiscoveryStatus, drive};
+use crate::error::BuildError;
+use crate::factory::Factory;
+use crate::maintain::Maintenance;
+use crate::snapshot::Snapshot;
+use crate::stripe::CounterRng;
+
+/// Changes kept for a receiver that lags.
+const CHANGES: usize = 1024;
+
+/// The settings of a [`Balancer`].
+#[derive(Debug)]
+pub struct Builder<D, P> {
+    source: D,
+    policy: P,
+    seed: Option<u64>,
+}
+
+impl<D: Discover> Builder<D, AnyPolicy> {
+    pub(crate) fn new(source: D) -> Self {
+        Self { source, policy: AnyPolicy::default(), seed: None }
+    }
+}
+
+impl<D: Discover, P> Builder<D, P> {
+    /// Who is picked; default: round robin. The type is kept, so that a policy known when compiling costs no more than it must.
+    pub fn policy<Q: Policy>(self, policy: Q) -> Builder<D, Q> {
+        Builder { source: self.source, policy, seed: self.seed }
+    }
+
+    /// Makes every choice of one thread follow from `seed`; default: from the operating system's randomness.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
+    }
+}
+
+impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
+    /// Starts discovery in a task on the current runtime, and makes a client for each endpoint by `factory`. Returns at once.
+    ///
+    /// # Errors
+    /// [`BuildError`] outside a tokio runtime, or when settings contradict each other.
+    pub fn build<F: Factory>(self, factory: F) -> Result<Balancer<F::Client, P>, BuildError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let poller = Poller::new(self.source.poller()).map_err(BuildError::Poller)?;
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        let (clock, counters, cluster) = (Clock::start(), Arc::new(Counters::new()), Cluster::new());
+        let snapshot = Snapshot::new(1, &cluster, |_| None, self.policy, &counters).map_err(BuildError::Table)?;
+        let shared = Arc::new(Shared {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            stripes: ThreadLocal::new(),
+            striped: AtomicU64::new(0),
+            counters,
+            seed,
+            clock,
+            refresh: Notify::new(),
+            discovery: watch::Sender::new(DiscoveryStatus::default()),
+            clients: watch::Sender::new(Clients::default()),
+            changes: broadcast::Sender::new(CHANGES),
+        });
+        let (sets, received) = mpsc::channel(1);
+        let maintenance = Maintenance::new(Arc::clone(&shared), factory, cluster);
+        let source = self.source;
+        let task = runtime.spawn({
+            let shared = Arc::clone(&shared);
+            async move {
+                let rng = CounterRng(!seed);
+                let driver = drive(source, poller, clock, rng, &shared.refresh, &shared.discovery, sets);
+                tokio::join!(driver, maintenance.run(received));
+            }
+        });
+        Ok(Balancer { shared, task: Arc::new(AbortOnDrop(task.abort_handle())) })
+    }
+}

@@ -1,0 +1,95 @@
+use core::error::Error;
+use core::fmt;
+use core::time::Duration;
+
+use evenkeel_core::retry::End;
+
+use crate::error::PickError;
+use crate::target::Target;
+
+/// A call that got no good answer: why it stopped, and what every attempt met.
+#[derive(Debug)]
+pub struct CallError<E> {
+    /// The attempts in their order.
+    pub attempts: Vec<AttemptError<E>>,
+    /// Why there was no other attempt.
+    pub end: End,
+    /// Why no endpoint could be picked, if that is why it stopped.
+    pub unavailable: Option<PickError>,
+}
+
+/// One attempt that failed.
+#[derive(Debug)]
+pub struct AttemptError<E> {
+    /// Where it went.
+    pub target: Target,
+    /// What went wrong.
+    pub cause: Cause<E>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What went wrong with an attempt.
+#[derive(Debug)]
+pub enum Cause<E> {
+    /// It failed.
+    Failed(E),
+    /// It took too long and was given up.
+    TimedOut,
+}
+
+impl<E> CallError<E> {
+    /// The error of the last attempt that failed by itself.
+    pub fn last(&self) -> Option<&E> {
+        self.attempts.iter().rev().find_map(|attempt| match &attempt.cause {
+            Cause::Failed(error) => Some(error),
+            Cause::TimedOut => None,
+        })
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.end, &self.unavailable) {
+            (End::NoEndpoints, Some(error)) => write!(f, "{error}")?,
+            (End::NoEndpoints, None) => f.write_str("no endpoints available")?,
+            (End::Deadline, _) => f.write_str("deadline exceeded")?,
+            (End::Fatal, _) => f.write_str("not retryable")?,
+            (End::Budget, _) => f.write_str("retry budget exhausted")?,
+            _ => f.write_str("attempts exhausted")?,
+        }
+        write!(f, " after {} attempt{}", self.attempts.len(), if self.attempts.len() == 1 { "" } else { "s" })?;
+        for (i, attempt) in self.attempts.iter().enumerate() {
+            write!(f, "{} {attempt}", if i == 0 { ":" } else { ";" })?;
+        }
+        Ok(())
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for AttemptError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Cause::Failed(error) => write!(f, "{} failed after {:?}: {error}", self.target, self.elapsed),
+            Cause::TimedOut => write!(f, "{} timed out after {:?}", self.target, self.elapsed),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for CallError<E> {
+    /// The error of the last attempt that failed by itself, else why no endpoint could be picked.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self.last() {
+            Some(error) => Some(error),
+            None => self.unavailable.as_ref().map(|error| error as &(dyn Error + 'static)),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for AttemptError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.cause {
+            Cause::Failed(error) => Some(error),
+            Cause::TimedOut => None,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Where endpoints come from.
+
+pub mod dns_srv;
+mod driver;
+mod fixed;
+
+use core::error::Error;
+use core::future::Future;
+use core::time::Duration;
+
+use evenkeel_core::Endpoint;
+use evenkeel_core::discovery::poller::PollerConfig;
+
+pub use driver::DiscoveryStatus;
+pub(crate) use driver::drive;
+pub use fixed::Fixed;
+
+use crate::target::Target;
+
+/// A source of endpoints that is asked again and again.
+///
+/// An implementation answers one question; when to ask, how long to wait, and what failures and empty answers mean is the
+/// business of the balancer, by the settings of [`poller`](Self::poller).
+///
+/// ```
+/// use evenkeel::{Answer, Discover, Endpoint};
+///
+/// struct EnvVar(&'static str);
+///
+/// impl Discover for EnvVar {
+///     type Error = Box<dyn std::error::Error + Send + Sync>;
+///
+///     async fn lookup(&mut self) -> Result<Answer, Self::Error> {
+///         let targets = std::env::var(self.0)?;
+///         let endpoints = targets.split(',').map(|target| Ok(Endpoint::new(target.parse()?)));
+///         Ok(Answer { endpoints: endpoints.collect::<Result<_, Self::Error>>()?, ..Answer::default() })
+///     }
+/// }
+/// ```
+pub trait Discover: Send + 'static {
+    /// What can go wrong.
+    type Error: Into<Box<dyn Error + Send + Sync>> + Send;
+
+    /// Asks once. Dropped when it takes longer than [`PollerConfig::timeout`].
+    ///
+    /// # Errors
+    /// Whatever keeps the source from a good answer; the endpoints known so far stay in force.
+    fn lookup(&mut self) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
+
+    /// When to ask again.
+    fn poller(&self) -> PollerConfig {
+        PollerConfig::default()
+    }
+}
+
+/// A good answer of a source: the whole set.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// The endpoints. None at all is not believed at once: the endpoints known so far stay, unless the answer is
+    /// [`absent`](Self::absent).
+    pub endpoints: Vec<Endpoint<Target>>,
+    /// How long the answer is good, if the source says.
+    pub ttl: Option<Duration>,
+    /// The source says that the service is decidedly not available (SRV target `.`); believed when it says so twice in a row.
+    pub absent: bool,
+    /// Records of the answer that are no endpoints.
+    pub skipped: usize,
+}

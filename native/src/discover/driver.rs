@@ -1,0 +1,128 @@
+//! Runs a core `Poller` on tokio.
+
+use core::error::Error;
+use std::sync::Arc;
+
+use evenkeel_core::Instant;
+use evenkeel_core::discovery::poller::{Answer as PollerAnswer, Poller, PollerStep, SourceHealth};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::{Answer, Discover};
+use crate::clock::Clock;
+use crate::stripe::CounterRng;
+use crate::target::Target;
+
+/// How discovery is doing.
+#[derive(Clone, Debug)]
+pub struct DiscoveryStatus {
+    /// How good what is known still is.
+    pub health: SourceHealth,
+    /// Why the last query failed; `None` once one succeeds.
+    pub error: Option<Arc<dyn Error + Send + Sync>>,
+    /// Queries begun.
+    pub queries: u64,
+    /// Queries that failed.
+    pub failures: u64,
+    /// Good answers without endpoints, which were not believed.
+    pub empty_held: u64,
+    /// Records of the last good answer that were no endpoints.
+    pub skipped: usize,
+}
+
+impl Default for DiscoveryStatus {
+    fn default() -> Self {
+        Self { health: SourceHealth::Pending, error: None, queries: 0, failures: 0, empty_held: 0, skipped: 0 }
+    }
+}
+
+/// Asks `source` when its poller says so, and sends every set of endpoints that is to be believed.
+pub(crate) async fn drive<D: Discover>(
+    mut source: D,
+    mut poller: Poller,
+    clock: Clock,
+    mut rng: CounterRng,
+    wanted: &Notify,
+    status: &watch::Sender<DiscoveryStatus>,
+    sets: mpsc::Sender<Vec<evenkeel_core::Endpoint<Target>>>,
+) {
+    let mut absent_before = false;
+    loop {
+        let believed = match poller.poll(clock.now(), &mut rng) {
+            PollerStep::Query { id, deadline } => {
+                status.send_modify(|status| status.queries += 1);
+                let result = ask(&mut source, &mut poller, clock, deadline, wanted).await;
+                let (answer, believed) = judge(result, &mut absent_before, status);
+                poller.on_result(clock.now(), id, answer);
+                believed
+            }
+            // The lookup was dropped at its deadline already, which counts as the failure it is.
+            PollerStep::Cancel { .. } => None,
+            PollerStep::Health(health) => {
+                status.send_modify(|status| status.health = health);
+                (health == SourceHealth::Expired).then(Vec::new)
+            }
+            PollerStep::Wait(None) => return,
+            PollerStep::Wait(Some(until)) => {
+                tokio::select! {
+                    () = clock.sleep_until(until) => {}
+                    () = wanted.notified() => poller.refresh(clock.now()),
+                }
+                None
+            }
+        };
+        if let Some(endpoints) = believed
+            && sets.send(endpoints).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+async fn ask<D: Discover>(
+    source: &mut D,
+    poller: &mut Poller,
+    clock: Clock,
+    deadline: Instant,
+    wanted: &Notify,
+) -> Result<Answer, Box<dyn Error + Send + Sync>> {
+    let mut lookup = core::pin::pin!(source.lookup());
+    loop {
+        tokio::select! {
+            result = &mut lookup => return result.map_err(Into::into),
+            () = clock.sleep_until(deadline) => return Err("discovery did not answer in time".into()),
+            () = wanted.notified() => poller.refresh(clock.now()),
+        }
+    }
+}
+
+/// What a result means to the poller, and the set of endpoints to believe, if any.
+fn judge(
+    result: Result<Answer, Box<dyn Error + Send + Sync>>,
+    absent_before: &mut bool,
+    status: &watch::Sender<DiscoveryStatus>,
+) -> (PollerAnswer, Option<Vec<evenkeel_core::Endpoint<Target>>>) {
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::warn!(%error, "discovery failed");
+            status.send_modify(|status| {
+                status.failures += 1;
+                status.error = Some(error.into());
+            });
+            return (PollerAnswer::Fail { retry_after: None }, None);
+        }
+    };
+    let believed = !answer.endpoints.is_empty() || (answer.absent && *absent_before);
+    *absent_before = answer.absent;
+    status.send_modify(|status| {
+        status.error = None;
+        status.skipped = answer.skipped;
+        status.empty_held += u64::from(!believed);
+    });
+    if believed {
+        (PollerAnswer::Ok { ttl: answer.ttl }, Some(answer.endpoints))
+    } else {
+        tracing::warn!("discovery came back empty; what is known stays in force");
+        (PollerAnswer::Empty { negative_ttl: answer.ttl }, None)
+    }
+}

@@ -1,0 +1,133 @@
+//! What can go wrong, one enum or struct per operation.
+
+use core::error::Error;
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use evenkeel_core::TableFull;
+use evenkeel_core::discovery::poller::PollerConfigError;
+
+/// An error that several callers may be told.
+pub type SharedError = Arc<dyn Error + Send + Sync>;
+
+/// Why no client could be picked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum PickError {
+    /// Discovery has found no endpoint.
+    NoEndpoints {
+        /// What it last complained of.
+        discovery: Option<SharedError>,
+    },
+    /// There are endpoints, but none has a client yet.
+    NoClients {
+        /// How many endpoints.
+        endpoints: usize,
+        /// Why the last client could not be made, if one was tried.
+        error: Option<SharedError>,
+    },
+    /// There are clients, but their endpoints are all draining or have weight 0.
+    AllDrained,
+    /// The policy declined every endpoint, or named a place outside the view.
+    Declined,
+}
+
+impl From<evenkeel_core::PickError> for PickError {
+    fn from(error: evenkeel_core::PickError) -> Self {
+        match error {
+            evenkeel_core::PickError::NoEndpoints => Self::NoEndpoints { discovery: None },
+            evenkeel_core::PickError::AllDrained => Self::AllDrained,
+            _ => Self::Declined,
+        }
+    }
+}
+
+impl fmt::Display for PickError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEndpoints { discovery: None } => f.write_str("no endpoints available"),
+            Self::NoEndpoints { discovery: Some(error) } => write!(f, "no endpoints available: {error}"),
+            Self::NoClients { endpoints, error: None } => write!(f, "none of {endpoints} endpoints has a client yet"),
+            Self::NoClients { endpoints, error: Some(error) } => {
+                write!(f, "none of {endpoints} endpoints has a client: {error}")
+            }
+            Self::AllDrained => f.write_str("all endpoints are draining or have weight 0"),
+            Self::Declined => f.write_str("the policy declined every endpoint"),
+        }
+    }
+}
+
+impl Error for PickError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoEndpoints { discovery: error } | Self::NoClients { error, .. } => source(error.as_ref()),
+            Self::AllDrained | Self::Declined => None,
+        }
+    }
+}
+
+/// There was no client to pick in time.
+#[derive(Clone, Debug)]
+pub struct NotReady {
+    /// How long was waited.
+    pub timeout: Duration,
+    /// How many endpoints discovery has found.
+    pub endpoints: usize,
+    /// What discovery last complained of.
+    pub discovery: Option<SharedError>,
+    /// Why the last client could not be made.
+    pub factory: Option<SharedError>,
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not ready after {:?}: {} endpoints found, none usable", self.timeout, self.endpoints)?;
+        for error in self.discovery.iter().chain(&self.factory) {
+            write!(f, "; {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for NotReady {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        source(self.factory.as_ref().or(self.discovery.as_ref()))
+    }
+}
+
+/// Why a balancer could not be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Not called within a tokio runtime, which discovery needs.
+    NoRuntime,
+    /// The source's settings contradict each other.
+    Poller(PollerConfigError),
+    /// The policy has no room even for no endpoints.
+    Table(TableFull),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRuntime => "no tokio runtime: build the balancer within one",
+            Self::Poller(_) => "the settings of discovery contradict each other",
+            Self::Table(_) => "the policy's table is too small",
+        })
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoRuntime => None,
+            Self::Poller(error) => Some(error),
+            Self::Table(error) => Some(error),
+        }
+    }
+}
+
+fn source(error: Option<&SharedError>) -> Option<&(dyn Error + 'static)> {
+    error.map(|error| &**error as &(dyn Error + 'static))
+}

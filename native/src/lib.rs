@@ -1,0 +1,49 @@
+//! Client-side load balancing for tokio services.
+//!
+//! A [`Balancer`] finds a service's endpoints ([`DnsSrv`], [`Fixed`], or your own [`Discover`]), keeps a client for each,
+//! picks one for every request, and tries failed requests again elsewhere:
+//!
+//! ```no_run
+//! use evenkeel::{Balancer, DnsSrv, Retry, Target};
+//! use tokio::net::TcpStream;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let balancer = Balancer::builder(DnsSrv::new("_http._tcp.api.example.com")?)
+//!     .build(async |target: Target| target.socket_addr().ok_or("no address"))?;
+//! balancer.ready().await;
+//! let stream = balancer.call(&Retry::attempts(3)?, async |addr| TcpStream::connect(*addr).await).await?;
+//! # drop(stream);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every decision is made by [`evenkeel_core`], which does no I/O; this crate feeds it from the network.
+
+mod balancer;
+mod builder;
+mod call;
+mod clock;
+mod counters;
+mod discover;
+mod error;
+mod factory;
+mod lease;
+mod maintain;
+mod snapshot;
+mod stripe;
+mod target;
+
+pub use balancer::{Balancer, Change, Status};
+pub use builder::Builder;
+pub use call::{Attempt, AttemptError, CallError, Cause, Classify, EveryError, Retry};
+pub use discover::dns_srv::{self, DnsSrv};
+pub use discover::{Answer, Discover, DiscoveryStatus, Fixed};
+pub use error::{BuildError, NotReady, PickError, SharedError};
+pub use evenkeel_core as core;
+pub use evenkeel_core::discovery::poller::{PollerConfig, PollerConfigError, SourceHealth};
+pub use evenkeel_core::policy::{AnyPolicy, Cx, Policy, Random, RoundRobin, UnknownPolicy, View};
+pub use evenkeel_core::retry::{Backoff, End, RetryPolicy, RetryPolicyError, Verdict};
+pub use evenkeel_core::{Endpoint, Outcome, Why, Zone};
+pub use factory::{BoxError, Factory};
+pub use lease::{Lease, Pick};
+pub use target::{Target, TargetError};

@@ -1,0 +1,89 @@
+//! What changes from pick to pick, kept per thread: threads that pick share no written cache line.
+
+use core::cell::Cell;
+use core::convert::Infallible;
+
+use evenkeel_core::policy::Turn;
+use evenkeel_core::rand_core::TryRng;
+
+use crate::snapshot::Snapshot;
+
+/// One thread's place in the rotation, and its source of chance.
+#[derive(Debug)]
+pub(crate) struct Stripe {
+    version: Cell<u64>,
+    turn: Cell<Turn>,
+    /// The index of the slot picked last.
+    last: Cell<usize>,
+    rng: Cell<CounterRng>,
+}
+
+impl Stripe {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            version: Cell::new(0),
+            turn: Cell::new(Turn::UNSET),
+            last: Cell::new(0),
+            rng: Cell::new(CounterRng(seed)),
+        }
+    }
+
+    /// The turn in `snapshot`: after the endpoint this thread picked last, if the snapshot is new to it.
+    pub(crate) fn turn<C, P>(&self, snapshot: &Snapshot<C, P>) -> Turn {
+        if self.version.get() != snapshot.version && self.turn.get() != Turn::UNSET {
+            return Turn::at(snapshot.successor(self.last.get()));
+        }
+        self.turn.get()
+    }
+
+    pub(crate) fn rng(&self) -> CounterRng {
+        self.rng.get()
+    }
+
+    pub(crate) fn picked(&self, version: u64, turn: Turn, slot_index: usize, rng: CounterRng) {
+        self.version.set(version);
+        self.turn.set(turn);
+        self.last.set(slot_index);
+        self.rng.set(rng);
+    }
+
+    /// A generator of its own for something longer than a pick.
+    pub(crate) fn fork(&self) -> CounterRng {
+        let mut rng = self.rng.get();
+        let fork = CounterRng(rng.next());
+        self.rng.set(rng);
+        fork
+    }
+}
+
+/// Steele, Lea and Flood's `SplitMix64`: a counter and a finalizer, good enough for choosing endpoints.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CounterRng(pub(crate) u64);
+
+impl CounterRng {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+impl TryRng for CounterRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.next() >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.next())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}

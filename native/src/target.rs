@@ -1,0 +1,202 @@
+//! The address of an endpoint: a host and a port, and perhaps where that host is.
+
+use core::cmp::Ordering;
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::str::FromStr;
+use std::sync::Arc;
+
+use evenkeel_core::Address;
+
+/// Longest host name (RFC 1035, as text without the trailing dot).
+const MAX_HOST: usize = 253;
+
+/// Where an endpoint answers: `host:port`, or `ip:port` with the host's name kept beside it.
+///
+/// With an IP address, that and the port are its identity, and [`host`](Self::host) is the name it was found under (for TLS);
+/// without, the host's name in lower case and the port are.
+///
+/// ```
+/// use evenkeel::Target;
+///
+/// let target: Target = "[::1]:8080".parse()?;
+/// assert_eq!(target.socket_addr(), Some("[::1]:8080".parse().unwrap()));
+/// let target: Target = "API.example.com.:443".parse()?;
+/// assert_eq!((target.host(), target.port(), target.socket_addr()), ("api.example.com", 443, None));
+/// # Ok::<(), evenkeel::TargetError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Target {
+    host: Arc<str>,
+    ip: Option<IpAddr>,
+    port: u16,
+}
+
+impl Target {
+    /// A host by its name, or by an IP address as text.
+    ///
+    /// # Errors
+    /// [`TargetError`] when the port is 0 or the host is no name.
+    pub fn new(host: &str, port: u16) -> Result<Self, TargetError> {
+        if port == 0 {
+            return Err(TargetError::PortZero { target: format!("{host}:0") });
+        }
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            return Ok(Self::at(host, SocketAddr::new(ip, port)));
+        }
+        let name = host.strip_suffix('.').unwrap_or(host);
+        if name.len() > MAX_HOST {
+            return Err(TargetError::HostTooLong { host: host.to_owned() });
+        }
+        let good = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
+        if !name.split('.').all(good) {
+            return Err(TargetError::BadHost { host: host.to_owned() });
+        }
+        Ok(Self { host: name.to_ascii_lowercase().into(), ip: None, port })
+    }
+
+    /// A host whose address is known.
+    pub fn at(host: &str, addr: SocketAddr) -> Self {
+        Self { host: host.into(), ip: Some(addr.ip()), port: addr.port() }
+    }
+
+    /// The host's name, or its IP address as text where no name is known.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address to connect to, if it is known; otherwise resolve [`host`](Self::host).
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.ip?, self.port))
+    }
+
+    fn identity(&self) -> (Option<IpAddr>, &str, u16) {
+        (self.ip, if self.ip.is_some() { "" } else { &self.host }, self.port)
+    }
+}
+
+impl Ord for Target {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl PartialOrd for Target {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Target {}
+
+impl core::hash::Hash for Target {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl fmt::Display for Target {
+    /// `ip:port`, with IPv6 in brackets, or `host:port`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.socket_addr() {
+            Some(addr) => addr.fmt(f),
+            None => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl Address for Target {
+    /// The text of `Display`.
+    fn key(&self, sink: &mut dyn FnMut(&[u8])) {
+        if let Some(addr) = self.socket_addr() {
+            return addr.key(sink);
+        }
+        sink(self.host.as_bytes());
+        sink(b":");
+        sink(self.port.to_string().as_bytes());
+    }
+}
+
+impl From<SocketAddr> for Target {
+    fn from(addr: SocketAddr) -> Self {
+        Self::at(&addr.ip().to_string(), addr)
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    /// `host:port`, `1.2.3.4:port` or `[::1]:port`.
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        if let Ok(addr) = text.parse::<SocketAddr>() {
+            return Self::new(&addr.ip().to_string(), addr.port());
+        }
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| TargetError::NoPort { target: text.to_owned() })?;
+        if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(TargetError::NoPort { target: text.to_owned() });
+        }
+        let port = port.parse().map_err(|_| TargetError::PortTooLarge { target: text.to_owned() })?;
+        Self::new(host, port)
+    }
+}
+
+/// What is wrong with a [`Target`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// There is no `:port` at its end.
+    NoPort {
+        /// The text.
+        target: String,
+    },
+    /// Nothing answers on port 0.
+    PortZero {
+        /// The text.
+        target: String,
+    },
+    /// A port is at most 65535.
+    PortTooLarge {
+        /// The text.
+        target: String,
+    },
+    /// A host name has at most 253 characters.
+    HostTooLong {
+        /// The name.
+        host: String,
+    },
+    /// A label is empty, longer than 63 characters, or has a character other than letters, digits, `-` and `_`.
+    BadHost {
+        /// The name.
+        host: String,
+    },
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPort { target } => write!(f, "{target:?} has no port: write host:port, 1.2.3.4:port or [::1]:port"),
+            Self::PortZero { target } => write!(f, "{target:?} has port 0: a port is 1 to 65535"),
+            Self::PortTooLarge { target } => write!(f, "{target:?} has a port above 65535"),
+            Self::HostTooLong { host } => write!(f, "host name of {} characters: at most {MAX_HOST}", host.len()),
+            Self::BadHost { host } => {
+                write!(f, "{host:?} is no host name: labels of 1 to 63 letters, digits, '-' or '_', separated by dots")
+            }
+        }
+    }
+}
+
+impl core::error::Error for TargetError {}
