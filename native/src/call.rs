@@ -26,10 +26,12 @@ impl<C, P: Policy> Balancer<C, P> {
     ///
     /// # Errors
     /// [`CallError`] with every attempt's error, and why there was no other attempt.
-    pub async fn call<T, E, K, F>(&self, retry: &Retry<K>, mut attempt: F) -> Result<T, CallError<E>>
+    pub async fn call<T, E, K, F, Fut>(&self, retry: &Retry<K>, mut attempt: F) -> Result<T, CallError<E>>
     where
         K: Classify<E>,
-        F: AsyncFnMut(Attempt<C>) -> Result<T, E>,
+        // Not `AsyncFnMut`: a future that borrows from its closure cannot be shown to be `Send`, and so not be spawned.
+        F: FnMut(Attempt<C>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
     {
         let clock = self.shared.clock;
         let mut call = Call::new(&retry.policy, clock.now());
@@ -48,9 +50,7 @@ impl<C, P: Policy> Balancer<C, P> {
                             continue;
                         }
                     };
-                    if let Some(slot) = lease.slot() {
-                        call.started(sent, slot);
-                    }
+                    call.started(sent, lease.slot());
                     let began = clock.now();
                     let result = tokio::select! {
                         biased;

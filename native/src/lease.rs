@@ -40,14 +40,16 @@ struct Due {
     slot: Slot,
     counted: bool,
     why: Why,
+    outcome: Outcome,
 }
 
 impl Due {
-    fn report<C>(self, client: &Client<C>, outcome: Outcome) {
+    #[inline]
+    fn report<C>(&self, client: &Client<C>) {
         if self.counted {
             client.counters.subtract(self.slot.index());
         }
-        if matches!(outcome, Outcome::Failure | Outcome::Overloaded { .. }) {
+        if matches!(self.outcome, Outcome::Failure | Outcome::Overloaded { .. }) {
             client.failures.fetch_add(1, Relaxed);
         }
     }
@@ -61,19 +63,21 @@ impl Due {
 pub struct Pick<C, P> {
     snapshot: Guard<Arc<Snapshot<C, P>>>,
     place: usize,
-    due: Option<Due>,
+    due: Due,
 }
 
 impl<C, P> Pick<C, P> {
+    #[inline]
     pub(crate) fn new(snapshot: Guard<Arc<Snapshot<C, P>>>, place: usize, why: Why, counted: bool) -> Self {
         let slot = snapshot.candidates.slots()[place];
         if counted {
             snapshot.clients[place].counters.add(slot.index());
         }
-        Self { snapshot, place, due: Some(Due { slot, counted, why }) }
+        Self { snapshot, place, due: Due { slot, counted, why, outcome: Outcome::Canceled } }
     }
 
     /// Calls `f` with the client.
+    #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&C) -> R) -> R {
         f(&self.client().inner)
     }
@@ -84,36 +88,34 @@ impl<C, P> Pick<C, P> {
     }
 
     /// The request was answered well.
-    pub fn success(self) {
-        self.end(Outcome::Success);
+    #[inline]
+    pub fn success(mut self) {
+        self.due.outcome = Outcome::Success;
     }
 
     /// The request was not answered well.
-    pub fn failure(self) {
-        self.end(Outcome::Failure);
+    #[inline]
+    pub fn failure(mut self) {
+        self.due.outcome = Outcome::Failure;
     }
 
     /// Makes it owned, so that it may live across awaits; costs one more count on a shared line.
     pub fn lease(mut self) -> Lease<C> {
-        Lease { client: Arc::clone(self.client()), due: self.due.take() }
+        let lease = Lease { client: Arc::clone(self.client()), due: self.due };
+        // The lease owes the report now.
+        (self.due.counted, self.due.outcome) = (false, Outcome::Canceled);
+        lease
     }
 
     fn client(&self) -> &Arc<Client<C>> {
         &self.snapshot.clients[self.place]
     }
-
-    fn end(mut self, outcome: Outcome) {
-        if let Some(due) = self.due.take() {
-            due.report(self.client(), outcome);
-        }
-    }
 }
 
 impl<C, P> Drop for Pick<C, P> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(due) = self.due.take() {
-            due.report(self.client(), Outcome::Canceled);
-        }
+        self.due.report(self.client());
     }
 }
 
@@ -130,7 +132,7 @@ impl<C, P> fmt::Debug for Pick<C, P> {
 #[must_use = "a lease that is dropped counts as a canceled request"]
 pub struct Lease<C> {
     client: Arc<Client<C>>,
-    due: Option<Due>,
+    due: Due,
 }
 
 impl<C> Lease<C> {
@@ -141,7 +143,7 @@ impl<C> Lease<C> {
 
     /// Why this endpoint.
     pub fn why(&self) -> Why {
-        self.due.map_or(Why::Policy, |due| due.why)
+        self.due.why
     }
 
     /// The request was answered well.
@@ -156,13 +158,11 @@ impl<C> Lease<C> {
 
     /// The request ended like this.
     pub fn report(mut self, outcome: Outcome) {
-        if let Some(due) = self.due.take() {
-            due.report(&self.client, outcome);
-        }
+        self.due.outcome = outcome;
     }
 
-    pub(crate) fn slot(&self) -> Option<Slot> {
-        self.due.map(|due| due.slot)
+    pub(crate) fn slot(&self) -> Slot {
+        self.due.slot
     }
 
     pub(crate) fn client(&self) -> Arc<Client<C>> {
@@ -180,9 +180,7 @@ impl<C> Deref for Lease<C> {
 
 impl<C> Drop for Lease<C> {
     fn drop(&mut self) {
-        if let Some(due) = self.due.take() {
-            due.report(&self.client, Outcome::Canceled);
-        }
+        self.due.report(&self.client);
     }
 }
 

@@ -47,3 +47,7 @@ pub use evenkeel_core::{Endpoint, Outcome, Why, Zone};
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
 pub use target::{Target, TargetError};
+
+#[doc = include_str!("../../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -1,0 +1,47 @@
+//! The `evenkeel` command: see client-side load balancing work, or watch the endpoints of a real service.
+
+mod demo;
+mod screen;
+mod watch;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Client-side load balancing: a demo of it, and a look at the endpoints of a real service.
+#[derive(Debug, Parser)]
+#[command(name = "evenkeel", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a DNS server and HTTP backends on loopback ports, call them through the balancer, and break them
+    Demo(demo::Args),
+    /// Print the endpoints behind a DNS SRV name, and every change of them
+    Watch(watch::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let result = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Watch(args) => watch::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        // Whoever read our output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The built command, run as a user runs it: the demo, the watch, and what they say to nonsense.
+
+use core::time::Duration;
+use std::process::{Command, Output, Stdio};
+
+use evenkeel_tests::servers::hickory::Hickory;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+use tokio::time::timeout;
+
+const EVENKEEL: &str = env!("CARGO_BIN_EXE_evenkeel");
+/// Far more than anything here takes, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn the_demo_tells_its_story_and_loses_no_call() {
+    let output = evenkeel(&["demo", "--seconds", "4"]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    // What follows from a step comes after it; how soon is the machine's affair.
+    let story: [&[&str]; 4] = [
+        &[
+            "4 HTTP backends are up, in DNS as _http._tcp.demo.test",
+            "+ ash.demo.test at 127.0.0.1:",
+            "+ birch.demo.test at 127.0.0.1:",
+            "+ cedar.demo.test at 127.0.0.1:",
+            "+ dogwood.demo.test at 127.0.0.1:",
+            "birch starts to fail",
+            "cedar turns slow",
+            "dogwood leaves DNS",
+            "elm joins DNS",
+            "dogwood is switched off",
+            "birch works again",
+            "cedar is fast again",
+            "4 of 4 s",
+            "What happened in 4 s",
+            "800 calls sent, 800 answered, 0 lost.",
+        ],
+        &["birch starts to fail", "birch fails (", "birch works again", "birch answers again"],
+        &["dogwood leaves DNS", "- dogwood.demo.test at 127.0.0.1:"],
+        &["elm joins DNS", "+ elm.demo.test at 127.0.0.1:"],
+    ];
+    for events in story {
+        let mut rest = text.as_str();
+        for event in events {
+            let at = rest.find(event).unwrap_or_else(|| panic!("no {event:?} in its place in\n{text}"));
+            rest = &rest[at + event.len()..];
+        }
+    }
+    assert!(text.contains("no call has gone there since"), "{text}");
+    assert!(text.is_ascii() && !text.contains('\x1b'), "a pipe gets plain text:\n{text}");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_choices() {
+    // Three calls, far apart from each other and from the story's steps: nothing depends on who is first.
+    let run = || {
+        Command::new(EVENKEEL)
+            .args(["demo", "--seconds", "3", "--rps", "1", "--policy", "random", "--seed", "7"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command starts")
+    };
+    let attempts = |text: String| -> Vec<(String, String)> {
+        let totals = text.split("attempts  failed").nth(1).unwrap_or_else(|| panic!("no totals in\n{text}"));
+        let rows = totals.lines().skip(1).take(5).map(|row| row.split_whitespace().collect::<Vec<_>>());
+        rows.map(|row| (row[0].to_owned(), row[row.len() - 6].to_owned())).collect()
+    };
+    let runs = [run(), run()].map(|run| attempts(stdout(&run.wait_with_output().expect("the demo ends"))));
+    assert_eq!(runs[0], runs[1]);
+}
+
+#[test]
+fn nonsense_is_named_and_refused() {
+    let cases: [(&[&str], &[&str]); 12] = [
+        (&["demo", "--seconds", "0"], &["'0'", "--seconds", "2..=3600"]),
+        (&["demo", "--seconds", "99999999999999999999"], &["'99999999999999999999'", "--seconds"]),
+        (&["demo", "--rps", "0"], &["'0'", "--rps", "1..=10000"]),
+        (&["demo", "--rps", "-5"], &["'-5'", "--rps"]),
+        (&["demo", "--seed", "1.5"], &["'1.5'", "--seed"]),
+        (&["demo", "--policy", "fastest"], &["'fastest'", "--policy", "round_robin", "random"]),
+        (&["watch", "_http._tcp..test"], &["'_http._tcp..test'", "empty label"]),
+        (&["watch", "two words"], &["'two words'", "' '"]),
+        (&["watch", "_http._tcp.lb.test", "--server", "localhost"], &["'localhost'", "--server", "IP address"]),
+        (&["watch", "_http._tcp.lb.test", "--server", "127.0.0.1:0"], &["'127.0.0.1:0'", "port 0"]),
+        (&["watch"], &["<NAME>"]),
+        (&["balance"], &["'balance'"]),
+    ];
+    for (args, words) in cases {
+        let output = evenkeel(args);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {message}");
+        for word in words {
+            assert!(message.contains(word), "{args:?} does not speak of {word}: {message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_demo_whose_reader_leaves_ends_in_silence() {
+    let mut child = start(&["demo", "--seconds", "3600"]);
+    let mut lines = lines(&mut child);
+    line_with(&mut lines, "+ ash.demo.test").await;
+    drop(lines);
+    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").expect("it ran");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupted_demo_waits_for_its_answers_and_sums_up() {
+    let mut child = start(&["demo", "--seconds", "3600"]);
+    let mut lines = lines(&mut child);
+    line_with(&mut lines, " 1 of 3600 s").await;
+    interrupt(&child);
+    line_with(&mut lines, "interrupted").await;
+    let verdict = line_with(&mut lines, "calls sent").await;
+    assert!(verdict.ends_with(" 0 lost."), "{verdict}");
+    assert_eq!(exit_code(&mut child).await, Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn watch_follows_a_live_change() {
+    const SERVICE: &str = "_http._tcp.web.lb.test";
+    let server = Hickory::start().await;
+    for (host, address) in [("a.lb.test.", "127.0.0.1"), ("b.lb.test.", "127.0.0.2")] {
+        server.address(host, 1, address).await;
+    }
+    let owner = format!("{SERVICE}.");
+    server.srv(&owner, 1, 0, 60, 8001, "a.lb.test.").await;
+
+    let mut child = start(&["watch", SERVICE, "--server", &server.addr().to_string()]);
+    let mut lines = lines(&mut child);
+    let found = line_with(&mut lines, "+ ").await;
+    assert!(found.contains("a.lb.test at 127.0.0.1:8001  priority 0, weight "), "{found}");
+    line_with(&mut lines, "  1 endpoint").await;
+
+    server.srv(&owner, 1, 0, 30, 8002, "b.lb.test.").await;
+    line_with(&mut lines, "+ b.lb.test at 127.0.0.2:8002").await;
+    line_with(&mut lines, "  2 endpoints").await;
+
+    server.remove_srv(&owner).await;
+    line_with(&mut lines, "no SRV records of this name; stale: 2 endpoints from before").await;
+    server.srv(&owner, 1, 0, 30, 8002, "b.lb.test.").await;
+    let gone = line_with(&mut lines, "- ").await;
+    assert!(gone.ends_with("a.lb.test at 127.0.0.1:8001"), "{gone}");
+    line_with(&mut lines, "  1 endpoint").await;
+
+    interrupt(&child);
+    assert_eq!(exit_code(&mut child).await, Some(0));
+}
+
+fn evenkeel(args: &[&str]) -> Output {
+    Command::new(EVENKEEL).args(args).output().expect("the command starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn start(args: &[&str]) -> Child {
+    tokio::process::Command::new(EVENKEEL)
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the command starts")
+}
+
+fn lines(child: &mut Child) -> Lines<BufReader<ChildStdout>> {
+    BufReader::new(child.stdout.take().expect("stdout is piped")).lines()
+}
+
+/// Reads on to the next line that has `text` in it.
+async fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) -> String {
+    let search = async {
+        loop {
+            match lines.next_line().await.expect("text") {
+                Some(line) if line.contains(text) => return line,
+                Some(_) => {}
+                None => panic!("the output ended before {text:?}"),
+            }
+        }
+    };
+    timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("no {text:?} in time"))
+}
+
+#[cfg(unix)]
+fn interrupt(child: &Child) {
+    let id = child.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill starts").success());
+}
+
+#[cfg(unix)]
+async fn exit_code(child: &mut Child) -> Option<i32> {
+    timeout(PATIENCE, child.wait()).await.expect("it ends").expect("it ran").code()
+}
