@@ -1,0 +1,68 @@
+use core::time::Duration;
+
+use evenkeel_core::Instant;
+use wasm_bindgen::prelude::*;
+
+const NANOS_PER_MILLI: f64 = 1e6;
+
+/// From milliseconds since the caller's origin; saturating, and the origin for NaN.
+pub(crate) fn instant(millis: f64) -> Instant {
+    Instant::from_nanos(nanos(millis))
+}
+
+/// From milliseconds; saturating, and zero for NaN.
+pub(crate) fn duration(millis: f64) -> Duration {
+    Duration::from_nanos(nanos(millis))
+}
+
+/// In milliseconds, rounded up: who waits until then does not wake too early and spin. The end of time is infinity.
+pub(crate) fn millis(instant: Instant) -> f64 {
+    if instant == Instant::MAX {
+        return f64::INFINITY;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "rounded up below")]
+    let millis = instant.as_nanos() as f64 / NANOS_PER_MILLI;
+    if nanos(millis) < instant.as_nanos() { millis.next_up() } else { millis }
+}
+
+/// The nearest whole number; that of `112.345678 * 1e6` is below it.
+#[expect(clippy::cast_sign_loss, reason = "`as` saturates, which is what is wanted")]
+fn nanos(millis: f64) -> u64 {
+    (millis * NANOS_PER_MILLI + 0.5) as u64
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// JavaScript's error for a value outside its limits.
+    #[derive(Debug)]
+    pub type RangeError;
+
+    /// Messages are fixed texts: formatting code would be a third of the module.
+    #[wasm_bindgen(constructor)]
+    pub(crate) fn new(message: &str) -> RangeError;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_saturate() {
+        assert_eq!(instant(1.5), Instant::from_micros(1500));
+        assert_eq!(instant(112.345_678), Instant::from_nanos(112_345_678));
+        assert_eq!(instant(-1.0), Instant::ZERO);
+        assert_eq!(instant(f64::NAN), Instant::ZERO);
+        assert_eq!(instant(f64::INFINITY), Instant::MAX);
+        assert_eq!(duration(2.0), Duration::from_millis(2));
+        assert!(millis(Instant::MAX).is_infinite());
+    }
+
+    #[test]
+    fn a_wait_is_never_rounded_to_before_its_end() {
+        let year = 365 * 24 * 3600 * 1_000_000_000_u64;
+        for nanos in [1, 333, 1_000_001, year + 1, 57 * year + 12_345_678_901] {
+            let until = Instant::from_nanos(nanos);
+            assert!(instant(millis(until)) >= until, "{nanos}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// Bad input gets an error that names the value and the limit, and changes nothing.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Balancer, Call } from 'evenkeel';
+
+const A = 'https://a.example';
+const B = 'https://b.example';
+
+const constructors = [
+  ['an unknown policy', { policy: 'p2c' }, RangeError, 'unknown policy "p2c"; known are: round_robin, random'],
+  ['a policy that is no string', { policy: 7 }, RangeError, 'unknown policy 7'],
+  ['a seed with a fraction', { seed: 1.5 }, RangeError, 'seed must be an integer in 0..=2^53-1, or a bigint in 0..=2^64-1, not 1.5'],
+  ['a negative seed', { seed: -1 }, RangeError, 'not -1'],
+  ['a seed of 65 bits', { seed: 1n << 64n }, RangeError, 'not 18446744073709551616'],
+  ['a seed that is no number', { seed: '7' }, TypeError, 'not "7"'],
+  ['a clock that is no function', { now: 5 }, TypeError, 'now must be a function, not 5'],
+  ['a clock that reads NaN', { now: () => NaN }, RangeError, 'now must be a number of milliseconds, not NaN'],
+  ['one URL for the list of them', { endpoints: A }, TypeError, `endpoints must be an iterable of URLs, not "${A}"`],
+  ['no list of endpoints', { endpoints: null }, TypeError, 'not null'],
+];
+for (const [name, options, type, message] of constructors) {
+  test(name, () => assert.throws(() => new Balancer(options), matches(type, message)));
+}
+
+const endpoints = [
+  ['an empty URL', '', TypeError, 'endpoint 1 must be an absolute URL such as "https://a.example", not ""'],
+  ['a host and port without a scheme', 'localhost:8080', TypeError, 'not "localhost:8080"'],
+  ['a malformed URL', 'http://a b', TypeError, 'not "http://a b"'],
+  ['a relative URL', '/v1', TypeError, 'not "/v1"'],
+  ['a port out of range', 'http://a:65536', TypeError, 'not "http://a:65536"'],
+  ['an endpoint that is nothing', undefined, TypeError, 'not undefined'],
+  ['an endpoint without a URL', { weight: 1 }, TypeError, 'not an object'],
+  ['a negative weight', { url: B, weight: -1 }, RangeError, `endpoint 1 (${B}): weight must be an integer in 0..=4294967295, not -1`],
+  ['a weight too large', { url: B, weight: 2 ** 32 }, RangeError, 'not 4294967296'],
+  ['a weight with a fraction', { url: B, weight: 0.5 }, RangeError, 'not 0.5'],
+  ['a weight that is NaN', { url: B, weight: NaN }, RangeError, 'not NaN'],
+  ['a weight that is a string', { url: B, weight: '2' }, TypeError, 'not "2"'],
+  ['a priority too large', { url: B, priority: 65536 }, RangeError, 'priority must be an integer in 0..=65535, not 65536'],
+];
+for (const [name, endpoint, type, message] of endpoints) {
+  test(name, () => {
+    const balancer = new Balancer({ endpoints: [A, { url: B, weight: 2 }] });
+    const before = balancer.endpoints();
+    assert.throws(() => balancer.update(['https://c.example', endpoint]), matches(type, message));
+    assert.deepEqual(balancer.endpoints(), before);
+    assert.throws(() => balancer.insert(endpoint), type);
+    assert.deepEqual(balancer.endpoints(), before);
+    assert.deepEqual(balancer.update([A, { url: B, weight: 2 }]), { added: 0, removed: 0, changed: 0 }, 'nothing was kept');
+  });
+}
+
+const calls = [
+  ['0 attempts', { attempts: 0 }, RangeError, 'attempts must be an integer in 1..=4294967295, not 0'],
+  ['half an attempt', { attempts: 1.5 }, RangeError, 'not 1.5'],
+  ['attempts that are a string', { attempts: '3' }, TypeError, 'not "3"'],
+  ['a timeout of 0', { timeoutMs: 0 }, RangeError, 'timeoutMs must be a finite number of milliseconds above 0, not 0'],
+  ['a timeout of NaN', { timeoutMs: NaN }, RangeError, 'not NaN'],
+  ['a timeout too small to count', { timeoutMs: 1e-9 }, RangeError, 'above 0'],
+  ['a negative timeout of an attempt', { attemptTimeoutMs: -5 }, RangeError, 'attemptTimeoutMs must be'],
+  ['an endless timeout', { attemptTimeoutMs: Infinity }, RangeError, 'not Infinity'],
+  ['a negative backoff', { backoff: -1 }, RangeError, 'backoff must be a finite number of milliseconds, 0 or more, not -1'],
+  ['a backoff without a cap', { backoff: { baseMs: 5 } }, TypeError, 'backoff.maxMs must be'],
+  ['a cap below the base', { backoff: { baseMs: 5, maxMs: 4 } }, RangeError, 'backoff.maxMs must be at least baseMs (5), not 4'],
+  ['a classifier that is no function', { classify: 'retry' }, TypeError, 'classify must be a function, not "retry"'],
+];
+for (const [name, options, type, message] of calls) {
+  test(name, async () => {
+    const balancer = new Balancer({ endpoints: [A] });
+    let sent = 0;
+    await assert.rejects(balancer.call(() => sent++, options), matches(type, message));
+    assert.equal(sent, 0);
+  });
+}
+
+test('nothing to send with', async () => {
+  await assert.rejects(new Balancer().call('fetch'), matches(TypeError, 'send must be a function, not "fetch"'));
+});
+
+test('times that are no numbers', () => {
+  const balancer = new Balancer({ endpoints: [A] });
+  assert.throws(() => balancer.pick({ now: NaN }), matches(RangeError, 'not NaN'));
+  assert.throws(() => balancer.update([], '0'), matches(TypeError, 'not "0"'));
+  assert.equal(balancer.size, 1);
+  const pick = balancer.pick();
+  assert.throws(() => pick.success(NaN), RangeError);
+  assert.throws(() => pick.overloaded(-1), matches(RangeError, 'retryAfterMs must be'));
+  pick.success();
+  assert.equal(balancer.endpoints()[0].successes, 1, 'the pick was still open');
+});
+
+test('a verdict that there is not', () => {
+  const balancer = new Balancer({ endpoints: [A] });
+  const call = new Call(balancer);
+  const { attempt } = call.poll();
+  call.started(attempt, call.pick());
+  for (const verdict of ['ok', 'toString', undefined, null]) {
+    assert.throws(() => call.onOutcome(attempt, verdict), matches(TypeError, 'success, retry, not_retryable, never_sent'));
+  }
+  assert.throws(() => call.onOutcome(attempt, { retryAfterMs: -1 }), RangeError);
+  assert.equal(call.poll().type, 'wait', 'the attempt is still under way');
+});
+
+function matches(type, message) {
+  return (error) => {
+    assert.equal(error.constructor, type, String(error));
+    assert.ok(error.message.includes(message), error.message);
+    return true;
+  };
+}

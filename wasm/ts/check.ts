@@ -1,0 +1,66 @@
+/** Checks of what comes from users: every message names the value and the limit. */
+
+/** How `value` looks in a message. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
+export function integer(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be an integer in ${min}..=${max}, not ${show(value)}`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${name} must be an integer in ${min}..=${max}, not ${value}`);
+  }
+  return value;
+}
+
+/** A duration that must take some time. */
+export function positive(name: string, value: unknown): number {
+  const limit = `${name} must be a finite number of milliseconds above 0`;
+  if (typeof value !== 'number') throw new TypeError(`${limit}, not ${show(value)}`);
+  if (!(value > 0 && value < Infinity)) throw new RangeError(`${limit}, not ${value}`);
+  return value;
+}
+
+/** A duration that may be nothing. */
+export function duration(name: string, value: unknown): number {
+  const limit = `${name} must be a finite number of milliseconds, 0 or more`;
+  if (typeof value !== 'number') throw new TypeError(`${limit}, not ${show(value)}`);
+  if (!(value >= 0 && value < Infinity)) throw new RangeError(`${limit}, not ${value}`);
+  return value;
+}
+
+/** A reading of the caller's clock, in milliseconds: any number, since clocks may jump. */
+export function time(value: unknown): number {
+  if (typeof value !== 'number') throw new TypeError(`now must be a number of milliseconds, not ${show(value)}`);
+  if (Number.isNaN(value)) throw new RangeError('now must be a number of milliseconds, not NaN');
+  return value;
+}
+
+/** The text of an absolute URL, as given: `host:port` would parse as a URL of scheme `host:`, so `//` is asked for. */
+export function url(name: string, value: unknown): string {
+  const limit = `${name} must be an absolute URL such as "https://a.example"`;
+  if (typeof value !== 'string' && !(value instanceof URL)) throw new TypeError(`${limit}, not ${show(value)}`);
+  const text = String(value);
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text) || !parses(text)) throw new TypeError(`${limit}, not ${show(text)}`);
+  return text;
+}
+
+function parses(text: string): boolean {
+  try {
+    return new URL(text) instanceof URL;
+  } catch {
+    return false;
+  }
+}
+
+/** A seed of 64 bits, as two numbers of 32. */
+export function seed(value: unknown): [hi: number, lo: number] {
+  const limit = 'seed must be an integer in 0..=2^53-1, or a bigint in 0..=2^64-1';
+  if (typeof value !== 'number' && typeof value !== 'bigint') throw new TypeError(`${limit}, not ${show(value)}`);
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) throw new RangeError(`${limit}, not ${value}`);
+  const bits = BigInt(value);
+  if (BigInt.asUintN(64, bits) !== bits) throw new RangeError(`${limit}, not ${value}`);
+  return [Number(bits >> 32n), Number(bits & 0xffff_ffffn)];
+}

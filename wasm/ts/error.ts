@@ -1,0 +1,42 @@
+/** Why a call failed. */
+export type LbErrorCode = 'attempts' | 'deadline' | 'no_endpoints' | 'not_retryable' | 'budget';
+
+/** One attempt of a failed call. */
+export interface FailedAttempt {
+  /** The endpoint it was sent to. */
+  readonly url: string;
+  /** What it failed with; a `TimeoutError` if it was given up. */
+  readonly error: unknown;
+  /** How long it took, in milliseconds. */
+  readonly elapsedMs: number;
+}
+
+/** A call failed: every attempt did, or none could be sent. `cause` is the last attempt's error. */
+export class LbError extends Error {
+  override readonly name = 'LbError';
+
+  constructor(
+    /** Why the call stopped. */
+    readonly code: LbErrorCode,
+    /** Every attempt, in the order in which they ended. */
+    readonly attempts: readonly FailedAttempt[],
+  ) {
+    const last = attempts.at(-1);
+    super(message(code, attempts), last && { cause: last.error });
+  }
+}
+
+function message(code: LbErrorCode, attempts: readonly FailedAttempt[]): string {
+  const count = attempts.length === 1 ? '1 failed attempt' : `${attempts.length} failed attempts`;
+  const last = attempts.at(-1);
+  const detail = last ? `; last at ${last.url}: ${String(last.error)}` : '';
+  return `${WHY[code]} (${count}${detail})`;
+}
+
+const WHY: Record<LbErrorCode, string> = {
+  attempts: 'all attempts failed',
+  deadline: 'the deadline passed, or would before another attempt',
+  no_endpoints: 'there is no endpoint to send to',
+  not_retryable: 'an attempt failed in a way that is not worth retrying',
+  budget: 'the retry budget is used up',
+};
