@@ -193,6 +193,7 @@ impl Poller {
 
     /// The result of a query. `false`: it came too late and must be dropped, payload and all.
     pub fn on_result(&mut self, now: Instant, id: QueryId, answer: Answer) -> bool {
+        self.follow_clock(now);
         let State::Asked { id: asked, again, .. } = self.state else { return false };
         if asked != id {
             return false;
@@ -215,7 +216,9 @@ impl Poller {
             }
             Answer::Fail { retry_after } => {
                 self.fail(now);
-                (self.backoff().max(retry_after.unwrap_or_default()), Spread::Around)
+                let (backoff, asked) = (self.backoff(), retry_after.unwrap_or_default());
+                // Never earlier than the source asked for.
+                if asked > backoff / 5 * 4 { (backoff.max(asked), Spread::Later) } else { (backoff, Spread::Around) }
             }
         };
         self.state = State::Settled { from: now, wait, spread };
@@ -231,7 +234,7 @@ impl Poller {
         let soonest = self.last_start.map_or(now, |start| now.max(start + self.config.min_gap));
         match &mut self.state {
             State::Idle { at } => *at = soonest.min(*at),
-            State::Settled { .. } => self.state = State::Idle { at: soonest },
+            State::Settled { from, wait, .. } => self.state = State::Idle { at: soonest.min(*from + *wait) },
             State::Asked { again, .. } => *again = true,
             State::Closing { .. } | State::Closed => {}
         }

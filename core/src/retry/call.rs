@@ -32,7 +32,8 @@ enum State {
     New,
     /// The next attempt is due at this time.
     Due(Instant),
-    InFlight(Attempt),
+    /// An attempt, and when it is given up: its own deadline, unless the clock went backwards since.
+    InFlight(Attempt, Instant),
     /// The attempt under way ended at this time.
     Ended(Instant, Verdict),
     /// An attempt failed at this time; the server asked for at least this wait, if any.
@@ -60,9 +61,9 @@ impl Call {
         loop {
             self.state = match self.state {
                 State::Done(end) => return Step::Done(end),
-                State::InFlight(attempt) => {
-                    if now < attempt.deadline {
-                        return Step::Wait(attempt.deadline);
+                State::InFlight(attempt, deadline) => {
+                    if now < deadline {
+                        return Step::Wait(deadline);
                     }
                     self.state = State::Ended(now, Verdict::Retry);
                     return Step::Cancel { attempt, outcome: Outcome::Failure };
@@ -94,7 +95,7 @@ impl Call {
                     self.attempts += 1;
                     let deadline = deadline(now, self.policy.attempt_timeout).min(self.deadline);
                     let attempt = Attempt { number: self.attempts, sent: self.attempts + self.never_sent, deadline };
-                    self.state = State::InFlight(attempt);
+                    self.state = State::InFlight(attempt, deadline);
                     return Step::Send(attempt);
                 }
             };
@@ -114,8 +115,9 @@ impl Call {
     }
 
     /// There is no endpoint for the attempt: the call ends, since trying again at once would find none either.
-    pub fn no_endpoint(&mut self, _now: Instant) {
-        if let State::InFlight(_) = self.state {
+    pub fn no_endpoint(&mut self, now: Instant) {
+        self.follow_clock(now);
+        if let State::InFlight(..) = self.state {
             self.attempts -= 1;
             self.state = State::Done(End::NoEndpoints);
         }
@@ -123,8 +125,8 @@ impl Call {
 
     /// The attempt ended; poll until [`Step::Done`]. The end of an attempt that is not under way (any more) changes nothing.
     pub fn on_outcome(&mut self, now: Instant, attempt: Attempt, verdict: Verdict) {
+        self.follow_clock(now);
         if self.is_in_flight(attempt) {
-            self.follow_clock(now);
             self.state = State::Ended(now, verdict);
         }
     }
@@ -144,7 +146,7 @@ impl Call {
         self.deadline
     }
 
-    /// A clock that went backwards takes the deadlines along: no wait gets longer.
+    /// A clock that went backwards takes the deadlines along: no wait gets longer. All that learn the time call it.
     fn follow_clock(&mut self, now: Instant) {
         let back = self.last.saturating_since(now);
         self.last = now;
@@ -154,7 +156,7 @@ impl Call {
         self.deadline = self.deadline.saturating_sub(back);
         match &mut self.state {
             State::Due(at) | State::Ended(at, _) | State::Failed(at, _) => *at = at.saturating_sub(back),
-            State::InFlight(attempt) => attempt.deadline = attempt.deadline.saturating_sub(back),
+            State::InFlight(_, deadline) => *deadline = deadline.saturating_sub(back),
             State::New | State::Done(_) => {}
         }
     }
@@ -174,7 +176,7 @@ impl Call {
     }
 
     fn is_in_flight(&self, attempt: Attempt) -> bool {
-        matches!(self.state, State::InFlight(current) if current.sent == attempt.sent)
+        matches!(self.state, State::InFlight(current, _) if current.sent == attempt.sent)
     }
 }
 

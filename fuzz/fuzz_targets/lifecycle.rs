@@ -1,0 +1,16 @@
+//! Any order of events, checked against a model: see `evenkeel_tests::lifecycle`.
+//!
+//! Built without `--cfg fuzzing` it replays the files named on its command line, such as a crash to debug.
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| evenkeel_tests::lifecycle::check(data));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        println!("{}", path.display());
+        evenkeel_tests::lifecycle::check(&std::fs::read(path)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! What the tests share; the tests themselves are in `tests/`, the command that runs them all is `tests/run`.
+
+pub mod golden;
+pub mod lifecycle;
+#[cfg(feature = "net")]
+pub mod servers;
+#[cfg(feature = "net")]
+pub mod source;
+
+/// go-kit's fault 17: internal slices were handed out, and a caller could corrupt them. Ours can be looked at
+///
+/// ```
+/// use evenkeel_core::{Balancer, Endpoint, Instant, policy::RoundRobin};
+/// let mut balancer: Balancer<&str, RoundRobin> = Balancer::new(RoundRobin::new());
+/// balancer.update(Instant::ZERO, [Endpoint::new("a")])?;
+/// assert_eq!(balancer.endpoints().next().unwrap().endpoint.addr, "a");
+/// # Ok::<(), evenkeel_core::UpdateError>(())
+/// ```
+///
+/// but not changed:
+///
+/// ```compile_fail,E0594
+/// use evenkeel_core::{Balancer, Endpoint, Instant, policy::RoundRobin};
+/// let mut balancer: Balancer<&str, RoundRobin> = Balancer::new(RoundRobin::new());
+/// balancer.update(Instant::ZERO, [Endpoint::new("a")])?;
+/// balancer.endpoints().next().unwrap().endpoint.addr = "b";
+/// # Ok::<(), evenkeel_core::UpdateError>(())
+/// ```
+#[cfg(doctest)]
+pub struct Fault17;

@@ -1,0 +1,257 @@
+//! Any order of events in the life of a balancer and its calls, checked against a simple model after every one.
+//!
+//! [`check`] is the body of the fuzz target `lifecycle`; an ordinary test replays the fuzz target's corpus through it.
+
+mod call;
+mod input;
+mod model;
+
+use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::rand_core::SeedableRng;
+use evenkeel_core::retry::{Step, Verdict};
+use evenkeel_core::{Balancer, Cx, Heap, Inline, Instant, Outcome, Pick, Policy, Request, Slot, Store, View};
+use rand_chacha::ChaCha8Rng;
+
+use call::CheckedCall;
+use input::Input;
+use model::Model;
+
+const SMALL: usize = 4;
+
+/// Reads `data` as a sequence of events and lives through them, with storage on the heap and in place.
+///
+/// # Panics
+/// When a balancer or a call does what the model does not allow.
+pub fn check(data: &[u8]) {
+    Lifecycle::<Heap>::new(Input::new(data), usize::MAX).run();
+    Lifecycle::<Inline<SMALL>>::new(Input::new(data), SMALL).run();
+}
+
+struct Lifecycle<'a, S: Store> {
+    input: Input<'a>,
+    balancer: Balancer<u8, Box<dyn Policy>, S>,
+    /// Another client of the same service: its picks mean nothing to the balancer.
+    stranger: Balancer<u8, Box<dyn Policy>, S>,
+    model: Model,
+    round_robin: bool,
+    picks: Vec<Pick>,
+    departed: Vec<Slot>,
+    call: Option<(CheckedCall, Option<Pick>)>,
+    now: Instant,
+    rng: ChaCha8Rng,
+}
+
+impl<'a, S: Store> Lifecycle<'a, S> {
+    fn new(mut input: Input<'a>, capacity: usize) -> Self {
+        let name = AnyPolicy::NAMES.get(input.below(AnyPolicy::NAMES.len() + 1));
+        let policy: Box<dyn Policy> = match name {
+            Some(name) => Box::new(name.parse::<AnyPolicy>().expect("a name from the list")),
+            None => Box::new(least_in_flight),
+        };
+        Self {
+            model: Model::new(capacity, policy.counts()),
+            round_robin: name == Some(&"round_robin"),
+            balancer: Balancer::new(policy),
+            stranger: Balancer::new(Box::new(least_in_flight)),
+            picks: Vec::new(),
+            departed: Vec::new(),
+            call: None,
+            now: Instant::ZERO,
+            rng: ChaCha8Rng::seed_from_u64(u64::from(input.byte())),
+            input,
+        }
+    }
+
+    fn run(mut self) {
+        while !self.input.is_empty() {
+            self.step();
+            self.model.compare(&self.balancer);
+        }
+        self.finish_call();
+        self.model.compare(&self.balancer);
+    }
+
+    fn step(&mut self) {
+        match self.input.below(16) {
+            0 => self.update(),
+            1 => self.insert(),
+            2 => self.remove(),
+            3 | 4 => self.pick(&[]),
+            5 => self.pick_avoiding(),
+            6 | 7 => self.report(),
+            8 => drop(self.some_pick()),
+            9 => self.report_to_stranger(),
+            10 => self.now = self.now + self.input.duration(),
+            11 => self.clock_goes_back(),
+            12 => self.start_call(),
+            13 => drop(self.poll_call()),
+            14 => self.end_attempt(),
+            _ => self.end_stale_attempt(),
+        }
+    }
+
+    fn clock_goes_back(&mut self) {
+        let by = self.input.duration().as_nanos() as u64;
+        self.now = Instant::from_nanos(self.now.as_nanos().saturating_sub(by));
+    }
+
+    fn update(&mut self) {
+        let records: Vec<_> = (0..self.input.below(8)).map(|_| self.input.endpoint()).collect();
+        self.departed.extend(self.balancer.endpoints().map(|status| status.slot));
+        let changes = self.balancer.update(self.now, records.iter().copied()).expect("no policy here has a table");
+        self.model.update(&records, changes);
+    }
+
+    fn insert(&mut self) {
+        let endpoint = self.input.endpoint();
+        let changes = self.balancer.insert(self.now, endpoint).ok();
+        self.model.insert(endpoint, changes);
+    }
+
+    fn remove(&mut self) {
+        let addr = self.input.address();
+        let removed = self.balancer.remove(self.now, &addr).expect("no policy here has a table");
+        self.model.remove(addr, removed);
+    }
+
+    fn pick_avoiding(&mut self) {
+        let mask = self.input.byte();
+        let slots = self.balancer.endpoints().map(|status| status.slot).chain(self.departed.iter().rev().copied());
+        let avoid: Vec<_> =
+            slots.take(8).enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, slot)| slot).collect();
+        self.pick(&avoid);
+    }
+
+    fn pick(&mut self, avoid: &[Slot]) {
+        let pick = self.picked(avoid);
+        self.picks.extend(pick);
+    }
+
+    fn picked(&mut self, avoid: &[Slot]) -> Option<Pick> {
+        let pick = self.balancer.pick_with(Request::at(self.now).avoiding(avoid), &mut self.rng);
+        self.model.picked(pick.as_ref().map_err(|error| *error), avoid, self.round_robin);
+        let pick = pick.ok()?;
+        assert_eq!(self.balancer.endpoint(&pick), self.model.endpoint(pick.slot()));
+        assert_eq!(pick.started(), self.now);
+        Some(pick)
+    }
+
+    fn report(&mut self) {
+        let outcome = self.outcome();
+        if let Some(pick) = self.some_pick() {
+            self.report_pick(pick, outcome);
+        }
+    }
+
+    fn report_pick(&mut self, pick: Pick, outcome: Outcome) {
+        assert_eq!(self.balancer.endpoint(&pick), self.model.endpoint(pick.slot()));
+        self.model.reported(pick.slot(), outcome);
+        self.balancer.report(self.now, pick, outcome);
+    }
+
+    /// A stranger's pick of the same slot is refused, and the other way round.
+    fn report_to_stranger(&mut self) {
+        let outcome = self.outcome();
+        let records: Vec<_> = self.balancer.endpoints().map(|status| *status.endpoint).collect();
+        let _ = self.stranger.update(self.now, records);
+        let Ok(pick) = self.stranger.pick(self.now, &mut self.rng) else { return };
+        assert_eq!(self.balancer.endpoint(&pick), None);
+        self.balancer.report(self.now, pick, outcome);
+    }
+
+    fn some_pick(&mut self) -> Option<Pick> {
+        let index = self.input.below(self.picks.len());
+        (index < self.picks.len()).then(|| self.picks.swap_remove(index))
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        match self.input.below(4) {
+            0 => Outcome::Success,
+            1 => Outcome::Failure,
+            2 => Outcome::Overloaded { retry_after: Some(self.input.duration()) },
+            _ => Outcome::Canceled,
+        }
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        match self.input.below(5) {
+            0 => Verdict::Retry,
+            1 => Verdict::RetryAfter(self.input.duration()),
+            2 => Verdict::NeverSent,
+            3 => Verdict::Fatal,
+            _ => Verdict::Success,
+        }
+    }
+
+    fn start_call(&mut self) {
+        self.finish_call();
+        self.call = Some((CheckedCall::start(&mut self.input, self.now), None));
+    }
+
+    fn poll_call(&mut self) -> Option<Step> {
+        let (mut call, mut pick) = self.call.take()?;
+        let step = call.poll(self.now, &mut self.rng);
+        match step {
+            Step::Send(_) => {
+                pick = self.picked(call.tried());
+                match &pick {
+                    Some(pick) => call.started(pick.slot()),
+                    None => call.no_endpoint(self.now),
+                }
+            }
+            Step::Cancel { outcome, .. } => {
+                if let Some(pick) = pick.take() {
+                    self.report_pick(pick, outcome);
+                }
+            }
+            Step::Wait(_) | Step::Done(_) => {}
+        }
+        self.call = Some((call, pick));
+        Some(step)
+    }
+
+    fn end_attempt(&mut self) {
+        let verdict = self.verdict();
+        self.end_attempt_with(verdict);
+    }
+
+    fn end_attempt_with(&mut self, verdict: Verdict) {
+        let Some((mut call, mut pick)) = self.call.take() else { return };
+        if call.on_outcome(self.now, verdict)
+            && let Some(pick) = pick.take()
+        {
+            let outcome = if verdict == Verdict::Success { Outcome::Success } else { Outcome::Failure };
+            self.report_pick(pick, outcome);
+        }
+        self.call = Some((call, pick));
+    }
+
+    fn end_stale_attempt(&mut self) {
+        let verdict = self.verdict();
+        if let Some((call, _)) = &mut self.call {
+            call.on_stale_outcome(self.now, verdict);
+        }
+    }
+
+    /// A call always ends, and soon: at each wait either its attempt fails or the time comes.
+    fn finish_call(&mut self) {
+        for _ in 0..64 {
+            match self.poll_call() {
+                None => return,
+                Some(Step::Done(_)) => {
+                    self.call = None;
+                    return;
+                }
+                Some(Step::Wait(Instant::MAX)) => self.end_attempt_with(Verdict::Retry),
+                Some(Step::Wait(until)) => self.now = until,
+                Some(Step::Send(_) | Step::Cancel { .. }) => {}
+            }
+        }
+        panic!("the call does not end");
+    }
+}
+
+/// The place with the fewest requests under way; unlike the policies with names, it has them counted.
+fn least_in_flight(view: &View<'_>, _cx: &mut Cx<'_>) -> Option<usize> {
+    (0..view.len()).min_by_key(|&place| (!view.allowed(place), view.in_flight(place)))
+}

@@ -1,0 +1,83 @@
+//! A source of endpoints that answers as the test says.
+
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::Arc;
+
+use evenkeel::{Answer, BoxError, Discover, Endpoint, PollerConfig};
+use tokio::sync::watch;
+
+/// What the source says at the moment.
+#[derive(Clone, Debug)]
+pub enum Says {
+    /// These endpoints, separated by blanks; none is an empty answer.
+    Endpoints(&'static str),
+    /// The service is decidedly not available.
+    Absent,
+    /// This error.
+    Error(&'static str),
+    /// Nothing, ever.
+    Nothing,
+}
+
+/// A [`Discover`] whose answers a [`Script`] changes.
+#[derive(Debug)]
+pub struct Source {
+    says: watch::Receiver<Says>,
+    lookups: Arc<AtomicUsize>,
+    /// The settings of its poller.
+    pub poller: PollerConfig,
+}
+
+/// The test's end of a [`Source`].
+#[derive(Debug)]
+pub struct Script {
+    says: watch::Sender<Says>,
+    lookups: Arc<AtomicUsize>,
+}
+
+/// A source that says `says` until told otherwise.
+pub fn source(says: Says) -> (Source, Script) {
+    let (sender, receiver) = watch::channel(says);
+    let lookups = Arc::new(AtomicUsize::new(0));
+    let source = Source { says: receiver, lookups: Arc::clone(&lookups), poller: PollerConfig::default() };
+    (source, Script { says: sender, lookups })
+}
+
+impl Script {
+    /// Changes what the source says from now on.
+    pub fn say(&self, says: Says) {
+        self.says.send_replace(says);
+    }
+
+    /// How often the source was asked.
+    pub fn lookups(&self) -> usize {
+        self.lookups.load(SeqCst)
+    }
+
+    /// Whether the source is gone: nobody can ask it any more.
+    pub fn is_stopped(&self) -> bool {
+        self.says.is_closed()
+    }
+}
+
+impl Discover for Source {
+    type Error = BoxError;
+
+    async fn lookup(&mut self) -> Result<Answer, BoxError> {
+        self.lookups.fetch_add(1, SeqCst);
+        let says = self.says.borrow().clone();
+        match says {
+            Says::Endpoints(list) => {
+                let endpoints = list.split_whitespace().map(|target| Ok(Endpoint::new(target.parse()?)));
+                Ok(Answer { endpoints: endpoints.collect::<Result<_, BoxError>>()?, ..Answer::default() })
+            }
+            Says::Absent => Ok(Answer { absent: true, ..Answer::default() }),
+            Says::Error(error) => Err(error.into()),
+            Says::Nothing => core::future::pending().await,
+        }
+    }
+
+    fn poller(&self) -> PollerConfig {
+        self.poller
+    }
+}
