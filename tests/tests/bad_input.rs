@@ -8,8 +8,8 @@ use evenkeel_core::policy::{AnyPolicy, Random, RoundRobin};
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::{Backoff, Call, End, RetryPolicy, RetryPolicyError, Step, Unlimited, Verdict};
 use evenkeel_core::{
-    Balancer, Cx, Endpoint, Inline, InsertError, Instant, Outcome, PickError, Policy, Request, Slot, Store, TableFull,
-    UpdateError, View, Why,
+    Balancer, Cx, Endpoint, Inline, InsertError, Instant, Outcome, Pick, PickError, Policy, Request, Slot, Store,
+    TableFull, UpdateError, View, Why,
 };
 use rand_chacha::ChaCha8Rng;
 
@@ -298,6 +298,22 @@ fn a_pick_whose_slot_is_another_endpoints() {
     balancer.report(Instant::ZERO, new, Outcome::Success);
     let stats = balancer.endpoints().next().expect("one").stats;
     assert_eq!((stats.in_flight, stats.successes), (0, 1));
+}
+
+/// With room for more, a slot rests until the last request to its former holder has ended.
+#[test]
+fn a_slot_in_use_is_not_given_away() {
+    let mut balancer: Balancer<u8, _> = of(|_: &View<'_>, _: &mut Cx<'_>| Some(0), [Endpoint::new(1)]);
+    let old = balancer.pick(Instant::ZERO, &mut rng()).expect("a pick");
+    let mut slot_of = |addr, old: Option<Pick>| {
+        old.into_iter().for_each(|old| balancer.report(Instant::ZERO, old, Outcome::Canceled));
+        let _ = balancer.update(Instant::ZERO, [Endpoint::new(addr)]).expect("an update");
+        balancer.endpoints().next().expect("one").slot.index()
+    };
+    let index = old.slot().index();
+    assert_ne!(slot_of(2, None), index);
+    assert_ne!(slot_of(3, None), index);
+    assert_eq!(slot_of(4, Some(old)), index);
 }
 
 #[test]
