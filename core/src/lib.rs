@@ -29,7 +29,7 @@
 //!
 //! # Features
 //!
-//! - `alloc` (default): [`Heap`](store::Heap) storage, `String` and `Arc<str>` addresses, boxed policies. Without it, every type
+//! - `alloc` (default): [`Heap`] storage, `String` and `Arc<str>` addresses, boxed policies. Without it, every type
 //!   takes [`Inline<N>`](store::Inline) storage and nothing allocates.
 #![no_std]
 #![forbid(unsafe_code)]

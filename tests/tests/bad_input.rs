@@ -306,7 +306,9 @@ fn a_slot_in_use_is_not_given_away() {
     let mut balancer: Balancer<u8, _> = of(|_: &View<'_>, _: &mut Cx<'_>| Some(0), [Endpoint::new(1)]);
     let old = balancer.pick(Instant::ZERO, &mut rng()).expect("a pick");
     let mut slot_of = |addr, old: Option<Pick>| {
-        old.into_iter().for_each(|old| balancer.report(Instant::ZERO, old, Outcome::Canceled));
+        if let Some(old) = old {
+            balancer.report(Instant::ZERO, old, Outcome::Canceled);
+        }
         let _ = balancer.update(Instant::ZERO, [Endpoint::new(addr)]).expect("an update");
         balancer.endpoints().next().expect("one").slot.index()
     };
