@@ -160,7 +160,9 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         if let Some(next) = next {
             let set = self.cluster.set();
             let before = |slot: &Slot| set.get(*slot).is_some_and(|endpoint| endpoint.addr < next);
-            self.turn = Turn::at(candidates.slots().partition_point(before));
+            let place = candidates.slots().partition_point(before);
+            // After an outage clients must not all begin with the first endpoint: the next turn is drawn.
+            self.turn = if candidates.is_empty() { Turn::UNSET } else { Turn::at(place) };
         }
         self.policy.rebuild(&View::new(candidates, &self.stats, &[]))
     }

@@ -247,6 +247,24 @@ fn fault_18_clients_start_everywhere() {
     }
 }
 
+/// Clients that saw the set go and come again must not begin together either.
+#[test]
+fn fault_18_clients_start_everywhere_after_an_outage() {
+    let firsts = (0..300).map(|seed| {
+        let (mut balancer, mut rng) = (balancer("round_robin", &["a", "b", "c"]), rng(seed));
+        pick(&mut balancer, &mut rng);
+        for names in [&[][..], &["a", "b", "c"]] {
+            let _ = balancer.update(Instant::ZERO, names.iter().copied().map(Endpoint::new)).expect("an update");
+        }
+        pick(&mut balancer, &mut rng)
+    });
+    let firsts: Vec<_> = firsts.collect();
+    for name in ["a", "b", "c"] {
+        let count = firsts.iter().filter(|first| **first == name).count();
+        assert!((67..=133).contains(&count), "{count} of 300 clients start with {name}");
+    }
+}
+
 /// A change of the set shifted the whole rotation.
 #[test]
 fn fault_18_a_change_does_not_move_the_rotation() {
