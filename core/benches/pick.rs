@@ -1,105 +1,183 @@
-//! What a pick costs beside the barest code that could do the same, in the same run: `cargo bench -p evenkeel-core`.
+//! What a pick costs beside the barest code that could do the same, in the same run:
+//! `cargo bench -p evenkeel-core --bench pick`.
 //!
-//! Floors: for round robin a counter and an index, for random 32 bits of `ChaCha8`, Lemire's multiplication and an index.
-//! Times are nanoseconds per operation, the least of many short samples taken in turn: what else runs on the machine
-//! only ever adds. Compare ratios; absolute times are the machine's.
-#![allow(clippy::disallowed_methods, missing_docs)] // It is the time that is measured.
+//! - `floor`: what a policy is compared with; all have the same random numbers, of `ChaCha8`.
+//! - `alone`: a policy and what it is given, without the balancer around it.
+//! - `any`: the same through `AnyPolicy`.
+//! - `whole`: `Balancer::pick` and `report`; the only calls of them, so that they are inlined.
+//!
+//! Weights are 1 to 4. Policies that go by a key get another one each time, one that goes by the time a microsecond more.
+//! Limits hold up to n = 1,000.
+#![allow(missing_docs)] // There is nothing to be used.
 
-use core::hint::black_box;
-use std::time::Instant as Clock;
+mod floors;
+mod measure;
 
-use evenkeel_core::policy::{Cx, Loads, Random, RoundRobin, Turn, View};
-use evenkeel_core::rand_core::{Rng, SeedableRng};
-use evenkeel_core::{Balancer, Cluster, Endpoint, Instant, Outcome, Policy, Slot};
+use evenkeel_core::policy::{
+    AnyPolicy, Cx, Ketama, LeastRequest, Loads, Maglev, PeakEwma, PickFirst, Random, Rendezvous, RingHash, RoundRobin,
+    Turn, View, WeightedRandom, WeightedRoundRobin,
+};
+use evenkeel_core::rand_core::SeedableRng;
+use evenkeel_core::stats::{Estimate, Estimator, Latency};
+use evenkeel_core::{Balancer, Cluster, Endpoint, Instant, Outcome, Policy, Request, Slot};
+use floors::{ALIAS, BITS, COUNTER, KEPT_LOADS, LOADS, REMAINDER};
+use measure::{Row, Subject, Table, repeated};
 use rand_chacha::ChaCha8Rng;
 
-const SIZES: [u32; 5] = [3, 10, 100, 1_000, 10_000];
-const SAMPLES: u32 = 101;
-const PICKS: u32 = 50_000;
-
 fn main() {
-    println!("ns per operation (ratio to the floor)");
-    println!("{:<12} {:>6} {:>8} {:>16} {:>16}", "policy", "n", "floor", "View and Cx", "pick and report");
-    for n in SIZES {
-        row("round_robin", n, RoundRobin::new(), counter_and_index(n));
+    let table = Table { columns: "n", unit: ("ns", 1e9), samples: 101, judged: |n| n <= 1_000 };
+    table.print(&[3, 10, 100, 1_000, 10_000], |n| {
+        let mut rows = Rows { n, alone: Vec::new(), whole: Vec::new() };
+        rows.policies();
+        let any = AnyPolicy::NAMES.map(|name| any(n, name));
+        floors::rows(n).into_iter().chain(rows.alone).chain(any).chain(rows.whole).collect()
+    });
+}
+
+struct Rows {
+    n: u32,
+    alone: Vec<Row>,
+    whole: Vec<Row>,
+}
+
+/// A floor, and the limit if there is one.
+type Beside = (&'static str, Option<f64>);
+
+impl Rows {
+    fn policies(&mut self) {
+        let counter = (COUNTER, None);
+        self.add("round_robin", RoundRobin::new(), at_once, (REMAINDER, Some(2.0)), (COUNTER, Some(4.0)));
+        self.add("weighted_round_robin", WeightedRoundRobin::new(), at_once, (REMAINDER, Some(2.0)), counter);
+        self.add("random", Random::new(), at_once, (BITS, Some(1.5)), (BITS, None));
+        self.add("weighted_random", WeightedRandom::new(), at_once, (ALIAS, Some(1.5)), (ALIAS, None));
+        self.add("least_request", LeastRequest::new(), at_once, (LOADS, Some(2.0)), (KEPT_LOADS, Some(2.5)));
+        self.add("peak_ewma", PeakEwma::new(), in_time, (LOADS, None), ("whole: least_request", Some(2.0)));
+        self.add("maglev", Maglev::new(), with_key, (COUNTER, Some(3.0)), counter);
+        self.add("ring_hash", RingHash::new(), with_key, counter, counter);
+        self.add("ketama", Ketama::new(), with_key, counter, counter);
+        self.add("pick_first", PickFirst::new(), at_once, counter, counter);
+        self.add("rendezvous", Rendezvous::new(), with_key, counter, counter);
+        self.add("rendezvous(bound=125)", Rendezvous::bounded(125).expect("a bound"), with_key, counter, counter);
+        self.add("least_request(full_scan)", LeastRequest::full_scan(), at_once, counter, counter);
+        self.add("peak_ewma(full_scan)", PeakEwma::full_scan(), in_time, counter, counter);
     }
-    for n in SIZES {
-        row("random", n, Random::new(), bits_and_index(n));
+
+    fn add<P: Policy + Clone + 'static>(
+        &mut self,
+        name: &str,
+        policy: P,
+        next: impl Fn(&mut u64) -> Request<'static> + Copy + 'static,
+        (floor_alone, limit_alone): Beside,
+        (floor_whole, limit_whole): Beside,
+    ) {
+        let subject = alone(self.n, policy.clone(), next);
+        self.alone.push(Row::new(format!("alone: {name}"), subject).beside(floor_alone, limit_alone));
+        let subject = whole(self.n, policy, next);
+        self.whole.push(Row::new(format!("whole: {name}"), subject).beside(floor_whole, limit_whole));
     }
 }
 
-fn row<P: Policy + Copy>(name: &str, n: u32, policy: P, mut floor: impl FnMut() -> Slot) {
-    let (mut policy_alone, mut whole) = (policy_alone(n, policy), pick_and_report(n, policy));
-    let mut least = [f64::INFINITY; 3];
-    for _ in 0..SAMPLES {
-        let times = [time(&mut floor), time(&mut policy_alone), time(&mut whole)];
-        least = [0, 1, 2].map(|i| least[i].min(times[i]));
-    }
-    let [floor, alone, whole] = least;
-    let ratio = |time: f64| format!("{time:.2} ({:.2}x)", time / floor);
-    println!("{name:<12} {n:>6} {floor:>8.2} {:>16} {:>16}", ratio(alone), ratio(whole));
+fn any(n: u32, name: &'static str) -> Row {
+    let policy: AnyPolicy = name.parse().expect("a known name");
+    let subject = match name {
+        "peak_ewma" => alone(n, policy, in_time),
+        "maglev" | "ring_hash" | "ketama" | "rendezvous" => alone(n, policy, with_key),
+        _ => alone(n, policy, at_once),
+    };
+    Row::new(format!("any: {name}"), subject).beside(format!("alone: {name}"), 2.5)
 }
 
-fn time(operation: &mut impl FnMut() -> Slot) -> f64 {
-    let begin = Clock::now();
-    for _ in 0..PICKS {
-        // All state is in memory before and after each, as it is for a caller who does something else in between.
-        black_box(black_box(&mut *operation)());
-    }
-    begin.elapsed().as_secs_f64() * 1e9 / f64::from(PICKS)
-}
-
-fn counter_and_index(n: u32) -> impl FnMut() -> Slot {
-    let slots = cluster(n).candidates().slots().to_vec();
-    let mut next = 0;
-    move || {
-        let place = if next < slots.len() { next } else { 0 };
-        next = place + 1;
-        slots[place]
-    }
-}
-
-fn bits_and_index(n: u32) -> impl FnMut() -> Slot {
-    let slots = cluster(n).candidates().slots().to_vec();
-    let mut rng = rng();
-    move || slots[((u64::from(rng.next_u32()) * slots.len() as u64) >> 32) as usize]
-}
-
-/// The policy and what it is given, without the balancer around it.
-fn policy_alone(n: u32, policy: impl Policy) -> impl FnMut() -> Slot {
-    struct Idle;
-    impl Loads for Idle {
-        fn in_flight(&self, _index: usize) -> u32 {
-            0
-        }
-    }
-    let cluster = cluster(n);
-    let (mut turn, mut rng) = (Turn::UNSET, rng());
-    move || {
-        let view = View::new(cluster.candidates(), &Idle, &[]);
-        let place = policy.pick(&view, &mut Cx::new(Instant::ZERO, None, &mut turn, &mut rng));
+fn alone(n: u32, mut policy: impl Policy + 'static, next: impl Fn(&mut u64) -> Request<'static> + 'static) -> Subject {
+    let (cluster, known) = (cluster(n), Known::new(n));
+    policy.rebuild(&View::new(cluster.candidates().group(0), &known, cluster.set(), &[])).expect("room");
+    let (mut turn, mut rng, mut last) = (Turn::UNSET, rng(), 0);
+    repeated(move || {
+        let request = next(&mut last);
+        let view = View::new(cluster.candidates().group(0), &known, cluster.set(), &[]);
+        let place = policy.pick(&view, &mut Cx::new(request.now, request.key, &mut turn, &mut rng));
         cluster.candidates().slots()[place.expect("a place")]
+    })
+}
+
+fn whole(n: u32, policy: impl Policy + 'static, next: impl Fn(&mut u64) -> Request<'static> + 'static) -> Subject {
+    let mut balancer: Balancer<u32, _> = Balancer::new(policy);
+    let changes = balancer.update(Instant::ZERO, (0..n).map(endpoint)).expect("room");
+    assert_eq!(changes.added, n as usize);
+    let (mut rng, mut last) = (rng(), 0);
+    repeated(move || {
+        let request = next(&mut last);
+        let pick = balancer.pick_with(request, &mut rng).expect("a pick");
+        let slot = pick.slot();
+        balancer.report(Instant::from_nanos(request.now.as_nanos() + 1_000_000), pick, Outcome::Success);
+        slot
+    })
+}
+
+/// A request without a time or a key.
+fn at_once(_: &mut u64) -> Request<'static> {
+    Request::at(Instant::ZERO)
+}
+
+/// A request a microsecond after the last.
+fn in_time(last: &mut u64) -> Request<'static> {
+    *last += 1_000;
+    Request::at(Instant::from_nanos(*last))
+}
+
+/// A request with a key far from the last.
+fn with_key(last: &mut u64) -> Request<'static> {
+    *last = last.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    Request { key: Some(*last), ..Request::at(Instant::ZERO) }
+}
+
+/// Loads as a balancer knows them.
+struct Known {
+    in_flight: Vec<u32>,
+    estimates: Vec<Estimate>,
+    estimator: Estimator,
+}
+
+impl Known {
+    fn new(n: u32) -> Self {
+        let estimate = |i| Estimate { nanos: 1_000_000 * u64::from(1 + i % 7), stamp: Instant::ZERO };
+        let estimator = Estimator::new(Latency::default());
+        Self { in_flight: (0..n).map(load).collect(), estimates: (0..n).map(estimate).collect(), estimator }
     }
 }
 
-/// All that a request costs.
-fn pick_and_report(n: u32, policy: impl Policy) -> impl FnMut() -> Slot {
-    let mut balancer: Balancer<u32, _> = Balancer::new(policy);
-    let changes = balancer.update(Instant::ZERO, (0..n).map(Endpoint::new)).expect("no table");
-    assert_eq!(changes.added, n as usize);
-    let mut rng = rng();
-    move || {
-        let pick = balancer.pick(Instant::ZERO, &mut rng).expect("a pick");
-        let slot = pick.slot();
-        balancer.report(Instant::ZERO, pick, Outcome::Success);
-        slot
+impl Loads for Known {
+    #[inline]
+    fn in_flight(&self, index: usize) -> u32 {
+        self.in_flight.get(index).copied().unwrap_or(0)
+    }
+
+    #[inline]
+    fn cost(&self, index: usize, now: Instant) -> u64 {
+        let estimate = self.estimates.get(index).copied().unwrap_or_default();
+        self.estimator.cost(estimate, self.in_flight(index), now)
     }
 }
 
 fn cluster(n: u32) -> Cluster<u32> {
     let mut cluster = Cluster::new();
-    assert_eq!(cluster.update((0..n).map(Endpoint::new)).added, n as usize);
+    assert_eq!(cluster.update(Instant::ZERO, (0..n).map(endpoint)).added, n as usize);
     cluster
+}
+
+fn endpoint(i: u32) -> Endpoint<u32> {
+    Endpoint::new(i).with_weight(weight(i))
+}
+
+fn slots(n: u32) -> Vec<Slot> {
+    cluster(n).candidates().slots().to_vec()
+}
+
+fn weight(i: u32) -> u32 {
+    1 + i * 3 % 4
+}
+
+fn load(i: u32) -> u32 {
+    i * 3 % 5
 }
 
 fn rng() -> ChaCha8Rng {

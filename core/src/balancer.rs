@@ -1,36 +1,63 @@
 //! The whole path for one thread: update, pick, report.
 
 mod pick;
+mod policies;
 
 use core::fmt;
 
 use rand_core::Rng;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, GROUPS};
+use crate::config::{Config, ConfigError};
 use crate::endpoint::{Address, Endpoint};
-use crate::error::{InsertError, PickError, UpdateError};
+use crate::error::{InsertError, PickError, TableFull, UpdateError};
 use crate::policy::{Cx, Policy, Turn, View, choose};
 use crate::set::{Changes, Slot};
-use crate::stats::{Stats, Table};
+use crate::stats::{Estimate, Stats, Table};
 use crate::store::Store;
 use crate::time::Instant;
 pub use pick::{Outcome, Pick, Request, Why};
+use policies::Policies;
 
 /// Balances requests over a set of endpoints; for one thread, without locks, atomics or a clock.
 ///
 /// Each request is one [`pick`](Self::pick) before it and one [`report`](Self::report) after it.
 pub struct Balancer<A, P, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cfg(not(feature = "alloc"))] S: Store> {
     cluster: Cluster<A, S>,
-    policy: P,
+    policies: Policies<P>,
+    turns: [Turn; GROUPS],
     stats: Table<S>,
-    turn: Turn,
     id: u16,
 }
 
 impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// A balancer without endpoints.
     pub fn new(policy: P) -> Self {
-        Self { cluster: Cluster::new(), policy, stats: Table::default(), turn: Turn::UNSET, id: pick::balancer_id() }
+        Self::assemble(Policies::one(policy), Config::default())
+    }
+
+    /// A balancer without endpoints, with settings of its own.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for settings that make no sense; it names the setting and its limit.
+    pub fn with_config(policy: P, config: Config) -> Result<Self, ConfigError>
+    where
+        P: Clone,
+    {
+        config.check()?;
+        let mut policy = policy;
+        policy.seed(config.seed);
+        Ok(Self::assemble(Policies::cloning(policy), config))
+    }
+
+    fn assemble(policies: Policies<P>, config: Config) -> Self {
+        Self {
+            cluster: Cluster::with_config(config),
+            policies,
+            turns: [Turn::UNSET; GROUPS],
+            stats: Table::new(config.latency),
+            id: pick::balancer_id(),
+        }
     }
 
     /// Replaces the whole set of endpoints; endpoints that stay keep their slots, counts and place in the rotation.
@@ -42,11 +69,11 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// [`UpdateError`] when the policy's table is too small; the set is updated all the same.
     pub fn update(
         &mut self,
-        _now: Instant,
+        now: Instant,
         endpoints: impl IntoIterator<Item = Endpoint<A>>,
     ) -> Result<Changes, UpdateError> {
-        let next = self.next_address();
-        let changes = self.cluster.update_with(endpoints, &mut self.stats);
+        let next = self.next_addresses();
+        let changes = self.cluster.update_with(now, endpoints, &mut self.stats);
         if !changes.is_empty() {
             self.rebuild(next)?;
         }
@@ -57,9 +84,9 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     ///
     /// # Errors
     /// [`InsertError::Full`] when there is no room for it: nothing changes.
-    pub fn insert(&mut self, _now: Instant, endpoint: Endpoint<A>) -> Result<Changes, InsertError> {
-        let next = self.next_address();
-        let changes = self.cluster.insert(endpoint, &mut self.stats)?;
+    pub fn insert(&mut self, now: Instant, endpoint: Endpoint<A>) -> Result<Changes, InsertError> {
+        let next = self.next_addresses();
+        let changes = self.cluster.insert(now, endpoint, &mut self.stats)?;
         if !changes.is_empty() {
             self.rebuild(next)?;
         }
@@ -70,9 +97,9 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     ///
     /// # Errors
     /// [`UpdateError`] when the policy cannot rebuild; the endpoint is out all the same.
-    pub fn remove(&mut self, _now: Instant, addr: &A) -> Result<Option<Endpoint<A>>, UpdateError> {
-        let next = self.next_address();
-        let Some((_, endpoint)) = self.cluster.remove(addr) else { return Ok(None) };
+    pub fn remove(&mut self, now: Instant, addr: &A) -> Result<Option<Endpoint<A>>, UpdateError> {
+        let next = self.next_addresses();
+        let Some((_, endpoint)) = self.cluster.remove(now, addr) else { return Ok(None) };
         self.rebuild(next)?;
         Ok(Some(endpoint))
     }
@@ -92,12 +119,22 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// [`PickError`] when there is no endpoint to pick.
     #[inline]
     pub fn pick_with(&mut self, request: Request<'_>, rng: &mut impl Rng) -> Result<Pick, PickError> {
-        self.cluster.available()?;
-        let view = View::new(self.cluster.candidates(), &self.stats, request.avoid);
-        let mut cx = Cx::new(request.now, request.key, &mut self.turn, rng);
-        let (place, why) = choose(&self.policy, &view, &mut cx)?;
-        let slot = self.cluster.candidates().slots()[place];
-        let counted = self.policy.counts();
+        let candidates = self.cluster.candidates();
+        let index = match candidates.groups() {
+            0 => return Err(self.cluster.unavailable()),
+            1 => 0,
+            _ => candidates.draw(request.key, rng),
+        };
+        let group = candidates.group(index);
+        let policy = self.policies.get(index);
+        let view = View::new(group, &self.stats, self.cluster.set(), request.avoid);
+        let mut cx = Cx::new(request.now, request.key, &mut self.turns[index], rng);
+        let (place, mut why) = choose(policy, &view, &mut cx)?;
+        if group.panic && why == Why::Policy {
+            why = Why::Panic;
+        }
+        let slot = group.slots[place];
+        let counted = policy.counts();
         if counted && let Some(stats) = self.stats.get_mut(slot.index()) {
             stats.in_flight = stats.in_flight.saturating_add(1);
         }
@@ -112,11 +149,16 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// Tells how the request of a pick ended.
     ///
     /// The pick of an endpoint that has left, or of another balancer, changes no endpoint's counts.
-    pub fn report(&mut self, _now: Instant, pick: Pick, outcome: Outcome) {
+    #[inline]
+    pub fn report(&mut self, now: Instant, pick: Pick, outcome: Outcome) {
         if pick.balancer != self.id || !self.cluster.set().remembers(pick.slot) {
             return;
         }
-        let Some(stats) = self.stats.get_mut(pick.slot.index()) else { return };
+        let index = pick.slot.index();
+        if self.policies.get(0).timed() {
+            self.stats.observe(index, pick.started, now, outcome);
+        }
+        let Some(stats) = self.stats.get_mut(index) else { return };
         stats.in_flight = stats.in_flight.saturating_sub(u32::from(pick.counted));
         let counter = match outcome {
             Outcome::Success => &mut stats.successes,
@@ -126,15 +168,34 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         *counter = counter.wrapping_add(1);
     }
 
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do; see [`Cluster::poll_timeout`].
+    ///
+    /// Moved by `update`, `insert`, `remove` and `handle_timeout`.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.cluster.poll_timeout()
+    }
+
+    /// Does what is due at `now`: with [slow start](crate::tier::SlowStart), new endpoints get more of their weight. Harmless
+    /// when called too early or too late.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let next = self.next_addresses();
+        if self.cluster.handle_timeout(now) {
+            // The candidates are as many as before: if the policy's table is too small, the last update said so.
+            let _ = self.rebuild(next);
+        }
+    }
+
     /// Every endpoint with its counts, in the order of addresses.
     pub fn endpoints(&self) -> impl ExactSizeIterator<Item = Status<'_, A>> {
-        // Candidates are listed in the same order.
-        let mut candidates = self.cluster.candidates().slots().iter().peekable();
+        // Each group is listed in the same order.
+        let candidates = self.cluster.candidates();
+        let mut groups = core::array::from_fn::<_, GROUPS, _>(|index| candidates.group(index).slots.iter().peekable());
         self.cluster.set().iter().map(move |(slot, endpoint)| Status {
             slot,
             endpoint,
-            candidate: candidates.next_if_eq(&&slot).is_some(),
+            candidate: groups.iter_mut().any(|group| group.next_if_eq(&&slot).is_some()),
             stats: self.stats.get(slot.index()),
+            estimate: self.stats.estimate(slot.index()),
         })
     }
 
@@ -148,23 +209,33 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         self.cluster.set().is_empty()
     }
 
-    /// The address whose turn is next.
-    fn next_address(&self) -> Option<A> {
-        let slots = self.cluster.candidates().slots();
-        let next = slots.get(self.turn.place()?).or(slots.first())?;
-        self.cluster.set().get(*next).map(|endpoint| endpoint.addr.clone())
+    /// The address whose turn is next in each group.
+    fn next_addresses(&self) -> [Option<A>; GROUPS] {
+        core::array::from_fn(|index| {
+            let slots = self.cluster.candidates().group(index).slots;
+            let candidate = self.policies.get(index).candidate_at(self.turns[index].place()?);
+            let next = slots.get(candidate).or(slots.first())?;
+            self.cluster.set().get(*next).map(|endpoint| endpoint.addr.clone())
+        })
     }
 
-    fn rebuild(&mut self, next: Option<A>) -> Result<(), crate::TableFull> {
-        let candidates = self.cluster.candidates();
-        if let Some(next) = next {
-            let set = self.cluster.set();
-            let before = |slot: &Slot| set.get(*slot).is_some_and(|endpoint| endpoint.addr < next);
-            let place = candidates.slots().partition_point(before);
-            // After an outage clients must not all begin with the first endpoint: the next turn is drawn.
-            self.turn = if candidates.is_empty() { Turn::UNSET } else { Turn::at(place) };
+    fn rebuild(&mut self, next: [Option<A>; GROUPS]) -> Result<(), TableFull> {
+        let (candidates, set) = (self.cluster.candidates(), self.cluster.set());
+        self.policies.cover(candidates.groups());
+        let mut result = Ok(());
+        for (index, next) in next.into_iter().enumerate().take(candidates.groups()) {
+            let group = candidates.group(index);
+            let policy = self.policies.get_mut(index);
+            // A group without room must not leave the others with tables of earlier candidates.
+            result = result.and(policy.rebuild(&View::new(group, &self.stats, set, &[])));
+            if let Some(next) = next {
+                let before = |slot: &Slot| set.get(*slot).is_some_and(|endpoint| endpoint.addr < next);
+                let candidate = group.slots.partition_point(before);
+                let candidate = if candidate < group.slots.len() { candidate } else { 0 };
+                self.turns[index] = Turn::at(policy.place_of(candidate));
+            }
         }
-        self.policy.rebuild(&View::new(candidates, &self.stats, &[]))
+        result
     }
 }
 
@@ -179,6 +250,8 @@ pub struct Status<'a, A> {
     pub candidate: bool,
     /// What was reported of it.
     pub stats: Stats,
+    /// How long it takes to answer; unknown with a policy that does not look at the time.
+    pub estimate: Estimate,
 }
 
 impl<A: fmt::Debug, P, S: Store> fmt::Debug for Balancer<A, P, S> {
@@ -186,7 +259,7 @@ impl<A: fmt::Debug, P, S: Store> fmt::Debug for Balancer<A, P, S> {
         f.debug_struct("Balancer")
             .field("cluster", &self.cluster)
             .field("stats", &self.stats)
-            .field("turn", &self.turn)
+            .field("turns", &self.turns)
             .finish_non_exhaustive()
     }
 }

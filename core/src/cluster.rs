@@ -1,32 +1,53 @@
 //! Who may be picked: the set, narrowed down to the candidates.
 
+mod candidates;
+mod touched;
+
 use core::fmt;
 
+pub(crate) use candidates::Forming;
+pub use candidates::{Candidates, GROUPS, Group};
+
+use crate::config::Config;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{InsertError, PickError};
 use crate::set::{Change, Changes, EndpointSet, Observer, Slot};
-use crate::store::{DebugList, List, Store};
+use crate::store::Store;
+use crate::tier::{self, Warmth};
+use crate::time::Instant;
+use touched::{Noting, Touched};
 
 /// The slow path of a balancer: the set of endpoints, and which of them are candidates.
 ///
-/// The candidates are the endpoints of the lowest priority that has any with a weight above 0 and not draining. Both the
-/// single-threaded [`Balancer`](crate::Balancer) and shared ones are built on it.
+/// An endpoint of weight 0 is never a candidate, a draining one only in a level that panics. Among the others, the settings
+/// decide: [`tier`] says how. Both the single-threaded [`Balancer`](crate::Balancer) and shared ones are built
+/// on it.
 pub struct Cluster<A, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cfg(not(feature = "alloc"))] S: Store> {
     set: EndpointSet<A, S>,
     candidates: Candidates<S>,
-}
-
-/// The endpoints that a policy chooses from, in the order of their addresses.
-pub struct Candidates<S: Store> {
-    slots: S::List<Slot>,
-    weights: S::List<u32>,
-    ids: S::List<u64>,
+    config: Config,
+    /// The priority of all candidates, where a few differences can be made good without forming them anew.
+    level: Option<u16>,
+    warmth: Warmth<S>,
+    /// When a candidate is due to weigh more.
+    timeout: Option<Instant>,
 }
 
 impl<A: Address, S: Store> Cluster<A, S> {
-    /// A cluster without endpoints.
+    /// A cluster without endpoints, with the default settings.
     pub fn new() -> Self {
-        Self { set: EndpointSet::new(), candidates: Candidates::default() }
+        Self::with_config(Config::default())
+    }
+
+    /// A cluster without endpoints; `config` has been [checked](Config::check).
+    pub fn with_config(config: Config) -> Self {
+        let (set, candidates, warmth) = (EndpointSet::new(), Candidates::default(), Warmth::default());
+        Self { set, candidates, config, level: None, warmth, timeout: None }
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// All endpoints.
@@ -39,33 +60,32 @@ impl<A: Address, S: Store> Cluster<A, S> {
         &self.candidates
     }
 
-    /// Why there is no candidate, if there is none.
-    ///
-    /// # Errors
-    /// [`PickError::NoEndpoints`] or [`PickError::AllDrained`].
-    pub fn available(&self) -> Result<(), PickError> {
-        if !self.candidates.is_empty() {
-            Ok(())
-        } else if self.set.is_empty() {
-            Err(PickError::NoEndpoints)
-        } else {
-            Err(PickError::AllDrained)
-        }
+    /// Why there is no candidate, when there is none: [`PickError::NoEndpoints`] or [`PickError::AllDrained`].
+    #[cold]
+    pub fn unavailable(&self) -> PickError {
+        if self.set.is_empty() { PickError::NoEndpoints } else { PickError::AllDrained }
     }
 
     /// Replaces the whole set; see [`EndpointSet::update`].
-    pub fn update(&mut self, endpoints: impl IntoIterator<Item = Endpoint<A>>) -> Changes {
-        self.update_with(endpoints, &mut |_: Change<'_, A>| {})
+    pub fn update(&mut self, now: Instant, endpoints: impl IntoIterator<Item = Endpoint<A>>) -> Changes {
+        self.update_with(now, endpoints, &mut |_: Change<'_, A>| {})
     }
 
     /// Replaces the whole set and tells every difference to `observer`; see [`EndpointSet::update_with`].
+    ///
+    /// An update that changes nothing leaves the candidates alone.
     pub fn update_with(
         &mut self,
+        now: Instant,
         endpoints: impl IntoIterator<Item = Endpoint<A>>,
         observer: &mut impl Observer<A>,
     ) -> Changes {
-        let changes = self.set.update_with(endpoints, observer);
-        self.refresh(changes);
+        let (end, mut touched) = (self.warm_at(now), Touched::default());
+        let mut noting = Noting { touched: &mut touched, warmth: &mut self.warmth, end, observer };
+        let changes = self.set.update_with(endpoints, &mut noting);
+        if !changes.is_empty() {
+            self.refresh(now, touched.few());
+        }
         changes
     }
 
@@ -73,87 +93,70 @@ impl<A: Address, S: Store> Cluster<A, S> {
     ///
     /// # Errors
     /// [`InsertError::Full`] when the store has no room; nothing changes.
-    pub fn insert(&mut self, endpoint: Endpoint<A>, observer: &mut impl Observer<A>) -> Result<Changes, InsertError> {
-        let changes = self.set.insert_with(endpoint, observer)?;
-        self.refresh(changes);
+    pub fn insert(
+        &mut self,
+        now: Instant,
+        endpoint: Endpoint<A>,
+        observer: &mut impl Observer<A>,
+    ) -> Result<Changes, InsertError> {
+        let (end, mut touched) = (self.warm_at(now), Touched::default());
+        let mut noting = Noting { touched: &mut touched, warmth: &mut self.warmth, end, observer };
+        let changes = self.set.insert_with(endpoint, &mut noting)?;
+        if !changes.is_empty() {
+            self.refresh(now, touched.few());
+        }
         Ok(changes)
     }
 
     /// Takes out one endpoint.
-    pub fn remove(&mut self, addr: &A) -> Option<(Slot, Endpoint<A>)> {
-        let removed = self.set.remove(addr)?;
-        self.refresh(Changes { removed: 1, ..Changes::default() });
-        Some(removed)
+    pub fn remove(&mut self, now: Instant, addr: &A) -> Option<(Slot, Endpoint<A>)> {
+        let (slot, endpoint) = self.set.remove(addr)?;
+        self.refresh(now, Touched::one(slot).few());
+        Some((slot, endpoint))
     }
 
-    fn refresh(&mut self, changes: Changes) {
-        if changes.is_empty() {
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do: the next step of an endpoint that warms up.
+    ///
+    /// Moved by `update`, `insert`, `remove` and `handle_timeout`.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timeout
+    }
+
+    /// Does what is due at `now`; tells whether the candidates were formed anew. A call too early does nothing, one too late
+    /// makes up for it.
+    pub fn handle_timeout(&mut self, now: Instant) -> bool {
+        let due = self.timeout.is_some_and(|timeout| timeout <= now);
+        if due {
+            self.refresh(now, None);
+        }
+        due
+    }
+
+    /// When an endpoint that comes into service now has warmed up, where that takes time.
+    fn warm_at(&self, now: Instant) -> Option<Instant> {
+        let slow_start = self.config.slow_start?;
+        // A cold client learns of all endpoints at once: most of them are warm already.
+        Some(if self.candidates.is_empty() { Instant::ZERO } else { now + slow_start.window })
+    }
+
+    /// Makes the candidates follow the set, of which only the slots `touched` changed, if they are given.
+    fn refresh(&mut self, now: Instant, touched: Option<&[Slot]>) {
+        let available = |_: Slot, endpoint: &Endpoint<A>| !endpoint.draining;
+        if let (Some(level), Some(touched)) = (self.level, touched)
+            && tier::patch(&mut self.candidates, &self.set, level, touched, available)
+        {
             return;
         }
-        let eligible = || self.set.iter().filter(|(_, endpoint)| endpoint.eligible());
-        let mut candidates = Candidates::default();
-        if let Some(level) = eligible().map(|(_, endpoint)| endpoint.priority).min() {
-            for (slot, endpoint) in eligible().filter(|(_, endpoint)| endpoint.priority == level) {
-                candidates.push(slot, endpoint.weight, self.set.id(slot).unwrap_or_default());
-            }
-        }
-        self.candidates = candidates;
-    }
-}
-
-impl<S: Store> Candidates<S> {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-    }
-
-    /// Their slots.
-    pub fn slots(&self) -> &[Slot] {
-        &self.slots
-    }
-
-    /// Their weights, all above 0.
-    pub fn weights(&self) -> &[u32] {
-        &self.weights
-    }
-
-    /// The hashes of their keys.
-    pub fn ids(&self) -> &[u64] {
-        &self.ids
-    }
-
-    fn push(&mut self, slot: Slot, weight: u32, id: u64) {
-        // The lists have the capacity of the set.
-        let _ = self.slots.try_push(slot);
-        let _ = self.weights.try_push(weight);
-        let _ = self.ids.try_push(id);
-    }
-}
-
-impl<S: Store> Default for Candidates<S> {
-    fn default() -> Self {
-        Self { slots: S::List::default(), weights: S::List::default(), ids: S::List::default() }
-    }
-}
-
-impl<S: Store> Clone for Candidates<S> {
-    fn clone(&self) -> Self {
-        let mut clone = Self::default();
-        for place in 0..self.len() {
-            clone.push(self.slots[place], self.weights[place], self.ids[place]);
-        }
-        clone
-    }
-}
-
-impl<S: Store> fmt::Debug for Candidates<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.slots.iter().zip(&*self.weights)).finish()
+        self.level = tier::form(self.candidates.form(), &self.set, &self.config, available);
+        self.timeout = self.config.slow_start.and_then(|slow_start| {
+            let groups = 0..self.candidates.groups();
+            let next = groups.filter_map(|index| {
+                let (slots, weights) = self.candidates.weights_mut(index);
+                slow_start.weigh(self.warmth.ends(), slots, weights, now)
+            });
+            // Steps that are due soon after each other are taken together.
+            next.min().map(|next| next.max(now + slow_start.tick()))
+        });
     }
 }
 
@@ -167,7 +170,9 @@ impl<A: fmt::Debug, S: Store> fmt::Debug for Cluster<A, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster")
             .field("set", &self.set)
-            .field("candidates", &DebugList(self.candidates.slots()))
-            .finish()
+            .field("candidates", &self.candidates)
+            .field("config", &self.config)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }

@@ -103,10 +103,15 @@ impl<A> Endpoint<A> {
         (self.priority, core::cmp::Reverse(self.weight), self.draining, self.zone)
     }
 
+    /// Whether `other` says the same, the address aside.
+    pub(crate) fn same_content(&self, other: &Self) -> bool {
+        (self.weight, self.priority, self.zone, self.draining)
+            == (other.weight, other.priority, other.zone, other.draining)
+    }
+
     /// Takes over what `other` says, except the address; tells whether anything changed.
     pub(crate) fn set_content(&mut self, other: &Self) -> bool {
-        let changed = (self.weight, self.priority, self.zone, self.draining)
-            != (other.weight, other.priority, other.zone, other.draining);
+        let changed = !self.same_content(other);
         self.weight = other.weight;
         self.priority = other.priority;
         self.zone = other.zone;

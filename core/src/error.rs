@@ -28,6 +28,17 @@ impl fmt::Display for PickError {
 impl Error for PickError {}
 
 /// A policy's table is too small for the candidates.
+///
+/// What it then picks, until a smaller set comes: [`WeightedRoundRobin`] and [`WeightedRandom`] serve all candidates alike, as
+/// if they had one weight. [`Maglev`], [`RingHash`] and [`Ketama`] keep the table of the candidates from before, whose places
+/// may be others' by now: keys move, and some candidates may get none. Without a table from before they decline
+/// ([`PickError::Declined`]).
+///
+/// [`WeightedRoundRobin`]: crate::policy::WeightedRoundRobin
+/// [`WeightedRandom`]: crate::policy::WeightedRandom
+/// [`Maglev`]: crate::policy::Maglev
+/// [`RingHash`]: crate::policy::RingHash
+/// [`Ketama`]: crate::policy::Ketama
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableFull {
     /// Entries needed.
@@ -48,7 +59,7 @@ impl Error for TableFull {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpdateError {
-    /// The set is updated, but the policy could not rebuild and still knows the earlier candidates' table.
+    /// The set is updated and picks go on, but the policy's table is too small for the candidates: see [`TableFull`].
     Table(TableFull),
 }
 
@@ -83,7 +94,7 @@ pub enum InsertError {
         /// How many that is.
         capacity: usize,
     },
-    /// The endpoint is in the set, but the policy could not rebuild.
+    /// The endpoint is in the set, but the policy's table is too small for the candidates: see [`TableFull`].
     Table(TableFull),
 }
 

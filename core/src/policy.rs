@@ -4,7 +4,26 @@
 //! of one pick to a place in that view. It never sees health, priorities or zones: those decide who is in the view. All
 //! that changes from pick to pick comes through `Cx` and `View`, so any number of threads may share a policy.
 //!
-//! A closure is a policy too:
+//! # Which one
+//!
+//! | policy | when |
+//! |---|---|
+//! | [`RoundRobin`] | requests are alike, and so are the endpoints; the cheapest |
+//! | [`Random`] | the same, with many clients that must not march in step |
+//! | [`WeightedRoundRobin`] | weights are to be kept exactly, spread out evenly |
+//! | [`WeightedRandom`] | weights are to be kept on average, by many clients that must not march in step |
+//! | [`LeastRequest`] | requests differ in what they cost; a good choice where none is obvious |
+//! | [`PeakEwma`] | endpoints differ in how fast they answer: other zones, other machines, noisy neighbours |
+//! | [`Rendezvous`] | requests of one key belong together, on at most some hundred endpoints; [bounded](Rendezvous::bounded) where some keys are hot |
+//! | [`Maglev`] | requests of one key belong together, on many endpoints or where each nanosecond counts |
+//! | [`RingHash`] | the same, and picks must agree with those of Envoy or gRPC |
+//! | [`Ketama`] | the same, and picks must agree with those of nginx |
+//! | [`PickFirst`] | one endpoint does it all, the others stand by |
+//! | [`AnyPolicy`] | configuration decides |
+//!
+//! # Your own
+//!
+//! Ten lines make a policy: see [`Policy`]. A closure is one, too:
 //!
 //! ```
 //! use evenkeel_core::{Balancer, Cx, Endpoint, Instant, View};
@@ -18,23 +37,69 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alias;
 mod any;
 mod choose;
 mod cx;
+pub mod fixed_log;
+mod ketama;
+mod least_request;
+mod maglev;
+mod parameter;
+mod peak_ewma;
+mod pick_first;
 mod random;
+mod rendezvous;
+mod ring;
+mod ring_hash;
 mod round_robin;
+mod two_choices;
 mod view;
+mod weighted_random;
+mod weighted_round_robin;
 
-pub use any::{AnyPolicy, UnknownPolicy};
+pub use any::{AnyPolicy, ParsePolicyError};
 pub use choose::choose;
 pub use cx::{Cx, Turn};
+pub use ketama::Ketama;
+pub use least_request::LeastRequest;
+pub use maglev::Maglev;
+pub use parameter::InvalidParameter;
+pub use peak_ewma::PeakEwma;
+pub use pick_first::PickFirst;
 pub use random::Random;
+pub use rendezvous::Rendezvous;
+pub use ring_hash::RingHash;
 pub use round_robin::RoundRobin;
-pub use view::{Loads, View};
+pub use view::{Keys, Loads, Unknown, View};
+pub use weighted_random::WeightedRandom;
+pub use weighted_round_robin::WeightedRoundRobin;
 
 use crate::error::TableFull;
 
 /// Chooses one of the candidates.
+///
+/// Your own policy in ten lines, here the least loaded of three candidates drawn at random:
+///
+/// ```
+/// use evenkeel_core::{Balancer, Cx, Endpoint, Instant, Policy, View};
+/// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// struct BestOfThree;
+///
+/// impl Policy for BestOfThree {
+///     fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize> {
+///         let drawn = [(); 3].map(|()| cx.below(view.len()));
+///         drawn.into_iter().min_by_key(|&place| (!view.allowed(place), view.in_flight(place)))
+///     }
+/// }
+///
+/// let mut balancer: Balancer<&str, _> = Balancer::new(BestOfThree);
+/// balancer.update(Instant::ZERO, ["a", "b", "c"].map(Endpoint::new))?;
+/// let pick = balancer.pick(Instant::ZERO, &mut ChaCha8Rng::seed_from_u64(1))?;
+/// # assert!(balancer.endpoint(&pick).is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Policy {
     /// A position in `0..view.len()`, or `None` to decline them all. The view is never empty.
     fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize>;
@@ -45,6 +110,20 @@ pub trait Policy {
     /// [`TableFull`] when the policy's own store is too small for the candidates.
     fn rebuild(&mut self, _view: &View<'_>) -> Result<(), TableFull> {
         Ok(())
+    }
+
+    /// Told once by a balancer, before anything else: what choices that should differ between clients follow from.
+    fn seed(&mut self, _seed: u64) {}
+
+    /// The candidate whose turn is at `place` of the policy's own cycle ([`Cx::turn`]). By default the cycle is the candidates
+    /// in their order.
+    fn candidate_at(&self, place: usize) -> usize {
+        place
+    }
+
+    /// Where in the policy's own cycle the turn of `candidate` is; how a rotation keeps its place when candidates change.
+    fn place_of(&self, candidate: usize) -> usize {
+        candidate
     }
 
     /// Whether requests in flight must be counted for it; one that says no costs no shared write.
@@ -74,6 +153,18 @@ macro_rules! boxed {
 
             fn rebuild(&mut self, view: &View<'_>) -> Result<(), TableFull> {
                 (**self).rebuild(view)
+            }
+
+            fn seed(&mut self, seed: u64) {
+                (**self).seed(seed);
+            }
+
+            fn candidate_at(&self, place: usize) -> usize {
+                (**self).candidate_at(place)
+            }
+
+            fn place_of(&self, candidate: usize) -> usize {
+                (**self).place_of(candidate)
             }
 
             fn counts(&self) -> bool {

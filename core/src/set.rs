@@ -7,6 +7,7 @@ use core::fmt;
 
 use crate::endpoint::{Address, Endpoint};
 use crate::error::InsertError;
+use crate::policy::Keys;
 use crate::store::{DebugList, List, Store};
 use slots::Slots;
 
@@ -124,6 +125,11 @@ impl<A: Address, S: Store> EndpointSet<A, S> {
         self.order.iter().map(|&index| (self.slots.slot(index), self.slots.endpoint(index)))
     }
 
+    /// The same with their ids.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Slot, &Endpoint<A>, u64)> {
+        self.order.iter().map(|&index| self.slots.entry(index))
+    }
+
     /// The endpoint in `slot`, if it has not left. O(1).
     pub fn get(&self, slot: Slot) -> Option<&Endpoint<A>> {
         self.slots.is_live(slot).then(|| self.slots.endpoint(slot.index))
@@ -228,6 +234,14 @@ impl<A: Address, S: Store> EndpointSet<A, S> {
 
     fn position(&self, addr: &A) -> Result<usize, usize> {
         self.order.binary_search_by(|&index| self.slots.endpoint(index).addr.cmp(addr))
+    }
+}
+
+impl<A: Address, S: Store> Keys for EndpointSet<A, S> {
+    fn write_key(&self, slot: Slot, sink: &mut dyn FnMut(&[u8])) {
+        if let Some(endpoint) = self.get(slot) {
+            endpoint.addr.key(sink);
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! From DNS SRV records to endpoints.
 
+mod order;
+
 use core::fmt;
+
+pub use order::{order, order_by_share};
 
 use crate::endpoint::Endpoint;
 

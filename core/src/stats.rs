@@ -1,10 +1,16 @@
 //! What a balancer knows of each endpoint from the reports it got.
 
+mod decay;
+mod peak_ewma;
+
 use core::fmt;
 
+use crate::balancer::Outcome;
 use crate::policy::Loads;
 use crate::set::{Change, Observer};
 use crate::store::{DebugList, List, Store};
+use crate::time::Instant;
+pub use peak_ewma::{Estimate, Estimator, Latency};
 
 /// The counts of one endpoint since it came. Counters wrap at 2³².
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,22 +25,51 @@ pub struct Stats {
     pub canceled: u32,
 }
 
-/// The counts of all slots.
-pub(crate) struct Table<S: Store>(S::List<Stats>);
+/// The counts and answer times of all slots.
+pub(crate) struct Table<S: Store> {
+    counts: S::List<Stats>,
+    /// Apart from the counts: most policies never look at them.
+    estimates: S::List<Estimate>,
+    estimator: Estimator,
+}
 
 impl<S: Store> Table<S> {
-    pub(crate) fn get(&self, index: usize) -> Stats {
-        self.0.get(index).copied().unwrap_or_default()
+    pub(crate) fn new(latency: Latency) -> Self {
+        Self { counts: S::List::default(), estimates: S::List::default(), estimator: Estimator::new(latency) }
     }
 
+    pub(crate) fn get(&self, index: usize) -> Stats {
+        self.counts.get(index).copied().unwrap_or_default()
+    }
+
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Stats> {
-        self.0.get_mut(index)
+        self.counts.get_mut(index)
+    }
+
+    pub(crate) fn estimate(&self, index: usize) -> Estimate {
+        self.estimates.get(index).copied().unwrap_or_default()
+    }
+
+    /// Learns from the end of a request to the slot with this index.
+    #[inline]
+    pub(crate) fn observe(&mut self, index: usize, sent: Instant, now: Instant, outcome: Outcome) {
+        if let Some(estimate) = self.estimates.get_mut(index) {
+            self.estimator.observe(estimate, sent, now, outcome);
+        }
     }
 }
 
 impl<S: Store> Loads for Table<S> {
+    #[inline]
     fn in_flight(&self, index: usize) -> u32 {
-        self.0.get(index).map_or(0, |stats| stats.in_flight)
+        self.counts.get(index).map_or(0, |stats| stats.in_flight)
+    }
+
+    #[inline]
+    fn cost(&self, index: usize, now: Instant) -> u64 {
+        let Some(&estimate) = self.estimates.get(index) else { return 0 };
+        self.estimator.cost(estimate, self.in_flight(index), now)
     }
 }
 
@@ -45,23 +80,27 @@ impl<A, S: Store> Observer<A> for Table<S> {
 
     fn on_change(&mut self, change: Change<'_, A>) {
         if let Change::Added(slot, _) = change {
-            // Slots are handed out one by one, so an index is at most one past the end, and within the capacity.
-            match self.0.get_mut(slot.index()) {
-                Some(stats) => *stats = Stats::default(),
-                None => drop(self.0.try_push(Stats::default())),
-            }
+            reset(&mut self.counts, slot.index());
+            reset(&mut self.estimates, slot.index());
         }
     }
 }
 
-impl<S: Store> Default for Table<S> {
-    fn default() -> Self {
-        Self(S::List::default())
+/// Begins the row of a new endpoint. Slots are handed out one by one, so an index is at most one past the end, and within
+/// the capacity.
+fn reset<T: Default>(rows: &mut impl List<T>, index: usize) {
+    match rows.get_mut(index) {
+        Some(row) => *row = T::default(),
+        None => drop(rows.try_push(T::default())),
     }
 }
 
 impl<S: Store> fmt::Debug for Table<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        DebugList(&self.0).fmt(f)
+        f.debug_struct("Table")
+            .field("counts", &DebugList(&self.counts))
+            .field("estimates", &DebugList(&self.estimates))
+            .field("estimator", &self.estimator)
+            .finish()
     }
 }

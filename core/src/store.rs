@@ -39,6 +39,11 @@ pub trait List<T>: Default + DerefMut<Target = [T]> + IntoIterator<Item = T> {
     /// The value, when the list holds [`Self::LIMIT`] elements.
     fn try_push(&mut self, value: T) -> Result<(), T>;
 
+    /// Appends as many of `values` as there is room for.
+    fn try_extend(&mut self, values: &[T])
+    where
+        T: Copy;
+
     /// Inserts `value` at `index <= len`, moving what follows; gives it back when the list is full.
     ///
     /// # Errors
@@ -67,6 +72,13 @@ impl<T> List<T> for alloc::vec::Vec<T> {
         Ok(())
     }
 
+    fn try_extend(&mut self, values: &[T])
+    where
+        T: Copy,
+    {
+        self.extend_from_slice(values);
+    }
+
     fn try_insert(&mut self, index: usize, value: T) -> Result<(), T> {
         self.insert(index, value);
         Ok(())
@@ -81,7 +93,11 @@ impl<T> List<T> for alloc::vec::Vec<T> {
     }
 
     fn sort_with(&mut self, compare: impl FnMut(&T, &T) -> Ordering) {
-        self.sort_unstable_by(compare);
+        if cfg!(target_arch = "wasm32") {
+            heap_sort(self, compare);
+        } else {
+            self.sort_unstable_by(compare);
+        }
     }
 
     fn keep(&mut self, keep: impl FnMut(&mut T) -> bool) {
@@ -96,6 +112,15 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
         self.push(value)
     }
 
+    fn try_extend(&mut self, values: &[T])
+    where
+        T: Copy,
+    {
+        let room = (N - self.len()).min(values.len());
+        // As many as there is room for.
+        let _ = self.extend_from_slice(&values[..room]);
+    }
+
     fn try_insert(&mut self, index: usize, value: T) -> Result<(), T> {
         self.insert(index, value)
     }
@@ -108,20 +133,48 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
         self.truncate(len);
     }
 
-    /// Insertion sort: the library's sort would take kilobytes of flash.
-    fn sort_with(&mut self, mut compare: impl FnMut(&T, &T) -> Ordering) {
-        for sorted in 1..self.len() {
-            let mut at = sorted;
-            while at > 0 && compare(&self[at], &self[at - 1]).is_lt() {
-                self.swap(at, at - 1);
-                at -= 1;
-            }
-        }
+    fn sort_with(&mut self, compare: impl FnMut(&T, &T) -> Ordering) {
+        heap_sort(self, compare);
     }
 
     fn keep(&mut self, keep: impl FnMut(&mut T) -> bool) {
         self.retain_mut(keep);
     }
+}
+
+/// Heapsort, where size matters: the library's sort is faster and takes up to ten kilobytes for each kind of list.
+fn heap_sort<T>(list: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
+    // The first steps make a heap of the list, the others take its greatest out, one by one.
+    for step in (0..list.len() + list.len() / 2).rev() {
+        let (mut at, mut end) = (0, step);
+        if step < list.len() {
+            list.swap(0, step);
+        } else {
+            (at, end) = (step - list.len(), list.len());
+        }
+        loop {
+            let mut child = 2 * at + 1;
+            if child >= end {
+                break;
+            }
+            if child + 1 < end && compare(&list[child], &list[child + 1]).is_lt() {
+                child += 1;
+            }
+            if compare(&list[at], &list[child]).is_ge() {
+                break;
+            }
+            list.swap(at, child);
+            at = child;
+        }
+    }
+}
+
+/// A copy of a list in a list of the same store.
+pub(crate) fn copied<T: Copy, L: List<T>>(list: &[T]) -> L {
+    let mut copy = L::default();
+    // Both have the same capacity.
+    copy.try_extend(list);
+    copy
 }
 
 /// Shows a list of any store.
@@ -130,5 +183,23 @@ pub(crate) struct DebugList<'a, T>(pub(crate) &'a [T]);
 impl<T: fmt::Debug> fmt::Debug for DebugList<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::heap_sort;
+
+    #[test]
+    fn heap_sort_sorts() {
+        for len in 0..6 {
+            for code in 0..6_u32.pow(len) {
+                let mut list: heapless::Vec<_, 6> = (0..len).map(|place| code / 6_u32.pow(place) % 6).collect();
+                let mut sorted = list.clone();
+                sorted.sort_unstable();
+                heap_sort(&mut list, u32::cmp);
+                assert_eq!(list, sorted);
+            }
+        }
     }
 }

@@ -8,9 +8,5 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| evenkeel_tests::lifecycle::check(data)
 
 #[cfg(not(fuzzing))]
 fn main() -> std::io::Result<()> {
-    for path in std::env::args_os().skip(1) {
-        println!("{}", path.display());
-        evenkeel_tests::lifecycle::check(&std::fs::read(path)?);
-    }
-    Ok(())
+    evenkeel_fuzz::replay(evenkeel_tests::lifecycle::check)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use evenkeel_core::policy::{AnyPolicy, Cx, View, choose};
-use evenkeel_core::{Endpoint, Instant, Policy, Slot};
+use evenkeel_core::{Endpoint, Policy, Slot, TableFull, Why};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, watch};
 
@@ -15,7 +15,7 @@ use crate::builder::Builder;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::discover::{Discover, DiscoveryStatus};
-use crate::error::{NotReady, PickError};
+use crate::error::{NotReady, PickError, SharedError};
 use crate::lease::Pick;
 use crate::snapshot::Snapshot;
 use crate::stripe::{CounterRng, Stripe};
@@ -66,7 +66,9 @@ pub(crate) struct Clients {
     pub(crate) ready: usize,
     pub(crate) pickable: usize,
     /// Why the last client could not be made.
-    pub(crate) error: Option<Arc<dyn core::error::Error + Send + Sync>>,
+    pub(crate) error: Option<SharedError>,
+    /// Why the policy could not follow the last change.
+    pub(crate) table: Option<TableFull>,
 }
 
 /// One difference that discovery made.
@@ -104,8 +106,19 @@ impl<C, P: Policy> Balancer<C, P> {
     ///
     /// # Errors
     /// [`PickError`] when there is no client to pick; it says why.
+    #[inline]
     pub fn pick(&self) -> Result<Pick<C, P>, PickError> {
         self.pick_with(None, &[])
+    }
+
+    /// Picks a client for a request with a key: policies that hash keep the requests of one key together. The key should be a
+    /// hash itself, such as [`hash::str`](crate::core::hash::str) makes.
+    ///
+    /// # Errors
+    /// [`PickError`] when there is no client to pick; it says why.
+    #[inline]
+    pub fn pick_for(&self, key: u64) -> Result<Pick<C, P>, PickError> {
+        self.pick_with(Some(key), &[])
     }
 
     pub(crate) fn pick_with(&self, key: Option<u64>, avoid: &[Slot]) -> Result<Pick<C, P>, PickError> {
@@ -115,15 +128,22 @@ impl<C, P: Policy> Balancer<C, P> {
             return Err(self.unavailable());
         }
         let stripe = self.stripe();
-        let (mut turn, mut rng) = (stripe.turn(&snapshot), stripe.rng());
-        let now = if snapshot.policy.timed() { shared.clock.now() } else { Instant::ZERO };
-        let view = View::new(&snapshot.candidates, &*shared.counters, avoid);
-        let mut cx = Cx::new(now, key, &mut turn, &mut rng);
-        let (place, why) = choose(&snapshot.policy, &view, &mut cx)?;
-        let slot = snapshot.candidates.slots()[place];
-        stripe.picked(snapshot.version, turn, slot.index(), rng);
-        let counted = snapshot.policy.counts();
-        Ok(Pick::new(snapshot, place, why, counted))
+        let mut rng = stripe.rng();
+        let index = match snapshot.groups.len() {
+            1 => 0,
+            _ => snapshot.candidates.draw(key, &mut rng),
+        };
+        let group = &snapshot.groups[index];
+        let candidates = snapshot.candidates.group(index);
+        let mut turn = stripe.turn(snapshot.version, index, group);
+        let now = group.policy.timed().then(|| shared.clock.now());
+        let view = View::new(candidates, &*shared.counters, &**snapshot, avoid);
+        let mut cx = Cx::new(now.unwrap_or_default(), key, &mut turn, &mut rng);
+        let (place, why) = choose(&group.policy, &view, &mut cx)?;
+        stripe.picked(snapshot.version, index, turn, candidates.slots[place].index(), rng);
+        let why = if candidates.panic && why == Why::Policy { Why::Panic } else { why };
+        let place = group.start + place;
+        Ok(Pick::new(snapshot, place, why, now))
     }
 
     pub(crate) fn rng(&self) -> CounterRng {
@@ -145,6 +165,8 @@ impl<C, P: Policy> Balancer<C, P> {
             PickError::NoEndpoints { discovery }
         } else if clients.ready == 0 {
             PickError::NoClients { endpoints: clients.endpoints, error: clients.error.clone() }
+        } else if let Some(full) = clients.table {
+            PickError::Table(full)
         } else {
             PickError::AllDrained
         }
@@ -161,13 +183,14 @@ impl<C, P> Balancer<C, P> {
     /// Waits until a client can be picked, at most for `timeout`.
     ///
     /// # Errors
-    /// [`NotReady`] after the timeout, with what discovery and the factory last complained of.
+    /// [`NotReady`] after the timeout, with what discovery, the factory and the policy last complained of.
     pub async fn ready_within(&self, timeout: Duration) -> Result<(), NotReady> {
         tokio::time::timeout(timeout, self.ready()).await.map_err(|_| NotReady {
             timeout,
             endpoints: self.shared.clients.borrow().endpoints,
             discovery: self.shared.discovery.borrow().error.clone(),
             factory: self.shared.clients.borrow().error.clone(),
+            policy: self.shared.clients.borrow().table,
         })
     }
 
@@ -187,7 +210,8 @@ impl<C, P> Balancer<C, P> {
         self.shared.changes.subscribe()
     }
 
-    /// The endpoints that are picked from, in the order of their addresses.
+    /// The endpoints that are picked from, in the order of their addresses; with several levels or zones in use, one after
+    /// the other.
     pub fn endpoints(&self) -> Vec<Status> {
         let snapshot = self.shared.snapshot.load();
         let clients = snapshot.clients.iter().zip(snapshot.candidates.slots());

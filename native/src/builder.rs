@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use evenkeel_core::discovery::poller::Poller;
 use evenkeel_core::policy::AnyPolicy;
-use evenkeel_core::{Cluster, Policy};
+use evenkeel_core::{Cluster, Config, Policy};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
@@ -30,19 +30,27 @@ const CHANGES: usize = 1024;
 pub struct Builder<D, P> {
     source: D,
     policy: P,
+    config: Config,
     seed: Option<u64>,
 }
 
 impl<D: Discover> Builder<D, AnyPolicy> {
     pub(crate) fn new(source: D) -> Self {
-        Self { source, policy: AnyPolicy::default(), seed: None }
+        Self { source, policy: AnyPolicy::default(), config: Config::default(), seed: None }
     }
 }
 
 impl<D: Discover, P> Builder<D, P> {
     /// Who is picked; default: round robin. The type is kept, so that a policy known when compiling costs no more than it must.
     pub fn policy<Q: Policy>(self, policy: Q) -> Builder<D, Q> {
-        Builder { source: self.source, policy, seed: self.seed }
+        Builder { source: self.source, policy, config: self.config, seed: self.seed }
+    }
+
+    /// Who may be picked: priorities, zones, subsets, slow start; and how answer times are averaged. Its seed is that of
+    /// [`seed`](Self::seed).
+    #[must_use]
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
     }
 
     /// Makes every choice of one thread follow from `seed`; default: from the operating system's randomness.
@@ -61,8 +69,14 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let poller = Poller::new(self.source.poller()).map_err(BuildError::Poller)?;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        let (clock, counters, cluster) = (Clock::start(), Arc::new(Counters::new()), Cluster::new());
-        let snapshot = Snapshot::new(1, &cluster, |_| None, self.policy, &counters).map_err(BuildError::Table)?;
+        let config = Config { seed, ..self.config };
+        config.check().map_err(BuildError::Config)?;
+        let mut policy = self.policy;
+        policy.seed(seed);
+        let clock = Clock::start();
+        let counters = Arc::new(Counters::new(config.latency, clock));
+        let cluster = Cluster::with_config(config);
+        let snapshot = Snapshot::new(1, &cluster, |_| None, &policy, &counters).map_err(BuildError::Table)?;
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             stripes: ThreadLocal::new(),
@@ -76,7 +90,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             changes: broadcast::Sender::new(CHANGES),
         });
         let (sets, received) = mpsc::channel(1);
-        let maintenance = Maintenance::new(Arc::clone(&shared), factory, cluster);
+        let maintenance = Maintenance::new(Arc::clone(&shared), factory, policy, cluster);
         let source = self.source;
         let task = runtime.spawn({
             let shared = Arc::clone(&shared);

@@ -26,10 +26,38 @@ impl<C, P: Policy> Balancer<C, P> {
     ///
     /// # Errors
     /// [`CallError`] with every attempt's error, and why there was no other attempt.
-    pub async fn call<T, E, K, F, Fut>(&self, retry: &Retry<K>, mut attempt: F) -> Result<T, CallError<E>>
+    pub async fn call<T, E, K, F, Fut>(&self, retry: &Retry<K>, attempt: F) -> Result<T, CallError<E>>
     where
         K: Classify<E>,
         // Not `AsyncFnMut`: a future that borrows from its closure cannot be shown to be `Send`, and so not be spawned.
+        F: FnMut(Attempt<C>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.call_with(None, retry, attempt).await
+    }
+
+    /// [`call`](Self::call) for a request with a key, as [`pick_for`](Self::pick_for) takes it: policies that hash begin with
+    /// the key's endpoint and go on with its next choices.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_for<T, E, K, F, Fut>(&self, key: u64, retry: &Retry<K>, attempt: F) -> Result<T, CallError<E>>
+    where
+        K: Classify<E>,
+        F: FnMut(Attempt<C>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.call_with(Some(key), retry, attempt).await
+    }
+
+    async fn call_with<T, E, K, F, Fut>(
+        &self,
+        key: Option<u64>,
+        retry: &Retry<K>,
+        mut attempt: F,
+    ) -> Result<T, CallError<E>>
+    where
+        K: Classify<E>,
         F: FnMut(Attempt<C>) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
@@ -42,7 +70,7 @@ impl<C, P: Policy> Balancer<C, P> {
         loop {
             match call.poll(clock.now(), &mut Unlimited, &mut rng) {
                 Step::Send(sent) => {
-                    let lease = match self.pick_with(None, call.tried()) {
+                    let lease = match self.pick_with(key, call.tried()) {
                         Ok(pick) => pick.lease(),
                         Err(error) => {
                             failed.unavailable = Some(error);

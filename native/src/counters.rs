@@ -1,49 +1,81 @@
-//! Requests in flight, per slot: a flat table that grows and never moves.
+//! Requests in flight and answer times, per slot: a flat table that grows and never moves.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::OnceLock;
 
 use crossbeam_utils::CachePadded;
 use evenkeel_core::policy::Loads;
-use evenkeel_core::{Change, set::Observer};
+use evenkeel_core::stats::{Estimate, Estimator, Latency};
+use evenkeel_core::{Change, Instant, Outcome, set::Observer};
+
+use crate::clock::Clock;
 
 /// Slots in the first bucket; each further bucket has twice as many.
 const FIRST: usize = 32;
 const BUCKETS: usize = (u32::BITS - FIRST.ilog2() + 1) as usize;
 
-/// One counter per slot, each on a cache line of its own. Readers take no lock; buckets are added by the writer of the set
-/// before a slot in them can be picked.
+/// One row per slot, each on a cache line of its own. Readers take no lock; buckets are added by the writer of the set before
+/// a slot in them can be picked.
 pub(crate) struct Counters {
-    buckets: [OnceLock<Box<[CachePadded<AtomicU32>]>>; BUCKETS],
+    buckets: [OnceLock<Box<[CachePadded<Row>]>>; BUCKETS],
+    estimator: Estimator,
+    clock: Clock,
+}
+
+/// The two halves of an estimate may be of different reports, and a report may be lost to another at the same moment:
+/// an average does not mind.
+#[derive(Default)]
+struct Row {
+    in_flight: AtomicU32,
+    nanos: AtomicU64,
+    stamp: AtomicU64,
+}
+
+impl Row {
+    fn estimate(&self) -> Estimate {
+        Estimate { nanos: self.nanos.load(Relaxed), stamp: Instant::from_nanos(self.stamp.load(Relaxed)) }
+    }
 }
 
 impl Counters {
-    pub(crate) fn new() -> Self {
-        Self { buckets: [const { OnceLock::new() }; BUCKETS] }
+    pub(crate) fn new(latency: Latency, clock: Clock) -> Self {
+        Self { buckets: [const { OnceLock::new() }; BUCKETS], estimator: Estimator::new(latency), clock }
     }
 
     pub(crate) fn add(&self, index: usize) {
-        if let Some(counter) = self.get(index) {
-            counter.fetch_add(1, Relaxed);
+        if let Some(row) = self.get(index) {
+            row.in_flight.fetch_add(1, Relaxed);
         }
     }
 
     pub(crate) fn subtract(&self, index: usize) {
-        if let Some(counter) = self.get(index) {
-            counter.fetch_sub(1, Relaxed);
+        if let Some(row) = self.get(index) {
+            row.in_flight.fetch_sub(1, Relaxed);
         }
     }
 
-    fn get(&self, index: usize) -> Option<&AtomicU32> {
+    /// Learns from the end, now, of a request sent at `sent`.
+    pub(crate) fn observe(&self, index: usize, sent: Instant, outcome: Outcome) {
+        if let Some(row) = self.get(index) {
+            let mut estimate = row.estimate();
+            self.estimator.observe(&mut estimate, sent, self.clock.now(), outcome);
+            row.nanos.store(estimate.nanos, Relaxed);
+            row.stamp.store(estimate.stamp.as_nanos(), Relaxed);
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<&Row> {
         let (bucket, place) = locate(index);
         self.buckets.get(bucket)?.get()?.get(place).map(|padded| &**padded)
     }
 
-    fn grow_to(&self, index: usize) {
-        let (bucket, _) = locate(index);
-        if let Some(bucket_cell) = self.buckets.get(bucket) {
-            bucket_cell.get_or_init(|| (0..FIRST << bucket).map(|_| CachePadded::default()).collect());
+    /// Begins the row of a new endpoint.
+    fn reset(&self, index: usize) {
+        let (bucket, place) = locate(index);
+        if let Some(cell) = self.buckets.get(bucket) {
+            let rows = cell.get_or_init(|| (0..FIRST << bucket).map(|_| CachePadded::default()).collect());
+            rows[place].nanos.store(0, Relaxed);
         }
     }
 }
@@ -56,7 +88,11 @@ fn locate(index: usize) -> (usize, usize) {
 
 impl Loads for Counters {
     fn in_flight(&self, index: usize) -> u32 {
-        self.get(index).map_or(0, |counter| counter.load(Relaxed))
+        self.get(index).map_or(0, |row| row.in_flight.load(Relaxed))
+    }
+
+    fn cost(&self, index: usize, now: Instant) -> u64 {
+        self.get(index).map_or(0, |row| self.estimator.cost(row.estimate(), row.in_flight.load(Relaxed), now))
     }
 }
 
@@ -67,7 +103,7 @@ impl<A> Observer<A> for &Counters {
 
     fn on_change(&mut self, change: Change<'_, A>) {
         if let Change::Added(slot, _) = change {
-            self.grow_to(slot.index());
+            self.reset(slot.index());
         }
     }
 }

@@ -5,8 +5,8 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel_core::TableFull;
 use evenkeel_core::discovery::poller::PollerConfigError;
+use evenkeel_core::{ConfigError, TableFull};
 
 /// An error that several callers may be told.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
@@ -29,6 +29,8 @@ pub enum PickError {
     },
     /// There are clients, but their endpoints are all draining or have weight 0.
     AllDrained,
+    /// There are clients, but too many endpoints for the policy's table.
+    Table(TableFull),
     /// The policy declined every endpoint, or named a place outside the view.
     Declined,
 }
@@ -53,6 +55,7 @@ impl fmt::Display for PickError {
                 write!(f, "none of {endpoints} endpoints has a client: {error}")
             }
             Self::AllDrained => f.write_str("all endpoints are draining or have weight 0"),
+            Self::Table(full) => full.fmt(f),
             Self::Declined => f.write_str("the policy declined every endpoint"),
         }
     }
@@ -62,6 +65,7 @@ impl Error for PickError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoEndpoints { discovery: error } | Self::NoClients { error, .. } => source(error.as_ref()),
+            Self::Table(full) => Some(full),
             Self::AllDrained | Self::Declined => None,
         }
     }
@@ -78,6 +82,8 @@ pub struct NotReady {
     pub discovery: Option<SharedError>,
     /// Why the last client could not be made.
     pub factory: Option<SharedError>,
+    /// Why the policy could not take the endpoints.
+    pub policy: Option<TableFull>,
 }
 
 impl fmt::Display for NotReady {
@@ -86,13 +92,14 @@ impl fmt::Display for NotReady {
         for error in self.discovery.iter().chain(&self.factory) {
             write!(f, "; {error}")?;
         }
-        Ok(())
+        self.policy.map_or(Ok(()), |full| write!(f, "; {full}"))
     }
 }
 
 impl Error for NotReady {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        source(self.factory.as_ref().or(self.discovery.as_ref()))
+        let policy = self.policy.as_ref().map(|full| full as &(dyn Error + 'static));
+        policy.or(source(self.factory.as_ref().or(self.discovery.as_ref())))
     }
 }
 
@@ -104,6 +111,8 @@ pub enum BuildError {
     NoRuntime,
     /// The source's settings contradict each other.
     Poller(PollerConfigError),
+    /// The balancer's settings make no sense.
+    Config(ConfigError),
     /// The policy has no room even for no endpoints.
     Table(TableFull),
 }
@@ -113,6 +122,7 @@ impl fmt::Display for BuildError {
         f.write_str(match self {
             Self::NoRuntime => "no tokio runtime: build the balancer within one",
             Self::Poller(_) => "the settings of discovery contradict each other",
+            Self::Config(_) => "the balancer's settings make no sense",
             Self::Table(_) => "the policy's table is too small",
         })
     }
@@ -123,6 +133,7 @@ impl Error for BuildError {
         match self {
             Self::NoRuntime => None,
             Self::Poller(error) => Some(error),
+            Self::Config(error) => Some(error),
             Self::Table(error) => Some(error),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use evenkeel_core::policy::Loads;
-use evenkeel_core::{Outcome, Slot, Why};
+use evenkeel_core::{Instant, Outcome, Policy, Slot, Why};
 
 use crate::balancer::Status;
 use crate::counters::Counters;
@@ -39,6 +39,8 @@ impl<C> Client<C> {
 struct Due {
     slot: Slot,
     counted: bool,
+    /// When it was sent, where the policy looks at answer times.
+    sent: Option<Instant>,
     why: Why,
     outcome: Outcome,
 }
@@ -46,6 +48,10 @@ struct Due {
 impl Due {
     #[inline]
     fn report<C>(&self, client: &Client<C>) {
+        // Learnt from before it is taken off: in between, a new endpoint would look as if it had never been asked.
+        if let Some(sent) = self.sent {
+            client.counters.observe(self.slot.index(), sent, self.outcome);
+        }
         if self.counted {
             client.counters.subtract(self.slot.index());
         }
@@ -68,12 +74,16 @@ pub struct Pick<C, P> {
 
 impl<C, P> Pick<C, P> {
     #[inline]
-    pub(crate) fn new(snapshot: Guard<Arc<Snapshot<C, P>>>, place: usize, why: Why, counted: bool) -> Self {
+    pub(crate) fn new(snapshot: Guard<Arc<Snapshot<C, P>>>, place: usize, why: Why, sent: Option<Instant>) -> Self
+    where
+        P: Policy,
+    {
         let slot = snapshot.candidates.slots()[place];
+        let counted = snapshot.groups[0].policy.counts();
         if counted {
             snapshot.clients[place].counters.add(slot.index());
         }
-        Self { snapshot, place, due: Due { slot, counted, why, outcome: Outcome::Canceled } }
+        Self { snapshot, place, due: Due { slot, counted, sent, why, outcome: Outcome::Canceled } }
     }
 
     /// Calls `f` with the client.
@@ -85,6 +95,11 @@ impl<C, P> Pick<C, P> {
     /// Where the client leads.
     pub fn target(&self) -> &Target {
         &self.client().target
+    }
+
+    /// Why this endpoint.
+    pub fn why(&self) -> Why {
+        self.due.why
     }
 
     /// The request was answered well.
@@ -103,7 +118,7 @@ impl<C, P> Pick<C, P> {
     pub fn lease(mut self) -> Lease<C> {
         let lease = Lease { client: Arc::clone(self.client()), due: self.due };
         // The lease owes the report now.
-        (self.due.counted, self.due.outcome) = (false, Outcome::Canceled);
+        self.due = Due { counted: false, sent: None, ..self.due };
         lease
     }
 

@@ -41,9 +41,12 @@ pub use discover::{Answer, Discover, DiscoveryStatus, Fixed};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
 pub use evenkeel_core::discovery::poller::{PollerConfig, PollerConfigError, SourceHealth};
-pub use evenkeel_core::policy::{AnyPolicy, Cx, Policy, Random, RoundRobin, UnknownPolicy, View};
+pub use evenkeel_core::policy::{
+    AnyPolicy, Cx, Ketama, LeastRequest, Maglev, ParsePolicyError, PeakEwma, PickFirst, Policy, Random, Rendezvous,
+    RingHash, RoundRobin, View, WeightedRandom, WeightedRoundRobin,
+};
 pub use evenkeel_core::retry::{Backoff, End, RetryPolicy, RetryPolicyError, Verdict};
-pub use evenkeel_core::{Endpoint, Outcome, Why, Zone};
+pub use evenkeel_core::{Config, ConfigError, Endpoint, Outcome, Why, Zone, hash, tier};
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
 pub use target::{Target, TargetError};

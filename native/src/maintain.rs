@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use evenkeel_core::retry::Backoff;
-use evenkeel_core::{Cluster, Endpoint, EndpointSet, Heap, Instant, Policy, set};
+use evenkeel_core::{Cluster, Endpoint, EndpointSet, Heap, Instant, Policy, TableFull, set};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -25,6 +25,8 @@ const BACKOFF: Backoff =
 pub(crate) struct Maintenance<F: Factory, P> {
     shared: Arc<Shared<F::Client, P>>,
     factory: F,
+    /// As it was given; each snapshot has clones of it.
+    policy: P,
     rng: CounterRng,
     /// What discovery has found.
     found: EndpointSet<Target>,
@@ -33,6 +35,8 @@ pub(crate) struct Maintenance<F: Factory, P> {
     connections: BTreeMap<Target, Connection<F::Client>>,
     making: JoinSet<(Target, Result<F::Client, BoxError>)>,
     version: u64,
+    /// Why the policy could not follow the last change.
+    table: Option<TableFull>,
 }
 
 enum Connection<C> {
@@ -42,22 +46,31 @@ enum Connection<C> {
 }
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
-    pub(crate) fn new(shared: Arc<Shared<F::Client, P>>, factory: F, cluster: Cluster<Target, Heap>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared<F::Client, P>>,
+        factory: F,
+        policy: P,
+        cluster: Cluster<Target, Heap>,
+    ) -> Self {
         Self {
             rng: CounterRng(shared.seed.rotate_left(32)),
             shared,
             factory,
+            policy,
             found: EndpointSet::new(),
             cluster,
             connections: BTreeMap::new(),
             making: JoinSet::new(),
             version: 1,
+            table: None,
         }
     }
 
     pub(crate) async fn run(mut self, mut sets: mpsc::Receiver<Vec<Endpoint<Target>>>) {
         loop {
             let retry_at = self.next_retry();
+            let step_at = self.cluster.poll_timeout().unwrap_or(Instant::MAX);
+            let mut stepped = false;
             tokio::select! {
                 set = sets.recv() => match set {
                     Some(endpoints) => self.adopt(endpoints),
@@ -71,8 +84,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                     }
                 }
                 () = self.shared.clock.sleep_until(retry_at) => self.retry(),
+                () = self.shared.clock.sleep_until(step_at) => {
+                    stepped = self.cluster.handle_timeout(self.shared.clock.now());
+                }
             }
-            self.publish();
+            self.publish(stepped);
         }
     }
 
@@ -141,8 +157,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
-    /// Makes the endpoints that have a client pickable, if they are not what they were.
-    fn publish(&mut self) {
+    /// Makes the endpoints that have a client pickable, if they are not what they were, or `anew`.
+    fn publish(&mut self, anew: bool) {
         let connections = &self.connections;
         let client = |target: &Target| match connections.get(target) {
             Some(Connection::Ready(client)) => Some(Arc::clone(client)),
@@ -150,21 +166,27 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         };
         let endpoints =
             self.found.iter().map(|(_, endpoint)| endpoint).filter(|endpoint| client(&endpoint.addr).is_some());
-        let changes = self.cluster.update_with(endpoints.cloned(), &mut &*self.shared.counters);
-        if !changes.is_empty() {
+        let now = self.shared.clock.now();
+        let changes = self.cluster.update_with(now, endpoints.cloned(), &mut &*self.shared.counters);
+        if anew || !changes.is_empty() {
             self.version += 1;
-            let policy = self.shared.snapshot.load().policy.clone();
-            match Snapshot::new(self.version, &self.cluster, client, policy, &self.shared.counters) {
-                Ok(snapshot) => self.shared.snapshot.store(Arc::new(snapshot)),
-                Err(error) => tracing::error!(%error, "the endpoints changed, but the policy cannot follow"),
+            match Snapshot::new(self.version, &self.cluster, client, &self.policy, &self.shared.counters) {
+                Ok(snapshot) => {
+                    self.table = None;
+                    self.shared.snapshot.store(Arc::new(snapshot));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the endpoints changed, but the policy cannot follow");
+                    self.table = Some(error);
+                }
             }
         }
-        let (endpoints, ready) = (self.found.len(), self.cluster.set().len());
-        let pickable = self.cluster.candidates().len();
+        let (endpoints, ready, table) = (self.found.len(), self.cluster.set().len(), self.table);
+        let pickable = self.shared.snapshot.load().clients.len();
         self.shared.clients.send_if_modified(|clients| {
-            let differs = (clients.endpoints, clients.ready, clients.pickable) != (endpoints, ready, pickable);
-            (clients.endpoints, clients.ready, clients.pickable) = (endpoints, ready, pickable);
-            differs
+            let before = (clients.endpoints, clients.ready, clients.pickable, clients.table);
+            (clients.endpoints, clients.ready, clients.pickable, clients.table) = (endpoints, ready, pickable, table);
+            before != (endpoints, ready, pickable, table)
         });
     }
 }

@@ -1,9 +1,10 @@
-//! What a pick reads: the candidates, their clients and the policy, all immutable.
+//! What a pick reads: the candidates, their clients and the policies, all immutable.
 
 use std::sync::Arc;
 
 use evenkeel_core::cluster::Candidates;
-use evenkeel_core::{Cluster, Heap, Policy, TableFull, View};
+use evenkeel_core::policy::Keys;
+use evenkeel_core::{Address, Cluster, Heap, Policy, Slot, TableFull, View};
 
 use crate::counters::Counters;
 use crate::lease::Client;
@@ -15,53 +16,79 @@ pub(crate) struct Snapshot<C, P> {
     /// Above 0, and different for each snapshot of a balancer.
     pub(crate) version: u64,
     pub(crate) candidates: Candidates<Heap>,
-    /// The client of each candidate.
+    /// The client of each candidate, group by group.
     pub(crate) clients: Vec<Arc<Client<C>>>,
+    /// Never empty: without candidates, there is the policy that waits for some.
+    pub(crate) groups: Vec<Group<P>>,
+}
+
+/// What belongs to one group of candidates.
+#[derive(Debug)]
+pub(crate) struct Group<P> {
     pub(crate) policy: P,
-    /// For each slot ever used, the place of the candidate that follows its endpoint.
+    /// The place of its first candidate among all clients.
+    pub(crate) start: usize,
+    /// For each slot ever used, where in the policy's cycle the candidate that follows its endpoint has its turn.
     successors: Vec<u32>,
 }
 
-impl<C, P: Policy> Snapshot<C, P> {
+impl<C, P: Policy + Clone> Snapshot<C, P> {
     /// The snapshot of `cluster`; `client` knows every endpoint in it.
     pub(crate) fn new(
         version: u64,
         cluster: &Cluster<Target, Heap>,
         client: impl Fn(&Target) -> Option<Arc<Client<C>>>,
-        mut policy: P,
+        policy: &P,
         counters: &Counters,
     ) -> Result<Self, TableFull> {
         let candidates = cluster.candidates().clone();
         let address = |slot| cluster.set().get(slot).map(|endpoint| &endpoint.addr);
         let clients = candidates.slots().iter().filter_map(|&slot| client(address(slot)?)).collect();
-        policy.rebuild(&View::new(&candidates, counters, &[]))?;
-        let successors = successors(cluster);
-        Ok(Self { version, candidates, clients, policy, successors })
+        let mut groups = Vec::new();
+        let mut start = 0;
+        for index in 0..candidates.groups().max(1) {
+            let (group, mut policy) = (candidates.group(index), policy.clone());
+            policy.rebuild(&View::new(group, counters, cluster.set(), &[]))?;
+            let place = |candidate| if candidate < group.slots.len() { policy.place_of(candidate) as u32 } else { 0 };
+            let successors = successors(cluster, group.slots).into_iter().map(place).collect();
+            groups.push(Group { policy, start, successors });
+            start += group.slots.len();
+        }
+        Ok(Self { version, candidates, clients, groups })
     }
 }
 
-impl<C, P> Snapshot<C, P> {
-    /// The place of the candidate after the endpoint that has, or had last, the slot with this index.
-    pub(crate) fn successor(&self, slot_index: usize) -> usize {
+impl<P> Group<P> {
+    /// The turn after the endpoint that has, or had last, the slot with this index.
+    pub(crate) fn after(&self, slot_index: usize) -> usize {
         self.successors.get(slot_index).map_or(0, |&place| place as usize)
     }
 }
 
-fn successors(cluster: &Cluster<Target, Heap>) -> Vec<u32> {
-    const UNKNOWN: u32 = u32::MAX;
-    let candidates = cluster.candidates().slots();
-    let mut successors = vec![UNKNOWN; cluster.set().slots()];
-    let mut place = 0;
-    for (slot, _) in cluster.set().iter() {
-        if candidates.get(place) == Some(&slot) {
-            place += 1;
+impl<C, P> Keys for Snapshot<C, P> {
+    /// O(n): policies write keys when they are rebuilt, and that is from the cluster.
+    fn write_key(&self, slot: Slot, sink: &mut dyn FnMut(&[u8])) {
+        if let Some(place) = self.candidates.slots().iter().position(|&candidate| candidate == slot) {
+            self.clients[place].target.key(sink);
         }
-        successors[slot.index()] = place as u32;
     }
-    for (index, successor) in successors.iter_mut().enumerate().filter(|(_, place)| **place == UNKNOWN) {
+}
+
+/// For each slot ever used, the candidate that follows its endpoint; their number, after the last.
+fn successors(cluster: &Cluster<Target, Heap>, candidates: &[Slot]) -> Vec<usize> {
+    const UNKNOWN: usize = usize::MAX;
+    let mut successors = vec![UNKNOWN; cluster.set().slots()];
+    let mut next = 0;
+    for (slot, _) in cluster.set().iter() {
+        if candidates.get(next) == Some(&slot) {
+            next += 1;
+        }
+        successors[slot.index()] = next;
+    }
+    for (index, successor) in successors.iter_mut().enumerate().filter(|(_, next)| **next == UNKNOWN) {
         let departed = cluster.set().last_address(index);
         let before = |slot: &_| cluster.set().get(*slot).map(|endpoint| &endpoint.addr) < departed;
-        *successor = candidates.partition_point(before) as u32;
+        *successor = candidates.partition_point(before);
     }
     successors
 }

@@ -3,47 +3,55 @@
 use core::cell::Cell;
 use core::convert::Infallible;
 
+use evenkeel_core::cluster::GROUPS;
 use evenkeel_core::policy::Turn;
 use evenkeel_core::rand_core::TryRng;
 
-use crate::snapshot::Snapshot;
+use crate::snapshot::Group;
 
-/// One thread's place in the rotation, and its source of chance.
+/// One thread's place in the rotation of each group, and its source of chance.
 #[derive(Debug)]
 pub(crate) struct Stripe {
+    places: [Place; GROUPS],
+    rng: Cell<CounterRng>,
+}
+
+#[derive(Debug)]
+struct Place {
     version: Cell<u64>,
     turn: Cell<Turn>,
     /// The index of the slot picked last.
     last: Cell<usize>,
-    rng: Cell<CounterRng>,
 }
 
 impl Stripe {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            version: Cell::new(0),
-            turn: Cell::new(Turn::UNSET),
-            last: Cell::new(0),
-            rng: Cell::new(CounterRng(seed)),
-        }
+        let place = || Place { version: Cell::new(0), turn: Cell::new(Turn::UNSET), last: Cell::new(0) };
+        Self { places: core::array::from_fn(|_| place()), rng: Cell::new(CounterRng(seed)) }
     }
 
-    /// The turn in `snapshot`: after the endpoint this thread picked last, if the snapshot is new to it.
-    pub(crate) fn turn<C, P>(&self, snapshot: &Snapshot<C, P>) -> Turn {
-        if self.version.get() != snapshot.version && self.turn.get() != Turn::UNSET {
-            return Turn::at(snapshot.successor(self.last.get()));
+    /// The turn in this group of a snapshot: after the endpoint this thread picked last, if the snapshot is new to it.
+    #[inline]
+    pub(crate) fn turn<P>(&self, version: u64, index: usize, group: &Group<P>) -> Turn {
+        let place = &self.places[index];
+        let turn = place.turn.get();
+        if place.version.get() == version || turn == Turn::UNSET {
+            turn
+        } else {
+            Turn::at(group.after(place.last.get()))
         }
-        self.turn.get()
     }
 
     pub(crate) fn rng(&self) -> CounterRng {
         self.rng.get()
     }
 
-    pub(crate) fn picked(&self, version: u64, turn: Turn, slot_index: usize, rng: CounterRng) {
-        self.version.set(version);
-        self.turn.set(turn);
-        self.last.set(slot_index);
+    #[inline]
+    pub(crate) fn picked(&self, version: u64, index: usize, turn: Turn, slot_index: usize, rng: CounterRng) {
+        let place = &self.places[index];
+        place.version.set(version);
+        place.turn.set(turn);
+        place.last.set(slot_index);
         self.rng.set(rng);
     }
 

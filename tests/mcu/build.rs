@@ -9,6 +9,10 @@ use std::path::Path;
 const README: &str = "../../README.md";
 const GOLDEN: &str = "../golden";
 
+// Ketama needs 160 points for each unit of weight, a useful Maglev table or ring some hundred entries; and a balancer has
+// room for four tables, one for each group.
+const TOO_LARGE: [&str; 3] = ["ketama.txt", "maglev.txt", "ring_hash.txt"];
+
 // nRF51822: 256 KiB flash, 16 KiB RAM.
 const MEMORY: &str = "MEMORY { FLASH : ORIGIN = 0x0, LENGTH = 256K  RAM : ORIGIN = 0x20000000, LENGTH = 16K }\n";
 
@@ -35,13 +39,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// An array of the names and contents of all golden files.
+/// An array of the names and contents of the golden files that fit.
 fn golden_files() -> Result<String, Box<dyn Error>> {
     let mut array = String::from("&[\n");
     for entry in fs::read_dir(fs::canonicalize(GOLDEN)?)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "txt") {
-            let name = path.file_name().unwrap_or_default().display().to_string();
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        if path.extension().is_some_and(|extension| extension == "txt") && !TOO_LARGE.contains(&name.as_str()) {
             let path = path.display().to_string();
             writeln!(array, "({name:?}, include_str!({path:?})),")?;
         }

@@ -1,7 +1,11 @@
 //! What the tests share; the tests themselves are in `tests/`, the command that runs them all is `tests/run`.
 
+pub mod config;
 pub mod golden;
+mod input;
 pub mod lifecycle;
+pub mod policies;
+mod rng;
 #[cfg(feature = "net")]
 pub mod servers;
 #[cfg(feature = "net")]

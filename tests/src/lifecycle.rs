@@ -3,7 +3,6 @@
 //! [`check`] is the body of the fuzz target `lifecycle`; an ordinary test replays the fuzz target's corpus through it.
 
 mod call;
-mod input;
 mod model;
 
 use evenkeel_core::policy::AnyPolicy;
@@ -12,8 +11,9 @@ use evenkeel_core::retry::{Step, Verdict};
 use evenkeel_core::{Balancer, Cx, Heap, Inline, Instant, Outcome, Pick, Policy, Request, Slot, Store, View};
 use rand_chacha::ChaCha8Rng;
 
+use crate::input::Input;
+use crate::policies::roomy;
 use call::CheckedCall;
-use input::Input;
 use model::Model;
 
 const SMALL: usize = 4;
@@ -43,14 +43,15 @@ struct Lifecycle<'a, S: Store> {
 
 impl<'a, S: Store> Lifecycle<'a, S> {
     fn new(mut input: Input<'a>, capacity: usize) -> Self {
-        let name = AnyPolicy::NAMES.get(input.below(AnyPolicy::NAMES.len() + 1));
-        let policy: Box<dyn Policy> = match name {
-            Some(name) => Box::new(name.parse::<AnyPolicy>().expect("a name from the list")),
+        let texts: Vec<_> = roomy().collect();
+        let text = texts.get(input.below(texts.len() + 1)).copied();
+        let policy: Box<dyn Policy> = match text {
+            Some(text) => Box::new(text.parse::<AnyPolicy>().expect("a text from the list")),
             None => Box::new(least_in_flight),
         };
         Self {
             model: Model::new(capacity, policy.counts()),
-            round_robin: name == Some(&"round_robin"),
+            round_robin: text == Some("round_robin"),
             balancer: Balancer::new(policy),
             stranger: Balancer::new(Box::new(least_in_flight)),
             picks: Vec::new(),
@@ -98,7 +99,7 @@ impl<'a, S: Store> Lifecycle<'a, S> {
     fn update(&mut self) {
         let records: Vec<_> = (0..self.input.below(8)).map(|_| self.input.endpoint()).collect();
         self.departed.extend(self.balancer.endpoints().map(|status| status.slot));
-        let changes = self.balancer.update(self.now, records.iter().copied()).expect("no policy here has a table");
+        let changes = self.balancer.update(self.now, records.iter().copied()).expect("the policy's table has room");
         self.model.update(&records, changes);
     }
 
@@ -110,7 +111,7 @@ impl<'a, S: Store> Lifecycle<'a, S> {
 
     fn remove(&mut self) {
         let addr = self.input.address();
-        let removed = self.balancer.remove(self.now, &addr).expect("no policy here has a table");
+        let removed = self.balancer.remove(self.now, &addr).expect("the policy's table has room");
         self.model.remove(addr, removed);
     }
 

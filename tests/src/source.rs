@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
 
-use evenkeel::{Answer, BoxError, Discover, Endpoint, PollerConfig};
+use evenkeel::{Answer, BoxError, Discover, Endpoint, PollerConfig, Target};
 use tokio::sync::watch;
 
 /// What the source says at the moment.
@@ -11,6 +11,8 @@ use tokio::sync::watch;
 pub enum Says {
     /// These endpoints, separated by blanks; none is an empty answer.
     Endpoints(&'static str),
+    /// These endpoints, with all that they say.
+    These(Vec<Endpoint<Target>>),
     /// The service is decidedly not available.
     Absent,
     /// This error.
@@ -71,6 +73,7 @@ impl Discover for Source {
                 let endpoints = list.split_whitespace().map(|target| Ok(Endpoint::new(target.parse()?)));
                 Ok(Answer { endpoints: endpoints.collect::<Result<_, BoxError>>()?, ..Answer::default() })
             }
+            Says::These(endpoints) => Ok(Answer { endpoints, ..Answer::default() }),
             Says::Absent => Ok(Answer { absent: true, ..Answer::default() }),
             Says::Error(error) => Err(error.into()),
             Says::Nothing => core::future::pending().await,

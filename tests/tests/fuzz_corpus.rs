@@ -1,19 +1,33 @@
-//! The fuzz target's corpus, replayed without a fuzzer.
+//! The fuzz targets' corpora, replayed without a fuzzer.
 
 use std::fs;
 use std::path::Path;
 
-use evenkeel_tests::lifecycle;
+use evenkeel_tests::{config, lifecycle, policies};
 
-#[test]
-fn lifecycle_corpus_replays() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/lifecycle");
+fn replay(target: &str, check: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
     let inputs = fs::read_dir(&corpus).expect("the corpus is committed").map(|entry| entry.expect("readable").path());
     let mut replayed = 0;
     for path in inputs {
         println!("{}", path.display());
-        lifecycle::check(&fs::read(&path).expect("readable"));
+        check(&fs::read(&path).expect("readable"));
         replayed += 1;
     }
     assert!(replayed > 0, "{} is empty", corpus.display());
+}
+
+#[test]
+fn lifecycle_corpus_replays() {
+    replay("lifecycle", lifecycle::check);
+}
+
+#[test]
+fn policies_corpus_replays() {
+    replay("policies", policies::check);
+}
+
+#[test]
+fn config_corpus_replays() {
+    replay("config", config::check);
 }

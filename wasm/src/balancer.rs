@@ -1,10 +1,11 @@
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use evenkeel_core::balancer::Status;
-use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::policy::{AnyPolicy, ParsePolicyError};
 use evenkeel_core::stats::Stats;
-use evenkeel_core::{Changes, Endpoint, Pick, PickError, Request, Slot};
+use evenkeel_core::tier::{Levels, SlowStart, ZoneAware};
+use evenkeel_core::{Changes, Config, Endpoint, Instant, Pick, Request, Slot, Zone, hash};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wasm_bindgen::prelude::*;
@@ -15,6 +16,8 @@ use crate::tickets::Tickets;
 
 /// No ticket: there was no endpoint to pick.
 const NO_TICKET: u32 = u32::MAX;
+
+type Core = evenkeel_core::Balancer<String, AnyPolicy>;
 
 /// How a request ended.
 #[wasm_bindgen]
@@ -38,51 +41,92 @@ impl From<Outcome> for evenkeel_core::Outcome {
     }
 }
 
+/// Why an endpoint was picked.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum Why {
+    /// The policy chose it among all candidates.
+    Policy,
+    /// The policy chose it among the candidates not to be avoided.
+    Retry,
+    /// Its level has so few available endpoints that all are used.
+    Panic,
+    /// All candidates were to be avoided.
+    LastResort,
+}
+
 /// The core's balancer over URLs.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Balancer {
-    core: evenkeel_core::Balancer<String, AnyPolicy>,
+    core: Core,
+    policy: AnyPolicy,
+    config: Config,
     rng: ChaCha8Rng,
     staged: Vec<Endpoint<String>>,
     /// The slot behind each index.
     slots: Vec<Option<Slot>>,
     avoid: Vec<Slot>,
+    key: Option<u64>,
     tickets: Tickets,
 }
 
 #[wasm_bindgen]
 impl Balancer {
-    /// The name of the `place`-th policy, for the message about an unknown one.
-    pub fn policy_name(place: u32) -> Option<String> {
-        AnyPolicy::NAMES.get(place as usize).map(|&name| name.into())
-    }
-
-    /// A balancer without endpoints; to be seeded before the first pick.
+    /// A balancer without endpoints; to be seeded before the first pick. Settings that are left out are as in the core's
+    /// `Config`; `zone` is the client's own, `slow_start` in milliseconds.
     ///
     /// # Errors
-    /// `RangeError` for an unknown policy.
+    /// `RangeError` for an unknown policy, and for parameters and settings outside their limits.
     #[wasm_bindgen(constructor)]
-    pub fn new(policy: &str) -> Result<Self, RangeError> {
-        let policy = policy.parse().map_err(|_| RangeError::new("unknown policy"))?;
+    pub fn new(
+        policy: &str,
+        overprovisioned: bool,
+        subset: Option<u32>,
+        zone: Option<u32>,
+        slow_start: Option<f64>,
+    ) -> Result<Self, RangeError> {
+        let policy: AnyPolicy =
+            policy.parse().map_err(|error: ParsePolicyError| RangeError::new(&error.to_string()))?;
+        let config = Config {
+            levels: if overprovisioned { Levels::OVERPROVISIONED } else { Levels::FirstAvailable },
+            zone: zone.map(|zone| ZoneAware::new(Zone::new(zone))),
+            subset,
+            slow_start: slow_start.map(|window| SlowStart::new(duration(window))),
+            ..Config::default()
+        };
+        let core =
+            core(&policy, config).ok_or_else(|| RangeError::new("the subset and the slow start must be above 0"))?;
         Ok(Self {
-            core: evenkeel_core::Balancer::new(policy),
+            core,
+            policy,
+            config,
             rng: ChaCha8Rng::seed_from_u64(0),
             staged: Vec::new(),
             slots: Vec::new(),
             avoid: Vec::new(),
+            key: None,
             tickets: Tickets::default(),
         })
     }
 
-    /// Seeds the random numbers with 64 bits.
+    /// Seeds the random numbers, and the choices that clients make differently, with 64 bits. Only before the first pick:
+    /// what is there begins anew, in other slots.
     pub fn seed(&mut self, hi: u32, lo: u32) {
-        self.rng = ChaCha8Rng::seed_from_u64(u64::from(hi) << 32 | u64::from(lo));
+        self.config.seed = number(hi, lo);
+        self.rng = ChaCha8Rng::seed_from_u64(self.config.seed);
+        if let Some(core) = core(&self.policy, self.config) {
+            let endpoints: Vec<_> = self.core.endpoints().map(|status| status.endpoint.clone()).collect();
+            self.core = core;
+            // They fitted before. With the first endpoints nothing warms up, so the time does not matter.
+            let _ = self.core.update(Instant::ZERO, endpoints);
+            self.index();
+        }
     }
 
     /// Lays an endpoint ready for the next [`update`](Self::update) or [`insert`](Self::insert).
-    pub fn stage(&mut self, url: String, weight: u32, priority: u16) {
-        self.staged.push(Endpoint::new(url).with_weight(weight).with_priority(priority));
+    pub fn stage(&mut self, url: String, weight: u32, priority: u16, zone: u32, draining: bool) {
+        self.staged.push(Endpoint { addr: url, weight, priority, zone: Zone::new(zone), draining });
     }
 
     /// Replaces the whole set by what is staged: how many were added, removed and changed.
@@ -124,14 +168,14 @@ impl Balancer {
         self.core.endpoints().map(|status| status.endpoint.addr.clone()).collect()
     }
 
-    /// Seven numbers for each endpoint, in the order of the URLs: slot index, weight, priority, whether it is a candidate,
-    /// and how many requests succeeded, failed and were canceled.
+    /// Nine numbers for each endpoint, in the order of the URLs: slot index, weight, priority, zone, whether it drains and
+    /// whether it is a candidate, and how many requests succeeded, failed and were canceled.
     pub fn rows(&self) -> Vec<u32> {
         let row = |status: Status<'_, String>| {
             let Stats { successes, failures, canceled, .. } = status.stats;
-            let Endpoint { weight, priority, .. } = *status.endpoint;
-            let (index, candidate) = (status.slot.index() as u32, u32::from(status.candidate));
-            [index, weight, priority.into(), candidate, successes, failures, canceled]
+            let Endpoint { weight, priority, zone, draining, .. } = *status.endpoint;
+            let (index, flags) = (status.slot.index() as u32, [draining, status.candidate].map(u32::from));
+            [index, weight, priority.into(), zone.number(), flags[0], flags[1], successes, failures, canceled]
         };
         self.core.endpoints().flat_map(row).collect()
     }
@@ -143,23 +187,43 @@ impl Balancer {
         }
     }
 
+    /// The key of the next pick.
+    pub fn key(&mut self, hi: u32, lo: u32) {
+        self.key = Some(number(hi, lo));
+    }
+
+    /// The text whose hash is the key of the next pick.
+    pub fn key_of(&mut self, text: &str) {
+        self.key = Some(hash::str(text));
+    }
+
     /// A ticket for one request, or 2³² - 1 if there is no endpoint to pick.
     pub fn pick(&mut self, now: f64) -> u32 {
-        let request = Request::at(instant(now)).avoiding(&self.avoid);
-        let pick = self.core.pick_with(request, &mut self.rng);
+        let avoid = core::mem::take(&mut self.avoid);
+        let ticket = self.issue(now, &avoid);
+        self.avoid = avoid;
         self.avoid.clear();
-        self.issue(pick)
+        ticket
     }
 
     /// [`pick`](Self::pick) for an attempt of `call`, stepping over what it has tried.
     pub fn pick_for(&mut self, now: f64, call: &Call) -> u32 {
-        let pick = self.core.pick_with(Request::at(instant(now)).avoiding(call.slots()), &mut self.rng);
-        self.issue(pick)
+        self.issue(now, call.slots())
     }
 
     /// The slot index behind a ticket.
     pub fn slot(&self, ticket: u32) -> u32 {
         self.tickets.get(ticket).map_or(u32::MAX, |pick| pick.slot().index() as u32)
+    }
+
+    /// Why the endpoint behind a ticket was picked.
+    pub fn why(&self, ticket: u32) -> Why {
+        match self.tickets.get(ticket).map(Pick::why) {
+            Some(evenkeel_core::Why::Retry) => Why::Retry,
+            Some(evenkeel_core::Why::Panic) => Why::Panic,
+            Some(evenkeel_core::Why::LastResort) => Why::LastResort,
+            _ => Why::Policy,
+        }
     }
 
     /// Redeems a ticket.
@@ -188,8 +252,14 @@ impl Balancer {
         self.tickets.get(ticket).map(Pick::slot)
     }
 
-    fn issue(&mut self, pick: Result<Pick, PickError>) -> u32 {
-        pick.map_or(NO_TICKET, |pick| self.tickets.issue(pick))
+    fn issue(&mut self, now: f64, avoid: &[Slot]) -> u32 {
+        let now = instant(now);
+        // JavaScript keeps no timer for it.
+        if self.core.poll_timeout().is_some_and(|timeout| timeout <= now) {
+            self.core.handle_timeout(now);
+        }
+        let request = Request { now, key: self.key.take(), avoid };
+        self.core.pick_with(request, &mut self.rng).map_or(NO_TICKET, |pick| self.tickets.issue(pick))
     }
 
     fn changed(&mut self, changes: Changes) -> Vec<u32> {
@@ -209,6 +279,16 @@ impl Balancer {
             }
         }
     }
+}
+
+/// Without endpoints; nothing for settings that make no sense. Not inlined: it is large.
+#[inline(never)]
+fn core(policy: &AnyPolicy, config: Config) -> Option<Core> {
+    Core::with_config(policy.clone(), config).ok()
+}
+
+fn number(hi: u32, lo: u32) -> u64 {
+    u64::from(hi) << 32 | u64::from(lo)
 }
 
 fn unfit() -> RangeError {

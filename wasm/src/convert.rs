@@ -37,7 +37,6 @@ extern "C" {
     #[derive(Debug)]
     pub type RangeError;
 
-    /// Messages are fixed texts: formatting code would be a third of the module.
     #[wasm_bindgen(constructor)]
     pub(crate) fn new(message: &str) -> RangeError;
 }

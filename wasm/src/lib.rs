@@ -14,7 +14,7 @@ mod call;
 mod convert;
 mod tickets;
 
-pub use balancer::{Balancer, Outcome};
+pub use balancer::{Balancer, Outcome, Why};
 pub use call::{Call, End, StepKind, Verdict};
 
 #[cfg(target_arch = "wasm32")]

@@ -28,6 +28,7 @@ for (const name of files) {
 
 class Replay {
   seed = 0n;
+  config = {};
   /** Whole nanoseconds, so that sums are exact. */
   now = 0;
   wake = 0;
@@ -35,6 +36,7 @@ class Replay {
 
   step(event) {
     const [verb, ...words] = event.split(' ');
+    if (verb === 'policy') return this.policy(event.slice('policy '.length));
     if (verb === '') return '';
     assert.ok(Object.hasOwn(this.events, verb), `no such event: ${event}`);
     return this.events[verb](...words);
@@ -44,10 +46,8 @@ class Replay {
     seed: (seed) => {
       this.seed = BigInt(seed);
     },
-    policy: (policy) => {
-      this.now = 0;
-      this.open = [];
-      this.balancer = new Balancer({ policy, seed: this.seed, now: () => this.now / 1e6 });
+    config: (...settings) => {
+      this.config = Object.fromEntries(settings.map(balancerOption));
     },
     now: (time) => {
       this.now = time.startsWith('+') ? this.now + nanos(time.slice(1)) : nanos(time);
@@ -58,12 +58,17 @@ class Replay {
     update: (...list) => changes(this.balancer.update(list.filter(Boolean).map(endpoint))),
     insert: (spec) => changes(this.balancer.insert(endpoint(spec))),
     remove: (addr) => (this.balancer.remove(SCHEME + addr) ? 'yes' : 'no'),
-    pick: (avoid, list = '') => {
-      assert.ok(avoid === undefined || avoid === 'avoid');
-      const urls = list.split(',').filter(Boolean).map((addr) => SCHEME + addr);
-      const pick = this.balancer.pick({ avoid: urls });
+    pick: (...words) => {
+      const options = {};
+      for (let place = 0; place < words.length; place += 2) {
+        const [name, value] = words.slice(place, place + 2);
+        if (name === 'key') options.key = /^\d/.test(value) ? BigInt(value) : value;
+        else if (name === 'avoid') options.avoid = value.split(',').map((addr) => SCHEME + addr);
+        else assert.fail(`no such option: ${name}`);
+      }
+      const pick = this.balancer.pick(options);
       if (pick) this.open.push(pick);
-      return address(pick);
+      return pick?.why === 'policy' || !pick ? address(pick) : `${address(pick)} ${pick.why}`;
     },
     report: (outcome, number = '1') => {
       const [pick] = this.open.splice(Number(number) - 1, 1);
@@ -84,6 +89,12 @@ class Replay {
       this.call.onOutcome(this.sent.attempt, known);
     },
   };
+
+  policy(policy) {
+    this.now = 0;
+    this.open = [];
+    this.balancer = new Balancer({ policy, config: this.config, seed: this.seed, now: () => this.now / 1e6 });
+  }
 
   poll() {
     const step = this.call.poll();
@@ -109,8 +120,23 @@ class Replay {
 }
 
 function endpoint(spec) {
-  const [, addr, weight = '1', priority = '0'] = /^([a-z0-9]+)(?:\*(\d+))?(?:@(\d+))?$/.exec(spec);
-  return { url: SCHEME + addr, weight: Number(weight), priority: Number(priority) };
+  const [, addr, weight = '1', priority = '0', zone, drains] = /^([a-z0-9]+)(?:\*(\d+))?(?:@(\d+))?(?:%(\d+))?(!)?$/.exec(spec);
+  return { url: SCHEME + addr, weight: Number(weight), priority: Number(priority), zone, draining: drains === '!' };
+}
+
+function balancerOption(setting) {
+  const [key, value] = setting.split('=');
+  switch (key) {
+    case 'levels':
+    case 'zone':
+      return [key, value];
+    case 'subset':
+      return [key, Number(value)];
+    case 'slow_start':
+      return ['slowStartMs', Number(value)];
+    default:
+      assert.fail(`no such setting: ${setting}`);
+  }
 }
 
 function retryOption(setting) {

@@ -7,8 +7,16 @@ const A = 'https://a.example';
 const B = 'https://b.example';
 
 const constructors = [
-  ['an unknown policy', { policy: 'p2c' }, RangeError, 'unknown policy "p2c"; known are: round_robin, random'],
-  ['a policy that is no string', { policy: 7 }, RangeError, 'unknown policy 7'],
+  ['an unknown policy', { policy: 'p2c' }, RangeError, 'unknown policy "p2c"; known are: round_robin, random, weighted_round_robin'],
+  ['a parameter that there is not', { policy: 'maglev(table=7)' }, RangeError, 'maglev has no parameter "table=7"; known are: size'],
+  ['a table that is no prime', { policy: 'maglev(size=250)' }, RangeError, 'size is 250, which is not a prime number'],
+  ['a bound too small', { policy: 'rendezvous(bound=99)' }, RangeError, 'is 99, not in 100..='],
+  ['a bracket left open', { policy: 'ring_hash(minimum=5' }, RangeError, '"ring_hash(minimum=5" has no closing bracket'],
+  ['a policy that is no string', { policy: 7 }, TypeError, 'policy must be a string, not 7'],
+  ['levels that there are not', { config: { levels: 'all' } }, RangeError, 'levels must be "first_available" or "overprovisioned", not "all"'],
+  ['an empty subset', { config: { subset: 0 } }, RangeError, 'subset must be an integer in 1..=4294967295, not 0'],
+  ['a zone that is no string', { config: { zone: 1 } }, TypeError, 'zone must be a string, not 1'],
+  ['a slow start of no time', { config: { slowStartMs: 0 } }, RangeError, 'slowStartMs must be a finite number of milliseconds above 0, not 0'],
   ['a seed with a fraction', { seed: 1.5 }, RangeError, 'seed must be an integer in 0..=2^53-1, or a bigint in 0..=2^64-1, not 1.5'],
   ['a negative seed', { seed: -1 }, RangeError, 'not -1'],
   ['a seed of 65 bits', { seed: 1n << 64n }, RangeError, 'not 18446744073709551616'],
@@ -35,6 +43,8 @@ const endpoints = [
   ['a weight with a fraction', { url: B, weight: 0.5 }, RangeError, 'not 0.5'],
   ['a weight that is NaN', { url: B, weight: NaN }, RangeError, 'not NaN'],
   ['a weight that is a string', { url: B, weight: '2' }, TypeError, 'not "2"'],
+  ['a zone that is a number', { url: B, zone: 7 }, TypeError, `endpoint 1 (${B}): zone must be a string, not 7`],
+  ['draining that is no boolean', { url: B, draining: 'no' }, TypeError, 'draining must be true or false, not "no"'],
   ['a priority too large', { url: B, priority: 65536 }, RangeError, 'priority must be an integer in 0..=65535, not 65536'],
 ];
 for (const [name, endpoint, type, message] of endpoints) {
@@ -51,6 +61,8 @@ for (const [name, endpoint, type, message] of endpoints) {
 
 const calls = [
   ['0 attempts', { attempts: 0 }, RangeError, 'attempts must be an integer in 1..=4294967295, not 0'],
+  ['a key with a fraction', { key: 0.5 }, RangeError, 'key must be a string, an integer in 0..=2^53-1, or a bigint in 0..=2^64-1, not 0.5'],
+  ['a key that is an object', { key: {} }, TypeError, 'key must be a string'],
   ['half an attempt', { attempts: 1.5 }, RangeError, 'not 1.5'],
   ['attempts that are a string', { attempts: '3' }, TypeError, 'not "3"'],
   ['a timeout of 0', { timeoutMs: 0 }, RangeError, 'timeoutMs must be a finite number of milliseconds above 0, not 0'],

@@ -1,5 +1,5 @@
 // Compiled, not run: what users write, and what must not compile.
-import { Balancer, Call, LbError, type Pick, type Step } from 'evenkeel';
+import { Balancer, Call, LbError, type Pick, type PickReason, type Step } from 'evenkeel';
 
 const balancer = new Balancer({
   endpoints: ['https://a.example', new URL('https://b.example'), { url: 'https://c.example', weight: 2, priority: 1 }],
@@ -7,8 +7,11 @@ const balancer = new Balancer({
   seed: 42n,
 });
 
+new Balancer({ policy: 'ring_hash(minimum=64, maximum=128)', config: { levels: 'overprovisioned', subset: 20, zone: 'a' } });
+
 const { added }: { added: number } = balancer.update(new Set(['https://a.example']));
-const pick: Pick | null = balancer.pick({ avoid: ['https://a.example'], now: added });
+const pick: Pick | null = balancer.pick({ key: 'user 7', avoid: ['https://a.example'], now: added });
+const reason: PickReason | undefined = pick?.why;
 pick?.success();
 {
   using scoped = balancer.pick();
@@ -27,6 +30,8 @@ const failed = (error: LbError): string => `${error.code} ${error.attempts.map((
 
 // @ts-expect-error: no such policy
 new Balancer({ policy: 'p2c' });
+// @ts-expect-error: no parameters without brackets
+new Balancer({ policy: 'maglev=251' });
 // @ts-expect-error: a pick may be null
 balancer.pick().url;
 // @ts-expect-error: an error is no success
@@ -34,4 +39,4 @@ balancer.call(() => 1, { classify: () => 'success' });
 // @ts-expect-error: internal
 balancer.wasm;
 
-export { failed, response, text };
+export { failed, reason, response, text };

@@ -1,11 +1,13 @@
-import type { Balancer } from './balancer.js';
+import type { Balancer, Key } from './balancer.js';
 import * as check from './check.js';
 import type { LbErrorCode } from './error.js';
 import { Call as WasmCall, End, Outcome, StepKind, Verdict as WasmVerdict } from './glue.js';
 import type { Pick } from './pick.js';
 
-/** The bounds of a call. */
+/** What a call's attempts have in common, and its bounds. */
 export interface RetryOptions {
+  /** For sticky policies; a retry goes to the key's next choice. */
+  readonly key?: Key;
   /** Most attempts, the first one included, 1..=4294967295. Default 3. */
   readonly attempts?: number;
   /** Bounds the whole call: all attempts and the waits between them. Default: no bound. */
@@ -40,14 +42,16 @@ export type Verdict = 'success' | 'retry' | 'not_retryable' | 'never_sent' | { r
 export class Call {
   readonly #wasm: WasmCall;
   readonly #balancer: Balancer;
+  readonly #key: string | check.Bits | undefined;
 
   constructor(balancer: Balancer, options: RetryOptions = {}, now?: number) {
-    const { attempts, timeoutMs, attemptTimeoutMs, backoff } = options;
+    const { key, attempts, timeoutMs, attemptTimeoutMs, backoff } = options;
     if (attempts !== undefined) check.integer('attempts', attempts, 1, 0xffff_ffff);
     if (timeoutMs !== undefined) check.positive('timeoutMs', timeoutMs);
     if (attemptTimeoutMs !== undefined) check.positive('attemptTimeoutMs', attemptTimeoutMs);
     const [base, cap] = waits(backoff);
     this.#balancer = balancer;
+    this.#key = key === undefined ? undefined : check.key(key);
     this.#wasm = new WasmCall(attempts, timeoutMs, attemptTimeoutMs, base, cap, this.#time(now));
   }
 
@@ -68,7 +72,10 @@ export class Call {
 
   /** Picks an endpoint, if possible one that the call has not tried. */
   pick(now?: number): Pick | null {
-    return this.#balancer.toPick(this.#balancer.wasm.pick_for(this.#time(now), this.#wasm));
+    const at = this.#time(now);
+    const wasm = this.#balancer.wasm;
+    if (this.#key !== undefined) this.#balancer.stageKey(this.#key);
+    return this.#balancer.toPick(wasm.pick_for(at, this.#wasm));
   }
 
   /** The attempt goes to the picked endpoint; later attempts avoid it. */

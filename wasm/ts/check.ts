@@ -55,9 +55,30 @@ function parses(text: string): boolean {
   }
 }
 
-/** A seed of 64 bits, as two numbers of 32. */
-export function seed(value: unknown): [hi: number, lo: number] {
-  const limit = 'seed must be an integer in 0..=2^53-1, or a bigint in 0..=2^64-1';
+export function text(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string, not ${show(value)}`);
+  return value;
+}
+
+export function flag(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false, not ${show(value)}`);
+  return value;
+}
+
+/** 64 bits, as two numbers of 32. */
+export type Bits = [hi: number, lo: number];
+
+/** A request's key: a text, or 64 bits. */
+export function key(value: unknown): string | Bits {
+  return typeof value === 'string' ? value : bits('key must be a string, an', value);
+}
+
+export function seed(value: unknown): Bits {
+  return bits('seed must be an', value);
+}
+
+function bits(name: string, value: unknown): Bits {
+  const limit = `${name} integer in 0..=2^53-1, or a bigint in 0..=2^64-1`;
   if (typeof value !== 'number' && typeof value !== 'bigint') throw new TypeError(`${limit}, not ${show(value)}`);
   if (typeof value === 'number' && !Number.isSafeInteger(value)) throw new RangeError(`${limit}, not ${value}`);
   const bits = BigInt(value);

@@ -2,6 +2,12 @@ import { time, duration } from './check.js';
 import { Outcome, type Balancer as WasmBalancer } from './glue.js';
 
 /**
+ * Why an endpoint was picked: by the policy among all candidates, among those not to be avoided, among all of a priority
+ * that has too few available ones, or although all were to be avoided.
+ */
+export type PickReason = 'policy' | 'retry' | 'panic' | 'last_resort';
+
+/**
  * A picked endpoint. Report how its request ended exactly once; later reports are ignored.
  *
  * `using pick = balancer.pick()` reports it as canceled if nothing else was.
@@ -19,6 +25,7 @@ export class Pick {
     readonly index: number,
     /** The endpoint's URL, as it was given. */
     readonly url: string,
+    readonly why: PickReason,
   ) {
     this.#balancer = balancer;
     this.#ticket = ticket;

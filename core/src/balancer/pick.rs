@@ -9,7 +9,8 @@ use crate::time::Instant;
 pub struct Request<'a> {
     /// When the pick is made.
     pub now: Instant,
-    /// What requests that belong together have in common, for sticky policies.
+    /// What requests that belong together have in common, for sticky policies: [a hash](crate::hash), since numbers near each
+    /// other are neighbours on a ring and would share an endpoint.
     pub key: Option<u64>,
     /// Slots to avoid as long as there are others: those a call has tried already.
     pub avoid: &'a [Slot],
@@ -68,6 +69,9 @@ pub enum Why {
     Retry,
     /// All candidates were to be avoided.
     LastResort,
+    /// The policy chose it in a level with so few endpoints available that all are used, those that drain too; see
+    /// [`Levels::Overprovisioned`](crate::tier::Levels).
+    Panic,
 }
 
 /// How a request ended.

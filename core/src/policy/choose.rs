@@ -7,27 +7,26 @@ const REDRAWS: usize = 4;
 
 /// One pick by `policy` from `view`, stepping over the slots to avoid.
 ///
-/// When all candidates are to be avoided, one of them is picked all the same, as the last resort.
+/// When all candidates are to be avoided, the policy picks as if none were: the last resort.
 ///
 /// # Errors
 /// [`PickError::Declined`] when the policy declines, or names a place outside the view.
 #[inline]
 pub fn choose<P: Policy>(policy: &P, view: &View<'_>, cx: &mut Cx<'_>) -> Result<(usize, Why), PickError> {
-    let place = ask(policy, view, cx)?;
-    if view.avoided() == 0 { Ok((place, Why::Policy)) } else { step_over(policy, view, cx, place) }
+    if view.avoided() == 0 {
+        return Ok((ask(policy, view, cx)?, Why::Policy));
+    }
+    // By value: the view and the context of a pick that avoids nothing then never leave the registers.
+    step_over(policy, *view, cx.reborrow())
 }
 
 #[cold]
-fn step_over<P: Policy>(
-    policy: &P,
-    view: &View<'_>,
-    cx: &mut Cx<'_>,
-    mut place: usize,
-) -> Result<(usize, Why), PickError> {
-    // With more candidates than slots to avoid, one of them is free for certain.
-    if view.len() <= view.avoided() && !(0..view.len()).any(|place| view.allowed(place)) {
-        return Ok((place, Why::LastResort));
+fn step_over<P: Policy>(policy: &P, view: View<'_>, mut cx: Cx<'_>) -> Result<(usize, Why), PickError> {
+    let (view, cx) = (&view, &mut cx);
+    if !view.any_allowed() {
+        return Ok((ask(policy, &view.avoiding(&[]), cx)?, Why::LastResort));
     }
+    let mut place = ask(policy, view, cx)?;
     for _ in 0..REDRAWS {
         if view.allowed(place) {
             return Ok((place, Why::Retry));
@@ -38,6 +37,7 @@ fn step_over<P: Policy>(
     Ok((next.unwrap_or(place), Why::Retry))
 }
 
+#[inline]
 fn ask<P: Policy>(policy: &P, view: &View<'_>, cx: &mut Cx<'_>) -> Result<usize, PickError> {
     policy.pick(view, cx).filter(|&place| place < view.len()).ok_or(PickError::Declined)
 }

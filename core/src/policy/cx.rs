@@ -8,7 +8,7 @@ use crate::time::Instant;
 pub struct Cx<'a> {
     /// When the pick is made.
     pub now: Instant,
-    /// What requests that belong together have in common, for sticky policies.
+    /// What requests that belong together have in common, for sticky policies: [a hash](crate::hash).
     pub key: Option<u64>,
     turn: &'a mut Turn,
     rng: &'a mut dyn Rng,
@@ -16,32 +16,57 @@ pub struct Cx<'a> {
 
 impl<'a> Cx<'a> {
     /// The context of a pick at `now`.
+    #[inline]
     pub fn new(now: Instant, key: Option<u64>, turn: &'a mut Turn, rng: &'a mut dyn Rng) -> Self {
         Self { now, key, turn, rng }
+    }
+
+    /// The same for a function that is not inlined: handed a reference, it would keep the original in memory.
+    #[inline]
+    pub(crate) fn reborrow(&mut self) -> Cx<'_> {
+        Cx { now: self.now, key: self.key, turn: self.turn, rng: self.rng }
     }
 
     /// The next place in the cycle `0..n`; 0 if `n` is 0. O(1), without division.
     ///
     /// The first turn ever starts the cycle at a random place: clients that start together must not all begin with the
     /// same endpoint.
+    #[inline]
     pub fn turn(&mut self, n: usize) -> usize {
         let n = clamp(n);
-        let place = if self.turn.0 < n { self.turn.0 } else { self.wrap(n) };
+        let place = if self.turn.0 < n { self.turn.0 } else { wrap(*self.turn, self.rng, n) };
         self.turn.0 = place + 1;
         place as usize
     }
 
-    #[cold]
-    fn wrap(&mut self, n: u32) -> u32 {
-        if self.turn.0 == Turn::UNSET.0 { lemire(self.rng.next_u32(), n) } else { 0 }
-    }
-
     /// A random number in `0..n`; 0 if `n` is 0. Biased by less than `n`/2³² (Lemire's multiplication, without rejection).
+    #[inline]
     pub fn below(&mut self, n: usize) -> usize {
         lemire(self.rng.next_u32(), clamp(n)) as usize
     }
 
+    /// The request's key; without one, a random one.
+    pub fn key_or_random(&mut self) -> u64 {
+        self.key.unwrap_or_else(|| self.rng.next_u64())
+    }
+
+    /// Two different random numbers in `0..n`, each pair with the same probability but for a bias as in [`below`](Self::below);
+    /// 0 twice if there are no two. O(1): 64 random bits.
+    #[inline]
+    pub fn pair(&mut self, n: usize) -> (usize, usize) {
+        let n = clamp(n);
+        if n < 2 {
+            return (0, 0);
+        }
+        let bits = self.rng.next_u64();
+        let first = lemire((bits >> 32) as u32, n);
+        // The second is drawn from all but the first: those from the hole on move up by one.
+        let second = lemire(bits as u32, n - 1);
+        (first as usize, (second + u32::from(second >= first)) as usize)
+    }
+
     /// The source of chance.
+    #[inline]
     pub fn rng(&mut self) -> &mut dyn Rng {
         self.rng
     }
@@ -82,12 +107,19 @@ impl Default for Turn {
     }
 }
 
+#[cold]
+fn wrap(turn: Turn, rng: &mut dyn Rng, n: u32) -> u32 {
+    if turn == Turn::UNSET { lemire(rng.next_u32(), n) } else { 0 }
+}
+
 /// Keeps clear of the word that means "unset".
+#[inline]
 fn clamp(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX).min(u32::MAX - 1)
+    n.min((u32::MAX - 1) as usize) as u32
 }
 
 /// Lemire's reduction of a random word to `0..n`.
+#[inline]
 fn lemire(word: u32, n: u32) -> u32 {
     ((u64::from(word) * u64::from(n)) >> 32) as u32
 }

@@ -29,6 +29,8 @@ struct Entry<A> {
 }
 
 const NONE: u32 = u32::MAX;
+/// Every index is below it, so that its highest bit may serve as a mark.
+pub(super) const MOST: u32 = 1 << 31;
 /// How many free slots are looked at for an idle one before the table grows.
 const TRIES: u32 = 8;
 
@@ -47,6 +49,11 @@ impl<A: Address, S: Store> Slots<A, S> {
 
     pub(super) fn id(&self, index: u32) -> u64 {
         self.entries[index as usize].id
+    }
+
+    pub(super) fn entry(&self, index: u32) -> (Slot, &Endpoint<A>, u64) {
+        let Entry { endpoint, id, generation, .. } = &self.entries[index as usize];
+        (Slot { index, generation: *generation }, endpoint, *id)
     }
 
     pub(super) fn last_address(&self, index: usize) -> Option<&A> {
@@ -82,7 +89,7 @@ impl<A: Address, S: Store> Slots<A, S> {
             }
         }
         match u32::try_from(self.entries.len()) {
-            Ok(index) if index != NONE => match self.entries.try_push(entry) {
+            Ok(index) if index < MOST => match self.entries.try_push(entry) {
                 Ok(()) => Some(index),
                 Err(entry) => self.reuse(entry),
             },

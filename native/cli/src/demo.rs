@@ -15,8 +15,8 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use evenkeel::{AnyPolicy, Balancer, Change, DnsSrv, PollerConfig};
+use evenkeel::core::stats::Latency;
+use evenkeel::{AnyPolicy, Balancer, Change, Config, DnsSrv, PollerConfig};
 use tokio::runtime;
 use tokio::signal::ctrl_c;
 use tokio::sync::{Notify, mpsc};
@@ -24,7 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use self::load::{HttpClient, Load, Report, Sight, label};
 use self::stats::Stats;
-use self::story::{JOINING, LEAVING, Stage, Step};
+use self::story::{JOINING, LEAVING, SLOW, Stage, Step};
 use self::summary::Notes;
 use self::table::Look;
 use crate::screen::{Line, Screen, Tone, place};
@@ -44,8 +44,7 @@ pub(crate) struct Args {
     /// Calls per second
     #[arg(long, default_value_t = 200, value_name = "RATE", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rps: u32,
-    /// How the balancer chooses an endpoint
-    #[arg(long, default_value = "round_robin", value_name = "NAME", value_parser = policy_parser())]
+    #[arg(long, default_value = "round_robin", value_name = "POLICY", help = policy_help())]
     policy: AnyPolicy,
     /// The seed of every random choice: the same seed makes the same choices
     #[arg(long, default_value_t = 1, value_name = "NUMBER", allow_negative_numbers = true)]
@@ -55,8 +54,9 @@ pub(crate) struct Args {
     plain: bool,
 }
 
-fn policy_parser() -> impl TypedValueParser<Value = AnyPolicy> {
-    PossibleValuesParser::new(AnyPolicy::NAMES).try_map(|name| name.parse::<AnyPolicy>())
+fn policy_help() -> String {
+    let names = AnyPolicy::NAMES.join(", ");
+    format!("How the balancer chooses an endpoint: {names}; with parameters as in 'maglev(size=251)'")
 }
 
 /// Runs the demo; fails if a call was lost.
@@ -83,6 +83,7 @@ async fn play(args: &Args, stage: Stage) -> io::Result<ExitCode> {
         .poller(poller(length));
     let balancer = Balancer::builder(source)
         .policy(args.policy.clone())
+        .config(Config { latency: latency(length), ..Config::default() })
         .seed(args.seed)
         .build(async |target| HttpClient::new(target))
         .map_err(io::Error::other)?;
@@ -134,6 +135,13 @@ fn poller(length: Duration) -> PollerConfig {
     PollerConfig { min: gap, max: gap, jitter_percent: 0, ..PollerConfig::default() }
 }
 
+/// The past is forgotten soon enough that a backend which works again is back before the demo ends. A failure counts as a
+/// timeout: with less, the failing backend would be better than a slow one that has a few requests already.
+fn latency(length: Duration) -> Latency {
+    let usual = Latency::default();
+    Latency { tau: usual.tau.min(length / 30), failure_penalty: load::ATTEMPT_TIMEOUT, ..usual }
+}
+
 /// The stage, and what the audience sees of it.
 struct Show {
     stage: Stage,
@@ -179,6 +187,8 @@ impl Show {
         match step {
             Step::Leave => self.left_dns = Some(Instant::now()),
             Step::Join => self.joined_dns = Some(Instant::now()),
+            Step::SlowDown => self.notes.slow_from = self.stats.attempts(SLOW),
+            Step::SpeedUp => self.notes.slow_until = Some(self.stats.attempts(SLOW)),
             _ => {}
         }
         self.say("demo", step.tone(), &step.describe())

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::process::{Command, Output, Stdio};
 
+use evenkeel::AnyPolicy;
 use evenkeel_tests::servers::hickory::Hickory;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
@@ -54,31 +55,46 @@ fn the_demo_tells_its_story_and_loses_no_call() {
 #[test]
 fn the_same_seed_makes_the_same_choices() {
     // Three calls, far apart from each other and from the story's steps: nothing depends on who is first.
-    let run = || {
-        Command::new(EVENKEEL)
-            .args(["demo", "--seconds", "3", "--rps", "1", "--policy", "random", "--seed", "7"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the command starts")
-    };
-    let attempts = |text: String| -> Vec<(String, String)> {
-        let totals = text.split("attempts  failed").nth(1).unwrap_or_else(|| panic!("no totals in\n{text}"));
-        let rows = totals.lines().skip(1).take(5).map(|row| row.split_whitespace().collect::<Vec<_>>());
-        rows.map(|row| (row[0].to_owned(), row[row.len() - 6].to_owned())).collect()
-    };
-    let runs = [run(), run()].map(|run| attempts(stdout(&run.wait_with_output().expect("the demo ends"))));
+    let args = ["demo", "--seconds", "3", "--rps", "1", "--policy", "random", "--seed", "7"];
+    let shares = |text: &str| totals(text).into_iter().map(|row| (row.name, row.share)).collect::<Vec<_>>();
+    let runs = [demo(&args), demo(&args)].map(|run| shares(&outcome(run)));
     assert_eq!(runs[0], runs[1]);
 }
 
 #[test]
+fn the_demo_runs_with_every_kind_of_policy() {
+    let run = |policy| demo(&["demo", "--seconds", "4", "--policy", policy]);
+    let policies = ["round_robin", "peak_ewma", "least_request(full_scan)", "maglev(size=251)"];
+    let [even, learning, least, sticky] = policies.map(run).map(outcome);
+    for (policy, text) in policies.iter().zip([&even, &learning, &least, &sticky]) {
+        assert!(text.contains(&format!(" {policy}, 200 calls/s, seed 1")), "{policy}: {text}");
+        assert!(text.contains("800 calls sent, 800 answered, 0 lost."), "{policy}: {text}");
+        // The one that joins gets requests, so every other does.
+        assert!(totals(text).iter().all(|row| row.attempts > 0), "{policy}: {text}");
+    }
+    let failed = |text: &str| totals(text).iter().map(|row| row.failed).sum::<u64>();
+    assert!(failed(&learning) * 3 < failed(&even), "peak EWMA keeps away from the failing backend:\n{learning}");
+}
+
+#[test]
+fn help_names_every_policy() {
+    let text = stdout(&evenkeel(&["demo", "--help"]));
+    for name in AnyPolicy::NAMES {
+        assert!(text.contains(name), "{name}: {text}");
+    }
+}
+
+#[test]
 fn nonsense_is_named_and_refused() {
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 14] = [
         (&["demo", "--seconds", "0"], &["'0'", "--seconds", "2..=3600"]),
         (&["demo", "--seconds", "99999999999999999999"], &["'99999999999999999999'", "--seconds"]),
         (&["demo", "--rps", "0"], &["'0'", "--rps", "1..=10000"]),
         (&["demo", "--rps", "-5"], &["'-5'", "--rps"]),
         (&["demo", "--seed", "1.5"], &["'1.5'", "--seed"]),
-        (&["demo", "--policy", "fastest"], &["'fastest'", "--policy", "round_robin", "random"]),
+        (&["demo", "--policy", "fastest"], &["'fastest'", "--policy", "round_robin", "pick_first"]),
+        (&["demo", "--policy", "maglev(size=250)"], &["'maglev(size=250)'", "--policy", "250", "prime"]),
+        (&["demo", "--policy", "random(size=3)"], &["'random(size=3)'", "random has no parameters"]),
         (&["watch", "_http._tcp..test"], &["'_http._tcp..test'", "empty label"]),
         (&["watch", "two words"], &["'two words'", "' '"]),
         (&["watch", "_http._tcp.lb.test", "--server", "localhost"], &["'localhost'", "--server", "IP address"]),
@@ -138,18 +154,49 @@ async fn watch_follows_a_live_change() {
     line_with(&mut lines, "  1 endpoint").await;
 
     server.srv(&owner, 1, 0, 30, 8002, "b.lb.test.").await;
-    line_with(&mut lines, "+ b.lb.test at 127.0.0.2:8002").await;
+    line_with(&mut lines, "~ a.lb.test at 127.0.0.1:8001  priority 0, weight 60 (was priority 0, weight 1)").await;
+    line_with(&mut lines, "+ b.lb.test at 127.0.0.2:8002  priority 0, weight 30").await;
     line_with(&mut lines, "  2 endpoints").await;
 
     server.remove_srv(&owner).await;
     line_with(&mut lines, "no SRV records of this name; stale: 2 endpoints from before").await;
-    server.srv(&owner, 1, 0, 30, 8002, "b.lb.test.").await;
+    server.srv(&owner, 1, 5, 30, 8002, "b.lb.test.").await;
     let gone = line_with(&mut lines, "- ").await;
     assert!(gone.ends_with("a.lb.test at 127.0.0.1:8001"), "{gone}");
+    line_with(&mut lines, "~ b.lb.test at 127.0.0.2:8002  priority 5, weight 1 (was priority 0, weight 30)").await;
     line_with(&mut lines, "  1 endpoint").await;
 
     interrupt(&child);
     assert_eq!(exit_code(&mut child).await, Some(0));
+}
+
+fn demo(args: &[&str]) -> std::process::Child {
+    Command::new(EVENKEEL).args(args).stdout(Stdio::piped()).spawn().expect("the command starts")
+}
+
+fn outcome(demo: std::process::Child) -> String {
+    stdout(&demo.wait_with_output().expect("the demo ends"))
+}
+
+/// A row of the last table.
+struct Row {
+    name: String,
+    share: String,
+    attempts: u64,
+    failed: u64,
+}
+
+fn totals(text: &str) -> Vec<Row> {
+    let totals = text.split("attempts  failed").nth(1).unwrap_or_else(|| panic!("no totals in\n{text}"));
+    let number = |cell: &str| cell.replace(',', "").parse().unwrap_or_else(|_| panic!("{cell} in\n{text}"));
+    let row = |line: &str| {
+        // Names and states have blanks, percentiles have units; the share is the cell with a percent sign.
+        let cells: Vec<_> = line.split_whitespace().collect();
+        let share = cells.iter().position(|cell| cell.ends_with('%')).unwrap_or_else(|| panic!("{line:?} in\n{text}"));
+        let (attempts, failed) = (number(cells[share + 1]), number(cells[share + 2]));
+        Row { name: cells[0].to_owned(), share: cells[share].to_owned(), attempts, failed }
+    };
+    totals.lines().skip(1).take(5).map(row).collect()
 }
 
 fn evenkeel(args: &[&str]) -> Output {

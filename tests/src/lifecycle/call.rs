@@ -6,7 +6,7 @@ use evenkeel_core::retry::{Attempt, Backoff, End, Step, Unlimited, Verdict};
 use evenkeel_core::{Call, Instant, Outcome, RetryPolicy, Slot};
 use rand_chacha::ChaCha8Rng;
 
-use super::input::Input;
+use crate::input::Input;
 
 /// Attempts that never left the client and are not counted, and slots that are remembered.
 const FREE: u32 = 8;

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::thread;
 
 use evenkeel_core::discovery::poller::{Answer, Poller, PollerConfig, PollerConfigError, PollerStep, SourceHealth};
-use evenkeel_core::policy::{Cx, Loads, Random, Turn, View, choose};
+use evenkeel_core::policy::{Cx, Random, Turn, Unknown, View, choose};
 use evenkeel_core::retry::{Call, End, RetryPolicy, Step, Unlimited, Verdict};
 use evenkeel_core::srv::{self, SrvRecord};
 use evenkeel_core::{Change, Cluster, Endpoint, Instant};
@@ -19,7 +19,7 @@ fn fault_07_duplicates_are_folded() {
     let mut told = Vec::new();
     for _ in 0..3 {
         let mut observer = |change: Change<'_, &'static str>| told.push(format!("{change:?}"));
-        let _ = cluster.update_with(["a", "b", "a", "a"].map(Endpoint::new), &mut observer);
+        let _ = cluster.update_with(Instant::ZERO, ["a", "b", "a", "a"].map(Endpoint::new), &mut observer);
     }
     assert_eq!((told.len(), cluster.set().len()), (2, 2), "{told:?}");
 
@@ -33,18 +33,12 @@ fn fault_07_duplicates_are_folded() {
 /// A shared random balancer was a data race. A policy is immutable; whoever picks brings his own random numbers.
 #[test]
 fn fault_09_random_is_shared_without_a_race() {
-    struct Idle;
-    impl Loads for Idle {
-        fn in_flight(&self, _index: usize) -> u32 {
-            0
-        }
-    }
     let mut cluster: Cluster<u8> = Cluster::new();
-    let _ = cluster.update((0..10).map(Endpoint::new));
+    let _ = cluster.update(Instant::ZERO, (0..10).map(Endpoint::new));
     let (policy, cluster) = (&Random::new(), &cluster);
     let picks = |seed| {
         let (mut turn, mut rng) = (Turn::UNSET, rng(seed));
-        let view = View::new(cluster.candidates(), &Idle, &[]);
+        let view = View::new(cluster.candidates().group(0), &Unknown, &Unknown, &[]);
         let mut place = || choose(policy, &view, &mut Cx::new(Instant::ZERO, None, &mut turn, &mut rng));
         (0..1000).map(|_| place().expect("a place").0).collect::<Vec<_>>()
     };

@@ -138,9 +138,9 @@ fn c22_two_observers() {
     for heard in &mut heard {
         let mut cluster: Cluster<&str> = Cluster::new();
         let mut observer = |change: Change<'_, &'static str>| heard.push(told(change));
-        let _ = cluster.update_with(["b", "a"].map(Endpoint::new), &mut observer);
-        let _ = cluster.update_with(["b", "c"].map(Endpoint::new), &mut observer);
-        let _ = cluster.update(["d"].map(Endpoint::new));
+        let _ = cluster.update_with(Instant::ZERO, ["b", "a"].map(Endpoint::new), &mut observer);
+        let _ = cluster.update_with(Instant::ZERO, ["b", "c"].map(Endpoint::new), &mut observer);
+        let _ = cluster.update(Instant::ZERO, ["d"].map(Endpoint::new));
     }
     assert_eq!(heard[0], ["+a", "+b", "-a", "+c"]);
     assert_eq!(heard[0], heard[1]);
@@ -152,8 +152,9 @@ fn c23_each_owner_has_its_own_set() {
     let all: Vec<u16> = (0..999).rev().collect();
     let keep_only = |rest: u16| {
         let mut cluster: Cluster<u16> = Cluster::new();
-        let _ = cluster.update(all.iter().copied().map(Endpoint::new));
-        let _ = cluster.update(all.iter().copied().filter(|number| number % 2 == rest).map(Endpoint::new));
+        let _ = cluster.update(Instant::ZERO, all.iter().copied().map(Endpoint::new));
+        let _ =
+            cluster.update(Instant::ZERO, all.iter().copied().filter(|number| number % 2 == rest).map(Endpoint::new));
         cluster.set().iter().map(|(_, endpoint)| endpoint.addr).collect::<Vec<_>>()
     };
     let keep_only = &keep_only;
@@ -183,12 +184,14 @@ fn removed_after(updates: &[&[&'static str]]) -> Vec<Vec<&'static str>> {
     let mut cluster: Cluster<&str> = Cluster::new();
     let closed_by = |names: &&[&'static str]| {
         let mut closed = Vec::new();
-        let _ =
-            cluster.update_with(names.iter().copied().map(Endpoint::new), &mut |change: Change<'_, &'static str>| {
-                if let Change::Removed(_, endpoint) = change {
-                    closed.push(endpoint.addr);
-                }
-            });
+        let _ = cluster.update_with(Instant::ZERO, names.iter().copied().map(Endpoint::new), &mut |change: Change<
+            '_,
+            &'static str,
+        >| {
+            if let Change::Removed(_, endpoint) = change {
+                closed.push(endpoint.addr);
+            }
+        });
         assert_eq!(cluster.set().len(), names.len());
         closed
     };

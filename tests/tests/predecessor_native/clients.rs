@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use evenkeel::{Balancer, Fixed, PickError, Random, RoundRobin, Target};
+use evenkeel::{AnyPolicy, Balancer, Fixed, PickError, Target};
 use evenkeel_tests::source::{Says, source};
 
 use crate::{endpoints, pass};
@@ -170,11 +170,8 @@ async fn fault_07_duplicates_are_one_endpoint_with_one_client() {
 /// Picks `picks` times from each of `threads` threads, and counts who was picked.
 async fn picks_by_threads(threads: usize, picks: usize, random: bool) -> HashMap<String, usize> {
     let fixed = Fixed::new(["a:1", "b:1", "c:1", "d:1", "e:1"]).unwrap();
-    let balancer = if random {
-        Balancer::builder(fixed).seed(7).policy(evenkeel::AnyPolicy::Random(Random)).build(crate::text).unwrap()
-    } else {
-        Balancer::builder(fixed).seed(7).policy(evenkeel::AnyPolicy::RoundRobin(RoundRobin)).build(crate::text).unwrap()
-    };
+    let policy: AnyPolicy = if random { "random" } else { "round_robin" }.parse().unwrap();
+    let balancer = Balancer::builder(fixed).seed(7).policy(policy).build(crate::text).unwrap();
     balancer.ready().await;
     let counts = Mutex::new(HashMap::new());
     std::thread::scope(|scope| {

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use evenkeel::{Backoff, Balancer, Retry, RetryPolicy, RetryPolicyError, Target};
+use evenkeel::{Backoff, Balancer, Retry, RetryPolicy, RetryPolicyError, Target, hash};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::header::HOST;
@@ -22,6 +22,7 @@ use super::stats::{Stats, Turn};
 
 /// How long after the last call was sent an answer may take before the call counts as lost.
 const GRACE: Duration = Duration::from_secs(15);
+pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection pool to one endpoint.
 #[derive(Clone, Debug)]
@@ -119,9 +120,10 @@ impl Load {
 
     async fn call(self: Arc<Self>, number: u64) -> Result<(), String> {
         let begun = self.stats.begin_call();
+        let key = hash::bytes(&number.to_le_bytes());
         let result = self
             .balancer
-            .call(&self.retry, async |attempt| {
+            .call_for(key, &self.retry, async |attempt| {
                 if attempt.number() > 1 {
                     self.stats.count_retry();
                 }
@@ -148,7 +150,7 @@ impl Load {
 pub(super) fn retry() -> Result<Retry, RetryPolicyError> {
     let policy = RetryPolicy::new(4)?
         .with_timeout(Duration::from_secs(10))?
-        .with_attempt_timeout(Duration::from_secs(2))?
+        .with_attempt_timeout(ATTEMPT_TIMEOUT)?
         .with_backoff(Backoff::None)?;
     Ok(Retry::new(policy))
 }

@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
 use super::frame::{CallsRow, EndpointRow, Frame, Percentiles};
+use super::load::label;
 
 /// Latencies are kept in microseconds, to two significant digits, up to a minute.
 const DIGITS: u8 = 2;
@@ -116,6 +117,12 @@ impl Stats {
     pub(super) fn whole(&self) -> Frame {
         let inner = self.inner();
         inner.frame(true, &inner.whole, |tally| &tally.whole)
+    }
+
+    /// How many attempts at the backend of this name have begun.
+    pub(super) fn attempts(&self, name: &str) -> u64 {
+        let inner = self.inner();
+        inner.endpoints.iter().find(|(target, _)| label(target) == name).map_or(0, |(_, tally)| tally.whole.begun)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -21,6 +21,9 @@ pub(super) struct Notes {
     pub(super) found: usize,
     /// The steps that happened; a demo that is interrupted has not all of them.
     pub(super) steps: Vec<Step>,
+    /// Attempts at the slow backend until it turned slow, and until it was fast again.
+    pub(super) slow_from: u64,
+    pub(super) slow_until: Option<u64>,
     /// From a change in DNS to the balancer's own, once it came.
     pub(super) departure_noticed: Option<Duration>,
     pub(super) arrival_noticed: Option<Duration>,
@@ -39,11 +42,13 @@ impl Notes {
                 counted(row.failed, "attempt"),
             ));
         }
-        if self.saw(Step::SlowDown) {
+        if let (true, Some(row)) = (self.saw(Step::SlowDown), row(SLOW)) {
+            let attempts = self.slow_until.unwrap_or(row.attempts) - self.slow_from;
             sentences.push(format!(
-                "{SLOW} took {} per answer for {}; only calls that went there were slow.",
+                "{SLOW} took {} per answer for {}: {} there meanwhile, and only they were slow.",
                 short(SLOW_WORK),
                 lasted(Step::SlowDown, Step::SpeedUp),
+                counted(attempts, "attempt"),
             ));
         }
         if self.saw(Step::Leave) {

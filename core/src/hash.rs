@@ -1,0 +1,73 @@
+//! Hashes for request keys: the same on every platform and in every version.
+//!
+//! Policies that keep requests together ([`Rendezvous`](crate::policy::Rendezvous), [`Maglev`](crate::policy::Maglev),
+//! [`RingHash`](crate::policy::RingHash), [`Ketama`](crate::policy::Ketama)) take the key of a
+//! [`Request`](crate::Request) as a hash already: on a ring, keys 1, 2 and 3 would be neighbours and share an endpoint.
+//! Hash what the requests have in common with [`str()`] or [`bytes`].
+//!
+//! None of them is a defence against someone who chooses the keys.
+
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
+use twox_hash::XxHash64;
+
+/// CRC-32 as in zlib and nginx, with a table of one kilobyte.
+pub(crate) static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+
+/// The key of `bytes`: XXH64 with seed 0, what Envoy and gRPC hash request properties with.
+///
+/// ```
+/// assert_eq!(evenkeel_core::hash::bytes(b"abc"), 0x44bc_2cf5_ad77_0999);
+/// ```
+pub fn bytes(bytes: &[u8]) -> u64 {
+    XxHash64::oneshot(0, bytes)
+}
+
+/// The key of a text: [`bytes`] of its UTF-8.
+pub fn str(text: &str) -> u64 {
+    bytes(text.as_bytes())
+}
+
+/// The key with which [`Ketama`](crate::policy::Ketama) picks what nginx's `hash … consistent` picks: CRC-32.
+///
+/// ```
+/// assert_eq!(evenkeel_core::hash::crc32(b"123456789"), 0xcbf4_3926);
+/// ```
+pub fn crc32(bytes: &[u8]) -> u64 {
+    CRC32.checksum(bytes).into()
+}
+
+/// A hash of a pair of numbers, such as a key and an endpoint's id; neither needs to be a hash itself.
+///
+/// For each `a` it is a permutation of all `b`: two ids never collide under one key.
+pub const fn mix(a: u64, b: u64) -> u64 {
+    scramble(scramble(a) ^ b)
+}
+
+/// A hash of three numbers, such as a seed, a slot and a count.
+pub const fn mix3(a: u64, b: u64, c: u64) -> u64 {
+    mix(mix(a, b), c)
+}
+
+/// One step of `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): a permutation
+/// in which each bit of the input changes each bit of the output with a probability of about one half.
+const fn scramble(word: u64) -> u64 {
+    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scramble_is_splitmix64() {
+        // The first outputs for the seed 1234567 that implementations of SplitMix64 publish.
+        let outputs = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        let gamma = 0x9e37_79b9_7f4a_7c15_u64;
+        for (step, output) in (0..).zip(outputs) {
+            assert_eq!(scramble(gamma.wrapping_mul(step).wrapping_add(1_234_567)), output);
+        }
+    }
+}

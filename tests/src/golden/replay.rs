@@ -1,0 +1,203 @@
+use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::rand_core::SeedableRng;
+use evenkeel_core::retry::{Attempt, Step, Unlimited, Verdict};
+use evenkeel_core::stats::Stats;
+use evenkeel_core::store::List;
+use evenkeel_core::{Balancer, Call, Changes, Config, Instant, Outcome, Pick, Request, Slot, Store};
+use rand_chacha::ChaCha8Rng;
+
+use super::read::{config, endpoint, key, millis, retry_policy, words};
+use super::{Answer, Result, Url};
+
+/// A balancer in the middle of a golden file.
+#[derive(Debug)]
+pub struct Replay<'a, S: Store, P: Store> {
+    balancer: Balancer<Url<'a>, AnyPolicy<P>, S>,
+    /// Of the next balancer.
+    config: Config,
+    rng: ChaCha8Rng,
+    now: Instant,
+    open: S::List<Pick>,
+    call: Option<Call>,
+    sent: Option<(Attempt, Pick)>,
+    wake: Instant,
+}
+
+impl<'a, S: Store, P: Store> Replay<'a, S, P> {
+    /// The beginning of a file.
+    pub fn new() -> Self {
+        Self {
+            balancer: Balancer::new(AnyPolicy::default()),
+            config: Config::default(),
+            rng: ChaCha8Rng::seed_from_u64(0),
+            now: Instant::ZERO,
+            open: S::List::<Pick>::default(),
+            call: None,
+            sent: None,
+            wake: Instant::ZERO,
+        }
+    }
+
+    /// Lets one event happen.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn step(&mut self, event: &'a str) -> Result<Answer<'a>> {
+        let (verb, rest) = event.split_once(' ').unwrap_or((event, ""));
+        match verb {
+            "" => {}
+            "seed" => self.config.seed = rest.parse().map_err(|_| "a seed is a number below 2^64")?,
+            "config" => self.config = Config { seed: self.config.seed, ..config(rest)? },
+            "policy" => self.begin(rest)?,
+            "now" => self.now = self.time(rest)?,
+            "sleep" => self.now = self.wake,
+            "update" => return self.update(rest),
+            "insert" => {
+                let changes = self.balancer.insert(self.now, endpoint(rest)?);
+                return changes.map(Answer::Changed).map_err(|_| "no room for it");
+            }
+            "remove" => {
+                let removed =
+                    self.balancer.remove(self.now, &Url(rest)).map_err(|_| "the policy's table is too small")?;
+                return Ok(Answer::Removed(removed.is_some()));
+            }
+            "pick" => return self.pick(rest),
+            "report" => self.report(rest)?,
+            "stats" => return Ok(Answer::Stats(self.status(rest).map(|(_, stats)| stats))),
+            "call" => self.call = Some(Call::new(&retry_policy(rest)?, self.now)),
+            "poll" => return self.poll(),
+            "outcome" => self.outcome(rest)?,
+            _ => return Err("no such event"),
+        }
+        Ok(Answer::Nothing)
+    }
+
+    /// Apart from the other events: beside what they need, the firmware's stack has no room for another balancer.
+    #[inline(never)]
+    fn begin(&mut self, policy: &str) -> Result<()> {
+        let policy = policy.parse().map_err(|_| "no such policy")?;
+        self.balancer = Balancer::with_config(policy, self.config).map_err(|_| "no such settings")?;
+        self.rng = ChaCha8Rng::seed_from_u64(self.config.seed);
+        (self.now, self.wake) = (Instant::ZERO, Instant::ZERO);
+        self.open.shorten(0);
+        (self.call, self.sent) = (None, None);
+        Ok(())
+    }
+
+    fn time(&self, text: &str) -> Result<Instant> {
+        match text.strip_prefix('+') {
+            Some(later) => Ok(self.now + millis(later)?),
+            None => Ok(Instant::ZERO + millis(text)?),
+        }
+    }
+
+    fn update(&mut self, list: &'a str) -> Result<Answer<'a>> {
+        for word in words(list) {
+            endpoint(word)?;
+        }
+        let endpoints = words(list).filter_map(|word| endpoint(word).ok());
+        match self.balancer.update(self.now, endpoints) {
+            Ok(Changes { left_out: 1.., .. }) => Err("more than 8 endpoints"),
+            Ok(changes) => Ok(Answer::Changed(changes)),
+            Err(_) => Err("the policy's table is too small"),
+        }
+    }
+
+    fn pick(&mut self, rest: &str) -> Result<Answer<'a>> {
+        let (mut request, mut avoid) = (Request::at(self.now), S::List::<Slot>::default());
+        let mut words = words(rest);
+        while let Some(word) = words.next() {
+            match (word, words.next()) {
+                ("key", Some(word)) => request.key = Some(key(word)?),
+                ("avoid", Some(list)) => {
+                    for addr in list.split(',') {
+                        let (slot, _) = self.status(addr).ok_or("nothing of this address is there to avoid")?;
+                        avoid.try_push(slot).map_err(|_| "too many to avoid")?;
+                    }
+                }
+                _ => return Err("a pick may have a key and avoid, nothing else"),
+            }
+        }
+        self.balancer.handle_timeout(self.now);
+        let request = request.avoiding(&avoid);
+        let Ok(pick) = self.balancer.pick_with(request, &mut self.rng) else { return Ok(Answer::Picked(None)) };
+        let picked = self.address(&pick).map(|addr| (addr, pick.why()));
+        self.open.try_push(pick).map_err(|_| "more than 8 open picks")?;
+        Ok(Answer::Picked(picked))
+    }
+
+    fn report(&mut self, rest: &str) -> Result<()> {
+        let (outcome, number) = rest.split_once(' ').unwrap_or((rest, "1"));
+        let outcome = match outcome {
+            "success" => Outcome::Success,
+            "failure" => Outcome::Failure,
+            "canceled" => Outcome::Canceled,
+            _ => return Err("no such outcome"),
+        };
+        let number: usize = number.parse().map_err(|_| "not the number of an open pick")?;
+        let pick = number.checked_sub(1).and_then(|index| self.open.take(index)).ok_or("no such open pick")?;
+        self.balancer.report(self.now, pick, outcome);
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Result<Answer<'a>> {
+        let call = self.call.as_mut().ok_or("there is no call")?;
+        Ok(match call.poll(self.now, &mut Unlimited, &mut self.rng) {
+            Step::Send(attempt) => {
+                self.balancer.handle_timeout(self.now);
+                let request = Request::at(self.now).avoiding(call.tried());
+                let Ok(pick) = self.balancer.pick_with(request, &mut self.rng) else {
+                    call.no_endpoint(self.now);
+                    return Ok(Answer::Sent(attempt.number(), None));
+                };
+                call.started(attempt, pick.slot());
+                let addr = self.address(&pick);
+                self.sent = Some((attempt, pick));
+                Answer::Sent(attempt.number(), addr)
+            }
+            Step::Wait(until) => {
+                self.wake = until;
+                Answer::Wait(until)
+            }
+            Step::Cancel { attempt, outcome } => {
+                if let Some((_, pick)) = self.sent.take() {
+                    self.balancer.report(self.now, pick, outcome);
+                }
+                Answer::Canceled(attempt.number())
+            }
+            Step::Done(end) => Answer::Done(end),
+        })
+    }
+
+    fn outcome(&mut self, verdict: &str) -> Result<()> {
+        let verdict = match verdict {
+            "success" => Verdict::Success,
+            "retry" => Verdict::Retry,
+            "fatal" => Verdict::Fatal,
+            "never_sent" => Verdict::NeverSent,
+            _ => Verdict::RetryAfter(millis(verdict.strip_prefix("retry_after ").ok_or("no such verdict")?)?),
+        };
+        let (Some(call), Some((attempt, pick))) = (&mut self.call, self.sent.take()) else {
+            return Err("no attempt is under way");
+        };
+        let outcome = if verdict == Verdict::Success { Outcome::Success } else { Outcome::Failure };
+        self.balancer.report(self.now, pick, outcome);
+        call.on_outcome(self.now, attempt, verdict);
+        Ok(())
+    }
+
+    fn address(&self, pick: &Pick) -> Option<&'a str> {
+        self.balancer.endpoint(pick).map(|endpoint| endpoint.addr.0)
+    }
+
+    fn status(&self, addr: &str) -> Option<(Slot, Stats)> {
+        let status = self.balancer.endpoints().find(|status| status.endpoint.addr == Url(addr))?;
+        Some((status.slot, status.stats))
+    }
+}
+
+impl<S: Store, P: Store> Default for Replay<'_, S, P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
