@@ -123,7 +123,7 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         let index = match candidates.groups() {
             0 => return Err(self.cluster.unavailable()),
             1 => 0,
-            _ => candidates.draw(request.key, rng),
+            _ => candidates.draw(request.key, request.avoid, rng),
         };
         let group = candidates.group(index);
         let policy = self.policies.get(index);
@@ -180,7 +180,7 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     pub fn handle_timeout(&mut self, now: Instant) {
         let next = self.next_addresses();
         if self.cluster.handle_timeout(now) {
-            // The candidates are as many as before: if the policy's table is too small, the last update said so.
+            // A policy whose table is too small for the new weights goes on as it does after an update, which would say so.
             let _ = self.rebuild(next);
         }
     }

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use evenkeel_core::policy::RoundRobin;
 use evenkeel_core::tier::{Levels, SlowStart, ZoneAware};
-use evenkeel_core::{Balancer, Change, Cluster, Config, ConfigError, Endpoint, Instant, Outcome, PickError, Why, Zone};
+use evenkeel_core::{Balancer, Change, Cluster, Config, ConfigError, Endpoint, Instant, Outcome, PickError, Request};
+use evenkeel_core::{Why, Zone};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -220,6 +221,35 @@ fn panic_is_told() -> Result<(), Box<dyn core::error::Error>> {
             balancer.report(START, pick, Outcome::Success);
         }
         assert_eq!(seen.len(), picked);
+    }
+    Ok(())
+}
+
+/// A retry that has tried all of the group drawn for it goes to another one, with a key or without.
+#[test]
+fn a_retry_leaves_a_group_that_it_has_tried() -> Result<(), Box<dyn core::error::Error>> {
+    let config = Config { levels: Levels::OVERPROVISIONED, ..Config::default() };
+    let mut balancer: Balancer<u8, RoundRobin> = Balancer::with_config(RoundRobin::new(), config)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    // Half of the first level drains, so the second has 30 percent.
+    let endpoints = [(0, 0), (1, 0), (2, 1)].map(|(addr, priority)| Endpoint::new(addr).with_priority(priority));
+    let endpoints = endpoints.map(|endpoint| endpoint.with_draining(endpoint.addr == 1));
+    let _ = balancer.update(START, endpoints)?;
+    let slot = |balancer: &Balancer<u8, RoundRobin>, addr| {
+        balancer.endpoints().find(|status| status.endpoint.addr == addr).map(|status| status.slot)
+    };
+    let (first, second) = (slot(&balancer, 0).ok_or("0")?, slot(&balancer, 2).ok_or("2")?);
+    for key in (0..100).map(Some).chain([None; 100]) {
+        for (avoid, expected, why) in [
+            (&[first][..], Some(second), Why::Retry),
+            (&[second], Some(first), Why::Retry),
+            (&[first, second], None, Why::LastResort),
+        ] {
+            let pick = balancer.pick_with(Request { now: START, key, avoid }, &mut rng)?;
+            assert_eq!(pick.why(), why);
+            assert!(expected.is_none_or(|expected| expected == pick.slot()), "{key:?} avoiding {avoid:?}");
+            balancer.report(START, pick, Outcome::Success);
+        }
     }
     Ok(())
 }

@@ -131,7 +131,7 @@ impl<C, P: Policy> Balancer<C, P> {
         let mut rng = stripe.rng();
         let index = match snapshot.groups.len() {
             1 => 0,
-            _ => snapshot.candidates.draw(key, &mut rng),
+            _ => snapshot.candidates.draw(key, avoid, &mut rng),
         };
         let group = &snapshot.groups[index];
         let candidates = snapshot.candidates.group(index);

@@ -84,12 +84,22 @@ impl<S: Store> Candidates<S> {
         Group { slots, weights, ids: self.ids.get(range).unwrap_or_default(), share, panic }
     }
 
-    /// The group of a request, drawn by the shares: from its key, if it has one, so that it stays in its group.
-    pub fn draw(&self, key: Option<u64>, rng: &mut impl Rng) -> usize {
-        let mut rest = match key {
+    /// The group of a request, drawn by the shares: from its key, if it has one, so that it stays in its group. Where all of that
+    /// group are to be avoided, the first that has others.
+    pub fn draw(&self, key: Option<u64>, avoid: &[Slot], rng: &mut impl Rng) -> usize {
+        let drawn = self.by_share(match key {
             Some(key) => (key % 100) as u32,
             None => ((u64::from(rng.next_u32()) * 100) >> 32) as u32,
-        };
+        });
+        let offers = |index| self.group(index).slots.iter().any(|slot| !avoid.contains(slot));
+        if avoid.is_empty() || offers(drawn) {
+            return drawn;
+        }
+        (0..self.groups()).find(|&index| offers(index)).unwrap_or(drawn)
+    }
+
+    /// The group that a number in `0..100` falls into.
+    fn by_share(&self, mut rest: u32) -> usize {
         for (index, group) in self.groups.iter().enumerate() {
             match rest.checked_sub(u32::from(group.share)) {
                 Some(left) => rest = left,

@@ -129,9 +129,6 @@ impl<S: Store, T: Store> Life<S, T> {
         let address = |slot: &Slot| self.cluster.set().get(*slot).map(|endpoint| endpoint.addr);
         let is_in = |index: usize| candidates.group(index).slots.iter().any(|slot| address(slot) == Some(addr));
         let index = (0..candidates.groups()).find(|&index| is_in(index)).expect("a candidate");
-        assert!(expected.is_none_or(|expected| expected == index), "the pick of another group");
-        let group = candidates.group(index);
-
         let avoided: Vec<u8> = match avoid {
             [] => Vec::new(),
             _ => self
@@ -141,7 +138,14 @@ impl<S: Store, T: Store> Life<S, T> {
                 .map(|status| status.endpoint.addr)
                 .collect(),
         };
-        let all_avoided = group.slots.iter().all(|slot| address(slot).is_some_and(|addr| avoided.contains(&addr)));
+        let all_avoided = |index: usize| {
+            candidates.group(index).slots.iter().all(|slot| address(slot).is_some_and(|addr| avoided.contains(&addr)))
+        };
+        let open = (0..candidates.groups()).find(|&index| !all_avoided(index));
+        let expected = expected.map(|drawn| if all_avoided(drawn) { open.unwrap_or(drawn) } else { drawn });
+        assert!(expected.is_none_or(|expected| expected == index), "the pick of another group");
+        assert!(!all_avoided(index) || open.is_none(), "another group had others");
+        let (group, all_avoided) = (candidates.group(index), all_avoided(index));
         let expected = match (avoid.is_empty(), all_avoided) {
             (true, _) if group.panic => Why::Panic,
             (true, _) => Why::Policy,
