@@ -40,34 +40,32 @@ pub fn crc32(bytes: &[u8]) -> u64 {
 ///
 /// For each `a` it is a permutation of all `b`: two ids never collide under one key.
 pub const fn mix(a: u64, b: u64) -> u64 {
-    scramble(scramble(a) ^ b)
+    splitmix64(splitmix64(a) ^ b)
 }
 
-/// A hash of three numbers, such as a seed, a slot and a count.
-pub const fn mix3(a: u64, b: u64, c: u64) -> u64 {
-    mix(mix(a, b), c)
-}
-
-/// One step of `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): a permutation
-/// in which each bit of the input changes each bit of the output with a probability of about one half.
-const fn scramble(word: u64) -> u64 {
-    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+/// What a `SplitMix64` generator in the state `word` gives next (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+/// Generators, 2014): a permutation in which each bit of the input changes each bit of the output with a probability of
+/// about one half. The next state is `word` + [`SPLITMIX64_STEP`].
+pub const fn splitmix64(word: u64) -> u64 {
+    let word = word.wrapping_add(SPLITMIX64_STEP);
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)
 }
+
+/// How far a `SplitMix64` generator's state moves with each number: 2⁶⁴/φ, odd.
+pub const SPLITMIX64_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn scramble_is_splitmix64() {
+    fn it_is_splitmix64() {
         // The first outputs for the seed 1234567 that implementations of SplitMix64 publish.
         let outputs = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
-        let gamma = 0x9e37_79b9_7f4a_7c15_u64;
         for (step, output) in (0..).zip(outputs) {
-            assert_eq!(scramble(gamma.wrapping_mul(step).wrapping_add(1_234_567)), output);
+            assert_eq!(splitmix64(SPLITMIX64_STEP.wrapping_mul(step).wrapping_add(1_234_567)), output);
         }
     }
 }

@@ -4,6 +4,7 @@ use core::cell::Cell;
 use core::convert::Infallible;
 
 use evenkeel_core::cluster::GROUPS;
+use evenkeel_core::hash::{SPLITMIX64_STEP, splitmix64};
 use evenkeel_core::policy::Turn;
 use evenkeel_core::rand_core::TryRng;
 
@@ -64,16 +65,15 @@ impl Stripe {
     }
 }
 
-/// Steele, Lea and Flood's `SplitMix64`: a counter and a finalizer, good enough for choosing endpoints.
+/// `SplitMix64`: a counter and a finalizer, good enough for choosing endpoints.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CounterRng(pub(crate) u64);
 
 impl CounterRng {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        let word = splitmix64(self.0);
+        self.0 = self.0.wrapping_add(SPLITMIX64_STEP);
+        word
     }
 }
 
