@@ -2,6 +2,7 @@
 
 mod pick;
 mod policies;
+mod status;
 
 use core::fmt;
 
@@ -11,13 +12,16 @@ use crate::cluster::{Cluster, GROUPS};
 use crate::config::{Config, ConfigError};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{InsertError, PickError, TableFull, UpdateError};
+use crate::event::Event;
+use crate::health::OutlierDetection;
 use crate::policy::{Cx, Policy, Turn, View, choose};
 use crate::set::{Changes, Slot};
-use crate::stats::{Estimate, Stats, Table};
+use crate::stats::Table;
 use crate::store::Store;
 use crate::time::Instant;
 pub use pick::{Outcome, Pick, Request, Why};
 use policies::Policies;
+pub use status::{Candidacy, Status};
 
 /// Balances requests over a set of endpoints; for one thread, without locks, atomics or a clock.
 ///
@@ -119,6 +123,11 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// [`PickError`] when there is no endpoint to pick.
     #[inline]
     pub fn pick_with(&mut self, request: Request<'_>, rng: &mut impl Rng) -> Result<Pick, PickError> {
+        if request.now >= self.cluster.due()
+            && let Some(probe) = self.attend(&request)
+        {
+            return Ok(probe);
+        }
         let candidates = self.cluster.candidates();
         let index = match candidates.groups() {
             0 => return Err(self.cluster.unavailable()),
@@ -134,11 +143,25 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
             why = Why::Panic;
         }
         let slot = group.slots[place];
-        let counted = policy.counts();
+        Ok(self.begin(slot, request.now, why))
+    }
+
+    #[inline]
+    fn begin(&mut self, slot: Slot, now: Instant, why: Why) -> Pick {
+        let counted = self.policies.get(0).counts();
         if counted && let Some(stats) = self.stats.get_mut(slot.index()) {
             stats.in_flight = stats.in_flight.saturating_add(1);
         }
-        Ok(Pick { slot, started: request.now, balancer: self.id, why, counted })
+        Pick { slot, started: now, balancer: self.id, why, counted }
+    }
+
+    /// Does what is due before a pick; the pick itself, if it has to be a probe. A retry is not: it should succeed.
+    #[cold]
+    #[inline(never)]
+    fn attend(&mut self, request: &Request<'_>) -> Option<Pick> {
+        self.handle_timeout(request.now);
+        let slot = request.avoid.is_empty().then(|| self.cluster.start_probe(request.now))??;
+        Some(self.begin(slot, request.now, Why::Probe))
     }
 
     /// The endpoint of a pick, unless it has left since.
@@ -166,17 +189,43 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
             Outcome::Canceled => &mut stats.canceled,
         };
         *counter = counter.wrapping_add(1);
+        if self.cluster.heeds(outcome) {
+            let decides = matches!(pick.why, Why::Probe | Why::Panic).then_some(pick.started);
+            self.cluster.observe(now, pick.slot, outcome, decides);
+        }
+    }
+
+    /// Takes over what active checks find of the endpoint in `slot`: an [active check](crate::health) says it.
+    pub fn set_down(&mut self, now: Instant, slot: Slot, down: bool) {
+        self.cluster.set_down(now, slot, down);
+    }
+
+    /// Ejects by other rules from now on, or no longer; see [`Cluster::set_outlier_detection`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] for settings that make no sense; nothing changes.
+    pub fn set_outlier_detection(
+        &mut self,
+        now: Instant,
+        settings: Option<OutlierDetection>,
+    ) -> Result<(), ConfigError> {
+        self.cluster.set_outlier_detection(now, settings)
+    }
+
+    /// What changed since it was asked last, for logs and metrics; see [`Cluster::events`].
+    pub fn events(&mut self) -> impl Iterator<Item = Event<'_, A>> {
+        self.cluster.events()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do; see [`Cluster::poll_timeout`].
     ///
-    /// Moved by `update`, `insert`, `remove` and `handle_timeout`.
+    /// Moved by all that takes the time.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.cluster.poll_timeout()
     }
 
-    /// Does what is due at `now`: with [slow start](crate::tier::SlowStart), new endpoints get more of their weight. Harmless
-    /// when called too early or too late.
+    /// Does what is due at `now`: ejections and probes end, new endpoints get more of their weight. Harmless when called too early
+    /// or too late; without any call, the next pick does it.
     pub fn handle_timeout(&mut self, now: Instant) {
         let next = self.next_addresses();
         if self.cluster.handle_timeout(now) {
@@ -185,18 +234,9 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         }
     }
 
-    /// Every endpoint with its counts, in the order of addresses.
+    /// Every endpoint with what is known of it, in the order of addresses.
     pub fn endpoints(&self) -> impl ExactSizeIterator<Item = Status<'_, A>> {
-        // Each group is listed in the same order.
-        let candidates = self.cluster.candidates();
-        let mut groups = core::array::from_fn::<_, GROUPS, _>(|index| candidates.group(index).slots.iter().peekable());
-        self.cluster.set().iter().map(move |(slot, endpoint)| Status {
-            slot,
-            endpoint,
-            candidate: groups.iter_mut().any(|group| group.next_if_eq(&&slot).is_some()),
-            stats: self.stats.get(slot.index()),
-            estimate: self.stats.estimate(slot.index()),
-        })
+        status::all(&self.cluster, &self.stats)
     }
 
     /// How many endpoints there are, candidates or not.
@@ -237,21 +277,6 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         }
         result
     }
-}
-
-/// What a balancer knows of an endpoint.
-#[derive(Clone, Copy, Debug)]
-pub struct Status<'a, A> {
-    /// Its slot.
-    pub slot: Slot,
-    /// The endpoint.
-    pub endpoint: &'a Endpoint<A>,
-    /// Whether it may be picked now.
-    pub candidate: bool,
-    /// What was reported of it.
-    pub stats: Stats,
-    /// How long it takes to answer; unknown with a policy that does not look at the time.
-    pub estimate: Estimate,
 }
 
 impl<A: fmt::Debug, P, S: Store> fmt::Debug for Balancer<A, P, S> {

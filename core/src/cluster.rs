@@ -8,41 +8,83 @@ use core::fmt;
 pub(crate) use candidates::Forming;
 pub use candidates::{Candidates, GROUPS, Group};
 
-use crate::config::Config;
+use crate::balancer::Outcome;
+use crate::config::{Config, ConfigError};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{InsertError, PickError};
+use crate::event::{Event, EventKind, Events};
+use crate::health::{self, Health, OutlierDetection, Report, Scope};
 use crate::set::{Change, Changes, EndpointSet, Observer, Slot};
 use crate::store::Store;
-use crate::tier::{self, Warmth};
+use crate::tier::{self, Levels, Warmth};
 use crate::time::Instant;
-use touched::{Noting, Touched};
+use touched::Noting;
+pub(crate) use touched::Touched;
 
-/// The slow path of a balancer: the set of endpoints, and which of them are candidates.
+/// The slow path of a balancer: the set of endpoints, how they are doing, and which of them are candidates.
 ///
-/// An endpoint of weight 0 is never a candidate, a draining one only in a level that panics. Among the others, the settings
+/// An endpoint of weight 0 is never a candidate, a draining one only in a level that panics; nor is one that is
+/// [ejected, overloaded or down](crate::health), unless nothing else is left. Among the others, the settings
 /// decide: [`tier`] says how. Both the single-threaded [`Balancer`](crate::Balancer) and shared ones are built
 /// on it.
+///
+/// What changes the set takes effect at once; what changes an endpoint's health, with [`handle_timeout`](Self::handle_timeout),
+/// which is due at once then.
 pub struct Cluster<A, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cfg(not(feature = "alloc"))] S: Store> {
     set: EndpointSet<A, S>,
     candidates: Candidates<S>,
     config: Config,
+    health: health::Table<S>,
+    events: Events<S>,
+    /// The slots whose health changed since the candidates were formed.
+    touched: Touched,
     /// The priority of all candidates, where a few differences can be made good without forming them anew.
     level: Option<u16>,
     warmth: Warmth<S>,
     /// When a candidate is due to weigh more.
-    timeout: Option<Instant>,
+    step: Instant,
+    panic: bool,
+    /// The latest time that it was told.
+    last: Instant,
+    /// From when on picks have to ask for what is due.
+    due: Instant,
+    shape: Shape<A, S>,
 }
+
+/// Forms the candidates from the set, and weighs them. In the second form, health does not matter.
+type Shape<A, S> = fn(&mut Cluster<A, S>, Instant, bool);
+
+/// A clock that goes back by less than this (nanoseconds) is several clocks, or one that was read a while ago.
+const DISORDER: u64 = 1_000_000_000;
 
 impl<A: Address, S: Store> Cluster<A, S> {
     /// A cluster without endpoints, with the default settings.
     pub fn new() -> Self {
-        Self::with_config(Config::default())
+        // What other settings need is not linked where nobody has any.
+        Self::assemble(Config::default(), Self::form_by_default, None)
     }
 
     /// A cluster without endpoints; `config` has been [checked](Config::check).
     pub fn with_config(config: Config) -> Self {
-        let (set, candidates, warmth) = (EndpointSet::new(), Candidates::default(), Warmth::default());
-        Self { set, candidates, config, level: None, warmth, timeout: None }
+        Self::assemble(config, Self::form_by_settings, Some(health::judge::<S>))
+    }
+
+    fn assemble(config: Config, shape: Shape<A, S>, judge: Option<health::Judge<S>>) -> Self {
+        Self {
+            set: EndpointSet::new(),
+            candidates: Candidates::default(),
+            health: health::Table::new(&config, judge),
+            config,
+            events: Events::default(),
+            touched: Touched::default(),
+            level: None,
+            warmth: Warmth::default(),
+            step: Instant::MAX,
+            panic: false,
+            last: Instant::ZERO,
+            due: Instant::MAX,
+            shape,
+        }
     }
 
     /// Its settings.
@@ -60,10 +102,22 @@ impl<A: Address, S: Store> Cluster<A, S> {
         &self.candidates
     }
 
-    /// Why there is no candidate, when there is none: [`PickError::NoEndpoints`] or [`PickError::AllDrained`].
+    /// How the endpoint in `slot` is doing.
+    pub fn health(&self, slot: Slot) -> Health {
+        self.health.row(slot.index()).health()
+    }
+
+    /// Why there is no candidate, when there is none: [`PickError::NoEndpoints`], [`PickError::AllDrained`] or
+    /// [`PickError::AllEjected`].
     #[cold]
     pub fn unavailable(&self) -> PickError {
-        if self.set.is_empty() { PickError::NoEndpoints } else { PickError::AllDrained }
+        if self.set.is_empty() {
+            PickError::NoEndpoints
+        } else if self.set.iter().any(|(_, endpoint)| endpoint.eligible()) {
+            PickError::AllEjected
+        } else {
+            PickError::AllDrained
+        }
     }
 
     /// Replaces the whole set; see [`EndpointSet::update`].
@@ -80,11 +134,11 @@ impl<A: Address, S: Store> Cluster<A, S> {
         endpoints: impl IntoIterator<Item = Endpoint<A>>,
         observer: &mut impl Observer<A>,
     ) -> Changes {
-        let (end, mut touched) = (self.warm_at(now), Touched::default());
-        let mut noting = Noting { touched: &mut touched, warmth: &mut self.warmth, end, observer };
-        let changes = self.set.update_with(endpoints, &mut noting);
+        self.follow_clock(now);
+        let (mut noting, set) = self.noting(now, observer);
+        let changes = set.update_with(endpoints, &mut noting);
         if !changes.is_empty() {
-            self.refresh(now, touched.few());
+            self.refresh(now, false);
         }
         changes
     }
@@ -99,64 +153,229 @@ impl<A: Address, S: Store> Cluster<A, S> {
         endpoint: Endpoint<A>,
         observer: &mut impl Observer<A>,
     ) -> Result<Changes, InsertError> {
-        let (end, mut touched) = (self.warm_at(now), Touched::default());
-        let mut noting = Noting { touched: &mut touched, warmth: &mut self.warmth, end, observer };
-        let changes = self.set.insert_with(endpoint, &mut noting)?;
+        self.follow_clock(now);
+        let (mut noting, set) = self.noting(now, observer);
+        let changes = set.insert_with(endpoint, &mut noting)?;
         if !changes.is_empty() {
-            self.refresh(now, touched.few());
+            self.refresh(now, false);
         }
         Ok(changes)
     }
 
     /// Takes out one endpoint.
     pub fn remove(&mut self, now: Instant, addr: &A) -> Option<(Slot, Endpoint<A>)> {
+        self.follow_clock(now);
         let (slot, endpoint) = self.set.remove(addr)?;
-        self.refresh(now, Touched::one(slot).few());
+        let mut nobody = |_: Change<'_, A>| {};
+        self.noting(now, &mut nobody).0.on_change(Change::Removed(slot, &endpoint));
+        self.refresh(now, false);
         Some((slot, endpoint))
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do: the next step of an endpoint that warms up.
+    /// Whether the end of a request with this outcome changes an endpoint's health: mostly a success does not.
+    #[inline]
+    pub fn heeds(&self, outcome: Outcome) -> bool {
+        self.health.heeds(outcome)
+    }
+
+    /// Learns from the end of a request to the endpoint in `slot`. One that was a [probe](Self::start_probe), or was sent in
+    /// panic, says when it was sent: it decides whether an ejected endpoint comes back.
     ///
-    /// Moved by `update`, `insert`, `remove` and `handle_timeout`.
+    /// O(1), except with [`SuccessRate`](crate::health::SuccessRate): O(n) for some failures.
+    #[cold]
+    pub fn observe(&mut self, now: Instant, slot: Slot, outcome: Outcome, decides: Option<Instant>) {
+        self.with_health(now, slot, |health, scope| health.observe(scope, slot, Report { outcome, decides }));
+    }
+
+    /// Takes over what active checks find of the endpoint in `slot`; see [active check](crate::health).
+    pub fn set_down(&mut self, now: Instant, slot: Slot, down: bool) {
+        self.with_health(now, slot, |health, scope| health.set_down(scope, slot, down));
+    }
+
+    /// Ejects by other rules from now on, or no longer: then all that are ejected come back.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for settings that make no sense; nothing changes.
+    pub fn set_outlier_detection(
+        &mut self,
+        now: Instant,
+        settings: Option<OutlierDetection>,
+    ) -> Result<(), ConfigError> {
+        let config = Config { outlier_detection: settings, ..self.config };
+        config.check()?;
+        self.config = config;
+        self.follow_clock(now);
+        let Self { set, health, events, touched, .. } = self;
+        let mut scope = Scope { now, hosts: set.len(), slot: &|index| set.live(index), events, touched };
+        health.configure(&mut scope, settings, health::judge::<S>);
+        self.note_due();
+        Ok(())
+    }
+
+    /// The slots of half-open endpoints whose next request decides. O(n)
+    pub fn probes(&self) -> impl Iterator<Item = Slot> {
+        let worst = self.health.probes().then(|| self.worst_priority());
+        let slots = self.set.iter().filter(move |(slot, endpoint)| {
+            let in_use = endpoint.eligible() && worst.is_some_and(|worst| endpoint.priority <= worst);
+            in_use && self.health(*slot) == Health::HalfOpen
+        });
+        slots.map(|(slot, _)| slot)
+    }
+
+    /// Starts a probe of a half-open endpoint, if there is one at a priority in use: the next request has to go to it, and what
+    /// becomes of it has to be [told](Self::observe).
+    pub fn start_probe(&mut self, now: Instant) -> Option<Slot> {
+        if !self.health.probes() {
+            return None;
+        }
+        self.follow_clock(now);
+        let worst = self.worst_priority();
+        let Self { set, health, events, touched, .. } = self;
+        let mut scope = Scope { now, hosts: set.len(), slot: &|index| set.live(index), events, touched };
+        let probe = health.start_probe(&mut scope, |slot| {
+            set.get(slot).is_some_and(|endpoint| endpoint.eligible() && endpoint.priority <= worst)
+        });
+        self.note_due();
+        probe
+    }
+
+    /// What changed since it was asked last, oldest first: at most 256 events (or the store's capacity); older ones are dropped
+    /// and counted.
+    pub fn events(&mut self) -> impl Iterator<Item = Event<'_, A>> {
+        let set = &self.set;
+        self.events.drain(|slot| set.remembers(slot).then(|| set.last_address(slot.index())).flatten())
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do: an endpoint's health has changed, an ejection or a
+    /// probe ends, or a candidate takes the next step of its slow start.
+    ///
+    /// Moved by all that takes the time.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timeout
+        let timeout = if self.touched.is_empty() { self.step.min(self.health.timeout()) } else { self.last };
+        (timeout < Instant::MAX).then_some(timeout)
+    }
+
+    /// From when on picks have to [ask](Self::handle_timeout) for what is due, or [probe](Self::start_probe).
+    #[inline]
+    pub(crate) fn due(&self) -> Instant {
+        self.due
     }
 
     /// Does what is due at `now`; tells whether the candidates were formed anew. A call too early does nothing, one too late
     /// makes up for it.
     pub fn handle_timeout(&mut self, now: Instant) -> bool {
-        let due = self.timeout.is_some_and(|timeout| timeout <= now);
-        if due {
-            self.refresh(now, None);
+        self.follow_clock(now);
+        let Self { set, health, events, touched, .. } = self;
+        let mut scope = Scope { now, hosts: set.len(), slot: &|index| set.live(index), events, touched };
+        health.handle_timeout(&mut scope);
+        let stepped = self.step <= now;
+        let changed = stepped || !self.touched.is_empty();
+        if changed {
+            self.refresh(now, stepped);
+        } else {
+            self.note_due();
         }
-        due
+        changed
     }
 
-    /// When an endpoint that comes into service now has warmed up, where that takes time.
-    fn warm_at(&self, now: Instant) -> Option<Instant> {
-        let slow_start = self.config.slow_start?;
+    fn with_health(&mut self, now: Instant, slot: Slot, change: impl FnOnce(&mut health::Table<S>, &mut Scope<'_, S>)) {
+        self.follow_clock(now);
+        let Self { set, health, events, touched, .. } = self;
+        if set.get(slot).is_some() {
+            change(health, &mut Scope { now, hosts: set.len(), slot: &|index| set.live(index), events, touched });
+            self.note_due();
+        }
+    }
+
+    fn noting<'a, O: Observer<A>>(
+        &'a mut self,
+        now: Instant,
+        observer: &'a mut O,
+    ) -> (Noting<'a, S, O>, &'a mut EndpointSet<A, S>) {
         // A cold client learns of all endpoints at once: most of them are warm already.
-        Some(if self.candidates.is_empty() { Instant::ZERO } else { now + slow_start.window })
+        let warm_at = |window| if self.candidates.is_empty() { Instant::ZERO } else { now + window };
+        let end = self.config.slow_start.map(|slow_start| warm_at(slow_start.window));
+        let Self { set, health, events, touched, warmth, .. } = self;
+        (Noting { now, touched, health, events, warmth, end, observer }, set)
     }
 
-    /// Makes the candidates follow the set, of which only the slots `touched` changed, if they are given.
-    fn refresh(&mut self, now: Instant, touched: Option<&[Slot]>) {
-        let available = |_: Slot, endpoint: &Endpoint<A>| !endpoint.draining;
-        if let (Some(level), Some(touched)) = (self.level, touched)
-            && tier::patch(&mut self.candidates, &self.set, level, touched, available)
-        {
+    /// A clock that goes backwards takes all times along: no ejection gets longer. A little disorder is ignored.
+    fn follow_clock(&mut self, now: Instant) {
+        let back = self.last.nanos_since(now);
+        if back >= DISORDER {
+            self.health.turn_back(back);
+            self.warmth.turn_back(back);
+            self.step = self.step.earlier(back);
+        } else if back > 0 {
             return;
         }
-        self.level = tier::form(self.candidates.form(), &self.set, &self.config, available);
-        self.timeout = self.config.slow_start.and_then(|slow_start| {
-            let groups = 0..self.candidates.groups();
-            let next = groups.filter_map(|index| {
-                let (slots, weights) = self.candidates.weights_mut(index);
-                slow_start.weigh(self.warmth.ends(), slots, weights, now)
-            });
-            // Steps that are due soon after each other are taken together.
-            next.min().map(|next| next.max(now + slow_start.tick()))
+        self.last = now;
+    }
+
+    fn note_due(&mut self) {
+        let at_once = !self.touched.is_empty() || self.health.probes();
+        self.due = if at_once { Instant::ZERO } else { self.step.min(self.health.timeout()) };
+    }
+
+    /// The worst priority among the candidates; the worst there is, without candidates.
+    pub(crate) fn worst_priority(&self) -> u16 {
+        let endpoints = self.candidates.slots().iter().filter_map(|slot| self.set.get(*slot));
+        endpoints.map(|endpoint| endpoint.priority).max().unwrap_or(u16::MAX)
+    }
+
+    /// Makes the candidates follow the set and the health of its endpoints, of which only the slots touched changed unless it
+    /// is to be done `anew`.
+    fn refresh(&mut self, now: Instant, anew: bool) {
+        let touched = core::mem::take(&mut self.touched);
+        let Self { set, candidates, health, .. } = self;
+        let available = |slot: Slot, endpoint: &Endpoint<A>| !endpoint.draining && health.row(slot.index()).admits();
+        let patched = match (self.level, touched.few()) {
+            (Some(level), Some(touched)) if !anew => tier::patch(candidates, set, level, touched, available),
+            _ => false,
+        };
+        if !patched {
+            (self.shape)(self, now, false);
+            if self.candidates.is_empty() && self.config.levels == Levels::FirstAvailable {
+                // Better ejected ones than none.
+                (self.shape)(self, now, true);
+                self.candidates.panic();
+                self.level = None;
+            }
+        }
+        let panic = self.candidates.panics();
+        if panic != self.panic {
+            self.panic = panic;
+            self.events.push(now, None, if panic { EventKind::PanicOn } else { EventKind::PanicOff });
+        }
+        self.health.look_again(now);
+        self.note_due();
+    }
+
+    fn form_by_default(&mut self, _now: Instant, any_health: bool) {
+        let Self { set, candidates, health, .. } = self;
+        let available = |slot: Slot, endpoint: &Endpoint<A>| {
+            !endpoint.draining && (any_health || health.row(slot.index()).admits())
+        };
+        self.level = tier::form_first_available(candidates.form(), set, available);
+    }
+
+    fn form_by_settings(&mut self, now: Instant, any_health: bool) {
+        let Self { set, candidates, health, config, warmth, .. } = self;
+        let available = |slot: Slot, endpoint: &Endpoint<A>| {
+            !endpoint.draining && (any_health || health.row(slot.index()).admits())
+        };
+        self.level = tier::form(candidates.form(), set, config, available);
+        let Some(slow_start) = config.slow_start else { return };
+        let end = |slot: Slot| {
+            let (warm, row) = (warmth.end(slot), health.row(slot.index()));
+            if row.admits() && row.until > Instant::ZERO { warm.max(row.until + slow_start.window) } else { warm }
+        };
+        let next = (0..candidates.groups()).filter_map(|index| {
+            let (slots, weights) = candidates.weights_mut(index);
+            slow_start.weigh(end, slots, weights, now)
         });
+        // Steps that are due soon after each other are taken together.
+        self.step = next.min().map_or(Instant::MAX, |next| next.max(now + slow_start.tick()));
     }
 }
 
@@ -172,7 +391,8 @@ impl<A: fmt::Debug, S: Store> fmt::Debug for Cluster<A, S> {
             .field("set", &self.set)
             .field("candidates", &self.candidates)
             .field("config", &self.config)
-            .field("timeout", &self.timeout)
+            .field("health", &self.health)
+            .field("step", &self.step)
             .finish_non_exhaustive()
     }
 }

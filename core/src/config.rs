@@ -2,9 +2,12 @@
 
 use core::error::Error;
 use core::fmt;
+use core::time::Duration;
 
+use crate::health::OutlierDetection;
 use crate::stats::Latency;
 use crate::tier::{Levels, SlowStart, ZoneAware};
+use crate::time::nanos;
 
 /// The settings of a [`Balancer`](crate::Balancer).
 ///
@@ -18,7 +21,7 @@ use crate::tier::{Levels, SlowStart, ZoneAware};
 /// let error = Config { subset: Some(0), ..config }.check().unwrap_err();
 /// assert_eq!(error.to_string(), "subset is 0; the least is 1");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// What random starts and choices outside picks follow from; give each client its own. Default: 0.
     pub seed: u64,
@@ -34,6 +37,11 @@ pub struct Config {
     pub slow_start: Option<SlowStart>,
     /// How answer times are averaged, for policies that look at them.
     pub latency: Latency,
+    /// When endpoints are ejected for what requests to them met. Default: [`OutlierDetection::EVENKEEL`]; `None` for never.
+    pub outlier_detection: Option<OutlierDetection>,
+    /// The longest that an overloaded endpoint is left alone when it [asks](crate::Outcome::Overloaded) for it; zero for not at
+    /// all: then it has failed. At most 1 day; default: 300 s.
+    pub max_retry_after: Duration,
 }
 
 impl Config {
@@ -52,7 +60,26 @@ impl Config {
         if let Some(slow_start) = &self.slow_start {
             slow_start.check()?;
         }
+        if let Some(outlier_detection) = &self.outlier_detection {
+            outlier_detection.check()?;
+        }
+        at_most("max_retry_after (ns)", nanos(self.max_retry_after), 86_400_000_000_000)?;
         self.latency.check()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            levels: Levels::FirstAvailable,
+            zone: None,
+            subset: None,
+            slow_start: None,
+            latency: Latency::default(),
+            outlier_detection: Some(OutlierDetection::EVENKEEL),
+            max_retry_after: Duration::from_secs(300),
+        }
     }
 }
 

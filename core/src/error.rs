@@ -11,6 +11,8 @@ pub enum PickError {
     NoEndpoints,
     /// There are endpoints, but all are draining or have weight 0.
     AllDrained,
+    /// There are endpoints, but all are ejected, overloaded or down, and the settings want no panic.
+    AllEjected,
     /// The policy declined every endpoint, or named a place outside the view.
     Declined,
 }
@@ -20,6 +22,7 @@ impl fmt::Display for PickError {
         f.write_str(match self {
             Self::NoEndpoints => "no endpoints available",
             Self::AllDrained => "all endpoints are draining or have weight 0",
+            Self::AllEjected => "all endpoints are ejected, overloaded or down",
             Self::Declined => "the policy declined every endpoint",
         })
     }

@@ -56,6 +56,13 @@ pub const fn splitmix64(word: u64) -> u64 {
 /// How far a `SplitMix64` generator's state moves with each number: 2⁶⁴/φ, odd.
 pub const SPLITMIX64_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// The part of `whole` that 32 random bits, the upper ones of `bits`, stand for: 0 or more, less than `whole`. Without 128-bit
+/// arithmetic.
+pub(crate) const fn part(whole: u64, bits: u64) -> u64 {
+    let (high, low, bits) = (whole >> 32, whole & 0xffff_ffff, bits >> 32);
+    high * bits + ((low * bits) >> 32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

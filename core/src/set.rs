@@ -145,6 +145,11 @@ impl<A: Address, S: Store> EndpointSet<A, S> {
         self.slots.remembers(slot)
     }
 
+    /// The slot with this index, if an endpoint is in it.
+    pub(crate) fn live(&self, index: usize) -> Option<Slot> {
+        self.slots.live(index)
+    }
+
     /// A 64-bit hash (XXH64, seed 0) of the address's key, made once when the endpoint came.
     pub fn id(&self, slot: Slot) -> Option<u64> {
         self.slots.is_live(slot).then(|| self.slots.id(slot.index))

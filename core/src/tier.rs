@@ -31,6 +31,17 @@ use crate::store::{List, Store};
 use priority::Level;
 use zone::Part;
 
+/// [`form`] for the default settings.
+pub(crate) fn form_first_available<A: Address, S: Store>(
+    mut groups: Forming<'_, S>,
+    set: &EndpointSet<A, S>,
+    available: impl Fn(Slot, &Endpoint<A>) -> bool,
+) -> Option<u16> {
+    let level = first_available::form(&mut groups, set, available);
+    groups.end();
+    level
+}
+
 /// Forms the groups of candidates; `available` says which endpoints take requests unless there is panic. Gives the priority
 /// of all candidates where [`patch`] may keep them up to date.
 pub(crate) fn form<A: Address, S: Store>(

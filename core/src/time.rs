@@ -51,12 +51,27 @@ impl Instant {
     /// This instant moved earlier by `duration`, at least [`Instant::ZERO`]; [`Instant::MAX`], "never", stays.
     #[must_use]
     pub const fn saturating_sub(self, duration: Duration) -> Self {
-        if self.0 == u64::MAX { self } else { Self(self.0.saturating_sub(nanos(duration))) }
+        self.earlier(nanos(duration))
     }
 
     /// The time from `earlier` to this instant; zero if `earlier` is later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Nanoseconds since `earlier`; 0 if that is later. Without the division that a [`Duration`] costs.
+    pub(crate) const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// So many nanoseconds later.
+    pub(crate) const fn later(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
+    /// So many nanoseconds earlier; "never" stays.
+    pub(crate) const fn earlier(self, nanos: u64) -> Self {
+        if self.0 == u64::MAX { self } else { Self(self.0.saturating_sub(nanos)) }
     }
 }
 

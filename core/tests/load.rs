@@ -220,7 +220,8 @@ struct End(Instant, u64);
 /// average: 300 requests per second for 100 s.
 fn failures_with_a_black_hole<P: Policy + Clone>(policy: P, latency: Latency) -> f64 {
     let mut balancer: Balancer<u32, P> =
-        Balancer::with_config(policy, Config { latency, ..Config::default() }).expect("good settings");
+        Balancer::with_config(policy, Config { latency, outlier_detection: None, ..Config::default() })
+            .expect("settings");
     let _ = balancer.update(Instant::ZERO, (0..10).map(Endpoint::new)).expect("no table");
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let (mut ends, mut under_way) = (BinaryHeap::new(), BTreeMap::new());

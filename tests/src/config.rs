@@ -142,7 +142,16 @@ fn settings(input: &mut Input<'_>) -> Config {
         3 => Latency { tau: duration(input), floor: duration(input), failure_penalty: duration(input) },
         _ => Latency::default(),
     };
-    Config { seed: input.number(), levels, zone, subset, slow_start, latency }
+    Config {
+        seed: input.number(),
+        levels,
+        zone,
+        subset,
+        slow_start,
+        latency,
+        outlier_detection: None,
+        ..Config::default()
+    }
 }
 
 fn duration(input: &mut Input<'_>) -> Duration {

@@ -49,10 +49,14 @@ impl<'a, S: Store> Lifecycle<'a, S> {
             Some(text) => Box::new(text.parse::<AnyPolicy>().expect("a text from the list")),
             None => Box::new(least_in_flight),
         };
+        let counts = policy.counts();
+        let mut balancer = Balancer::new(policy);
+        // Health has a model of its own.
+        balancer.set_outlier_detection(Instant::ZERO, None).expect("no settings");
         Self {
-            model: Model::new(capacity, policy.counts()),
+            model: Model::new(capacity, counts),
             round_robin: text == Some("round_robin"),
-            balancer: Balancer::new(policy),
+            balancer,
             stranger: Balancer::new(Box::new(least_in_flight)),
             picks: Vec::new(),
             departed: Vec::new(),
@@ -169,7 +173,7 @@ impl<'a, S: Store> Lifecycle<'a, S> {
         match self.input.below(4) {
             0 => Outcome::Success,
             1 => Outcome::Failure,
-            2 => Outcome::Overloaded { retry_after: Some(self.input.duration()) },
+            2 => Outcome::Overloaded { retry_after: None },
             _ => Outcome::Canceled,
         }
     }

@@ -69,6 +69,8 @@ pub enum Why {
     Retry,
     /// All candidates were to be avoided.
     LastResort,
+    /// An ejected endpoint whose time is over: this request [decides](crate::health) whether it comes back.
+    Probe,
     /// The policy chose it in a level with so few endpoints available that all are used, those that drain too; see
     /// [`Levels::Overprovisioned`](crate::tier::Levels).
     Panic,

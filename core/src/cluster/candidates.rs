@@ -133,6 +133,16 @@ impl<S: Store> Candidates<S> {
         }
     }
 
+    /// Notes that the candidates were taken for want of better ones.
+    pub(crate) fn panic(&mut self) {
+        self.groups.iter_mut().for_each(|group| group.panic = true);
+    }
+
+    /// Whether any group panics.
+    pub(crate) fn panics(&self) -> bool {
+        self.groups.iter().any(|group| group.panic)
+    }
+
     fn end_only_group(&mut self) {
         let end = self.slots.len() as u32;
         self.groups.iter_mut().for_each(|group| group.end = end);

@@ -1,3 +1,5 @@
+use crate::event::{EventKind, Events};
+use crate::health;
 use crate::set::{Change, Observer, Slot};
 use crate::store::Store;
 use crate::tier::Warmth;
@@ -6,33 +8,35 @@ use crate::time::Instant;
 /// The most differences that are made good one by one.
 const FEW: usize = 4;
 
-/// The slots that an update touched, unless they are too many to make each good on its own.
+/// The slots that changed, unless they are too many to make each good on its own.
 #[derive(Debug, Default)]
-pub(super) struct Touched {
+pub(crate) struct Touched {
     slots: heapless::Vec<Slot, FEW>,
     many: bool,
 }
 
 impl Touched {
-    /// One slot.
-    pub(super) fn one(slot: Slot) -> Self {
-        Self { slots: [slot].into_iter().collect(), many: false }
+    /// One more.
+    pub(crate) fn slot(&mut self, slot: Slot) {
+        self.many |= !self.slots.contains(&slot) && self.slots.push(slot).is_err();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
     }
 
     /// All, if they are few.
     pub(super) fn few(&self) -> Option<&[Slot]> {
         (!self.many).then_some(&self.slots)
     }
-
-    fn note<A>(&mut self, change: &Change<'_, A>) {
-        let (Change::Added(slot, _) | Change::Changed(slot, _) | Change::Removed(slot, _)) = *change;
-        self.many |= self.slots.push(slot).is_err();
-    }
 }
 
 /// Notes what an update touches, and passes it on.
 pub(super) struct Noting<'a, S: Store, O> {
+    pub(super) now: Instant,
     pub(super) touched: &'a mut Touched,
+    pub(super) health: &'a mut health::Table<S>,
+    pub(super) events: &'a mut Events<S>,
     pub(super) warmth: &'a mut Warmth<S>,
     /// When an endpoint will be warm that comes now, where that matters.
     pub(super) end: Option<Instant>,
@@ -45,7 +49,14 @@ impl<A, S: Store, O: Observer<A>> Observer<A> for Noting<'_, S, O> {
     }
 
     fn on_change(&mut self, change: Change<'_, A>) {
-        self.touched.note(&change);
+        let (Change::Added(slot, _) | Change::Changed(slot, _) | Change::Removed(slot, _)) = change;
+        self.touched.slot(slot);
+        self.health.on_change(&change);
+        match change {
+            Change::Added(..) => self.events.push(self.now, Some(slot), EventKind::Added),
+            Change::Removed(..) => self.events.push(self.now, Some(slot), EventKind::Removed),
+            Change::Changed(..) => {}
+        }
         if let Some(end) = self.end {
             self.warmth.note(&change, end);
         }

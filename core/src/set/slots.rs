@@ -65,6 +65,11 @@ impl<A: Address, S: Store> Slots<A, S> {
         self.entries.get(slot.index()).is_some_and(|entry| entry.generation == slot.generation)
     }
 
+    pub(super) fn live(&self, index: usize) -> Option<Slot> {
+        let generation = self.entries.get(index)?.generation;
+        (generation % 2 == 1).then_some(Slot { index: index as u32, generation })
+    }
+
     pub(super) fn remembers(&self, slot: Slot) -> bool {
         let departed = slot.generation.wrapping_add(1);
         self.entries

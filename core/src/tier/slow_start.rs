@@ -7,7 +7,7 @@ use crate::set::{Change, Slot};
 use crate::store::{List, Store};
 use crate::time::{Instant, nanos};
 
-/// Lets an endpoint that comes, or comes back from draining or weight 0, warm up: its weight grows in tenths, from one
+/// Lets an endpoint that comes, or comes back from draining, weight 0 or an ejection, warm up: its weight grows in tenths, from one
 /// tenth to the whole, within `window` (Envoy's slow start with a minimum of 10 % and an aggression of 1).
 ///
 /// While any candidate of a group warms up, the others weigh ten times their weight, so that tenths are whole numbers; where
@@ -48,8 +48,16 @@ impl SlowStart {
     }
 
     /// Weighs a group's candidates by how warm they are; tells when the next is due to weigh more.
-    pub(crate) fn weigh(&self, ends: &[Instant], slots: &[Slot], weights: &mut [u32], now: Instant) -> Option<Instant> {
-        let end = |slot: &Slot| ends.get(slot.index()).copied().filter(|&end| end > now && end < Instant::MAX);
+    ///
+    /// `end` says when the endpoint in a slot has warmed up.
+    pub(crate) fn weigh(
+        &self,
+        end: impl Fn(Slot) -> Instant,
+        slots: &[Slot],
+        weights: &mut [u32],
+        now: Instant,
+    ) -> Option<Instant> {
+        let end = |slot: &Slot| Some(end(*slot)).filter(|&end| end > now && end < Instant::MAX);
         let warming = slots.iter().filter_map(end);
         let count = warming.clone().count();
         if count == 0 {
@@ -85,8 +93,13 @@ pub(crate) struct Warmth<S: Store> {
 
 impl<S: Store> Warmth<S> {
     /// [`Instant::ZERO`] for warm ones, [`Instant::MAX`] for those out of service.
-    pub(crate) fn ends(&self) -> &[Instant] {
-        &self.ends
+    pub(crate) fn end(&self, slot: Slot) -> Instant {
+        self.ends.get(slot.index()).copied().unwrap_or_default()
+    }
+
+    /// The clock went back by so many nanoseconds.
+    pub(crate) fn turn_back(&mut self, back: u64) {
+        self.ends.iter_mut().for_each(|end| *end = end.earlier(back));
     }
 
     /// Notes the endpoints that come into service; they will be warm at `end`.

@@ -132,6 +132,7 @@ fn fault_11_a_retry_avoids_what_was_tried() {
     let judge = |addr: &str| if addr == "dead" { Verdict::Retry } else { Verdict::Success };
     for policy in ["random", "round_robin"] {
         let (mut balancer, mut rng) = (balancer(policy, &["dead", "live"]), rng(11));
+        balancer.set_outlier_detection(Instant::ZERO, None).expect("no settings");
         let twice = RetryPolicy::new(2).expect("attempts");
         let (mut failed, mut retried) = (0, 0);
         for _ in 0..2000 {
