@@ -37,7 +37,7 @@ pub struct Balancer<A, P, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cf
 impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// A balancer without endpoints.
     pub fn new(policy: P) -> Self {
-        Self::assemble(Policies::one(policy), Config::default())
+        Self::assemble(Policies::one(policy), Cluster::new())
     }
 
     /// A balancer without endpoints, with settings of its own.
@@ -51,15 +51,15 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         config.check()?;
         let mut policy = policy;
         policy.seed(config.seed);
-        Ok(Self::assemble(Policies::cloning(policy), config))
+        Ok(Self::assemble(Policies::cloning(policy), Cluster::with_config(config)))
     }
 
-    fn assemble(policies: Policies<P>, config: Config) -> Self {
+    fn assemble(policies: Policies<P>, cluster: Cluster<A, S>) -> Self {
         Self {
-            cluster: Cluster::with_config(config),
             policies,
             turns: [Turn::UNSET; GROUPS],
-            stats: Table::new(config.latency),
+            stats: Table::new(cluster.config().latency),
+            cluster,
             id: pick::balancer_id(),
         }
     }
