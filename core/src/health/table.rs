@@ -23,7 +23,7 @@ pub(crate) struct Table<S: Store> {
     pub(super) interval_end: Instant,
     /// When something is due.
     timeout: Instant,
-    /// Rows to which a success matters.
+    /// Rows to which a success matters; one more where it matters to all.
     watched: u32,
     pub(super) ejected: u32,
     half_open: u32,
@@ -60,15 +60,16 @@ pub(crate) struct Report {
 
 impl<S: Store> Table<S> {
     pub(crate) fn new(config: &Config, judge: Option<Judge<S>>) -> Self {
+        let judge = judge.filter(|_| in_intervals(config.outlier_detection));
         Self {
             rows: S::List::default(),
             settings: config.outlier_detection,
             max_retry_after: nanos(config.max_retry_after),
             seed: config.seed,
-            judge: judge.filter(|_| in_intervals(config.outlier_detection)),
+            judge,
             interval_end: Instant::MAX,
             timeout: Instant::MAX,
-            watched: 0,
+            watched: judge.is_some().into(),
             ejected: 0,
             half_open: 0,
             next: 0,
@@ -80,7 +81,9 @@ impl<S: Store> Table<S> {
     /// Goes on by other rules. Without any, all that are ejected come back.
     pub(crate) fn configure(&mut self, scope: &mut Scope<'_, S>, settings: Option<OutlierDetection>, judge: Judge<S>) {
         self.settings = settings;
-        self.judge = Some(judge).filter(|_| in_intervals(settings));
+        let judge = Some(judge).filter(|_| in_intervals(settings));
+        self.watched = self.watched + u32::from(judge.is_some()) - u32::from(self.judge.is_some());
+        self.judge = judge;
         self.interval_end = Instant::MAX;
         // What is due is found anew.
         self.timeout = scope.now;
@@ -115,7 +118,7 @@ impl<S: Store> Table<S> {
     /// Whether the end of a request like this changes anything.
     #[inline]
     pub(crate) fn heeds(&self, outcome: Outcome) -> bool {
-        outcome != Outcome::Success || self.watched > 0 || self.judge.is_some()
+        self.watched > 0 || outcome != Outcome::Success
     }
 
     /// The clock went back by so many nanoseconds: all times come along.
