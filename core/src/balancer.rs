@@ -195,7 +195,7 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         }
     }
 
-    /// Takes over what active checks find of the endpoint in `slot`: an [active check](crate::health) says it.
+    /// Takes over what active checks find of the endpoint in `slot`: a [`Checker`](crate::health::Checker) says it.
     pub fn set_down(&mut self, now: Instant, slot: Slot, down: bool) {
         self.cluster.set_down(now, slot, down);
     }

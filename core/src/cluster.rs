@@ -187,7 +187,7 @@ impl<A: Address, S: Store> Cluster<A, S> {
         self.with_health(now, slot, |health, scope| health.observe(scope, slot, Report { outcome, decides }));
     }
 
-    /// Takes over what active checks find of the endpoint in `slot`; see [active check](crate::health).
+    /// Takes over what active checks find of the endpoint in `slot`: see [`Checker`](crate::health::Checker).
     pub fn set_down(&mut self, now: Instant, slot: Slot, down: bool) {
         self.with_health(now, slot, |health, scope| health.set_down(scope, slot, down));
     }

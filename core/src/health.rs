@@ -35,11 +35,13 @@
 
 mod ejection;
 mod outlier;
+mod probe;
 mod row;
 mod statistics;
 mod table;
 
 pub use outlier::{Arithmetic, FailurePercentage, OutlierDetection, SuccessRate};
+pub use probe::{CheckId, CheckStep, Checker, HealthCheck};
 pub use row::{Health, Reason};
 pub(crate) use row::{Row, Standing};
 pub(crate) use statistics::judge;

@@ -65,7 +65,8 @@
 //!
 //! - `alloc` (default): [`Heap`] storage, `String` and `Arc<str>` addresses, boxed policies. Without it, every type
 //!   takes [`Inline<N>`](store::Inline) storage and nothing allocates.
-//! - `serde`: [`AnyPolicy`](policy::AnyPolicy) as text in configuration.
+//! - `serde`: [`AnyPolicy`](policy::AnyPolicy) as text in configuration; what a [`retry::RetryBudget`] or
+//!   [`retry::TokenThrottle`] exports.
 #![no_std]
 #![forbid(unsafe_code)]
 

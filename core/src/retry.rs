@@ -40,8 +40,11 @@ mod budget;
 mod call;
 mod policy;
 
-pub use backoff::Backoff;
-pub(crate) use backoff::{doubled, up_to};
-pub use budget::{Budget, Unlimited};
+pub use backoff::{Backoff, Jitter};
+pub(crate) use backoff::{doubled, scaled, up_to};
+pub use budget::{
+    Budget, BudgetError, BudgetImportError, BudgetSlot, RetryBudget, RetryBudgetState, TokenThrottle,
+    TokenThrottleState, Unlimited,
+};
 pub use call::{Attempt, Call, End, Step, Verdict};
 pub use policy::{RetryPolicy, RetryPolicyError};

@@ -45,7 +45,7 @@ pub use evenkeel_core::policy::{
     AnyPolicy, Cx, Ketama, LeastRequest, Maglev, ParsePolicyError, PeakEwma, PickFirst, Policy, Random, Rendezvous,
     RingHash, RoundRobin, View, WeightedRandom, WeightedRoundRobin,
 };
-pub use evenkeel_core::retry::{Backoff, End, RetryPolicy, RetryPolicyError, Verdict};
+pub use evenkeel_core::retry::{Backoff, End, Jitter, RetryPolicy, RetryPolicyError, Verdict};
 pub use evenkeel_core::{Config, ConfigError, Endpoint, Outcome, Why, Zone, hash, tier};
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};

@@ -1,6 +1,7 @@
 //! The one writer: takes over what discovery finds, makes clients, publishes snapshots.
 
 use core::panic::AssertUnwindSafe;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,8 +20,7 @@ use crate::stripe::CounterRng;
 use crate::target::Target;
 
 /// The waits between tries to make a client.
-const BACKOFF: Backoff =
-    Backoff::Exponential { base: core::time::Duration::from_millis(100), cap: core::time::Duration::from_secs(30) };
+const BACKOFF: Backoff = Backoff::exponential(Duration::from_millis(100), Duration::from_secs(30));
 
 pub(crate) struct Maintenance<F: Factory, P> {
     shared: Arc<Shared<F::Client, P>>,
@@ -131,7 +131,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 tracing::warn!(%target, %error, failures, "no client could be made");
                 let error: SharedError = error.into();
                 self.shared.clients.send_modify(|clients| clients.error = Some(error));
-                let retry_at = self.shared.clock.now() + BACKOFF.wait(failures, &mut self.rng);
+                let retry_at = self.shared.clock.now() + BACKOFF.wait(failures, Duration::ZERO, &mut self.rng);
                 Connection::Failed { failures, retry_at }
             }
         };

@@ -101,14 +101,14 @@ fn retry_settings() {
         assert_eq!(text(zero), "a timeout of 0: leave it out for no timeout");
     }
     let (base, cap) = (Duration::from_millis(25), Duration::from_millis(24));
-    let below = policy.with_backoff(Backoff::Exponential { base, cap }).expect_err("a cap below the base");
+    let below = policy.with_backoff(Backoff::exponential(base, cap)).expect_err("a cap below the base");
     assert_eq!(below, RetryPolicyError::CapBelowBase { base, cap });
     assert_eq!(text(below), "the backoff's cap 24ms is below its base 25ms");
 }
 
 #[test]
 fn settings_at_the_limits() {
-    let longest = Backoff::Exponential { base: Duration::MAX, cap: Duration::MAX };
+    let longest = Backoff::exponential(Duration::MAX, Duration::MAX);
     let policy = RetryPolicy::new(u32::MAX).and_then(|policy| policy.with_backoff(longest)).expect("attempts");
     let policy = policy.with_timeout(Duration::MAX).and_then(|policy| policy.with_attempt_timeout(Duration::MAX));
     let mut call = Call::new(&policy.expect("timeouts"), Instant::from_secs(1));

@@ -90,6 +90,8 @@ fn what_cannot_be_read_is_a_failure() {
         ("call hedges=2", "no such setting"),
         ("call timeout=0", "a call cannot have such a setting"),
         ("call backoff=random", "no such backoff"),
+        ("call backoff=exponential:1", "`exponential` has a base and a cap"),
+        ("call backoff=exponential:1:2:some", "no such jitter"),
     ] {
         let failure = check::<Heap, Heap>("t", text).expect_err(text);
         assert_eq!(failure.to_string(), format!("t, line 1: {why}"), "{text}");

@@ -216,7 +216,7 @@ fn policy(
     }
     if let Some(base) = backoff.map(duration) {
         let cap = cap.map(duration);
-        policy = policy.with_backoff(cap.map_or(Backoff::Constant(base), |cap| Backoff::Exponential { base, cap }))?;
+        policy = policy.with_backoff(cap.map_or(Backoff::Constant(base), |cap| Backoff::exponential(base, cap)))?;
     }
     Ok(policy)
 }

@@ -79,7 +79,7 @@ impl Call {
                 }
                 State::Failed(..) if self.attempts >= self.policy.attempts.get() => State::Done(End::Attempts),
                 State::Failed(at, pushback) => {
-                    let wait = pushback.unwrap_or_else(|| self.policy.backoff.wait(self.attempts, rng));
+                    let wait = pushback.unwrap_or_else(|| self.policy.backoff.wait(self.attempts, Duration::ZERO, rng));
                     let due = at + wait;
                     // Waiting for an attempt that may not be sent helps nobody.
                     if due >= self.deadline {

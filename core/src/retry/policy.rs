@@ -48,7 +48,7 @@ impl RetryPolicy {
     /// [`RetryPolicyError::CapBelowBase`].
     pub fn with_backoff(self, backoff: Backoff) -> Result<Self, RetryPolicyError> {
         match backoff {
-            Backoff::Exponential { base, cap } if cap < base => Err(RetryPolicyError::CapBelowBase { base, cap }),
+            Backoff::Exponential { base, cap, .. } if cap < base => Err(RetryPolicyError::CapBelowBase { base, cap }),
             _ => Ok(Self { backoff, ..self }),
         }
     }
@@ -61,7 +61,7 @@ impl Default for RetryPolicy {
             attempts: NonZeroU32::MIN.saturating_add(2),
             timeout: None,
             attempt_timeout: None,
-            backoff: Backoff::Exponential { base: Duration::from_millis(25), cap: Duration::from_millis(250) },
+            backoff: Backoff::default(),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What candidate groups look like from outside.
 
+#[path = "cases.rs"]
+mod cases;
+
+pub(crate) use cases::proptest_config;
 use evenkeel_core::{Address, Cluster, Store};
-use proptest::prelude::ProptestConfig;
-use proptest::test_runner::RngSeed;
 
 /// A group of candidates, by address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +27,4 @@ pub(crate) fn groups<A: Address, S: Store>(cluster: &Cluster<A, S>) -> Vec<Group
         Group { share: group.share, panic: group.panic, members, weights: group.weights.to_vec() }
     });
     groups.collect()
-}
-
-/// The same cases in every run; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` ask for others, or more.
-pub(crate) fn proptest_config() -> ProptestConfig {
-    let given = ProptestConfig::default();
-    let rng_seed = if given.rng_seed == RngSeed::Random { RngSeed::Fixed(20_261_123) } else { given.rng_seed };
-    ProptestConfig { rng_seed, failure_persistence: None, ..given }
 }

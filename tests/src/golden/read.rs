@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use evenkeel_core::retry::Backoff;
+use evenkeel_core::retry::{Backoff, Jitter};
 use evenkeel_core::tier::{Levels, SlowStart, ZoneAware};
 use evenkeel_core::{Config, Endpoint, Instant, RetryPolicy, Zone, hash};
 
@@ -84,7 +84,15 @@ fn backoff(value: &str) -> Result<Backoff> {
         Some(("constant", wait)) => Ok(Backoff::Constant(millis(wait)?)),
         Some(("exponential", bounds)) => {
             let (base, cap) = bounds.split_once(':').ok_or("`exponential` has a base and a cap")?;
-            Ok(Backoff::Exponential { base: millis(base)?, cap: millis(cap)? })
+            let (cap, jitter) = cap.split_once(':').unwrap_or((cap, "full"));
+            let jitter = match jitter {
+                "none" => Jitter::None,
+                "full" => Jitter::Full,
+                "equal" => Jitter::Equal,
+                "decorrelated" => Jitter::Decorrelated,
+                _ => return Err("no such jitter"),
+            };
+            Ok(Backoff::Exponential { base: millis(base)?, cap: millis(cap)?, jitter })
         }
         _ => Err("no such backoff"),
     }

@@ -40,7 +40,7 @@ impl CheckedCall {
         let (backoff, waits) = match input.below(3) {
             0 => (Backoff::None, (Duration::ZERO, Duration::ZERO)),
             1 => (Backoff::Constant(base), (base, base)),
-            _ => (Backoff::Exponential { base, cap: cap.max(base) }, (Duration::ZERO, cap.max(base))),
+            _ => (Backoff::exponential(base, cap.max(base)), (Duration::ZERO, cap.max(base))),
         };
         let policy = RetryPolicy::new(attempts).and_then(|policy| policy.with_backoff(backoff)).expect("a good policy");
         // Zero is refused, and stands for "none" here.

@@ -40,7 +40,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     let backoff = prop_oneof![
         Just(Backoff::None),
         time().prop_map(Backoff::Constant),
-        (time(), time()).prop_map(|(a, b)| Backoff::Exponential { base: a.min(b), cap: a.max(b) }),
+        (time(), time()).prop_map(|(a, b)| Backoff::exponential(a.min(b), a.max(b))),
     ];
     let timeout = || prop::option::of(time().prop_filter("a timeout is above 0", |time| !time.is_zero()));
     let budget = prop_oneof![3 => Just(u32::MAX), 1 => 0..3_u32];

@@ -110,7 +110,7 @@ impl Model<'_> {
 
     fn backoff(&mut self) -> Duration {
         match self.settings.backoff {
-            Backoff::Exponential { base, cap } => {
+            Backoff::Exponential { base, cap, .. } => {
                 let most = (1..self.sent).fold(base.as_nanos(), |most, _| most * 2).min(cap.as_nanos());
                 let wait = (u128::from(self.rng.next_u64()) * (most + 1)) >> 64;
                 assert!(wait <= most);
