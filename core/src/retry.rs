@@ -4,6 +4,10 @@
 //! does the sending. Attempts, an overall deadline, a deadline per attempt, a backoff and a [`Budget`] bound it, each on
 //! its own.
 //!
+//! [`Hedging`] is for the slow few: it sends another attempt before the ones in flight have answered, after a fixed delay or a
+//! [`LatencyPercentile`], and the first good answer wins. Hedges and retries share the budget. [`Call`](Call#hedging) says how to
+//! drive several attempts; without hedging, as here, there is one at a time:
+//!
 //! ```
 //! use evenkeel_core::retry::{Backoff, Call, End, RetryPolicy, Step, Unlimited, Verdict};
 //! use evenkeel_core::{Balancer, Endpoint, Instant, Outcome, Request, policy::RoundRobin};
@@ -38,6 +42,7 @@
 mod backoff;
 mod budget;
 mod call;
+mod hedge;
 mod policy;
 
 pub use backoff::{Backoff, Jitter};
@@ -47,4 +52,5 @@ pub use budget::{
     TokenThrottleState, Unlimited,
 };
 pub use call::{Attempt, Call, End, Step, Verdict};
+pub use hedge::{Hedging, HedgingError, LatencyPercentile, LatencyPercentileError};
 pub use policy::{RetryPolicy, RetryPolicyError};

@@ -138,6 +138,7 @@ impl fmt::Display for Answer<'_> {
                 End::NoEndpoints => "done no_endpoints",
                 End::Fatal => "done fatal",
                 End::Budget => "done budget",
+                End::RetryAfter => "done retry_after",
                 _ => "done",
             }),
         }

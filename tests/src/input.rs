@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use evenkeel_core::Endpoint;
+use evenkeel_core::retry::Verdict;
 
 /// How many addresses there are: well above the capacity of the small balancer.
 pub(crate) const ADDRESSES: u8 = 12;
@@ -72,6 +73,16 @@ impl<'a> Input<'a> {
             .with_weight(u32::from(content & 3))
             .with_priority(u16::from(content >> 2 & 3))
             .with_draining(content >> 4 & 7 == 7)
+    }
+
+    pub(crate) fn verdict(&mut self) -> Verdict {
+        match self.below(5) {
+            0 => Verdict::Retry,
+            1 => Verdict::RetryAfter(self.duration()),
+            2 => Verdict::NeverSent,
+            3 => Verdict::Fatal,
+            _ => Verdict::Success,
+        }
     }
 
     /// From nothing to a year, in steps that matter: 0, or 4^k nanoseconds.

@@ -1,5 +1,6 @@
 //! What the tests share; the tests themselves are in `tests/`, the command that runs them all is `tests/run`.
 
+pub mod call;
 pub mod config;
 pub mod golden;
 mod input;

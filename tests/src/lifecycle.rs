@@ -2,18 +2,17 @@
 //!
 //! [`check`] is the body of the fuzz target `lifecycle`; an ordinary test replays the fuzz target's corpus through it.
 
-mod call;
 mod model;
 
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::rand_core::SeedableRng;
-use evenkeel_core::retry::{Step, Verdict};
+use evenkeel_core::retry::{Attempt, Step, Verdict};
 use evenkeel_core::{Balancer, Cx, Heap, Inline, Instant, Outcome, Pick, Policy, Request, Slot, Store, View};
 use rand_chacha::ChaCha8Rng;
 
+use crate::call::{CheckedCall, START, Settings};
 use crate::input::Input;
 use crate::policies::roomy;
-use call::CheckedCall;
 use model::Model;
 
 const SMALL: usize = 4;
@@ -36,7 +35,8 @@ struct Lifecycle<'a, S: Store> {
     round_robin: bool,
     picks: Vec<Pick>,
     departed: Vec<Slot>,
-    call: Option<(CheckedCall, Option<Pick>)>,
+    /// With the picks of the attempts in flight.
+    call: Option<(CheckedCall, Vec<(Attempt, Pick)>)>,
     now: Instant,
     rng: ChaCha8Rng,
 }
@@ -61,7 +61,7 @@ impl<'a, S: Store> Lifecycle<'a, S> {
             picks: Vec::new(),
             departed: Vec::new(),
             call: None,
-            now: Instant::ZERO,
+            now: START,
             rng: ChaCha8Rng::seed_from_u64(u64::from(input.byte())),
             input,
         }
@@ -178,69 +178,63 @@ impl<'a, S: Store> Lifecycle<'a, S> {
         }
     }
 
-    fn verdict(&mut self) -> Verdict {
-        match self.input.below(5) {
-            0 => Verdict::Retry,
-            1 => Verdict::RetryAfter(self.input.duration()),
-            2 => Verdict::NeverSent,
-            3 => Verdict::Fatal,
-            _ => Verdict::Success,
-        }
-    }
-
     fn start_call(&mut self) {
         self.finish_call();
-        self.call = Some((CheckedCall::start(&mut self.input, self.now), None));
+        let settings = Settings::read(&mut self.input);
+        self.call = Some((CheckedCall::new(&settings, self.now), Vec::new()));
     }
 
     fn poll_call(&mut self) -> Option<Step> {
-        let (mut call, mut pick) = self.call.take()?;
+        let (mut call, mut picks) = self.call.take()?;
         let step = call.poll(self.now, &mut self.rng);
         match step {
-            Step::Send(_) => {
-                pick = self.picked(call.tried());
-                match &pick {
-                    Some(pick) => call.started(pick.slot()),
-                    None => call.no_endpoint(self.now),
+            Step::Send(attempt) => match self.picked(call.tried()) {
+                Some(pick) => {
+                    call.started(attempt, pick.slot());
+                    picks.push((attempt, pick));
                 }
-            }
-            Step::Cancel { outcome, .. } => {
-                if let Some(pick) = pick.take() {
-                    self.report_pick(pick, outcome);
-                }
-            }
-            Step::Wait(_) | Step::Done(_) => {}
+                None => assert_eq!(call.no_endpoint(self.now), Some(attempt)),
+            },
+            Step::Cancel { attempt, outcome } => self.report_attempt(&mut picks, attempt, outcome),
+            Step::Wait(_) => {}
+            Step::Done(_) => assert!(picks.is_empty(), "{picks:?} are left behind"),
         }
-        self.call = Some((call, pick));
+        self.call = Some((call, picks));
         Some(step)
     }
 
+    fn report_attempt(&mut self, picks: &mut Vec<(Attempt, Pick)>, attempt: Attempt, outcome: Outcome) {
+        let index = picks.iter().position(|(other, _)| *other == attempt).expect("each attempt ends once");
+        self.report_pick(picks.swap_remove(index).1, outcome);
+    }
+
     fn end_attempt(&mut self) {
-        let verdict = self.verdict();
+        let verdict = self.input.verdict();
         self.end_attempt_with(verdict);
     }
 
     fn end_attempt_with(&mut self, verdict: Verdict) {
-        let Some((mut call, mut pick)) = self.call.take() else { return };
-        if call.on_outcome(self.now, verdict)
-            && let Some(pick) = pick.take()
-        {
+        let Some((mut call, mut picks)) = self.call.take() else { return };
+        if let Some(&attempt) = call.open().get(self.input.below(call.open().len())) {
+            call.on_outcome(self.now, attempt, verdict);
             let outcome = if verdict == Verdict::Success { Outcome::Success } else { Outcome::Failure };
-            self.report_pick(pick, outcome);
+            self.report_attempt(&mut picks, attempt, outcome);
         }
-        self.call = Some((call, pick));
+        self.call = Some((call, picks));
     }
 
     fn end_stale_attempt(&mut self) {
-        let verdict = self.verdict();
-        if let Some((call, _)) = &mut self.call {
-            call.on_stale_outcome(self.now, verdict);
+        let verdict = self.input.verdict();
+        if let Some((call, _)) = &mut self.call
+            && let Some(&attempt) = call.over().last()
+        {
+            call.on_outcome(self.now, attempt, verdict);
         }
     }
 
     /// A call always ends, and soon: at each wait either its attempt fails or the time comes.
     fn finish_call(&mut self) {
-        for _ in 0..64 {
+        for _ in 0..128 {
             match self.poll_call() {
                 None => return,
                 Some(Step::Done(_)) => {

@@ -7,8 +7,6 @@
 mod balancer;
 #[path = "core_model/call.rs"]
 mod call;
-#[path = "core_model/reference.rs"]
-mod reference;
 #[path = "core_model/set.rs"]
 mod set;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use evenkeel_tests::{config, lifecycle, policies};
+use evenkeel_tests::{call, config, lifecycle, policies};
 
 fn replay(target: &str, check: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
@@ -15,6 +15,11 @@ fn replay(target: &str, check: fn(&[u8])) {
         replayed += 1;
     }
     assert!(replayed > 0, "{} is empty", corpus.display());
+}
+
+#[test]
+fn call_corpus_replays() {
+    replay("call", call::check);
 }
 
 #[test]

@@ -152,7 +152,7 @@ impl Checker {
             timeout: nanos(settings.timeout),
             jitter: scaled(percent * HUNDREDTH, interval),
             seed,
-            due: later(now, scaled(mix(seed, 0), interval.saturating_sub(1))),
+            due: now.later(scaled(mix(seed, 0), interval.saturating_sub(1))),
             deadline: None,
             last: now,
             next: 0,
@@ -192,11 +192,11 @@ impl Checker {
     fn begin(&mut self, now: Instant) -> CheckStep {
         let id = CheckId(self.next);
         self.next = self.next.wrapping_add(1);
-        let deadline = later(now, self.timeout);
+        let deadline = now.later(self.timeout);
         self.deadline = Some(deadline);
         // The first number was for the place of the first check.
         let jitter = scaled(mix(self.seed, u64::from(id.0) + 1), self.jitter);
-        self.due = later(now, self.interval.saturating_add(jitter));
+        self.due = now.later(self.interval.saturating_add(jitter));
         CheckStep::Check { id, deadline }
     }
 
@@ -223,7 +223,7 @@ impl Checker {
 
     /// A clock that went backwards takes all times along: no wait gets longer.
     fn follow_clock(&mut self, now: Instant) {
-        let back = self.last.as_nanos().saturating_sub(now.as_nanos());
+        let back = self.last.nanos_since(now);
         self.last = now;
         if back > 0 {
             self.due = earlier(self.due, back);
@@ -238,10 +238,6 @@ const HUNDREDTH: u64 = u64::MAX / 100;
 /// At the end of time, where all times saturate, nothing is due: checks would follow each other without a pause.
 fn reached(time: Instant, now: Instant) -> bool {
     time <= now && time < Instant::MAX
-}
-
-fn later(time: Instant, nanos: u64) -> Instant {
-    Instant::from_nanos(time.as_nanos().saturating_add(nanos))
 }
 
 /// Unlike [`Instant::saturating_sub`], this moves the end of time, too: no time here was meant to be never.

@@ -1,44 +1,122 @@
+mod decide;
+mod in_flight;
+mod step;
+
 use core::time::Duration;
 
 use rand_core::Rng;
 
 use super::{Budget, RetryPolicy};
-use crate::balancer::Outcome;
 use crate::set::Slot;
 use crate::time::Instant;
+use in_flight::InFlight;
+pub use step::{Attempt, End, Step, Verdict};
 
 /// How many of the slots tried last a call remembers, to avoid them.
 const REMEMBERED: usize = 8;
 /// How many attempts that never left the client are free.
-const FREE: u32 = 8;
+const FREE: u8 = 8;
 
 /// One logical request, over as many attempts as it takes.
 ///
 /// Poll it until [`Step::Done`]: it asks for an attempt to be sent or given up, or says until when to wait. The answer of
-/// [`poll`](Self::poll) changes with time, [`on_outcome`](Self::on_outcome) and [`no_endpoint`](Self::no_endpoint).
-#[derive(Debug)]
+/// [`poll`](Self::poll) changes with time, [`on_outcome`](Self::on_outcome) and [`no_endpoint`](Self::no_endpoint). A call may
+/// be dropped at any time; what is [in flight](Self::in_flight) is then the caller's to give up.
+///
+/// # Retries
+///
+/// The first attempt goes at once. When nothing is in flight any more because all failed, the next one goes after the
+/// backoff, or when a server asked for it, as long as attempts are left, it comes before the deadline and the [`Budget`] grants
+/// it. The backoff grows with every such wait of the call, and begins anew after a push-back. [`End`] says what ends a call.
+///
+/// # Hedging
+///
+/// With [`RetryPolicy::with_hedging`], other attempts go beside those in flight:
+///
+/// - one each time the delay has passed since the last was sent and none has answered;
+/// - at once when one fails and others are in flight, and the delay restarts;
+/// - when a server asked to wait, not before that, and then again one per delay.
+///
+/// The budget is asked for each hedge when it is due. One that it refuses is left out for good; the call's later ones are
+/// asked for in turn. Hedges do not count as `attempts` of the policy, and not to the backoff either: those that fail together
+/// are one failure to it. When all in flight have failed, it is as without hedging, and a retry has the hedges that are left.
+///
+/// The first success, or failure that is fatal, decides the call: the others in flight are given up, one [`Step::Cancel`]
+/// after the other. What is told of them before counts for the budget, and nothing else.
+///
+/// So a caller who hedges keeps what is in flight in a list, and polls again after each step; it waits only at
+/// [`Step::Wait`], for the time or for any answer:
+///
+/// ```
+/// use core::time::Duration;
+/// use evenkeel_core::retry::{Attempt, Call, End, Hedging, RetryPolicy, Step, Unlimited, Verdict};
+/// use evenkeel_core::{Balancer, Endpoint, Instant, Outcome, Pick, Request, policy::RoundRobin};
+/// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// # let mut rng = ChaCha8Rng::seed_from_u64(1);
+/// # let mut balancer: Balancer<&str, RoundRobin> = Balancer::new(RoundRobin::new());
+/// # balancer.update(Instant::ZERO, ["a", "b"].map(Endpoint::new))?;
+/// let policy = RetryPolicy::new(2)?.with_hedging(Hedging::new(Duration::from_millis(20), 1)?);
+/// let mut now = Instant::ZERO;
+/// let mut call = Call::new(&policy, now);
+/// let mut requests: Vec<(Attempt, Pick)> = Vec::new();
+/// let end = loop {
+///     match call.poll(now, &mut Unlimited, &mut rng) {
+///         Step::Send(attempt) => match balancer.pick_with(Request::at(now).avoiding(call.tried()), &mut rng) {
+///             Ok(pick) => {
+///                 call.started(attempt, pick.slot());
+///                 requests.push((attempt, pick)); // … and send
+///             }
+///             Err(_) => call.no_endpoint(now),
+///         },
+///         Step::Wait(until) => {
+///             // … until then, or until an answer comes. Here, the first request is stuck, and the hedge answered at once.
+///             if let Some(index) = requests.iter().position(|(attempt, _)| attempt.is_hedge()) {
+///                 let (attempt, pick) = requests.swap_remove(index);
+///                 balancer.report(now, pick, Outcome::Success);
+///                 call.on_outcome(now, attempt, Verdict::Success);
+///             } else {
+///                 now = until;
+///             }
+///         }
+///         Step::Cancel { attempt, outcome } => {
+///             let index = requests.iter().position(|(other, _)| *other == attempt).expect("in flight");
+///             balancer.report(now, requests.swap_remove(index).1, outcome); // … and drop the request
+///         }
+///         Step::Done(end) => break end,
+///     }
+/// };
+/// assert_eq!((end, now), (End::Success, Instant::from_millis(20)));
+/// assert_eq!((call.attempts(), requests.len()), (2, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct Call {
     policy: RetryPolicy,
-    state: State,
+    in_flight: InFlight,
+    tried: heapless::Vec<Slot, REMEMBERED>,
+    /// The latest time it was told.
     last: Instant,
     deadline: Instant,
+    /// When the next attempt is due: a hedge while others are under way, else the first one or a retry.
+    next: Instant,
+    /// The latest time that a server asked for.
+    not_before: Instant,
+    /// The last wait of the backoff (nanoseconds), and how many there were since the last push-back.
+    waited: u64,
+    waits: u32,
+    /// Attempts sent, and those of them that are neither hedges nor sent again because they never left.
     attempts: u32,
-    never_sent: u32,
-    tried: heapless::Vec<Slot, REMEMBERED>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum State {
-    New,
-    /// The next attempt is due at this time.
-    Due(Instant),
-    /// An attempt, and when it is given up: its own deadline, unless the clock went backwards since.
-    InFlight(Attempt, Instant),
-    /// The attempt under way ended at this time.
-    Ended(Instant, Verdict),
-    /// An attempt failed at this time; the server asked for at least this wait, if any.
-    Failed(Instant, Option<Duration>),
-    Done(End),
+    rounds: u32,
+    /// The last attempt's number, and its place among all.
+    number: u32,
+    sent: u16,
+    never_sent: u8,
+    /// Hedges that are left.
+    hedges: u8,
+    /// A server asked for more than the policy allows: there are no more attempts.
+    too_long: bool,
+    /// Why the call is over, though some may still be in flight.
+    end: Option<End>,
 }
 
 impl Call {
@@ -46,65 +124,47 @@ impl Call {
     pub fn new(policy: &RetryPolicy, now: Instant) -> Self {
         Self {
             policy: *policy,
-            state: State::New,
+            in_flight: InFlight::default(),
+            tried: heapless::Vec::new(),
             last: now,
             deadline: deadline(now, policy.timeout),
+            next: Instant::ZERO,
+            not_before: Instant::ZERO,
+            waited: 0,
+            waits: 0,
             attempts: 0,
+            rounds: 0,
+            number: 0,
+            sent: 0,
             never_sent: 0,
-            tried: heapless::Vec::new(),
+            hedges: policy.hedging.map_or(0, |hedging| hedging.hedges),
+            too_long: false,
+            end: None,
         }
     }
 
     /// What to do now.
+    ///
+    /// Tells `budget` of the call before its first attempt, and of each attempt's verdict once, a timeout being
+    /// [`Verdict::Retry`]; asks it before each retry and each hedge. Of attempts that are given up because the call is decided it
+    /// tells nothing.
     pub fn poll(&mut self, now: Instant, budget: &mut impl Budget, rng: &mut impl Rng) -> Step {
         self.follow_clock(now);
         loop {
-            self.state = match self.state {
-                State::Done(end) => return Step::Done(end),
-                State::InFlight(attempt, deadline) => {
-                    if now < deadline {
-                        return Step::Wait(deadline);
-                    }
-                    self.state = State::Ended(now, Verdict::Retry);
-                    return Step::Cancel { attempt, outcome: Outcome::Failure };
-                }
-                State::Ended(at, verdict) => {
-                    budget.on_verdict(at, verdict);
-                    self.judge(at, verdict)
-                }
-                _ if now >= self.deadline => State::Done(End::Deadline),
-                State::New => {
-                    budget.on_call(now);
-                    State::Due(now)
-                }
-                State::Failed(..) if self.attempts >= self.policy.attempts.get() => State::Done(End::Attempts),
-                State::Failed(at, pushback) => {
-                    let wait = pushback.unwrap_or_else(|| self.policy.backoff.wait(self.attempts, Duration::ZERO, rng));
-                    let due = at + wait;
-                    // Waiting for an attempt that may not be sent helps nobody.
-                    if due >= self.deadline {
-                        State::Done(End::Deadline)
-                    } else if budget.withdraw(now) {
-                        State::Due(due)
-                    } else {
-                        State::Done(End::Budget)
-                    }
-                }
-                State::Due(due) if now < due => return Step::Wait(due),
-                State::Due(_) => {
-                    self.attempts += 1;
-                    let deadline = deadline(now, self.policy.attempt_timeout).min(self.deadline);
-                    let attempt = Attempt { number: self.attempts, sent: self.attempts + self.never_sent, deadline };
-                    self.state = State::InFlight(attempt, deadline);
-                    return Step::Send(attempt);
-                }
+            let step = match self.end {
+                Some(end) => Some(self.wind_up(end, budget)),
+                None if self.in_flight.is_empty() => self.next_round(now, budget),
+                None => self.attend(now, budget, rng),
             };
+            if let Some(step) = step {
+                return step;
+            }
         }
     }
 
     /// The attempt goes to the endpoint in `slot`; later attempts avoid it.
     pub fn started(&mut self, attempt: Attempt, slot: Slot) {
-        if !self.is_in_flight(attempt) || self.tried.contains(&slot) {
+        if !self.in_flight().any(|other| other == attempt) || self.tried.contains(&slot) {
             return;
         }
         if self.tried.is_full() {
@@ -114,20 +174,31 @@ impl Call {
         let _ = self.tried.push(slot);
     }
 
-    /// There is no endpoint for the attempt: the call ends, since trying again at once would find none either.
+    /// There is no endpoint for the attempt of the last [`Step::Send`].
+    ///
+    /// Without others in flight the call ends, since trying again at once would find none either. With others, it goes on
+    /// with those and has no hedges any more; what the budget was asked for stays taken. A caller whose balancer knows
+    /// only endpoints that were tried may send a hedge to one of them, or say this.
     pub fn no_endpoint(&mut self, now: Instant) {
         self.follow_clock(now);
-        if let State::InFlight(..) = self.state {
+        if self.in_flight.forget(self.sent) {
             self.attempts -= 1;
-            self.state = State::Done(End::NoEndpoints);
+            self.hedges = 0;
+            if self.in_flight.is_empty() {
+                self.end = self.end.or(Some(End::NoEndpoints));
+            }
         }
     }
 
-    /// The attempt ended; poll until [`Step::Done`]. The end of an attempt that is not under way (any more) changes nothing.
+    /// The attempt ended; poll until [`Step::Done`]. The end of an attempt that is not in flight (any more) changes nothing.
     pub fn on_outcome(&mut self, now: Instant, attempt: Attempt, verdict: Verdict) {
         self.follow_clock(now);
-        if self.is_in_flight(attempt) {
-            self.state = State::Ended(now, verdict);
+        if self.in_flight.end(attempt, now, verdict) {
+            self.end = self.end.or(match verdict {
+                Verdict::Success => Some(End::Success),
+                Verdict::Fatal => Some(End::Fatal),
+                Verdict::Retry | Verdict::RetryAfter(_) | Verdict::NeverSent => None,
+            });
         }
     }
 
@@ -136,7 +207,12 @@ impl Call {
         &self.tried
     }
 
-    /// Attempts sent so far, not counting those that never left the client.
+    /// The attempts sent of which nothing was told yet, at most 5, in the order they were sent.
+    pub fn in_flight(&self) -> impl Iterator<Item = Attempt> {
+        self.in_flight.under_way()
+    }
+
+    /// Attempts sent so far, hedges included, not counting those that never left the client.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -146,114 +222,19 @@ impl Call {
         self.deadline
     }
 
-    /// A clock that went backwards takes the deadlines along: no wait gets longer. All that learn the time call it.
+    /// A clock that went backwards takes all times along: no wait gets longer. All that learn the time call it.
     fn follow_clock(&mut self, now: Instant) {
-        let back = self.last.saturating_since(now);
+        let back = self.last.nanos_since(now);
         self.last = now;
-        if back.is_zero() {
-            return;
-        }
-        self.deadline = self.deadline.saturating_sub(back);
-        match &mut self.state {
-            State::Due(at) | State::Ended(at, _) | State::Failed(at, _) => *at = at.saturating_sub(back),
-            State::InFlight(_, deadline) => *deadline = deadline.saturating_sub(back),
-            State::New | State::Done(_) => {}
-        }
-    }
-
-    fn judge(&mut self, at: Instant, verdict: Verdict) -> State {
-        match verdict {
-            Verdict::Success => State::Done(End::Success),
-            Verdict::Fatal => State::Done(End::Fatal),
-            Verdict::RetryAfter(wait) => State::Failed(at, Some(wait)),
-            Verdict::NeverSent if self.never_sent < FREE => {
-                self.never_sent += 1;
-                self.attempts -= 1;
-                State::Due(at)
+        if back > 0 {
+            for time in [&mut self.deadline, &mut self.next, &mut self.not_before] {
+                *time = time.earlier(back);
             }
-            Verdict::Retry | Verdict::NeverSent => State::Failed(at, None),
+            self.in_flight.move_back(back);
         }
-    }
-
-    fn is_in_flight(&self, attempt: Attempt) -> bool {
-        matches!(self.state, State::InFlight(current, _) if current.sent == attempt.sent)
     }
 }
 
 fn deadline(now: Instant, timeout: Option<Duration>) -> Instant {
     timeout.map_or(Instant::MAX, |timeout| now + timeout)
-}
-
-/// One attempt of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    number: u32,
-    /// As `number`, but counting those that never left, too: no two attempts of a call share it.
-    sent: u32,
-    deadline: Instant,
-}
-
-impl Attempt {
-    /// Which one it is: 1 for the first.
-    pub const fn number(self) -> u32 {
-        self.number
-    }
-
-    /// When it is given up; `None` for never.
-    pub fn deadline(self) -> Option<Instant> {
-        (self.deadline < Instant::MAX).then_some(self.deadline)
-    }
-}
-
-/// What a [`Call`] asks of its caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Step {
-    /// Pick an endpoint (avoiding [`Call::tried`]), say [`started`](Call::started) and send; or say
-    /// [`no_endpoint`](Call::no_endpoint).
-    Send(Attempt),
-    /// Poll again at this time, or when the attempt under way ends. [`Instant::MAX`]: only then.
-    Wait(Instant),
-    /// Give this attempt up, and report this of it to the balancer.
-    Cancel {
-        /// The attempt.
-        attempt: Attempt,
-        /// What it says of the endpoint.
-        outcome: Outcome,
-    },
-    /// The call is over.
-    Done(End),
-}
-
-/// What the caller makes of an attempt's result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The result is good.
-    Success,
-    /// It failed, and is worth another attempt.
-    Retry,
-    /// It failed, and the server said when to try again: not earlier, and without backoff.
-    RetryAfter(Duration),
-    /// It failed, and would fail again.
-    Fatal,
-    /// It never left the client. Tried again at once without counting as an attempt, 8 times in a call.
-    NeverSent,
-}
-
-/// Why a call is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum End {
-    /// An attempt succeeded.
-    Success,
-    /// All attempts failed.
-    Attempts,
-    /// The overall deadline passed, or would before the next attempt.
-    Deadline,
-    /// There was no endpoint to send to.
-    NoEndpoints,
-    /// An attempt failed in a way that is not worth retrying.
-    Fatal,
-    /// The budget allowed no other attempt.
-    Budget,
 }

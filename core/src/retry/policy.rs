@@ -3,17 +3,33 @@ use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::Backoff;
+use super::{Backoff, Hedging};
 
 /// The bounds of a [`Call`](super::Call): how many attempts, for how long, how far apart.
 ///
 /// There is no hidden timeout: without [`with_timeout`](Self::with_timeout) a call has no deadline of its own.
+///
+/// ```
+/// use core::time::Duration;
+/// use evenkeel_core::retry::{Backoff, Hedging, RetryPolicy};
+/// let millis = Duration::from_millis;
+/// let policy = RetryPolicy::new(3)?
+///     .with_timeout(Duration::from_secs(2))?
+///     .with_attempt_timeout(millis(500))?
+///     .with_backoff(Backoff::exponential(millis(10), millis(100)))?
+///     .with_hedging(Hedging::new(millis(50), 1)?);
+/// # let _ = policy;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     pub(super) attempts: NonZeroU32,
     pub(super) timeout: Option<Duration>,
     pub(super) attempt_timeout: Option<Duration>,
     pub(super) backoff: Backoff,
+    pub(super) hedging: Option<Hedging>,
+    pub(super) max_retry_after: Duration,
+    pub(super) retry_after_jitter: bool,
 }
 
 impl RetryPolicy {
@@ -52,16 +68,47 @@ impl RetryPolicy {
             _ => Ok(Self { backoff, ..self }),
         }
     }
+
+    /// Sends attempts beside those in flight; at most `attempts` and the hedges are sent in all.
+    ///
+    /// Only for requests that may be done twice.
+    #[must_use]
+    pub const fn with_hedging(self, hedging: Hedging) -> Self {
+        Self { hedging: Some(hedging), ..self }
+    }
+
+    /// The longest wait that a server may ask for: 300 s by default, as Envoy's.
+    ///
+    /// Longer than that, the call ends with [`End::RetryAfter`](super::End::RetryAfter) once nothing of it is in flight: to try
+    /// earlier would be against the server's wish. With 0, every wish to wait ends it.
+    #[must_use]
+    pub const fn with_max_retry_after(self, longest: Duration) -> Self {
+        Self { max_retry_after: longest, ..self }
+    }
+
+    /// Makes each wait `d` that a server asks for a random one between `d` and 1.5 `d`, as Envoy, but not so long that it would
+    /// miss the deadline.
+    ///
+    /// For services that tell many clients the same time: without, they come back all together. Off by default, as
+    /// gRPC: servers that spread their clients themselves are taken at their word.
+    #[must_use]
+    pub const fn with_retry_after_jitter(self) -> Self {
+        Self { retry_after_jitter: true, ..self }
+    }
 }
 
 impl Default for RetryPolicy {
-    /// 3 attempts; exponential backoff from 25 ms to 250 ms with full jitter; no deadlines.
+    /// 3 attempts; exponential backoff from 25 ms to 250 ms with full jitter; no deadlines, no hedges; servers may ask for
+    /// waits up to 300 s.
     fn default() -> Self {
         Self {
             attempts: NonZeroU32::MIN.saturating_add(2),
             timeout: None,
             attempt_timeout: None,
             backoff: Backoff::default(),
+            hedging: None,
+            max_retry_after: Duration::from_secs(300),
+            retry_after_jitter: false,
         }
     }
 }

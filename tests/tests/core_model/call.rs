@@ -1,20 +1,16 @@
-//! `Call` against a plain reference model of one call.
-//!
-//! The model knows no points in time: it counts how long the call has been under way. A clock that goes backwards adds
-//! nothing to that.
+//! `Call` against the model of one call in `evenkeel_tests::call`.
 
 use core::time::Duration;
 
 use evenkeel_core::rand_core::SeedableRng;
-use evenkeel_core::retry::{Attempt, Backoff, Budget, Call, End, RetryPolicy, Step, Verdict};
-use evenkeel_core::{Endpoint, EndpointSet, Instant, Outcome, Slot};
+use evenkeel_core::retry::{Attempt, Backoff, Jitter, Step, Verdict};
+use evenkeel_core::{Endpoint, EndpointSet, Instant, Slot};
+use evenkeel_tests::call::{CheckedCall, START, Settings};
 use proptest::prelude::*;
+use proptest::sample::Index;
 use rand_chacha::ChaCha8Rng;
 
 use super::config;
-use super::reference::{Doing, Expected, Model, Settings};
-
-const START: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -23,9 +19,9 @@ enum Event {
     Sleep,
     Ahead(Duration),
     Back(Duration),
-    Outcome(Verdict),
+    Outcome(Index, Verdict),
     /// Something is heard of an attempt that is over.
-    Stale(Verdict),
+    Stale(Index, Verdict),
     Started(usize),
     NoEndpoint,
 }
@@ -37,22 +33,30 @@ fn time() -> impl Strategy<Value = Duration> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
+    let jitter = prop_oneof![Just(Jitter::Full), Just(Jitter::None), Just(Jitter::Equal), Just(Jitter::Decorrelated)];
     let backoff = prop_oneof![
         Just(Backoff::None),
         time().prop_map(Backoff::Constant),
-        (time(), time()).prop_map(|(a, b)| Backoff::exponential(a.min(b), a.max(b))),
+        (time(), time(), jitter)
+            .prop_map(|(a, b, jitter)| Backoff::exponential(a.min(b), a.max(b)).with_jitter(jitter)),
     ];
     let timeout = || prop::option::of(time().prop_filter("a timeout is above 0", |time| !time.is_zero()));
-    let budget = prop_oneof![3 => Just(u32::MAX), 1 => 0..3_u32];
-    (1..12_u32, timeout(), timeout(), backoff, budget, any::<u64>(), verdict()).prop_map(
-        |(attempts, timeout, attempt_timeout, backoff, budget, seed, habit)| Settings {
-            attempts,
-            timeout,
-            attempt_timeout,
-            backoff,
-            budget,
-            seed,
-            habit,
+    let hedging = prop::option::of((time(), 1..=4_u32));
+    let limits = (prop_oneof![3 => Just(Duration::MAX), 1 => time()], any::<bool>());
+    // All, all but the first few, or any.
+    let refused = prop_oneof![3 => Just(0), 1 => (0..3).prop_map(|granted| u64::MAX << granted), 1 => any::<u64>()];
+    (1..12_u32, timeout(), timeout(), backoff, hedging, limits, refused).prop_map(
+        |(attempts, timeout, attempt_timeout, backoff, hedging, (max_retry_after, retry_after_jitter), refused)| {
+            Settings {
+                attempts,
+                timeout,
+                attempt_timeout,
+                backoff,
+                hedging,
+                max_retry_after,
+                retry_after_jitter,
+                refused,
+            }
         },
     )
 }
@@ -67,14 +71,18 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     ]
 }
 
+fn habits() -> impl Strategy<Value = Vec<Verdict>> {
+    prop::collection::vec(verdict(), 1..6)
+}
+
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
-        6 => Just(Event::Poll),
+        8 => Just(Event::Poll),
         8 => Just(Event::Sleep),
         2 => time().prop_map(Event::Ahead),
         2 => time().prop_map(Event::Back),
-        8 => verdict().prop_map(Event::Outcome),
-        1 => verdict().prop_map(Event::Stale),
+        8 => (any::<Index>(), verdict()).prop_map(|(which, verdict)| Event::Outcome(which, verdict)),
+        1 => (any::<Index>(), verdict()).prop_map(|(which, verdict)| Event::Stale(which, verdict)),
         4 => (0..12_usize).prop_map(Event::Started),
         1 => prop::bool::weighted(0.3).prop_map(|none| if none { Event::NoEndpoint } else { Event::Poll }),
     ];
@@ -84,208 +92,69 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 proptest! {
     #![proptest_config(config())]
 
+    /// The last argument is how attempts end when the events are over.
     #[test]
-    fn call(settings in settings(), events in events()) {
-        let mut run = Run::new(&settings);
+    fn call(settings in settings(), seed in any::<u64>(), events in events(), habits in habits()) {
+        let mut run = Run::new(&settings, seed);
         for event in &events {
             run.event(event);
         }
-        run.finish();
+        run.call.finish(run.now, &mut run.rng, &habits);
     }
 }
 
-/// Counts what the call tells it.
-#[derive(Default)]
-struct Account {
-    calls: u32,
-    verdicts: u32,
-    withdrawn: u32,
-    tokens: u32,
-}
-
-impl Budget for Account {
-    fn on_call(&mut self, _now: Instant) {
-        self.calls += 1;
-    }
-
-    fn on_verdict(&mut self, _now: Instant, _verdict: Verdict) {
-        self.verdicts += 1;
-    }
-
-    fn withdraw(&mut self, _now: Instant) -> bool {
-        let granted = self.tokens > 0;
-        self.tokens = self.tokens.saturating_sub(1);
-        self.withdrawn += u32::from(granted);
-        granted
-    }
-}
-
-struct Run<'a> {
-    call: Call,
-    model: Model<'a>,
-    account: Account,
+struct Run {
+    call: CheckedCall,
     rng: ChaCha8Rng,
     now: Instant,
-    /// What the call was told last: only what it learns of can move it.
-    told: Instant,
     wake: Instant,
     slots: Vec<Slot>,
-    open: Option<Attempt>,
-    stale: Option<Attempt>,
-    /// Attempts sent and ended, whatever they were called.
-    begun: u32,
-    ended: u32,
 }
 
-impl<'a> Run<'a> {
-    fn new(settings: &'a Settings) -> Self {
-        let rng = ChaCha8Rng::seed_from_u64(settings.seed);
-        let mut policy = RetryPolicy::new(settings.attempts).and_then(|policy| policy.with_backoff(settings.backoff));
-        if let Some(timeout) = settings.timeout {
-            policy = policy.and_then(|policy| policy.with_timeout(timeout));
-        }
-        if let Some(timeout) = settings.attempt_timeout {
-            policy = policy.and_then(|policy| policy.with_attempt_timeout(timeout));
-        }
+impl Run {
+    fn new(settings: &Settings, seed: u64) -> Self {
         let mut set: EndpointSet<u8> = EndpointSet::new();
         let _ = set.update((0..12).map(Endpoint::new));
-        let now = Instant::ZERO + START;
         Self {
-            call: Call::new(&policy.expect("good settings"), now),
-            model: Model {
-                settings,
-                rng: rng.clone(),
-                elapsed: Duration::ZERO,
-                sent: 0,
-                free: 0,
-                tried: Vec::new(),
-                tokens: settings.budget,
-                doing: Doing::Waiting(Duration::ZERO),
-            },
-            account: Account { tokens: settings.budget, ..Account::default() },
-            rng,
-            now,
-            told: now,
-            wake: now,
+            call: CheckedCall::new(settings, START),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            now: START,
+            wake: START,
             slots: set.iter().map(|(slot, _)| slot).collect(),
-            open: None,
-            stale: None,
-            begun: 0,
-            ended: 0,
         }
     }
 
     fn event(&mut self, event: &Event) {
         match *event {
-            Event::Poll => drop(self.poll()),
+            Event::Poll => self.poll(),
             Event::Sleep => {
                 self.now = if self.wake < Instant::MAX { self.wake.max(self.now) } else { self.now };
-                let _ = self.poll();
+                self.poll();
             }
             Event::Ahead(time) => self.now = self.now + time,
             Event::Back(time) => self.now = self.now.saturating_sub(time),
-            Event::Outcome(verdict) => self.outcome(verdict),
-            Event::Stale(verdict) => {
-                if let Some(attempt) = self.stale {
-                    self.tell();
-                    self.call.on_outcome(self.now, attempt, verdict);
+            Event::Outcome(which, verdict) => self.outcome(which, verdict, CheckedCall::open),
+            Event::Stale(which, verdict) => self.outcome(which, verdict, CheckedCall::over),
+            Event::Started(number) => {
+                if let Some(&attempt) = self.call.open().last() {
+                    self.call.started(attempt, self.slots[number]);
                 }
             }
-            Event::Started(number) => self.started(number),
-            Event::NoEndpoint => {
-                self.tell();
-                self.call.no_endpoint(self.now);
-                if self.open.take().is_some() {
-                    self.model.sent -= 1;
-                    self.begun -= 1;
-                    self.model.doing = Doing::Over(End::NoEndpoints);
-                }
-            }
-        }
-        self.compare();
-    }
-
-    fn compare(&self) {
-        let tried: Vec<_> = self.model.tried.iter().map(|&number| self.slots[number]).collect();
-        assert_eq!(self.call.tried(), tried);
-        assert_eq!((self.call.attempts(), self.account.tokens), (self.model.sent, self.model.tokens));
-    }
-
-    /// The call learns the time.
-    fn tell(&mut self) {
-        self.model.elapsed += self.now.saturating_since(self.told);
-        self.told = self.now;
-    }
-
-    fn started(&mut self, number: usize) {
-        let Some(attempt) = self.open else { return };
-        self.call.started(attempt, self.slots[number]);
-        if !self.model.tried.contains(&number) {
-            self.model.tried.push(number);
-            let forgotten = self.model.tried.len().saturating_sub(8);
-            self.model.tried.drain(..forgotten);
+            Event::NoEndpoint => drop(self.call.no_endpoint(self.now)),
         }
     }
 
-    fn outcome(&mut self, verdict: Verdict) {
-        let Some(attempt) = self.open.take() else { return };
-        self.tell();
-        self.call.on_outcome(self.now, attempt, verdict);
-        self.model.doing = Doing::Ended(self.model.elapsed, verdict);
-        self.stale = Some(attempt);
-        self.ended += 1;
+    fn outcome(&mut self, which: Index, verdict: Verdict, of: impl Fn(&CheckedCall) -> &[Attempt]) {
+        let attempts = of(&self.call);
+        if !attempts.is_empty() {
+            let attempt = *which.get(attempts);
+            self.call.on_outcome(self.now, attempt, verdict);
+        }
     }
 
-    fn poll(&mut self) -> Step {
-        self.tell();
-        let step = self.call.poll(self.now, &mut self.account, &mut self.rng);
-        let expected = self.model.poll();
-        let after = |time: Instant| (time < Instant::MAX).then(|| self.model.elapsed + time.saturating_since(self.now));
-        let got = match step {
-            Step::Send(attempt) => Expected::Send(attempt.number(), attempt.deadline().and_then(after)),
-            Step::Wait(until) => Expected::Wait(after(until)),
-            Step::Cancel { attempt, .. } => Expected::Cancel(attempt.number()),
-            Step::Done(end) => Expected::Done(end),
-        };
-        assert_eq!(got, expected, "after {:?}", self.model.elapsed);
-        match step {
-            Step::Send(attempt) => {
-                assert_eq!(self.open.replace(attempt), None, "two attempts under way");
-                self.begun += 1;
-            }
-            Step::Wait(until) => {
-                assert!(until > self.now);
-                self.wake = until;
-            }
-            Step::Cancel { attempt, outcome } => {
-                assert_eq!((self.open.take(), outcome), (Some(attempt), Outcome::Failure));
-                self.stale = Some(attempt);
-                self.ended += 1;
-            }
-            Step::Done(_) => assert_eq!(self.open, None, "an attempt is left behind"),
+    fn poll(&mut self) {
+        if let Step::Wait(until) = self.call.poll(self.now, &mut self.rng) {
+            self.wake = until;
         }
-        step
-    }
-
-    /// A call always ends, and soon: at each wait the time comes, and each attempt goes elsewhere and ends.
-    fn finish(mut self) {
-        for _ in 0..6 * (self.model.settings.attempts + 8) {
-            let step = self.poll();
-            self.compare();
-            match step {
-                Step::Wait(_) if self.open.is_some() => self.outcome(self.model.settings.habit),
-                Step::Wait(until) => self.now = until,
-                Step::Send(_) => self.started(self.begun as usize % self.slots.len()),
-                Step::Cancel { .. } => {}
-                Step::Done(end) => {
-                    assert_eq!((self.begun, self.ended), (self.account.verdicts, self.account.verdicts));
-                    assert_eq!(self.account.withdrawn, self.model.settings.budget - self.account.tokens);
-                    assert_eq!(self.account.calls, u32::from(self.begun > 0 || end == End::NoEndpoints));
-                    assert!(self.call.attempts() <= self.model.settings.attempts);
-                    return;
-                }
-            }
-        }
-        panic!("the call does not end: {:?}", self.call);
     }
 }

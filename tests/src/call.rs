@@ -1,0 +1,348 @@
+//! `Call` under any order of events, beside a model of what its documentation says and an account of what was sent.
+//!
+//! [`check`] is the body of the fuzz target `call`; other tests drive a [`CheckedCall`] themselves.
+
+mod model;
+mod settings;
+
+use core::fmt;
+use core::time::Duration;
+
+use evenkeel_core::rand_core::{Rng, SeedableRng};
+use evenkeel_core::retry::{Attempt, Budget, End, Step, Verdict};
+use evenkeel_core::{Call, Endpoint, EndpointSet, Instant, Outcome, Slot};
+use rand_chacha::ChaCha8Rng;
+
+use crate::input::Input;
+use model::{Entry, Expected, Model};
+pub use settings::Settings;
+
+/// So far from both ends of time that no test gets there.
+pub const START: Instant = Instant::from_secs(200 * 365 * 24 * 60 * 60);
+
+/// Attempts that never left the client and are not counted, and slots that are remembered.
+const FREE: u32 = 8;
+const REMEMBERED: usize = 8;
+
+/// A call whose every step is checked: against the model, and against rules that hold whatever the model says.
+#[derive(Clone, Debug)]
+pub struct CheckedCall {
+    call: Call,
+    model: Model,
+    account: Account,
+    /// The latest time the call was told.
+    told: Instant,
+    tried: Vec<Slot>,
+    open: Vec<Attempt>,
+    over: Vec<Attempt>,
+}
+
+/// What was sent, what became of it, and what the budget heard: each side counts for itself.
+#[derive(Clone, Debug, Default)]
+struct Account {
+    sent: u32,
+    /// Of those sent, the ones sent again because they never left; and the ones that are over, whatever came of them.
+    again: u32,
+    ended: u32,
+    /// How often it was told that one never left.
+    never_sent: u32,
+    /// Verdicts that were told and attempts that timed out.
+    verdicts: u32,
+    steps: u32,
+    end: Option<End>,
+    book: Book,
+}
+
+/// The budget's side.
+#[derive(Clone, Debug, Default)]
+struct Book {
+    calls: u32,
+    verdicts: u32,
+    asked: u32,
+    granted: u32,
+}
+
+struct CheckedBudget<'a> {
+    settings: &'a Settings,
+    book: &'a mut Book,
+    log: Vec<(Instant, Entry)>,
+}
+
+impl Budget for CheckedBudget<'_> {
+    fn on_call(&mut self, now: Instant) {
+        self.book.calls += 1;
+        self.log.push((now, Entry::Call));
+    }
+
+    fn on_verdict(&mut self, now: Instant, verdict: Verdict) {
+        self.book.verdicts += 1;
+        self.log.push((now, Entry::Verdict(Duration::ZERO, verdict)));
+    }
+
+    fn withdraw(&mut self, now: Instant) -> bool {
+        self.book.asked += 1;
+        self.log.push((now, Entry::Withdraw));
+        let granted = self.settings.grants(self.book.asked);
+        self.book.granted += u32::from(granted);
+        granted
+    }
+}
+
+impl CheckedCall {
+    /// A call that begins at `now`: [`START`], or thereabouts.
+    pub fn new(settings: &Settings, now: Instant) -> Self {
+        Self {
+            call: Call::new(&settings.policy(), now),
+            model: Model::new(settings),
+            account: Account::default(),
+            told: now,
+            tried: Vec::new(),
+            open: Vec::new(),
+            over: Vec::new(),
+        }
+    }
+
+    /// Polls the call.
+    ///
+    /// # Panics
+    /// When it does anything else than its documentation says.
+    pub fn poll<R: Rng + Clone + PartialEq + fmt::Debug>(&mut self, now: Instant, rng: &mut R) -> Step {
+        self.tell(now);
+        let mut same = rng.clone();
+        let settings = self.model.settings;
+        let mut budget = CheckedBudget { settings: &settings, book: &mut self.account.book, log: Vec::new() };
+        let step = self.call.poll(now, &mut budget, rng);
+        let heard: Vec<_> = budget.log.into_iter().map(|(at, entry)| self.entry(now, at, entry)).collect();
+        let mut log = Vec::new();
+        let expected = self.model.poll(&mut same, &mut log);
+        let after = |time: Instant| (time < Instant::MAX).then(|| self.model.elapsed + time.saturating_since(now));
+        let got = match step {
+            Step::Send(attempt) => {
+                let until = attempt.deadline().and_then(after);
+                Expected::Send { number: attempt.number(), hedge: attempt.is_hedge(), until }
+            }
+            Step::Wait(until) => Expected::Wait(after(until)),
+            Step::Cancel { attempt, outcome } => Expected::Cancel(attempt.number(), outcome),
+            Step::Done(end) => Expected::Done(end),
+        };
+        assert_eq!((got, &heard), (expected, &log), "after {:?}", self.model.elapsed);
+        assert_eq!(*rng, same, "other random numbers");
+        self.count(now, step);
+        self.compare();
+        step
+    }
+
+    /// The attempt goes to this slot.
+    pub fn started(&mut self, attempt: Attempt, slot: Slot) {
+        self.call.started(attempt, slot);
+        if self.open.contains(&attempt) && !self.tried.contains(&slot) {
+            self.tried.push(slot);
+            self.tried = self.tried.split_off(self.tried.len().saturating_sub(REMEMBERED));
+        }
+        self.compare();
+    }
+
+    /// There is no endpoint for the attempt that was sent last; tells which one, if it is still in flight.
+    pub fn no_endpoint(&mut self, now: Instant) -> Option<Attempt> {
+        self.tell(now);
+        self.call.no_endpoint(now);
+        let gone = self.model.no_endpoint();
+        let number = self.open.iter().position(|open| gone && !self.model.open().any(|number| number == open.number()));
+        let attempt = number.map(|index| self.open.remove(index));
+        self.over.extend(attempt);
+        self.account.ended += u32::from(attempt.is_some());
+        self.compare();
+        attempt
+    }
+
+    /// How an attempt ended, whether it is in flight or not.
+    pub fn on_outcome(&mut self, now: Instant, attempt: Attempt, verdict: Verdict) {
+        self.tell(now);
+        self.call.on_outcome(now, attempt, verdict);
+        if let Some(index) = self.open.iter().position(|open| *open == attempt) {
+            self.model.on_outcome(attempt.number(), verdict);
+            self.over.push(self.open.remove(index));
+            self.account.ended += 1;
+            self.account.verdicts += 1;
+            self.account.never_sent += u32::from(verdict == Verdict::NeverSent);
+        }
+        self.compare();
+    }
+
+    /// What is in flight, in the order it was sent.
+    pub fn open(&self) -> &[Attempt] {
+        &self.open
+    }
+
+    /// What was in flight once: whatever is heard of it must change nothing.
+    pub fn over(&self) -> &[Attempt] {
+        &self.over
+    }
+
+    /// What the next attempt had better avoid.
+    pub fn tried(&self) -> &[Slot] {
+        self.call.tried()
+    }
+
+    /// How often the budget was asked.
+    pub fn asks(&self) -> u32 {
+        self.model.asks
+    }
+
+    /// The call itself, to look at.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// Lives on until the end, which comes soon: at each wait an attempt ends with the next of `verdicts`, which go round, or
+    /// else the time comes.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn finish<R: Rng + Clone + PartialEq + fmt::Debug>(
+        mut self,
+        mut now: Instant,
+        rng: &mut R,
+        verdicts: &[Verdict],
+    ) {
+        let mut verdicts = verdicts.iter().cycle();
+        // Steps that are not waits are bounded; two of them are at most two waits apart.
+        for _ in 0..4 * self.most_steps() {
+            match self.poll(now, rng) {
+                Step::Wait(until) => match (self.open.first(), verdicts.next()) {
+                    (Some(&attempt), Some(&verdict)) => self.on_outcome(now, attempt, verdict),
+                    _ => now = until,
+                },
+                Step::Send(_) | Step::Cancel { .. } => {}
+                Step::Done(_) => return,
+            }
+        }
+        panic!("the call does not end: {self:?}");
+    }
+
+    /// Every attempt is sent and ends; then the call is over.
+    fn most_steps(&self) -> u32 {
+        2 * (self.model.settings.attempts + self.model.settings.hedges() + FREE) + 1
+    }
+
+    fn tell(&mut self, now: Instant) {
+        self.model.elapsed += now.saturating_since(self.told);
+        self.told = now;
+    }
+
+    fn entry(&self, now: Instant, at: Instant, entry: Entry) -> Entry {
+        match entry {
+            Entry::Verdict(_, verdict) => {
+                let ago = now.saturating_since(at);
+                Entry::Verdict(self.model.elapsed.checked_sub(ago).expect("not before the call began"), verdict)
+            }
+            Entry::Call | Entry::Withdraw => {
+                assert_eq!(at, now);
+                entry
+            }
+        }
+    }
+
+    fn compare(&self) {
+        assert_eq!(self.call.tried(), self.tried);
+        assert!(self.call.in_flight().eq(self.open.iter().copied()), "{:?} are in flight", self.open);
+        assert!(self.model.open().eq(self.open.iter().map(|open| open.number())), "{:?}", self.open);
+        assert_eq!(self.call.attempts(), self.model.attempts);
+    }
+
+    /// What holds for every call, whatever the model thinks.
+    fn count(&mut self, now: Instant, step: Step) {
+        let most_steps = self.most_steps();
+        let (account, settings) = (&mut self.account, &self.model.settings);
+        assert!(account.end.is_none_or(|end| step == Step::Done(end)), "{step:?} after the end");
+        match step {
+            Step::Send(attempt) => {
+                assert!(now < self.call.deadline(), "sent at {now}, not before {}", self.call.deadline());
+                assert!(attempt.deadline().is_none_or(|deadline| deadline > now));
+                assert!(self.open.iter().all(|open| open.number() != attempt.number()), "{attempt:?} twice");
+                assert!(!attempt.is_hedge() || account.sent > 0, "a hedge of nothing");
+                let same = |over: &Attempt| over.number() == attempt.number();
+                account.sent += 1;
+                account.again += u32::from(self.over.iter().any(same));
+                assert!(account.again <= account.never_sent.min(FREE), "sent again, though it was counted");
+                assert!(account.sent - account.again <= settings.attempts + settings.hedges(), "one too many");
+                self.open.push(attempt);
+                assert!(self.open.len() as u32 <= 1 + settings.hedges(), "too many at once");
+                assert!(self.open.iter().filter(|open| !open.is_hedge()).count() <= 1, "a retry beside others");
+                assert_eq!(account.book.calls, 1, "the budget was not told of the call once");
+                assert_eq!(account.book.granted, account.sent - account.again - 1, "not paid for");
+            }
+            Step::Wait(until) => {
+                assert!(until > now, "waiting until {until} at {now} would spin");
+                assert!(!self.open.is_empty() || until < Instant::MAX, "waits for nothing");
+                return;
+            }
+            Step::Cancel { attempt, outcome } => {
+                let index = self.open.iter().position(|open| *open == attempt).expect("canceled what is not in flight");
+                self.over.push(self.open.remove(index));
+                account.ended += 1;
+                account.verdicts += u32::from(outcome == Outcome::Failure);
+            }
+            Step::Done(end) => {
+                assert!(self.open.is_empty(), "{:?} are left behind", self.open);
+                assert_eq!((account.ended, account.book.verdicts), (account.sent, account.verdicts));
+                assert!(account.book.calls == 1 || end == End::Deadline && account.sent == 0);
+                // A retry may be paid for, and its time never come.
+                assert!(account.book.granted <= account.sent.saturating_sub(account.again), "paid for nothing");
+                account.steps += u32::from(account.end.is_none());
+                account.end = Some(end);
+                return;
+            }
+        }
+        account.steps += 1;
+        assert!(account.steps < most_steps, "too many steps");
+    }
+}
+
+/// Reads `data` as a policy, a budget and events, and lives through them.
+///
+/// # Panics
+/// When the call does what its documentation does not say.
+pub fn check(data: &[u8]) {
+    let mut input = Input::new(data);
+    let settings = Settings::read(&mut input);
+    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(input.byte()));
+    let mut set: EndpointSet<u8> = EndpointSet::new();
+    let _ = set.update((0..12).map(Endpoint::new));
+    let slots: Vec<Slot> = set.iter().map(|(slot, _)| slot).collect();
+    let (mut now, mut wake) = (START, START);
+    let mut call = CheckedCall::new(&settings, now);
+    while !input.is_empty() {
+        let event = input.below(16);
+        match event {
+            0..6 => {
+                if event > 3 {
+                    now = if wake < Instant::MAX { wake.max(now) } else { now };
+                }
+                match call.poll(now, &mut rng) {
+                    Step::Send(attempt) if input.below(4) > 0 => {
+                        call.started(attempt, slots[input.below(slots.len())]);
+                    }
+                    Step::Wait(until) => wake = until,
+                    Step::Send(_) | Step::Cancel { .. } | Step::Done(_) => {}
+                }
+            }
+            6..11 => end_one(&mut call, now, &mut input, CheckedCall::open),
+            11 => end_one(&mut call, now, &mut input, CheckedCall::over),
+            12 => {
+                let _ = call.no_endpoint(now);
+            }
+            13 | 14 => now = now + input.duration(),
+            _ => now = now.saturating_sub(input.duration()),
+        }
+    }
+    call.finish(now, &mut rng, &[Verdict::Retry, Verdict::RetryAfter(Duration::from_nanos(1)), Verdict::Retry]);
+}
+
+fn end_one(call: &mut CheckedCall, now: Instant, input: &mut Input<'_>, of: impl Fn(&CheckedCall) -> &[Attempt]) {
+    let verdict = input.verdict();
+    let attempts = of(call);
+    if let Some(&attempt) = attempts.get(input.below(attempts.len())) {
+        call.on_outcome(now, attempt, verdict);
+    }
+}

@@ -1,0 +1,280 @@
+//! Every order of events that a call can live through, with few attempts and in small times: each step is checked against the
+//! model in `evenkeel_tests::call`, and against what holds for any call.
+//!
+//! Time goes in ticks of 1 ns. At any moment an attempt in flight may end in any way, the last one may turn out to have no
+//! endpoint, the caller may poll (in time, late, or twice), and a tick may pass. Something heard of an attempt that is over must
+//! change nothing. A caller who drops the call stops anywhere: every beginning of an order is explored, too. States that differ in
+//! nothing are explored once.
+
+use core::convert::Infallible;
+use core::fmt::{self, Write};
+use core::hash::Hasher;
+use core::time::Duration;
+use std::collections::HashSet;
+use std::hash::DefaultHasher;
+
+use evenkeel_core::Instant;
+use evenkeel_core::rand_core::TryRng;
+use evenkeel_core::retry::{Backoff, End, Step, Verdict};
+use evenkeel_tests::call::{CheckedCall, START, Settings};
+
+const fn ticks(ticks: u64) -> Duration {
+    Duration::from_nanos(ticks)
+}
+
+/// None of the settings here needs chance.
+#[derive(Clone, Debug, PartialEq)]
+struct NoRng;
+
+impl TryRng for NoRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        panic!("chance is not needed")
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        panic!("chance is not needed")
+    }
+
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Infallible> {
+        panic!("chance is not needed")
+    }
+}
+
+/// What is explored.
+#[derive(Clone, Copy)]
+struct Exploration {
+    settings: Settings,
+    /// What attempts may get.
+    verdicts: &'static [Verdict],
+    /// How many of them may never have left.
+    never_sent: u32,
+    /// How much time may pass.
+    ticks: u64,
+    /// Time passes only when the call has said to wait, and at most a tick too much.
+    prompt: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+struct Found {
+    states: usize,
+    ends: Vec<End>,
+    most_in_flight: usize,
+    most_asks: u32,
+}
+
+#[derive(Clone)]
+struct State {
+    call: CheckedCall,
+    now: Instant,
+    never_sent: u32,
+    /// When the last poll said to come back: nothing is to be gained by polling before.
+    asleep: Option<Instant>,
+}
+
+impl Exploration {
+    fn run(&self) -> Found {
+        let mut found = Found::default();
+        let mut seen = HashSet::new();
+        let start = State { call: CheckedCall::new(&self.settings, START), now: START, never_sent: 0, asleep: None };
+        let mut stack = vec![start];
+        while let Some(state) = stack.pop() {
+            let digest = state.digest();
+            if !seen.insert(digest) {
+                continue;
+            }
+            found.states += 1;
+            found.most_in_flight = found.most_in_flight.max(state.call.open().len());
+            found.most_asks = found.most_asks.max(state.call.asks());
+            state.stale_outcomes_change_nothing(digest);
+            self.follow(&state, &mut stack, &mut found);
+        }
+        found
+    }
+
+    fn follow(&self, state: &State, stack: &mut Vec<State>, found: &mut Found) {
+        let mut next = |change: &dyn Fn(&mut State)| {
+            let mut state = state.clone();
+            change(&mut state);
+            stack.push(state);
+        };
+        for &attempt in state.call.open() {
+            for &verdict in self.verdicts {
+                let never_sent = state.never_sent + u32::from(verdict == Verdict::NeverSent);
+                if never_sent <= self.never_sent {
+                    next(&|state| {
+                        state.call.on_outcome(state.now, attempt, verdict);
+                        (state.never_sent, state.asleep) = (never_sent, None);
+                    });
+                }
+            }
+        }
+        let late = state.asleep.is_none_or(|until| state.now > until);
+        if state.now < START + ticks(self.ticks) && !(self.prompt && late) {
+            next(&|state| state.now = state.now + ticks(1));
+        }
+        let mut other = state.clone();
+        if other.call.no_endpoint(other.now).is_some() {
+            stack.push(State { asleep: None, ..other });
+        }
+        let mut polled = state.clone();
+        match polled.call.poll(polled.now, &mut NoRng) {
+            Step::Wait(until) => {
+                let again = polled.call.poll(polled.now, &mut NoRng);
+                assert_eq!(again, Step::Wait(until), "another answer to the same question");
+                // Before its time it may not matter that the caller asks; then, a hedge may have been refused.
+                match state.asleep {
+                    Some(earlier) if state.now < earlier => assert_eq!(until, earlier, "at {}", state.now),
+                    _ => stack.push(State { asleep: Some(until), ..polled }),
+                }
+            }
+            Step::Done(end) => {
+                assert_eq!(polled.call.poll(polled.now, &mut NoRng), Step::Done(end));
+                if !found.ends.contains(&end) {
+                    found.ends.push(end);
+                }
+            }
+            Step::Send(_) | Step::Cancel { .. } => {
+                let due = state.asleep.is_none_or(|until| state.now >= until);
+                assert!(due, "something to do at {}, not only at {:?}", state.now, state.asleep);
+                stack.push(State { asleep: None, ..polled });
+            }
+        }
+    }
+}
+
+impl State {
+    /// Of everything that the call knows, of the time, and of what its budget will say.
+    fn digest(&self) -> u64 {
+        let mut hash = DigestWriter { hasher: DefaultHasher::new(), skips: false };
+        write!(hash, "{:?}, {:?}", self.call.call(), (self.now, self.asleep, self.never_sent, self.call.asks()))
+            .expect("nothing can fail");
+        hash.hasher.finish()
+    }
+
+    fn stale_outcomes_change_nothing(&self, digest: u64) {
+        let Some(&attempt) = self.call.over().last() else { return };
+        let mut told = self.clone();
+        for verdict in [Verdict::Success, Verdict::NeverSent] {
+            told.call.on_outcome(self.now, attempt, verdict);
+        }
+        assert_eq!(told.digest(), digest, "{attempt:?} is over, and still changes something");
+    }
+}
+
+/// Leaves out the time the call was told last: without a clock that goes backwards it is of no use.
+struct DigestWriter {
+    hasher: DefaultHasher,
+    skips: bool,
+}
+
+impl Write for DigestWriter {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.skips = text == "last" || self.skips && text != ", ";
+        if !self.skips {
+            self.hasher.write(text.as_bytes());
+        }
+        Ok(())
+    }
+}
+
+const ALL: &[Verdict] =
+    &[Verdict::Success, Verdict::Retry, Verdict::RetryAfter(ticks(2)), Verdict::Fatal, Verdict::NeverSent];
+
+const PUSH_BACK: &[Verdict] =
+    &[Verdict::Success, Verdict::Retry, Verdict::RetryAfter(ticks(1)), Verdict::RetryAfter(ticks(2))];
+
+impl Exploration {
+    /// 5 ticks for all, 3 for an attempt, 1 between retries and between hedges.
+    fn new(attempts: u32, hedges: u32) -> Self {
+        let settings = Settings {
+            timeout: Some(ticks(5)),
+            attempt_timeout: Some(ticks(3)),
+            backoff: Backoff::Constant(ticks(1)),
+            hedging: (hedges > 0).then_some((ticks(1), hedges)),
+            ..Settings::new(attempts)
+        };
+        Self { settings, verdicts: ALL, never_sent: 1, ticks: 6, prompt: true }
+    }
+
+    /// Explores, and makes sure that it was worth it.
+    fn expect(&self, title: &str, states: usize, ends: &[End]) -> Found {
+        let found = self.run();
+        println!("{title}: {found:?}");
+        assert!(found.states >= states, "{title}: only {} states", found.states);
+        assert!(ends.iter().all(|end| found.ends.contains(end)), "{title}: {:?}", found.ends);
+        assert_eq!(found.ends.len(), ends.len(), "{title}: {:?}", found.ends);
+        found
+    }
+}
+
+const USUAL: [End; 5] = [End::Success, End::Fatal, End::Attempts, End::Deadline, End::NoEndpoints];
+
+#[test]
+fn three_attempts_and_two_hedges() {
+    let found = Exploration::new(3, 2).expect("3 attempts, 2 hedges", 100_000, &USUAL);
+    assert_eq!((found.most_in_flight, found.most_asks), (3, 4));
+}
+
+/// The caller may poll whenever he likes, also long after it was due.
+#[test]
+fn polled_at_any_time() {
+    for (attempts, hedges, states) in [(1, 0, 500), (3, 0, 2000), (1, 1, 5000), (2, 1, 10_000)] {
+        let exploration = Exploration { prompt: false, never_sent: 1 - hedges, ..Exploration::new(attempts, hedges) };
+        let found = exploration.expect(&format!("{attempts} attempts, {hedges} hedges, late"), states, &USUAL);
+        assert_eq!((found.most_in_flight, found.most_asks), (1 + hedges as usize, attempts - 1 + hedges));
+    }
+}
+
+#[test]
+fn never_sent_is_free_eight_times() {
+    for (attempts, hedges, states) in [(1, 0, 100), (3, 0, 500), (1, 1, 5000)] {
+        let mut exploration = Exploration { never_sent: 10, ticks: 3, ..Exploration::new(attempts, hedges) };
+        exploration.settings.timeout = Some(ticks(2));
+        exploration.settings.backoff = Backoff::None;
+        exploration.verdicts = &[Verdict::NeverSent, Verdict::Retry, Verdict::Success];
+        let ends = [End::Success, End::Attempts, End::Deadline, End::NoEndpoints];
+        exploration.expect(&format!("{attempts} attempts, {hedges} hedges, never sent"), states, &ends);
+    }
+}
+
+/// Attempts that nobody gives up, and no wait between them; hedges after a delay or all at once.
+#[test]
+fn without_deadlines() {
+    for delay in [0, 1] {
+        let mut exploration = Exploration { never_sent: 0, ticks: 2, ..Exploration::new(2, 2) };
+        exploration.settings.timeout = None;
+        exploration.settings.attempt_timeout = None;
+        exploration.settings.backoff = Backoff::None;
+        exploration.settings.hedging = Some((ticks(delay), 2));
+        let ends = [End::Success, End::Fatal, End::Attempts, End::NoEndpoints];
+        exploration.expect(&format!("no deadlines, delay {delay}"), 2000, &ends);
+    }
+}
+
+#[test]
+fn budget_refuses_anywhere() {
+    for (refused, states) in [(1, 500), (2, 1000), (4, 4000), (8, 5000)] {
+        let mut exploration = Exploration { never_sent: 0, ticks: 5, ..Exploration::new(3, 2) };
+        exploration.settings.timeout = Some(ticks(4));
+        exploration.settings.refused = refused;
+        let ends = [&USUAL[..], &[End::Budget]].concat();
+        exploration.expect(&format!("the budget refuses {refused:b}"), states, &ends);
+    }
+    let mut exploration = Exploration::new(3, 2);
+    exploration.settings.refused = u64::MAX;
+    let ends = [End::Success, End::Fatal, End::Deadline, End::NoEndpoints, End::Budget];
+    let found = exploration.expect("the budget refuses all", 100, &ends);
+    assert_eq!((found.most_in_flight, found.most_asks), (1, 3));
+}
+
+#[test]
+fn servers_ask_for_more_than_is_allowed() {
+    let mut exploration = Exploration::new(2, 2);
+    exploration.settings.max_retry_after = ticks(1);
+    exploration.verdicts = PUSH_BACK;
+    let ends = [End::Success, End::Attempts, End::Deadline, End::NoEndpoints, End::RetryAfter];
+    exploration.expect("push-back beyond the limit", 10_000, &ends);
+}
