@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::health::OutlierDetection;
 use crate::policy::{Cx, Policy, Turn, View, choose};
 use crate::set::{Changes, Slot};
-use crate::stats::Table;
+use crate::stats::{Estimator, Latency, Table};
 use crate::store::Store;
 use crate::time::Instant;
 pub use pick::{Outcome, Pick, Request, Why};
@@ -37,7 +37,8 @@ pub struct Balancer<A, P, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cf
 impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// A balancer without endpoints.
     pub fn new(policy: P) -> Self {
-        Self::assemble(Policies::one(policy), Cluster::new())
+        let cluster = if policy.hashes() { Cluster::new() } else { Cluster::without_ids() };
+        Self::assemble(Policies::one(policy), cluster, const { Estimator::new(Latency::DEFAULT) })
     }
 
     /// A balancer without endpoints, with settings of its own.
@@ -51,17 +52,11 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         config.check()?;
         let mut policy = policy;
         policy.seed(config.seed);
-        Ok(Self::assemble(Policies::cloning(policy), Cluster::with_config(config)))
+        Ok(Self::assemble(Policies::cloning(policy), Cluster::with_config(config), Estimator::new(config.latency)))
     }
 
-    fn assemble(policies: Policies<P>, cluster: Cluster<A, S>) -> Self {
-        Self {
-            policies,
-            turns: [Turn::UNSET; GROUPS],
-            stats: Table::new(cluster.config().latency),
-            cluster,
-            id: pick::balancer_id(),
-        }
+    fn assemble(policies: Policies<P>, cluster: Cluster<A, S>, estimator: Estimator) -> Self {
+        Self { policies, turns: [Turn::UNSET; GROUPS], stats: Table::new(estimator), cluster, id: pick::balancer_id() }
     }
 
     /// Replaces the whole set of endpoints; endpoints that stay keep their slots, counts and place in the rotation.
@@ -136,7 +131,7 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         };
         let group = candidates.group(index);
         let policy = self.policies.get(index);
-        let view = View::new(group, &self.stats, self.cluster.set(), request.avoid);
+        let view = View::new(group, self.stats.loads(policy.timed()), self.cluster.set(), request.avoid);
         let mut cx = Cx::new(request.now, request.key, &mut self.turns[index], rng);
         let (place, mut why) = choose(policy, &view, &mut cx)?;
         if group.panic && why == Why::Policy {
@@ -251,6 +246,9 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
 
     /// The address whose turn is next in each group.
     fn next_addresses(&self) -> [Option<A>; GROUPS] {
+        if !self.policies.get(0).rotates() {
+            return [const { None }; GROUPS];
+        }
         core::array::from_fn(|index| {
             let slots = self.cluster.candidates().group(index).slots;
             let candidate = self.policies.get(index).candidate_at(self.turns[index].place()?);
@@ -267,8 +265,8 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
             let group = candidates.group(index);
             let policy = self.policies.get_mut(index);
             // A group without room must not leave the others with tables of earlier candidates.
-            result = result.and(policy.rebuild(&View::new(group, &self.stats, set, &[])));
-            if let Some(next) = next {
+            result = result.and(policy.rebuild(&View::new(group, self.stats.loads(policy.timed()), set, &[])));
+            if let Some(next) = next.filter(|_| policy.rotates()) {
                 let before = |slot: &Slot| set.get(*slot).is_some_and(|endpoint| endpoint.addr < next);
                 let candidate = group.slots.partition_point(before);
                 let candidate = if candidate < group.slots.len() { candidate } else { 0 };

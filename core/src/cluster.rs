@@ -15,7 +15,7 @@ use crate::error::{InsertError, PickError};
 use crate::event::{Event, EventKind, Events};
 use crate::health::{self, Health, OutlierDetection, Report, Scope};
 use crate::set::{Change, Changes, EndpointSet, Observer, Slot};
-use crate::store::Store;
+use crate::store::{Store, is_short};
 use crate::tier::{self, Levels, Warmth};
 use crate::time::Instant;
 use touched::Noting;
@@ -61,17 +61,22 @@ impl<A: Address, S: Store> Cluster<A, S> {
     /// A cluster without endpoints, with the default settings.
     pub fn new() -> Self {
         // What other settings need is not linked where nobody has any.
-        Self::assemble(Config::default(), Self::form_by_default, None)
+        Self::assemble(EndpointSet::new(), Config::default(), Self::form_by_default, None)
+    }
+
+    /// The same, for those who never ask for ids: each is 0.
+    pub(crate) fn without_ids() -> Self {
+        Self::assemble(EndpointSet::without_ids(), Config::default(), Self::form_by_default, None)
     }
 
     /// A cluster without endpoints; `config` has been [checked](Config::check).
     pub fn with_config(config: Config) -> Self {
-        Self::assemble(config, Self::form_by_settings, Some(health::judge::<S>))
+        Self::assemble(EndpointSet::new(), config, Self::form_by_settings, Some(health::judge::<S>))
     }
 
-    fn assemble(config: Config, shape: Shape<A, S>, judge: Option<health::Judge<S>>) -> Self {
+    fn assemble(set: EndpointSet<A, S>, config: Config, shape: Shape<A, S>, judge: Option<health::Judge<S>>) -> Self {
         Self {
-            set: EndpointSet::new(),
+            set,
             candidates: Candidates::default(),
             health: health::Table::new(&config, judge),
             config,
@@ -330,7 +335,9 @@ impl<A: Address, S: Store> Cluster<A, S> {
         let Self { set, candidates, health, .. } = self;
         let available = |slot: Slot, endpoint: &Endpoint<A>| !endpoint.draining && health.row(slot.index()).admits();
         let patched = match (self.level, touched.few()) {
-            (Some(level), Some(touched)) if !anew => tier::patch(candidates, set, level, touched, available),
+            (Some(level), Some(touched)) if !anew && !is_short::<S>() => {
+                tier::patch(candidates, set, level, touched, available)
+            }
             _ => false,
         };
         if !patched {

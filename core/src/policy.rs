@@ -135,6 +135,16 @@ pub trait Policy {
     fn timed(&self) -> bool {
         true
     }
+
+    /// Whether it looks at [`View::id`]; for one that says no, a balancer with default settings hashes no addresses.
+    fn hashes(&self) -> bool {
+        true
+    }
+
+    /// Whether it goes round by [`Cx::turn`]; for one that says no, nobody looks where the rotation was when candidates change.
+    fn rotates(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Fn(&View<'_>, &mut Cx<'_>) -> Option<usize>> Policy for F {
@@ -173,6 +183,14 @@ macro_rules! boxed {
 
             fn timed(&self) -> bool {
                 (**self).timed()
+            }
+
+            fn hashes(&self) -> bool {
+                (**self).hashes()
+            }
+
+            fn rotates(&self) -> bool {
+                (**self).rotates()
             }
         }
     )*};

@@ -1,5 +1,6 @@
 //! The set of endpoints: stable slots, sorted by address, updated by difference.
 
+mod bounded;
 mod merge;
 mod slots;
 
@@ -107,7 +108,12 @@ pub struct EndpointSet<A, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cf
 impl<A: Address, S: Store> EndpointSet<A, S> {
     /// An empty set.
     pub fn new() -> Self {
-        Self { slots: Slots::default(), order: <S::List<u32>>::default() }
+        Self { slots: Slots::new(slots::hash), order: <S::List<u32>>::default() }
+    }
+
+    /// An empty set whose ids are all 0.
+    pub(crate) fn without_ids() -> Self {
+        Self { slots: Slots::new(|_| 0), order: <S::List<u32>>::default() }
     }
 
     /// How many endpoints there are.
@@ -170,7 +176,7 @@ impl<A: Address, S: Store> EndpointSet<A, S> {
     /// Records of one address are folded into one, whatever their order: the lowest priority wins, then the largest weight.
     /// Beyond the store's capacity, endpoints already in the set stay first, then addresses in their order;
     /// [`Changes::left_out`] says how many found no room. O(n) for sorted input, O(n log n) otherwise; with
-    /// [`Inline`](crate::Inline) storage, O(n²) moves for unsorted input and one scratch list on the stack.
+    /// [`Inline`](crate::Inline) storage O(n log n), with O(n²) moves for unsorted input and one scratch list on the stack.
     pub fn update(&mut self, endpoints: impl IntoIterator<Item = Endpoint<A>>) -> Changes {
         self.update_with(endpoints, &mut |_: Change<'_, A>| {})
     }
@@ -184,7 +190,11 @@ impl<A: Address, S: Store> EndpointSet<A, S> {
         endpoints: impl IntoIterator<Item = Endpoint<A>>,
         observer: &mut impl Observer<A>,
     ) -> Changes {
-        merge::update(self, endpoints, observer)
+        if <S::List<u32>>::LIMIT == usize::MAX {
+            merge::update(self, endpoints, observer)
+        } else {
+            bounded::update(self, endpoints, observer)
+        }
     }
 
     /// Adds one endpoint, or changes the one of the same address. O(n) moves of four bytes.

@@ -27,24 +27,32 @@ pub struct Stats {
 
 /// The counts and answer times of all slots.
 pub(crate) struct Table<S: Store> {
-    counts: S::List<Stats>,
+    counts: Counts<S>,
     /// Apart from the counts: most policies never look at them.
     estimates: S::List<Estimate>,
     estimator: Estimator,
 }
 
+struct Counts<S: Store>(S::List<Stats>);
+
 impl<S: Store> Table<S> {
-    pub(crate) fn new(latency: Latency) -> Self {
-        Self { counts: S::List::default(), estimates: S::List::default(), estimator: Estimator::new(latency) }
+    pub(crate) fn new(estimator: Estimator) -> Self {
+        Self { counts: Counts(S::List::default()), estimates: S::List::default(), estimator }
     }
 
     pub(crate) fn get(&self, index: usize) -> Stats {
-        self.counts.get(index).copied().unwrap_or_default()
+        self.counts.0.get(index).copied().unwrap_or_default()
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Stats> {
-        self.counts.get_mut(index)
+        self.counts.0.get_mut(index)
+    }
+
+    /// What a policy sees of it: one that does not look at the time never asks for costs, so they need not be linked for it.
+    #[inline]
+    pub(crate) fn loads(&self, timed: bool) -> &dyn Loads {
+        if timed { self } else { &self.counts }
     }
 
     pub(crate) fn estimate(&self, index: usize) -> Estimate {
@@ -60,10 +68,17 @@ impl<S: Store> Table<S> {
     }
 }
 
+impl<S: Store> Loads for Counts<S> {
+    #[inline]
+    fn in_flight(&self, index: usize) -> u32 {
+        self.0.get(index).map_or(0, |stats| stats.in_flight)
+    }
+}
+
 impl<S: Store> Loads for Table<S> {
     #[inline]
     fn in_flight(&self, index: usize) -> u32 {
-        self.counts.get(index).map_or(0, |stats| stats.in_flight)
+        self.counts.in_flight(index)
     }
 
     #[inline]
@@ -80,7 +95,7 @@ impl<A, S: Store> Observer<A> for Table<S> {
 
     fn on_change(&mut self, change: Change<'_, A>) {
         if let Change::Added(slot, _) = change {
-            reset(&mut self.counts, slot.index());
+            reset(&mut self.counts.0, slot.index());
             reset(&mut self.estimates, slot.index());
         }
     }
@@ -98,7 +113,7 @@ fn reset<T: Default>(rows: &mut impl List<T>, index: usize) {
 impl<S: Store> fmt::Debug for Table<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
-            .field("counts", &DebugList(&self.counts))
+            .field("counts", &DebugList(&self.counts.0))
             .field("estimates", &DebugList(&self.estimates))
             .field("estimator", &self.estimator)
             .finish()

@@ -122,11 +122,24 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
     }
 
     fn try_insert(&mut self, index: usize, value: T) -> Result<(), T> {
-        self.insert(index, value)
+        if N > SHORT {
+            return self.insert(index, value);
+        }
+        self.push(value)?;
+        for place in (index + 1..self.len()).rev() {
+            swap_pair(self, place);
+        }
+        Ok(())
     }
 
     fn take(&mut self, index: usize) -> Option<T> {
-        (index < self.len()).then(|| self.remove(index))
+        if N > SHORT {
+            return (index < self.len()).then(|| self.remove(index));
+        }
+        for place in index + 1..self.len() {
+            swap_pair(self, place);
+        }
+        if index < self.len() { self.pop() } else { None }
     }
 
     fn shorten(&mut self, len: usize) {
@@ -139,6 +152,22 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
 
     fn keep(&mut self, keep: impl FnMut(&mut T) -> bool) {
         self.retain_mut(keep);
+    }
+}
+
+/// Lists of at most so many elements are moved one by one: what moves any number of bytes takes more than a kilobyte on small
+/// processors.
+const SHORT: usize = 64;
+
+/// Whether a store's lists hold so few elements that going through one costs less than the code which avoids it.
+pub(crate) const fn is_short<S: Store>() -> bool {
+    <S::List<u8> as List<u8>>::LIMIT <= SHORT
+}
+
+/// Swaps the element at `place` with the one before it.
+fn swap_pair<T>(list: &mut [T], place: usize) {
+    if let Some([before, at]) = list.get_mut(place - 1..=place) {
+        core::mem::swap(before, at);
     }
 }
 

@@ -45,7 +45,7 @@ impl Instant {
     /// This instant moved later by `duration`, at most [`Instant::MAX`].
     #[must_use]
     pub const fn saturating_add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(nanos(duration)))
+        self.later(nanos(duration))
     }
 
     /// This instant moved earlier by `duration`, at least [`Instant::ZERO`]; [`Instant::MAX`], "never", stays.
@@ -60,16 +60,19 @@ impl Instant {
     }
 
     /// Nanoseconds since `earlier`; 0 if that is later. Without the division that a [`Duration`] costs.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn nanos_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
     /// So many nanoseconds later.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn later(self, nanos: u64) -> Self {
         Self(self.0.saturating_add(nanos))
     }
 
     /// So many nanoseconds earlier; "never" stays.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn earlier(self, nanos: u64) -> Self {
         if self.0 == u64::MAX { self } else { Self(self.0.saturating_sub(nanos)) }
     }
@@ -94,6 +97,12 @@ impl fmt::Display for Instant {
 const NANOS_PER_SEC: u64 = 1_000_000_000;
 
 /// A duration in whole nanoseconds, saturating; without the 128-bit division of `Duration::as_nanos`.
+// Where numbers of 64 bits take two registers, it is too long to stand at every use.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 pub(crate) const fn nanos(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(NANOS_PER_SEC).saturating_add(duration.subsec_nanos() as u64)
+    // On 32 bits a comparison is much less code than a multiplication that finds its own overflow.
+    if duration.as_secs() > u64::MAX / NANOS_PER_SEC {
+        return u64::MAX;
+    }
+    (duration.as_secs() * NANOS_PER_SEC).saturating_add(duration.subsec_nanos() as u64)
 }

@@ -1,7 +1,9 @@
 //! Policies by name.
 #![cfg(feature = "alloc")]
 
-use evenkeel_core::policy::{AnyPolicy, InvalidParameter, ParsePolicyError};
+use evenkeel_core::policy::{AnyPolicy, Cx, InvalidParameter, ParsePolicyError, Policy, Turn, Unknown, View};
+use evenkeel_core::{Balancer, Cluster, Config, Endpoint, Heap, Instant, Outcome};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 fn parse(text: &str) -> Result<AnyPolicy, ParsePolicyError> {
     text.parse()
@@ -61,4 +63,42 @@ fn faults_are_named_with_what_would_be_right() {
     );
     let long = "x".repeat(1_000);
     assert!(error(&long).starts_with(&format!("unknown policy {:?};", "x".repeat(32))));
+}
+
+#[test]
+fn a_policy_that_hashes_nothing_picks_the_same_without_ids() {
+    let mut without_ids = 0;
+    for name in AnyPolicy::<Heap>::NAMES {
+        let endpoints = (0..9_u8).map(|host| Endpoint::new([10, 0, 0, host]).with_weight(1 + u32::from(host) % 3));
+        // With settings of one's own, ids are made in any case.
+        let mut plain: Balancer<[u8; 4], AnyPolicy> = Balancer::new(parse(name).unwrap());
+        let mut with_ids = Balancer::with_config(parse(name).unwrap(), Config::default()).unwrap();
+        without_ids += usize::from(!parse(name).unwrap().hashes());
+        let picks = [&mut plain, &mut with_ids].map(|balancer| {
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let _ = balancer.update(Instant::ZERO, endpoints.clone()).unwrap();
+            [(); 100].map(|()| {
+                let pick = balancer.pick(Instant::ZERO, &mut rng).unwrap();
+                let address = balancer.endpoint(&pick).unwrap().addr;
+                balancer.report(Instant::ZERO, pick, Outcome::Success);
+                address
+            })
+        });
+        assert_eq!(picks[0], picks[1], "{name}");
+    }
+    assert_eq!(without_ids, 8);
+}
+
+#[test]
+fn a_policy_that_does_not_rotate_takes_no_turns() {
+    let mut cluster: Cluster<u8> = Cluster::new();
+    let _ = cluster.update(Instant::ZERO, (0..9).map(|addr| Endpoint::new(addr).with_weight(1 + u32::from(addr) % 3)));
+    let view = View::new(cluster.candidates().group(0), &Unknown, cluster.set(), &[]);
+    for name in AnyPolicy::<Heap>::NAMES {
+        let (mut policy, mut turn, mut rng) = (parse(name).unwrap(), Turn::UNSET, ChaCha8Rng::seed_from_u64(1));
+        policy.rebuild(&view).unwrap();
+        let place = policy.pick(&view, &mut Cx::new(Instant::ZERO, None, &mut turn, &mut rng));
+        assert!(place.is_some());
+        assert_eq!(turn != Turn::UNSET, policy.rotates(), "{name}");
+    }
 }

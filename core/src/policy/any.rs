@@ -168,6 +168,14 @@ impl<S: Store> Policy for AnyPolicy<S> {
     fn timed(&self) -> bool {
         each!(self, policy => policy.timed())
     }
+
+    fn hashes(&self) -> bool {
+        each!(self, policy => policy.hashes())
+    }
+
+    fn rotates(&self) -> bool {
+        each!(self, policy => policy.rotates())
+    }
 }
 
 /// An arm out of line: beside the cost of these, a call is little, and the others keep the registers.

@@ -76,6 +76,14 @@ impl<S: Store> Policy for Ketama<S> {
     fn timed(&self) -> bool {
         false
     }
+
+    fn hashes(&self) -> bool {
+        false
+    }
+
+    fn rotates(&self) -> bool {
+        false
+    }
 }
 
 /// Feeds host, zero byte and port to `sink`.

@@ -52,6 +52,14 @@ impl<const SCAN: bool> Policy for LeastRequest<SCAN> {
     fn timed(&self) -> bool {
         false
     }
+
+    fn hashes(&self) -> bool {
+        false
+    }
+
+    fn rotates(&self) -> bool {
+        false
+    }
 }
 
 /// Requests in flight, with the one to be sent.

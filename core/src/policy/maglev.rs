@@ -121,6 +121,10 @@ impl<S: Store> Policy for Maglev<S> {
     fn timed(&self) -> bool {
         false
     }
+
+    fn rotates(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(feature = "alloc")]

@@ -57,6 +57,14 @@ impl<const SCAN: bool> Policy for PeakEwma<SCAN> {
     fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize> {
         Some(if SCAN { best_of_all::<Cost>(view, cx) } else { better_of_two::<Cost>(view, cx) })
     }
+
+    fn hashes(&self) -> bool {
+        false
+    }
+
+    fn rotates(&self) -> bool {
+        false
+    }
 }
 
 struct Cost(u64);

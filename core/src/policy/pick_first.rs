@@ -68,4 +68,8 @@ impl Policy for PickFirst {
     fn timed(&self) -> bool {
         false
     }
+
+    fn rotates(&self) -> bool {
+        false
+    }
 }

@@ -24,4 +24,12 @@ impl Policy for Random {
     fn timed(&self) -> bool {
         false
     }
+
+    fn hashes(&self) -> bool {
+        false
+    }
+
+    fn rotates(&self) -> bool {
+        false
+    }
 }

@@ -79,6 +79,10 @@ impl Policy for Rendezvous {
     fn timed(&self) -> bool {
         false
     }
+
+    fn rotates(&self) -> bool {
+        false
+    }
 }
 
 /// The first of the key's order among the places that `admit` lets through.

@@ -95,6 +95,14 @@ impl<S: Store> Policy for RingHash<S> {
     fn timed(&self) -> bool {
         false
     }
+
+    fn hashes(&self) -> bool {
+        false
+    }
+
+    fn rotates(&self) -> bool {
+        false
+    }
 }
 
 /// How many points the weight of the endpoints up to one of them is worth, as a fraction.

@@ -35,4 +35,8 @@ impl Policy for RoundRobin {
     fn timed(&self) -> bool {
         false
     }
+
+    fn hashes(&self) -> bool {
+        false
+    }
 }

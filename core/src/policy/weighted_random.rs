@@ -65,6 +65,14 @@ impl<S: Store> Policy for WeightedRandom<S> {
     fn timed(&self) -> bool {
         false
     }
+
+    fn hashes(&self) -> bool {
+        false
+    }
+
+    fn rotates(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Store> Clone for WeightedRandom<S> {

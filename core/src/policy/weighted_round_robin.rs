@@ -141,6 +141,10 @@ impl<S: Store> Policy for WeightedRoundRobin<S> {
     fn timed(&self) -> bool {
         false
     }
+
+    fn hashes(&self) -> bool {
+        false
+    }
 }
 
 /// Where in the table the turn at `place` falls. Over all 2³² places, each of 2³² points evenly spread is met once.

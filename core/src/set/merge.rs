@@ -1,4 +1,4 @@
-//! An update of the whole set: one merge pass over two sorted lists.
+//! An update of the whole set where there is room for all: one merge pass over two sorted lists.
 
 use core::cmp::Ordering;
 use core::iter::once;
@@ -8,7 +8,7 @@ use super::{Change, Changes, EndpointSet, Observer};
 use crate::endpoint::{Address, Endpoint};
 use crate::store::{List, Store};
 
-/// The input is compared with the set as it comes, as long as it is sorted and there is room for it, and only what is new
+/// The input is compared with the set as it comes, as long as it is sorted, and only what is new
 /// is kept: an update of little change costs little more than the comparison. Nothing changes before all of it has come.
 pub(super) fn update<A: Address, S: Store>(
     set: &mut EndpointSet<A, S>,
@@ -17,32 +17,28 @@ pub(super) fn update<A: Address, S: Store>(
 ) -> Changes {
     let mut fresh: S::List<Endpoint<A>> = S::List::default();
     let mut difference = Difference::<S>::default();
-    let mut left_out = 0;
     let mut endpoints = endpoints.into_iter();
     while let Some(endpoint) = endpoints.find(|endpoint| !difference.is_next(set, endpoint)) {
-        if !difference.has_room() || !difference.is_sorted(set, &fresh, &endpoint) {
-            left_out = collect(set, &difference, &mut fresh, once(endpoint).chain(endpoints));
+        if !difference.is_sorted(set, &fresh, &endpoint) {
+            collect(set, &difference, &mut fresh, once(endpoint).chain(endpoints));
             difference = Difference::default();
             fresh.keep(|endpoint| difference.compare(set, endpoint));
             break;
         }
         if difference.compare(set, &endpoint) {
-            // There is room.
             let _ = fresh.try_push(endpoint);
         }
     }
     while difference.next < set.order.len() {
         difference.depart();
     }
-    Changes { left_out, ..apply(set, &difference, fresh, observer) }
+    apply(set, &difference, fresh, observer)
 }
 
 /// What an update brings, as places in the order of the set before it.
 struct Difference<S: Store> {
     /// Where each fresh endpoint is, marked as [`KNOWN`], or before which place it belongs.
     places: S::List<u32>,
-    /// How many of them are new.
-    new: usize,
     /// The places of endpoints that do not come any more.
     gone: S::List<u32>,
     /// The first place that nothing was compared with yet.
@@ -53,19 +49,12 @@ struct Difference<S: Store> {
 const KNOWN: u32 = MOST;
 
 impl<S: Store> Difference<S> {
-    /// Whether one more endpoint may come.
-    #[inline]
-    fn has_room(&self) -> bool {
-        self.next - self.gone.len() + self.new < <S::List<u32>>::LIMIT
-    }
-
     /// Steps over the next endpoint of the set if the one that came is the same: much the most common case, and equality is
     /// quicker to tell than order.
     #[inline]
     fn is_next<A: Address>(&mut self, set: &EndpointSet<A, S>, endpoint: &Endpoint<A>) -> bool {
         let next = set.order.get(self.next).map(|&index| set.slots.endpoint(index));
-        let same =
-            next.is_some_and(|next| next.addr == endpoint.addr && next.same_content(endpoint)) && self.has_room();
+        let same = next.is_some_and(|next| next.addr == endpoint.addr && next.same_content(endpoint));
         self.next += usize::from(same);
         same
     }
@@ -89,19 +78,16 @@ impl<S: Store> Difference<S> {
                 Ordering::Greater => break,
             }
         }
-        self.new += 1;
         self.note(self.next as u32)
     }
 
     fn note(&mut self, place: u32) -> bool {
-        // No more come than a list can hold.
         let _ = self.places.try_push(place);
         true
     }
 
     /// The endpoint at the next place does not come any more.
     fn depart(&mut self) {
-        // It has the capacity of the set.
         let _ = self.gone.try_push(self.next as u32);
         self.next += 1;
     }
@@ -109,32 +95,27 @@ impl<S: Store> Difference<S> {
 
 impl<S: Store> Default for Difference<S> {
     fn default() -> Self {
-        Self { places: S::List::default(), new: 0, gone: S::List::default(), next: 0 }
+        Self { places: S::List::default(), gone: S::List::default(), next: 0 }
     }
 }
 
-/// Collects the input in `fresh`, which has what is fresh of the endpoints that came before, and sorts it; tells how many
-/// were left out.
+/// Collects the input in `fresh`, which has what is fresh of the endpoints that came before, and sorts it.
 #[cold]
 fn collect<A: Address, S: Store>(
     set: &EndpointSet<A, S>,
     before: &Difference<S>,
     fresh: &mut S::List<Endpoint<A>>,
     rest: impl Iterator<Item = Endpoint<A>>,
-) -> usize {
+) {
     let mut gone = before.gone.iter().peekable();
     let mut changed = before.places.iter().filter(|&&place| place & KNOWN != 0).peekable();
     let same = (0..before.next as u32)
         .filter(|place| gone.next_if_eq(&place).is_none() && changed.next_if_eq(&&(place | KNOWN)).is_none());
     let same = same.map(|place| set.slots.endpoint(set.order[place as usize]).clone());
-    let mut left_out = 0;
     for endpoint in same.chain(rest) {
-        if let Err(endpoint) = fresh.try_push(endpoint) {
-            left_out += make_room(set, fresh, endpoint);
-        }
+        let _ = fresh.try_push(endpoint);
     }
     sort_and_fold(fresh);
-    left_out
 }
 
 /// Changes the set by `difference`.
@@ -144,7 +125,7 @@ fn apply<A: Address, S: Store>(
     fresh: S::List<Endpoint<A>>,
     observer: &mut impl Observer<A>,
 ) -> Changes {
-    let Difference { places, new, gone, .. } = difference;
+    let Difference { places, gone, .. } = difference;
     let mut changes = Changes { removed: gone.len(), ..Changes::default() };
     for &place in &**gone {
         let index = set.order[place as usize];
@@ -152,7 +133,7 @@ fn apply<A: Address, S: Store>(
         set.slots.release(index);
     }
     let mut gone = gone.iter().map(|&place| place as usize).peekable();
-    let moving = *new > 0 || gone.peek().is_some();
+    let moving = gone.peek().is_some() || places.iter().any(|place| place & KNOWN == 0);
     let (mut order, mut copied) = (<S::List<u32>>::default(), 0);
     // What stays between two differences is copied in one go; `order` has the capacity of the set.
     let mut copy = |order: &mut S::List<u32>, set: &EndpointSet<A, S>, end: usize| {
@@ -181,37 +162,6 @@ fn apply<A: Address, S: Store>(
         set.order = order;
     }
     changes
-}
-
-/// Puts `endpoint` into the full list `incoming`, in place of a less important one; tells how many were left out.
-#[cold]
-fn make_room<A: Address, S: Store>(
-    set: &EndpointSet<A, S>,
-    incoming: &mut S::List<Endpoint<A>>,
-    endpoint: Endpoint<A>,
-) -> usize {
-    sort_and_fold(incoming);
-    let Err(endpoint) = incoming.try_push(endpoint) else { return 0 };
-    match incoming.binary_search_by(|known| known.addr.cmp(&endpoint.addr)) {
-        Ok(same) => {
-            if endpoint.takes_precedence_over(&incoming[same]) {
-                incoming[same] = endpoint;
-            }
-            0
-        }
-        Err(place) => {
-            let last_new = incoming.iter().rposition(|known| set.find(&known.addr).is_none());
-            match last_new {
-                Some(last) if place <= last || set.find(&endpoint.addr).is_some() => {
-                    incoming.take(last);
-                    // One was taken out, so there is room.
-                    let _ = incoming.try_insert(if place > last { place - 1 } else { place }, endpoint);
-                }
-                _ => {}
-            }
-            1
-        }
-    }
 }
 
 /// Sorts by address and folds records of the same address into the one that takes precedence.

@@ -16,6 +16,8 @@ pub(super) struct Slots<A, S: Store> {
     first_free: u32,
     last_free: u32,
     free: u32,
+    /// Makes an address's id. Where nobody asks for ids, the hash need not be linked.
+    identify: fn(&A) -> u64,
 }
 
 #[derive(Debug)]
@@ -35,6 +37,10 @@ pub(super) const MOST: u32 = 1 << 31;
 const TRIES: u32 = 8;
 
 impl<A: Address, S: Store> Slots<A, S> {
+    pub(super) fn new(identify: fn(&A) -> u64) -> Self {
+        Self { entries: S::List::default(), first_free: NONE, last_free: NONE, free: 0, identify }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -84,22 +90,17 @@ impl<A: Address, S: Store> Slots<A, S> {
 
     /// A slot for `endpoint`: an idle free one, else a new one, else the one that has been free for longest.
     pub(super) fn allocate(&mut self, endpoint: Endpoint<A>, idle: impl Fn(usize) -> bool) -> Option<u32> {
-        let entry = Entry { id: id(&endpoint.addr), endpoint, generation: 1, next_free: NONE };
-        for _ in 0..self.free.min(TRIES) {
-            if idle(self.first_free as usize) {
-                return self.reuse(entry);
-            }
-            if let Some(index) = self.pop_free() {
-                self.push_free(index);
-            }
-        }
-        match u32::try_from(self.entries.len()) {
-            Ok(index) if index < MOST => match self.entries.try_push(entry) {
-                Ok(()) => Some(index),
-                Err(entry) => self.reuse(entry),
-            },
-            _ => self.reuse(entry),
-        }
+        let id = (self.identify)(&endpoint.addr);
+        let new = self.entries.len() as u32;
+        let room = self.entries.len() < <S::List<Entry<A>>>::LIMIT.min(MOST as usize);
+        let Some(index) = self.pop_idle(idle).or_else(|| if room { None } else { self.pop_free() }) else {
+            let pushed = self.entries.try_push(Entry { endpoint, id, generation: 1, next_free: NONE });
+            return pushed.is_ok().then_some(new);
+        };
+        let entry = &mut self.entries[index as usize];
+        (entry.endpoint, entry.id) = (endpoint, id);
+        entry.generation = entry.generation.wrapping_add(1);
+        Some(index)
     }
 
     /// Frees the slot of an endpoint that left.
@@ -109,11 +110,16 @@ impl<A: Address, S: Store> Slots<A, S> {
         self.push_free(index);
     }
 
-    fn reuse(&mut self, entry: Entry<A>) -> Option<u32> {
-        let index = self.pop_free()?;
-        let generation = self.entries[index as usize].generation.wrapping_add(1);
-        self.entries[index as usize] = Entry { generation, ..entry };
-        Some(index)
+    /// The idle one among the slots that have been free for longest. Those that are not move to the end of the queue.
+    fn pop_idle(&mut self, idle: impl Fn(usize) -> bool) -> Option<u32> {
+        for _ in 0..self.free.min(TRIES) {
+            let index = self.pop_free()?;
+            if idle(index as usize) {
+                return Some(index);
+            }
+            self.push_free(index);
+        }
+        None
     }
 
     fn pop_free(&mut self) -> Option<u32> {
@@ -135,16 +141,11 @@ impl<A: Address, S: Store> Slots<A, S> {
     }
 }
 
-fn id<A: Address>(addr: &A) -> u64 {
+/// XXH64 with seed 0 of the address's key.
+pub(super) fn hash<A: Address>(addr: &A) -> u64 {
     let mut hasher = XxHash64::with_seed(0);
     addr.key(&mut |bytes| hasher.write(bytes));
     hasher.finish()
-}
-
-impl<A, S: Store> Default for Slots<A, S> {
-    fn default() -> Self {
-        Self { entries: S::List::default(), first_free: NONE, last_free: NONE, free: 0 }
-    }
 }
 
 impl<A: fmt::Debug, S: Store> fmt::Debug for Slots<A, S> {

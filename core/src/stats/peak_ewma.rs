@@ -22,6 +22,13 @@ pub struct Latency {
 }
 
 impl Latency {
+    /// See the fields.
+    pub(crate) const DEFAULT: Self = Self {
+        tau: Duration::from_secs(10),
+        floor: Duration::from_millis(1),
+        failure_penalty: Duration::from_millis(200),
+    };
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         const DAY: u64 = 86_400_000_000_000;
         at_least("latency.tau (ns)", nanos(self.tau), 1_000_000)?;
@@ -33,8 +40,7 @@ impl Latency {
 
 impl Default for Latency {
     fn default() -> Self {
-        let (tau, floor) = (Duration::from_secs(10), Duration::from_millis(1));
-        Self { tau, floor, failure_penalty: Duration::from_millis(200) }
+        Self::DEFAULT
     }
 }
 
