@@ -11,7 +11,7 @@ fn parse(text: &str) -> Result<AnyPolicy, ParsePolicyError> {
 
 #[test]
 fn every_name_parses_to_a_policy_that_writes_itself_so() {
-    for name in AnyPolicy::<evenkeel_core::Heap>::NAMES {
+    for name in AnyPolicy::<Heap>::NAMES {
         let policy = parse(name).unwrap();
         assert_eq!((policy.name(), policy.to_string().as_str()), (name, name));
         assert_eq!(parse(&format!("  {name} ( ) ")).unwrap().to_string(), name);
