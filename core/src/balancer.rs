@@ -1,5 +1,6 @@
 //! The whole path for one thread: update, pick, report.
 
+mod durable;
 mod pick;
 mod policies;
 mod status;
@@ -26,12 +27,13 @@ pub use status::{Candidacy, Status};
 /// Balances requests over a set of endpoints; for one thread, without locks, atomics or a clock.
 ///
 /// Each request is one [`pick`](Self::pick) before it and one [`report`](Self::report) after it.
+#[repr(C)]
 pub struct Balancer<A, P, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cfg(not(feature = "alloc"))] S: Store> {
-    cluster: Cluster<A, S>,
+    id: u16,
     policies: Policies<P>,
     turns: [Turn; GROUPS],
+    cluster: Cluster<A, S>,
     stats: Table<S>,
-    id: u16,
 }
 
 impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
@@ -137,17 +139,17 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         if group.panic && why == Why::Policy {
             why = Why::Panic;
         }
-        let slot = group.slots[place];
-        Ok(self.begin(slot, request.now, why))
+        let (slot, panic) = (group.slots[place], group.panic);
+        Ok(self.begin(slot, request.now, why, panic))
     }
 
     #[inline]
-    fn begin(&mut self, slot: Slot, now: Instant, why: Why) -> Pick {
+    fn begin(&mut self, slot: Slot, now: Instant, why: Why, decides: bool) -> Pick {
         let counted = self.policies.get(0).counts();
         if counted && let Some(stats) = self.stats.get_mut(slot.index()) {
             stats.in_flight = stats.in_flight.saturating_add(1);
         }
-        Pick { slot, started: now, balancer: self.id, why, counted }
+        Pick { slot, started: now, balancer: self.id, why, counted, decides }
     }
 
     /// Does what is due before a pick; the pick itself, if it has to be a probe. A retry is not: it should succeed.
@@ -156,7 +158,7 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     fn attend(&mut self, request: &Request<'_>) -> Option<Pick> {
         self.handle_timeout(request.now);
         let slot = request.avoid.is_empty().then(|| self.cluster.start_probe(request.now))??;
-        Some(self.begin(slot, request.now, Why::Probe))
+        Some(self.begin(slot, request.now, Why::Probe, true))
     }
 
     /// The endpoint of a pick, unless it has left since.
@@ -185,8 +187,15 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         };
         *counter = counter.wrapping_add(1);
         if self.cluster.heeds(outcome) {
-            let decides = matches!(pick.why, Why::Probe | Why::Panic).then_some(pick.started);
-            self.cluster.observe(now, pick.slot, outcome, decides);
+            self.observe(now, &pick, outcome);
+        }
+    }
+
+    #[cold]
+    fn observe(&mut self, now: Instant, pick: &Pick, outcome: Outcome) {
+        let asks = matches!(outcome, Outcome::Overloaded { retry_after: Some(_) });
+        if asks || !self.cluster.outdated(pick.slot, pick.started) {
+            self.cluster.observe(now, pick.slot, outcome, pick.decides.then_some(pick.started));
         }
     }
 
@@ -249,28 +258,39 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         if !self.policies.get(0).rotates() {
             return [const { None }; GROUPS];
         }
-        core::array::from_fn(|index| {
-            let slots = self.cluster.candidates().group(index).slots;
-            let candidate = self.policies.get(index).candidate_at(self.turns[index].place()?);
-            let next = slots.get(candidate).or(slots.first())?;
-            self.cluster.set().get(*next).map(|endpoint| endpoint.addr.clone())
-        })
+        core::array::from_fn(|index| self.next_address(index, self.turns[index]).cloned())
+    }
+
+    /// The address whose turn it is in a group.
+    fn next_address(&self, index: usize, turn: Turn) -> Option<&A> {
+        let slots = self.cluster.candidates().group(index).slots;
+        let candidate = self.policies.get(index).candidate_at(turn.place()?);
+        let next = slots.get(candidate).or(slots.first())?;
+        self.cluster.set().get(*next).map(|endpoint| &endpoint.addr)
+    }
+
+    /// Gives the next turn in a group to this address, or the one that follows it.
+    fn go_on_at(&mut self, index: usize, addr: &A) {
+        let (slots, set) = (self.cluster.candidates().group(index).slots, self.cluster.set());
+        let before = |slot: &Slot| set.get(*slot).is_some_and(|endpoint| endpoint.addr < *addr);
+        let candidate = slots.partition_point(before);
+        let candidate = if candidate < slots.len() { candidate } else { 0 };
+        self.turns[index] = Turn::at(self.policies.get(index).place_of(candidate));
     }
 
     fn rebuild(&mut self, next: [Option<A>; GROUPS]) -> Result<(), TableFull> {
-        let (candidates, set) = (self.cluster.candidates(), self.cluster.set());
-        self.policies.cover(candidates.groups());
+        let groups = self.cluster.candidates().groups();
+        self.policies.cover(groups);
         let mut result = Ok(());
-        for (index, next) in next.into_iter().enumerate().take(candidates.groups()) {
-            let group = candidates.group(index);
-            let policy = self.policies.get_mut(index);
+        for (index, next) in next.iter().enumerate().take(groups) {
+            let (group, set) = (self.cluster.candidates().group(index), self.cluster.set());
             // A group without room must not leave the others with tables of earlier candidates.
-            result = result.and(policy.rebuild(&View::new(group, self.stats.loads(policy.timed()), set, &[])));
-            if let Some(next) = next.filter(|_| policy.rotates()) {
-                let before = |slot: &Slot| set.get(*slot).is_some_and(|endpoint| endpoint.addr < next);
-                let candidate = group.slots.partition_point(before);
-                let candidate = if candidate < group.slots.len() { candidate } else { 0 };
-                self.turns[index] = Turn::at(policy.place_of(candidate));
+            let policy = self.policies.get_mut(index);
+            let view = View::new(group, self.stats.loads(policy.timed()), set, &[]);
+            result = result.and(policy.rebuild(&view));
+            let rotates = policy.rotates();
+            if let Some(next) = next.as_ref().filter(|_| rotates) {
+                self.go_on_at(index, next);
             }
         }
         result

@@ -1,19 +1,22 @@
 //! Who may be picked: the set, narrowed down to the candidates.
 
 mod candidates;
+mod durable;
+mod health;
+mod shared;
 mod touched;
 
 use core::fmt;
 
 pub(crate) use candidates::Forming;
 pub use candidates::{Candidates, GROUPS, Group};
+pub use shared::Member;
 
-use crate::balancer::Outcome;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{InsertError, PickError};
 use crate::event::{Event, EventKind, Events};
-use crate::health::{self, Health, OutlierDetection, Report, Scope};
+use crate::health::{Judge, Scope, Table, judge};
 use crate::set::{Change, Changes, EndpointSet, Observer, Slot};
 use crate::store::{Store, is_short};
 use crate::tier::{self, Levels, Warmth};
@@ -30,25 +33,26 @@ pub(crate) use touched::Touched;
 ///
 /// What changes the set takes effect at once; what changes an endpoint's health, with [`handle_timeout`](Self::handle_timeout),
 /// which is due at once then.
+#[repr(C)]
 pub struct Cluster<A, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cfg(not(feature = "alloc"))] S: Store> {
-    set: EndpointSet<A, S>,
-    candidates: Candidates<S>,
-    config: Config,
-    health: health::Table<S>,
-    events: Events<S>,
-    /// The slots whose health changed since the candidates were formed.
-    touched: Touched,
+    panic: bool,
     /// The priority of all candidates, where a few differences can be made good without forming them anew.
     level: Option<u16>,
-    warmth: Warmth<S>,
     /// When a candidate is due to weigh more.
     step: Instant,
-    panic: bool,
     /// The latest time that it was told.
     last: Instant,
     /// From when on picks have to ask for what is due.
     due: Instant,
     shape: Shape<A, S>,
+    /// The slots whose health changed since the candidates were formed.
+    touched: Touched,
+    set: EndpointSet<A, S>,
+    candidates: Candidates<S>,
+    health: Table<S>,
+    events: Events<S>,
+    warmth: Warmth<S>,
+    config: Config,
 }
 
 /// Forms the candidates from the set, and weighs them. In the second form, health does not matter.
@@ -64,21 +68,21 @@ impl<A: Address, S: Store> Cluster<A, S> {
         Self::assemble(EndpointSet::new(), Config::default(), Self::form_by_default, None)
     }
 
-    /// The same, for those who never ask for ids: each is 0.
+    /// The same, for those who never ask for the candidates' ids: each is 0.
     pub(crate) fn without_ids() -> Self {
         Self::assemble(EndpointSet::without_ids(), Config::default(), Self::form_by_default, None)
     }
 
     /// A cluster without endpoints; `config` has been [checked](Config::check).
     pub fn with_config(config: Config) -> Self {
-        Self::assemble(EndpointSet::new(), config, Self::form_by_settings, Some(health::judge::<S>))
+        Self::assemble(EndpointSet::new(), config, Self::form_by_settings, Some(judge::<S>))
     }
 
-    fn assemble(set: EndpointSet<A, S>, config: Config, shape: Shape<A, S>, judge: Option<health::Judge<S>>) -> Self {
+    fn assemble(set: EndpointSet<A, S>, config: Config, shape: Shape<A, S>, judge: Option<Judge<S>>) -> Self {
         Self {
             set,
             candidates: Candidates::default(),
-            health: health::Table::new(&config, judge),
+            health: Table::new(&config, judge),
             config,
             events: Events::default(),
             touched: Touched::default(),
@@ -105,11 +109,6 @@ impl<A: Address, S: Store> Cluster<A, S> {
     /// The endpoints that may be picked.
     pub fn candidates(&self) -> &Candidates<S> {
         &self.candidates
-    }
-
-    /// How the endpoint in `slot` is doing.
-    pub fn health(&self, slot: Slot) -> Health {
-        self.health.row(slot.index()).health()
     }
 
     /// Why there is no candidate, when there is none: [`PickError::NoEndpoints`], [`PickError::AllDrained`] or
@@ -177,73 +176,6 @@ impl<A: Address, S: Store> Cluster<A, S> {
         Some((slot, endpoint))
     }
 
-    /// Whether the end of a request with this outcome changes an endpoint's health: mostly a success does not.
-    #[inline]
-    pub fn heeds(&self, outcome: Outcome) -> bool {
-        self.health.heeds(outcome)
-    }
-
-    /// Learns from the end of a request to the endpoint in `slot`. One that was a [probe](Self::start_probe), or was sent in
-    /// panic, says when it was sent: it decides whether an ejected endpoint comes back.
-    ///
-    /// O(1), except with [`SuccessRate`](crate::health::SuccessRate): O(n) for some failures.
-    #[cold]
-    pub fn observe(&mut self, now: Instant, slot: Slot, outcome: Outcome, decides: Option<Instant>) {
-        self.with_health(now, slot, |health, scope| health.observe(scope, slot, Report { outcome, decides }));
-    }
-
-    /// Takes over what active checks find of the endpoint in `slot`: see [`Checker`](crate::health::Checker).
-    pub fn set_down(&mut self, now: Instant, slot: Slot, down: bool) {
-        self.with_health(now, slot, |health, scope| health.set_down(scope, slot, down));
-    }
-
-    /// Ejects by other rules from now on, or no longer: then all that are ejected come back.
-    ///
-    /// # Errors
-    /// [`ConfigError`] for settings that make no sense; nothing changes.
-    pub fn set_outlier_detection(
-        &mut self,
-        now: Instant,
-        settings: Option<OutlierDetection>,
-    ) -> Result<(), ConfigError> {
-        let config = Config { outlier_detection: settings, ..self.config };
-        config.check()?;
-        self.config = config;
-        self.follow_clock(now);
-        let Self { set, health, events, touched, .. } = self;
-        let mut scope = Scope { now, hosts: set.len(), slot: &|index| set.live(index), events, touched };
-        health.configure(&mut scope, settings, health::judge::<S>);
-        self.note_due();
-        Ok(())
-    }
-
-    /// The slots of half-open endpoints whose next request decides. O(n)
-    pub fn probes(&self) -> impl Iterator<Item = Slot> {
-        let worst = self.health.probes().then(|| self.worst_priority());
-        let slots = self.set.iter().filter(move |(slot, endpoint)| {
-            let in_use = endpoint.eligible() && worst.is_some_and(|worst| endpoint.priority <= worst);
-            in_use && self.health(*slot) == Health::HalfOpen
-        });
-        slots.map(|(slot, _)| slot)
-    }
-
-    /// Starts a probe of a half-open endpoint, if there is one at a priority in use: the next request has to go to it, and what
-    /// becomes of it has to be [told](Self::observe).
-    pub fn start_probe(&mut self, now: Instant) -> Option<Slot> {
-        if !self.health.probes() {
-            return None;
-        }
-        self.follow_clock(now);
-        let worst = self.worst_priority();
-        let Self { set, health, events, touched, .. } = self;
-        let mut scope = Scope { now, hosts: set.len(), slot: &|index| set.live(index), events, touched };
-        let probe = health.start_probe(&mut scope, |slot| {
-            set.get(slot).is_some_and(|endpoint| endpoint.eligible() && endpoint.priority <= worst)
-        });
-        self.note_due();
-        probe
-    }
-
     /// What changed since it was asked last, oldest first: at most 256 events (or the store's capacity); older ones are dropped
     /// and counted.
     pub fn events(&mut self) -> impl Iterator<Item = Event<'_, A>> {
@@ -283,15 +215,6 @@ impl<A: Address, S: Store> Cluster<A, S> {
         changed
     }
 
-    fn with_health(&mut self, now: Instant, slot: Slot, change: impl FnOnce(&mut health::Table<S>, &mut Scope<'_, S>)) {
-        self.follow_clock(now);
-        let Self { set, health, events, touched, .. } = self;
-        if set.get(slot).is_some() {
-            change(health, &mut Scope { now, hosts: set.len(), slot: &|index| set.live(index), events, touched });
-            self.note_due();
-        }
-    }
-
     fn noting<'a, O: Observer<A>>(
         &'a mut self,
         now: Instant,
@@ -308,9 +231,10 @@ impl<A: Address, S: Store> Cluster<A, S> {
     fn follow_clock(&mut self, now: Instant) {
         let back = self.last.nanos_since(now);
         if back >= DISORDER {
-            self.health.turn_back(back);
+            self.health.turn_back(now, back);
             self.warmth.turn_back(back);
             self.step = self.step.earlier(back);
+            self.note_due();
         } else if back > 0 {
             return;
         }
@@ -373,10 +297,7 @@ impl<A: Address, S: Store> Cluster<A, S> {
         };
         self.level = tier::form(candidates.form(), set, config, available);
         let Some(slow_start) = config.slow_start else { return };
-        let end = |slot: Slot| {
-            let (warm, row) = (warmth.end(slot), health.row(slot.index()));
-            if row.admits() && row.until > Instant::ZERO { warm.max(row.until + slow_start.window) } else { warm }
-        };
+        let end = |slot: Slot| warmth.end(slot, health.row(slot.index()), slow_start);
         let next = (0..candidates.groups()).filter_map(|index| {
             let (slots, weights) = candidates.weights_mut(index);
             slow_start.weigh(end, slots, weights, now)

@@ -15,6 +15,7 @@ pub trait Address: Ord + Clone {
 
 /// Where an endpoint is, as a number that the shell gives to a zone's name; 0 is "not known".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Zone(u32);
 
 impl Zone {
@@ -32,7 +33,7 @@ impl Zone {
     }
 }
 
-/// One place where a service answers.
+/// One place where a service answers. With the feature `serde`, all but the address may be left out.
 ///
 /// ```
 /// use evenkeel_core::Endpoint;
@@ -41,17 +42,27 @@ impl Zone {
 /// assert_eq!((backup.weight, backup.priority, backup.draining), (3, 1, false));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Endpoint<A> {
     /// Who it is; the only part that says whether two endpoints are the same.
     pub addr: A,
     /// Its share among endpoints of its priority; 0 = drained: never picked while another may be.
+    #[cfg_attr(feature = "serde", serde(default = "one"))]
     pub weight: u32,
     /// Its level: a higher number is used only when no lower one has an endpoint to offer (RFC 2782).
+    #[cfg_attr(feature = "serde", serde(default))]
     pub priority: u16,
     /// Where it is.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub zone: Zone,
     /// Finishes what it has and gets nothing new.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub draining: bool,
+}
+
+#[cfg(feature = "serde")]
+const fn one() -> u32 {
+    1
 }
 
 impl<A> Endpoint<A> {

@@ -20,6 +20,7 @@ pub struct Event<'a, A> {
 
 /// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum EventKind {
     /// An endpoint came.
@@ -52,12 +53,27 @@ pub enum EventKind {
     Lost(u32),
 }
 
+#[cfg(feature = "serde")]
+impl<A: serde::Serialize> serde::Serialize for Event<'_, A> {
+    /// As `at`, `slot`, `addr` and `kind`.
+    fn serialize<W: serde::Serializer>(&self, serializer: W) -> Result<W::Ok, W::Error> {
+        use serde::ser::SerializeStruct;
+
+        let mut event = serializer.serialize_struct("Event", 4)?;
+        event.serialize_field("at", &self.at)?;
+        event.serialize_field("slot", &self.endpoint.map(|(slot, _)| slot))?;
+        event.serialize_field("addr", &self.endpoint.and_then(|(_, addr)| addr))?;
+        event.serialize_field("kind", &self.kind)?;
+        event.end()
+    }
+}
+
 /// How many events wait at most; fewer where the store holds fewer.
 const MOST: usize = 256;
 
 /// The last events, oldest first from `first` on, around the end.
 pub(crate) struct Events<S: Store> {
-    ring: S::List<Record>,
+    ring: S::Extra<Record>,
     first: usize,
     lost: u32,
 }
@@ -71,8 +87,11 @@ pub(crate) struct Record {
 
 impl<S: Store> Events<S> {
     pub(crate) fn push(&mut self, at: Instant, slot: Option<Slot>, kind: EventKind) {
+        let most = MOST.min(<S::Extra<Record>>::LIMIT);
+        if most == 0 {
+            return;
+        }
         let record = Record { at, slot, kind };
-        let most = MOST.min(<S::List<Record> as List<Record>>::LIMIT);
         // As long as nothing was dropped, the first is at 0.
         if self.ring.len() < most && self.ring.try_push(record).is_ok() {
             return;
@@ -109,7 +128,7 @@ impl<S: Store> Events<S> {
 
 impl<S: Store> Default for Events<S> {
     fn default() -> Self {
-        Self { ring: S::List::default(), first: 0, lost: 0 }
+        Self { ring: <S::Extra<Record>>::default(), first: 0, lost: 0 }
     }
 }
 

@@ -33,18 +33,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod durable;
 mod ejection;
+mod observe;
 mod outlier;
 mod probe;
 mod row;
 mod statistics;
 mod table;
 
+pub(crate) use durable::{Condition, MOST_LEFT, Record, Rounds};
 pub use outlier::{Arithmetic, FailurePercentage, OutlierDetection, SuccessRate};
 pub use probe::{CheckId, CheckStep, Checker, HealthCheck};
 pub use row::{Health, Reason};
 pub(crate) use row::{Row, Standing};
 pub(crate) use statistics::judge;
+pub use table::Tally;
 pub(crate) use table::{Judge, Report, Scope, Table};
 
 #[cfg(doc)]

@@ -28,7 +28,7 @@
 //! ```
 //!
 //! [`policy`] says which policy to take when, and how to write one; [`tier`] how priorities, zones and subsets narrow down the
-//! candidates.
+//! candidates; [`state`] how what was learned survives a restart.
 //!
 //! # What a pick costs
 //!
@@ -65,8 +65,9 @@
 //!
 //! - `alloc` (default): [`Heap`] storage, `String` and `Arc<str>` addresses, boxed policies. Without it, every type
 //!   takes [`Inline<N>`](store::Inline) storage and nothing allocates.
-//! - `serde`: [`AnyPolicy`](policy::AnyPolicy) as text in configuration; what a [`retry::RetryBudget`] or
-//!   [`retry::TokenThrottle`] exports.
+//! - `serde`: [`AnyPolicy`](policy::AnyPolicy) as text in configuration; what a balancer [exports](state) and what a
+//!   [`retry::RetryBudget`] or [`retry::TokenThrottle`] does; endpoints, what an operator sees of them
+//!   ([`Status`](balancer::Status)), and events.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -86,6 +87,7 @@ pub mod policy;
 pub mod retry;
 pub mod set;
 pub mod srv;
+pub mod state;
 pub mod stats;
 pub mod store;
 pub mod tier;
@@ -102,6 +104,7 @@ pub use policy::{Cx, Policy, View};
 pub use rand_core;
 pub use retry::{Call, RetryPolicy};
 pub use set::{Change, Changes, EndpointSet, Slot};
+pub use state::{ImportError, Imported, State};
 #[cfg(feature = "alloc")]
 pub use store::Heap;
 pub use store::{Inline, Store};

@@ -17,6 +17,7 @@ use slots::Slots;
 /// Slots are generational: the slot of a departed endpoint may be given to another one, but never compares equal to the
 /// earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Slot {
     index: u32,
     generation: u32,
@@ -108,12 +109,12 @@ pub struct EndpointSet<A, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cf
 impl<A: Address, S: Store> EndpointSet<A, S> {
     /// An empty set.
     pub fn new() -> Self {
-        Self { slots: Slots::new(slots::hash), order: <S::List<u32>>::default() }
+        Self { slots: Slots::new(Some(slots::hash)), order: <S::List<u32>>::default() }
     }
 
-    /// An empty set whose ids are all 0.
+    /// An empty set that keeps no ids.
     pub(crate) fn without_ids() -> Self {
-        Self { slots: Slots::new(|_| 0), order: <S::List<u32>>::default() }
+        Self { slots: Slots::new(None), order: <S::List<u32>>::default() }
     }
 
     /// How many endpoints there are.
@@ -131,7 +132,7 @@ impl<A: Address, S: Store> EndpointSet<A, S> {
         self.order.iter().map(|&index| (self.slots.slot(index), self.slots.endpoint(index)))
     }
 
-    /// The same with their ids.
+    /// The same with their ids, where those are kept.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Slot, &Endpoint<A>, u64)> {
         self.order.iter().map(|&index| self.slots.entry(index))
     }
@@ -156,7 +157,8 @@ impl<A: Address, S: Store> EndpointSet<A, S> {
         self.slots.live(index)
     }
 
-    /// A 64-bit hash (XXH64, seed 0) of the address's key, made once when the endpoint came.
+    /// A 64-bit hash (XXH64, seed 0) of the address's key. Made once when the endpoint came, except in a [lean](crate::store::Lean)
+    /// store.
     pub fn id(&self, slot: Slot) -> Option<u64> {
         self.slots.is_live(slot).then(|| self.slots.id(slot.index))
     }

@@ -8,12 +8,13 @@ use core::fmt;
 use crate::balancer::Outcome;
 use crate::policy::Loads;
 use crate::set::{Change, Observer};
-use crate::store::{DebugList, List, Store};
+use crate::store::{DebugList, Store, put};
 use crate::time::Instant;
 pub use peak_ewma::{Estimate, Estimator, Latency};
 
 /// The counts of one endpoint since it came. Counters wrap at 2³².
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct Stats {
     /// Requests under way; 0 with a policy that does not count them.
     pub in_flight: u32,
@@ -29,7 +30,7 @@ pub struct Stats {
 pub(crate) struct Table<S: Store> {
     counts: Counts<S>,
     /// Apart from the counts: most policies never look at them.
-    estimates: S::List<Estimate>,
+    estimates: S::Extra<Estimate>,
     estimator: Estimator,
 }
 
@@ -37,7 +38,7 @@ struct Counts<S: Store>(S::List<Stats>);
 
 impl<S: Store> Table<S> {
     pub(crate) fn new(estimator: Estimator) -> Self {
-        Self { counts: Counts(S::List::default()), estimates: S::List::default(), estimator }
+        Self { counts: Counts(S::List::default()), estimates: <S::Extra<Estimate>>::default(), estimator }
     }
 
     pub(crate) fn get(&self, index: usize) -> Stats {
@@ -57,6 +58,20 @@ impl<S: Store> Table<S> {
 
     pub(crate) fn estimate(&self, index: usize) -> Estimate {
         self.estimates.get(index).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn estimator(&self) -> Estimator {
+        self.estimator
+    }
+
+    /// Takes over an answer time that was known before, unless something was reported of the endpoint; tells which.
+    pub(crate) fn adopt(&mut self, index: usize, known: Estimate) -> bool {
+        let Stats { successes, failures, canceled, .. } = self.get(index);
+        let own = [successes, failures, canceled] != [0; 3] || self.estimate(index).nanos > 0;
+        if let Some(estimate) = self.estimates.get_mut(index).filter(|_| !own) {
+            *estimate = known;
+        }
+        !own
     }
 
     /// Learns from the end of a request to the slot with this index.
@@ -95,18 +110,9 @@ impl<A, S: Store> Observer<A> for Table<S> {
 
     fn on_change(&mut self, change: Change<'_, A>) {
         if let Change::Added(slot, _) = change {
-            reset(&mut self.counts.0, slot.index());
-            reset(&mut self.estimates, slot.index());
+            put(&mut self.counts.0, slot.index(), Stats::default());
+            put(&mut self.estimates, slot.index(), Estimate::default());
         }
-    }
-}
-
-/// Begins the row of a new endpoint. Slots are handed out one by one, so an index is at most one past the end, and within
-/// the capacity.
-fn reset<T: Default>(rows: &mut impl List<T>, index: usize) {
-    match rows.get_mut(index) {
-        Some(row) => *row = T::default(),
-        None => drop(rows.try_push(T::default())),
     }
 }
 

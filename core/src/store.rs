@@ -2,12 +2,16 @@
 
 use core::cmp::Ordering;
 use core::fmt;
-use core::ops::DerefMut;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
 
 /// Chooses the storage of every list in a balancer.
 pub trait Store: 'static {
     /// A growable list of `T`.
     type List<T>: List<T>;
+
+    /// A list that only some policies and settings need; see [`Lean`].
+    type Extra<T>: List<T>;
 }
 
 /// Lists on the heap, without a limit.
@@ -18,6 +22,7 @@ pub enum Heap {}
 #[cfg(feature = "alloc")]
 impl Store for Heap {
     type List<T> = alloc::vec::Vec<T>;
+    type Extra<T> = alloc::vec::Vec<T>;
 }
 
 /// Lists of at most `N` elements, stored in place: no allocator needed.
@@ -26,6 +31,20 @@ pub enum Inline<const N: usize> {}
 
 impl<const N: usize> Store for Inline<N> {
     type List<T> = heapless::Vec<T, N>;
+    type Extra<T> = heapless::Vec<T, N>;
+}
+
+/// Lists as in `S`, without those that only some policies and settings need: for firmware that has no RAM to spare.
+///
+/// What it leaves out are the hashes of addresses, answer times, the ends of slow starts, and events. So it is for policies that
+/// [need no hash](crate::Policy::hashes) and [do not look at the time](crate::Policy::timed): to others, all endpoints look alike.
+/// [`Balancer::events`](crate::Balancer::events) never has any.
+#[derive(Clone, Copy, Debug)]
+pub struct Lean<S>(PhantomData<S>);
+
+impl<S: Store> Store for Lean<S> {
+    type List<T> = S::List<T>;
+    type Extra<T> = Nothing<T>;
 }
 
 /// A list with an optional limit: `Vec` and `heapless::Vec`.
@@ -155,6 +174,67 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
     }
 }
 
+/// A list that never holds anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing<T>(PhantomData<T>);
+
+impl<T> Default for Nothing<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T> Deref for Nothing<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &[]
+    }
+}
+
+impl<T> DerefMut for Nothing<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut []
+    }
+}
+
+impl<T> IntoIterator for Nothing<T> {
+    type Item = T;
+    type IntoIter = core::iter::Empty<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        core::iter::empty()
+    }
+}
+
+impl<T> List<T> for Nothing<T> {
+    const LIMIT: usize = 0;
+
+    fn try_push(&mut self, value: T) -> Result<(), T> {
+        Err(value)
+    }
+
+    fn try_extend(&mut self, _values: &[T])
+    where
+        T: Copy,
+    {
+    }
+
+    fn try_insert(&mut self, _index: usize, value: T) -> Result<(), T> {
+        Err(value)
+    }
+
+    fn take(&mut self, _index: usize) -> Option<T> {
+        None
+    }
+
+    fn shorten(&mut self, _len: usize) {}
+
+    fn sort_with(&mut self, _compare: impl FnMut(&T, &T) -> Ordering) {}
+
+    fn keep(&mut self, _keep: impl FnMut(&mut T) -> bool) {}
+}
+
 /// Lists of at most so many elements are moved one by one: what moves any number of bytes takes more than a kilobyte on small
 /// processors.
 const SHORT: usize = 64;
@@ -195,6 +275,15 @@ fn heap_sort<T>(list: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
             list.swap(at, child);
             at = child;
         }
+    }
+}
+
+/// Sets the element of a slot. Slots are handed out one by one, so an index is at most one past the end, and within the
+/// capacity.
+pub(crate) fn put<T>(rows: &mut impl List<T>, index: usize, row: T) {
+    match rows.get_mut(index) {
+        Some(known) => *known = row,
+        None => drop(rows.try_push(row)),
     }
 }
 

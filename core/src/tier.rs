@@ -21,6 +21,7 @@ pub(crate) use first_available::patch;
 pub use priority::Levels;
 pub use slow_start::SlowStart;
 pub(crate) use slow_start::Warmth;
+pub(crate) use subset::rank as subset_rank;
 pub use zone::ZoneAware;
 
 use crate::cluster::{Forming, GROUPS};

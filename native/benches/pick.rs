@@ -36,7 +36,7 @@ async fn balancer<P: Policy + Clone + Send + Sync + 'static>(n: u32, policy: P) 
     let fixed = Fixed::new((0..n).map(|i| format!("10.0.{}.{}:80", i / 256, i % 256))).expect("addresses");
     let factory = async |target: Target| Ok::<_, core::convert::Infallible>(target.to_string().len() as u32);
     let balancer = Balancer::builder(fixed).seed(1).policy(policy).build(factory).expect("a runtime");
-    while balancer.endpoints().len() < n as usize {
+    while !balancer.endpoints().iter().all(|status| status.candidate) || balancer.endpoints().len() < n as usize {
         tokio::task::yield_now().await;
     }
     balancer

@@ -7,24 +7,28 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use evenkeel_core::policy::{AnyPolicy, Cx, View, choose};
-use evenkeel_core::{Endpoint, Policy, Slot, TableFull, Why};
+use evenkeel_core::{Endpoint, Instant, Policy, Slot, TableFull, Why};
 use thread_local::ThreadLocal;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use crate::builder::Builder;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::discover::{Discover, DiscoveryStatus};
 use crate::error::{NotReady, PickError, SharedError};
-use crate::lease::Pick;
+use crate::event::Event;
+use crate::lease::{Chosen, Pick};
+use crate::maintain::Order;
 use crate::snapshot::Snapshot;
+use crate::status::{Entry, Status};
 use crate::stripe::{CounterRng, Stripe};
 use crate::target::Target;
 
 /// Balances requests over clients `C`, one for each endpoint that discovery finds.
 ///
-/// Cheap to clone; all clones share one set. A pick takes no lock and allocates nothing. Discovery and the making of clients
-/// run in a task of their own, which ends when the last clone is dropped.
+/// Cheap to clone; all clones share one set. A pick takes no lock and allocates nothing. Discovery, the making of clients and
+/// the [health](crate::health) of endpoints are the work of a task, which ends when the last clone is dropped: what follows
+/// from a report takes effect as soon as that task has run.
 ///
 /// ```
 /// use evenkeel::{Balancer, Fixed, Retry, Target};
@@ -57,6 +61,9 @@ pub(crate) struct Shared<C, P> {
     pub(crate) discovery: watch::Sender<DiscoveryStatus>,
     pub(crate) clients: watch::Sender<Clients>,
     pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) entries: ArcSwap<Vec<Entry<C>>>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) orders: mpsc::UnboundedSender<Order>,
 }
 
 /// How many endpoints there are, and how many of them have a client.
@@ -67,6 +74,8 @@ pub(crate) struct Clients {
     pub(crate) pickable: usize,
     /// Why the last client could not be made.
     pub(crate) error: Option<SharedError>,
+    /// Why there is no candidate, if there is none.
+    pub(crate) none: Option<evenkeel_core::PickError>,
     /// Why the policy could not follow the last change.
     pub(crate) table: Option<TableFull>,
 }
@@ -80,17 +89,6 @@ pub enum Change {
     Removed(Endpoint<Target>),
     /// An endpoint with another weight, priority, zone or draining mark than before.
     Changed(Endpoint<Target>),
-}
-
-/// What a balancer knows of an endpoint.
-#[derive(Clone, Debug)]
-pub struct Status {
-    /// Where it is.
-    pub target: Target,
-    /// Requests under way; 0 with a policy that does not count them.
-    pub in_flight: u32,
-    /// Requests reported as failed since the endpoint came. Wraps at 2³².
-    pub failures: u32,
 }
 
 /// (The builder knows no client yet; `()` stands for it, so that nobody has to name one.)
@@ -124,7 +122,14 @@ impl<C, P: Policy> Balancer<C, P> {
     pub(crate) fn pick_with(&self, key: Option<u64>, avoid: &[Slot]) -> Result<Pick<C, P>, PickError> {
         let shared = &*self.shared;
         let snapshot = shared.snapshot.load();
-        if snapshot.clients.is_empty() {
+        // A retry is no probe: it should succeed.
+        if !snapshot.probes.is_empty() && avoid.is_empty() {
+            let now = shared.clock.now();
+            if let Some((place, slot)) = snapshot.take_probe(now) {
+                return Ok(Pick::new(snapshot, Chosen { place, slot, why: Why::Probe, decides: true, sent: now }));
+            }
+        }
+        if snapshot.candidates.is_empty() {
             return Err(self.unavailable());
         }
         let stripe = self.stripe();
@@ -136,14 +141,20 @@ impl<C, P: Policy> Balancer<C, P> {
         let group = &snapshot.groups[index];
         let candidates = snapshot.candidates.group(index);
         let mut turn = stripe.turn(snapshot.version, index, group);
-        let now = group.policy.timed().then(|| shared.clock.now());
+        let mut now = if group.policy.timed() { shared.clock.now() } else { Instant::ZERO };
         let view = View::new(candidates, &*shared.counters, &**snapshot, avoid);
-        let mut cx = Cx::new(now.unwrap_or_default(), key, &mut turn, &mut rng);
-        let (place, why) = choose(&group.policy, &view, &mut cx)?;
-        stripe.picked(snapshot.version, index, turn, candidates.slots[place].index(), rng);
-        let why = if candidates.panic && why == Why::Policy { Why::Panic } else { why };
+        let mut cx = Cx::new(now, key, &mut turn, &mut rng);
+        let (place, mut why) = choose(&group.policy, &view, &mut cx)?;
+        let slot = candidates.slots[place];
+        stripe.picked(snapshot.version, index, turn, slot.index(), rng);
+        let decides = candidates.panic;
+        if decides {
+            // It matters whether it was sent before an ejection or after.
+            now = shared.clock.now();
+            why = if why == Why::Policy { Why::Panic } else { why };
+        }
         let place = group.start + place;
-        Ok(Pick::new(snapshot, place, why, now))
+        Ok(Pick::new(snapshot, Chosen { place, slot, why, decides, sent: now }))
     }
 
     pub(crate) fn rng(&self) -> CounterRng {
@@ -168,7 +179,7 @@ impl<C, P: Policy> Balancer<C, P> {
         } else if let Some(full) = clients.table {
             PickError::Table(full)
         } else {
-            PickError::AllDrained
+            clients.none.map_or(PickError::AllDrained, PickError::from)
         }
     }
 }
@@ -210,12 +221,30 @@ impl<C, P> Balancer<C, P> {
         self.shared.changes.subscribe()
     }
 
-    /// The endpoints that are picked from, in the order of their addresses; with several levels or zones in use, one after
-    /// the other.
+    /// What happens to endpoints that have a client, from now on: ejected, probed, back in service. A receiver that falls 1,024
+    /// events behind loses the oldest, and is told how many. They are logged as well, by `tracing`.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.shared.events.subscribe()
+    }
+
+    /// Every endpoint that discovery has found, in the order of addresses: also those that are ejected, draining, or without
+    /// a client yet. O(n); not for every request.
     pub fn endpoints(&self) -> Vec<Status> {
-        let snapshot = self.shared.snapshot.load();
-        let clients = snapshot.clients.iter().zip(snapshot.candidates.slots());
-        clients.map(|(client, slot)| client.status(*slot)).collect()
+        self.shared.entries.load().iter().map(Entry::status).collect()
+    }
+
+    /// Takes over what active checks found: an endpoint that is down takes no requests until they say otherwise, and good news
+    /// bring back one that is ejected. It is forgotten when the endpoint leaves; of an unknown one it means nothing.
+    ///
+    /// Takes effect as soon as the balancer's task has run.
+    pub fn set_down(&self, target: &Target, down: bool) {
+        // Without a runtime any more, nobody is there to obey.
+        let _ = self.shared.orders.send(Order::SetDown { target: target.clone(), down });
+    }
+
+    /// The time on the balancer's clock (tokio's, since it was built), by which health and events are dated.
+    pub fn now(&self) -> Instant {
+        self.shared.clock.now()
     }
 }
 

@@ -22,7 +22,7 @@ use crate::maintain::Maintenance;
 use crate::snapshot::Snapshot;
 use crate::stripe::CounterRng;
 
-/// Changes kept for a receiver that lags.
+/// Changes and events kept for a receiver that lags.
 const CHANGES: usize = 1024;
 
 /// The settings of a [`Balancer`].
@@ -46,7 +46,8 @@ impl<D: Discover, P> Builder<D, P> {
         Builder { source: self.source, policy, config: self.config, seed: self.seed }
     }
 
-    /// Who may be picked: priorities, zones, subsets, slow start; and how answer times are averaged. Its seed is that of
+    /// Who may be picked: priorities, zones, subsets, slow start, [outlier detection](crate::health); and how answer times are
+    /// averaged. Its seed is that of
     /// [`seed`](Self::seed).
     #[must_use]
     pub fn config(self, config: Config) -> Self {
@@ -75,6 +76,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
         policy.seed(seed);
         let clock = Clock::start();
         let counters = Arc::new(Counters::new(config.latency, clock));
+        let (orders, ordered) = mpsc::unbounded_channel();
         let cluster = Cluster::with_config(config);
         let snapshot = Snapshot::new(1, &cluster, |_| None, &policy, &counters).map_err(BuildError::Table)?;
         let shared = Arc::new(Shared {
@@ -88,6 +90,9 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             discovery: watch::Sender::new(DiscoveryStatus::default()),
             clients: watch::Sender::new(Clients::default()),
             changes: broadcast::Sender::new(CHANGES),
+            entries: ArcSwap::default(),
+            events: broadcast::Sender::new(CHANGES),
+            orders,
         });
         let (sets, received) = mpsc::channel(1);
         let maintenance = Maintenance::new(Arc::clone(&shared), factory, policy, cluster);
@@ -97,7 +102,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             async move {
                 let rng = CounterRng(!seed);
                 let driver = drive(source, poller, clock, rng, &shared.refresh, &shared.discovery, sets);
-                tokio::join!(driver, maintenance.run(received));
+                tokio::join!(driver, maintenance.run(received, ordered));
             }
         });
         Ok(Balancer { shared, task: Arc::new(AbortOnDrop(task.abort_handle())) })

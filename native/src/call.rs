@@ -1,18 +1,22 @@
 //! A call: one request over as many attempts as it takes.
 
 mod error;
+mod flight;
 mod retry;
 
 use core::fmt;
 use core::ops::Deref;
+use core::pin::pin;
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel_core::retry::{Call, End, Step, Unlimited, Verdict};
-use evenkeel_core::{Instant, Outcome, Policy, retry as core_retry};
+use evenkeel_core::retry::{Call, End, Step, Verdict};
+use evenkeel_core::{Outcome, Policy, Slot, Why, retry as core_retry};
 
+use self::flight::{Flight, InFlight};
 use crate::balancer::Balancer;
 use crate::clock::Clock;
+use crate::error::PickError;
 use crate::lease::{Client, Lease};
 use crate::target::Target;
 pub use error::{AttemptError, CallError, Cause};
@@ -21,8 +25,31 @@ pub use retry::{Classify, EveryError, Retry};
 impl<C, P: Policy> Balancer<C, P> {
     /// Calls `attempt` with a client until it succeeds, or `retry` says that it is enough.
     ///
-    /// Each attempt goes to an endpoint not tried before, as long as there is one. Everything runs in the caller's task: a
-    /// call that is dropped stops where it is, and a panic of `attempt` is the caller's.
+    /// Each attempt goes to an endpoint not tried before, as long as there is one; a hedge, which goes beside others, to no other.
+    /// Everything runs in the caller's task: a call that is dropped gives up what is under way, and a panic of `attempt` is the
+    /// caller's. Attempts that are given up are dropped, and their endpoints told: canceled, or too slow.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// use evenkeel::{Attempt, Balancer, Fixed, Hedging, Retry, RetryPolicy, Target};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let slow = std::cell::Cell::new(true);
+    /// let balancer = Balancer::builder(Fixed::new(["a:80", "b:80"])?)
+    ///     .build(async |target: Target| Ok::<_, std::io::Error>(target.to_string()))?;
+    /// balancer.ready().await;
+    /// // If there is no answer for 20 ms, a second attempt goes to another endpoint, and the first answer wins.
+    /// let retry = Retry::new(RetryPolicy::new(3)?.with_hedging(Hedging::new(Duration::from_millis(20), 1)?));
+    /// let answer = balancer.call(&retry, async |client: Attempt<String>| {
+    /// #   if slow.replace(false) { core::future::pending::<()>().await; }
+    ///     // … ask `*client` …
+    ///     Ok::<_, std::io::Error>((client.number(), client.is_hedge()))
+    /// });
+    /// assert_eq!(answer.await?, (2, true));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`CallError`] with every attempt's error, and why there was no other attempt.
@@ -62,64 +89,81 @@ impl<C, P: Policy> Balancer<C, P> {
         Fut: Future<Output = Result<T, E>>,
     {
         let clock = self.shared.clock;
-        let mut call = Call::new(&retry.policy, clock.now());
-        let mut rng = self.rng();
+        let mut now = clock.now();
+        let mut call = Call::new(&retry.policy_at(now), now);
+        let (mut budget, mut rng) = (retry.purse(), self.rng());
         let mut failed = CallError { attempts: Vec::new(), end: End::NoEndpoints, unavailable: None };
         let mut answer = None;
-        let mut expired: Option<Lease<C>> = None;
+        let place = pin!(None);
+        let mut in_flight = InFlight::new(place);
         loop {
-            match call.poll(clock.now(), &mut Unlimited, &mut rng) {
-                Step::Send(sent) => {
-                    let lease = match self.pick_with(key, call.tried()) {
-                        Ok(pick) => pick.lease(),
-                        Err(error) => {
-                            failed.unavailable = Some(error);
-                            call.no_endpoint(clock.now());
-                            continue;
-                        }
-                    };
-                    call.started(sent, lease.slot());
-                    let began = clock.now();
-                    let result = tokio::select! {
+            match call.poll(now, &mut budget, &mut rng) {
+                Step::Send(sent) => match self.pick_for_attempt(key, call.tried(), sent) {
+                    Ok(lease) => {
+                        call.started(sent, lease.slot());
+                        let future = attempt(Attempt { client: lease.client(), sent, clock });
+                        in_flight.send(Flight { attempt: sent, lease, began: now }, future);
+                    }
+                    Err(error) => {
+                        failed.unavailable = error.or(failed.unavailable);
+                        call.no_endpoint(now);
+                    }
+                },
+                Step::Wait(until) => {
+                    tokio::select! {
                         biased;
-                        result = attempt(Attempt { client: lease.client(), sent, clock }) => result.map_err(Cause::Failed),
-                        () = clock.sleep_until(sent.deadline().unwrap_or(Instant::MAX)) => Err(Cause::TimedOut),
-                    };
-                    let now = clock.now();
-                    let target = lease.target().clone();
-                    let verdict = match &result {
-                        Ok(_) => Some(Verdict::Success),
-                        Err(Cause::Failed(error)) => Some(retry.classify.verdict(error)),
-                        Err(Cause::TimedOut) => None,
-                    };
-                    match verdict {
-                        Some(verdict) => {
-                            call.on_outcome(now, sent, verdict);
-                            lease.report(outcome(verdict));
+                        (flight, result) = in_flight.next() => {
+                            now = clock.now();
+                            let verdict = result.as_ref().map_or_else(|error| retry.classify.verdict(error), |_| Verdict::Success);
+                            call.on_outcome(now, flight.attempt, verdict);
+                            match result {
+                                Ok(value) => {
+                                    retry.observe(now, now.saturating_since(flight.began));
+                                    answer = Some(value);
+                                }
+                                Err(error) => failed.push(&flight, now, Cause::Failed(error)),
+                            }
+                            flight.lease.report(outcome(verdict));
                         }
-                        None => expired = Some(lease),
-                    }
-                    match result {
-                        Ok(value) => answer = Some(value),
-                        Err(cause) => {
-                            let elapsed = now.saturating_since(began);
-                            failed.attempts.push(AttemptError { target, cause, elapsed });
-                        }
+                        () = clock.sleep_until(until) => now = clock.now(),
                     }
                 }
-                Step::Wait(until) => clock.sleep_until(until).await,
-                Step::Cancel { outcome, .. } => {
-                    if let Some(lease) = expired.take() {
-                        lease.report(outcome);
+                Step::Cancel { attempt, outcome } => {
+                    if let Some(flight) = in_flight.take(attempt) {
+                        retry.observe(now, now.saturating_since(flight.began));
+                        let late = outcome != Outcome::Canceled;
+                        failed.push(&flight, now, if late { Cause::TimedOut } else { Cause::GivenUp });
+                        flight.lease.report(outcome);
                     }
                 }
-                Step::Done(end) => return answer.ok_or(CallError { end, ..failed }),
+                Step::Done(end) => {
+                    // A hedge that finds no endpoint is not the end.
+                    let unavailable = failed.unavailable.filter(|_| end == End::NoEndpoints);
+                    return answer.ok_or(CallError { end, unavailable, ..failed });
+                }
             }
         }
     }
+
+    /// The client for an attempt. There is none for a hedge, and no error, if all have been tried: beside an attempt that
+    /// already waits for an endpoint, another one there wins nothing.
+    fn pick_for_attempt(
+        &self,
+        key: Option<u64>,
+        tried: &[Slot],
+        sent: core_retry::Attempt,
+    ) -> Result<Lease<C>, Option<PickError>> {
+        let pick = self.pick_with(key, tried)?;
+        if sent.is_hedge() && pick.why() == Why::LastResort {
+            pick.undo();
+            return Err(None);
+        }
+        Ok(pick.lease())
+    }
 }
 
-/// What a verdict on an attempt says of its endpoint: a request that would fail anywhere says nothing against it.
+/// What a verdict on an attempt says of its endpoint: a request that would fail anywhere says nothing against it, one that never
+/// left does, since what keeps it from leaving is most often that the endpoint cannot be reached.
 fn outcome(verdict: Verdict) -> Outcome {
     match verdict {
         Verdict::Success | Verdict::Fatal => Outcome::Success,
@@ -144,6 +188,11 @@ impl<C> Attempt<C> {
     /// Which one it is: 1 for the first.
     pub fn number(&self) -> u32 {
         self.sent.number()
+    }
+
+    /// Whether it goes beside others that have not answered yet.
+    pub fn is_hedge(&self) -> bool {
+        self.sent.is_hedge()
     }
 
     /// The time left until it is given up; `None` without a deadline.

@@ -1,7 +1,8 @@
-//! Requests in flight and answer times, per slot: a flat table that grows and never moves.
+//! Requests in flight and answer times, per slot: a flat table that grows and never moves; and whose health has news.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
 use std::sync::OnceLock;
 
 use crossbeam_utils::CachePadded;
@@ -10,6 +11,7 @@ use evenkeel_core::stats::{Estimate, Estimator, Latency};
 use evenkeel_core::{Change, Instant, Outcome, set::Observer};
 
 use crate::clock::Clock;
+use crate::marks::Marks;
 
 /// Slots in the first bucket; each further bucket has twice as many.
 const FIRST: usize = 32;
@@ -21,6 +23,7 @@ pub(crate) struct Counters {
     buckets: [OnceLock<Box<[CachePadded<Row>]>>; BUCKETS],
     estimator: Estimator,
     clock: Clock,
+    pub(crate) marks: CachePadded<Marks>,
 }
 
 /// The two halves of an estimate may be of different reports, and a report may be lost to another at the same moment:
@@ -40,7 +43,12 @@ impl Row {
 
 impl Counters {
     pub(crate) fn new(latency: Latency, clock: Clock) -> Self {
-        Self { buckets: [const { OnceLock::new() }; BUCKETS], estimator: Estimator::new(latency), clock }
+        Self {
+            buckets: [const { OnceLock::new() }; BUCKETS],
+            estimator: Estimator::new(latency),
+            clock,
+            marks: CachePadded::new(Marks::new()),
+        }
     }
 
     pub(crate) fn add(&self, index: usize) {
@@ -63,6 +71,12 @@ impl Counters {
             row.nanos.store(estimate.nanos, Relaxed);
             row.stamp.store(estimate.stamp.as_nanos(), Relaxed);
         }
+    }
+
+    /// How long the endpoint in a slot takes to answer; `None` if that is unknown.
+    pub(crate) fn latency(&self, index: usize) -> Option<Duration> {
+        let nanos = self.get(index)?.nanos.load(Relaxed);
+        (nanos > 0).then(|| Duration::from_nanos(nanos))
     }
 
     fn get(&self, index: usize) -> Option<&Row> {

@@ -29,6 +29,8 @@ pub enum PickError {
     },
     /// There are clients, but their endpoints are all draining or have weight 0.
     AllDrained,
+    /// There are clients, but their endpoints are all ejected, overloaded or down, and the settings want no panic.
+    AllEjected,
     /// There are clients, but too many endpoints for the policy's table.
     Table(TableFull),
     /// The policy declined every endpoint, or named a place outside the view.
@@ -40,6 +42,7 @@ impl From<evenkeel_core::PickError> for PickError {
         match error {
             evenkeel_core::PickError::NoEndpoints => Self::NoEndpoints { discovery: None },
             evenkeel_core::PickError::AllDrained => Self::AllDrained,
+            evenkeel_core::PickError::AllEjected => Self::AllEjected,
             _ => Self::Declined,
         }
     }
@@ -55,6 +58,7 @@ impl fmt::Display for PickError {
                 write!(f, "none of {endpoints} endpoints has a client: {error}")
             }
             Self::AllDrained => f.write_str("all endpoints are draining or have weight 0"),
+            Self::AllEjected => f.write_str("all endpoints are ejected, overloaded or down"),
             Self::Table(full) => full.fmt(f),
             Self::Declined => f.write_str("the policy declined every endpoint"),
         }
@@ -66,7 +70,7 @@ impl Error for PickError {
         match self {
             Self::NoEndpoints { discovery: error } | Self::NoClients { error, .. } => source(error.as_ref()),
             Self::Table(full) => Some(full),
-            Self::AllDrained | Self::Declined => None,
+            Self::AllDrained | Self::AllEjected | Self::Declined => None,
         }
     }
 }

@@ -2,45 +2,40 @@
 
 use core::fmt;
 use core::ops::Deref;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::time::Duration;
 use std::sync::Arc;
 
 use arc_swap::Guard;
-use evenkeel_core::policy::Loads;
 use evenkeel_core::{Instant, Outcome, Policy, Slot, Why};
 
-use crate::balancer::Status;
 use crate::counters::Counters;
 use crate::snapshot::Snapshot;
 use crate::target::Target;
+use crate::vitals::Vitals;
 
 /// A client, where it leads, and what was reported of it.
 #[derive(Debug)]
 pub(crate) struct Client<C> {
     pub(crate) inner: C,
     pub(crate) target: Target,
-    pub(crate) failures: AtomicU32,
+    pub(crate) vitals: Vitals,
     pub(crate) counters: Arc<Counters>,
-}
-
-impl<C> Client<C> {
-    pub(crate) fn new(inner: C, target: Target, counters: &Arc<Counters>) -> Self {
-        Self { inner, target, failures: AtomicU32::new(0), counters: Arc::clone(counters) }
-    }
-
-    pub(crate) fn status(&self, slot: Slot) -> Status {
-        let in_flight = self.counters.in_flight(slot.index());
-        Status { target: self.target.clone(), in_flight, failures: self.failures.load(Relaxed) }
-    }
 }
 
 /// What is due when a request ends.
 #[derive(Clone, Copy, Debug)]
 struct Due {
     slot: Slot,
+    /// Whether it is among the requests in flight.
     counted: bool,
-    /// When it was sent, where the policy looks at answer times.
-    sent: Option<Instant>,
+    /// Whether the policy looks at answer times.
+    timed: bool,
+    /// Whether it may decide if an ejected endpoint comes back.
+    decides: bool,
+    /// Known where the policy looks at answer times, and of a request that decides.
+    sent: Instant,
+    /// The snapshot that it was picked from.
+    version: u64,
     why: Why,
     outcome: Outcome,
 }
@@ -48,23 +43,51 @@ struct Due {
 impl Due {
     #[inline]
     fn report<C>(&self, client: &Client<C>) {
+        let index = self.slot.index();
         // Learnt from before it is taken off: in between, a new endpoint would look as if it had never been asked.
-        if let Some(sent) = self.sent {
-            client.counters.observe(self.slot.index(), sent, self.outcome);
+        if self.timed {
+            client.counters.observe(index, self.sent, self.outcome);
         }
         if self.counted {
-            client.counters.subtract(self.slot.index());
+            client.counters.subtract(index);
         }
-        if matches!(self.outcome, Outcome::Failure | Outcome::Overloaded { .. }) {
-            client.failures.fetch_add(1, Relaxed);
+        if self.decides || client.vitals.heeds(self.outcome) {
+            self.tell(client);
         }
     }
+
+    #[inline(never)]
+    fn tell<C>(&self, client: &Client<C>) {
+        // In panic there are others to decide.
+        let decides = self.decides && (self.why == Why::Probe || self.outcome != Outcome::Canceled);
+        if client.vitals.report(self.outcome, self.version, decides.then_some(self.sent)) {
+            client.counters.marks.mark(self.slot.index());
+        }
+    }
+
+    /// Nothing is due any more.
+    fn settled(self) -> Self {
+        Self { counted: false, timed: false, decides: false, outcome: Outcome::Canceled, ..self }
+    }
+}
+
+/// Whom a pick goes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chosen {
+    /// Its place among the snapshot's clients.
+    pub(crate) place: usize,
+    pub(crate) slot: Slot,
+    pub(crate) why: Why,
+    /// Whether it may decide if an ejected endpoint comes back.
+    pub(crate) decides: bool,
+    /// Needed where the policy looks at answer times, and of a request that decides.
+    pub(crate) sent: Instant,
 }
 
 /// A picked client, borrowed from the balancer: the cheapest way to use one, for requests that end in the same breath.
 ///
-/// To be ended by [`success`](Self::success) or [`failure`](Self::failure); dropped without, the request counts as canceled.
-/// A request that lives across an `await` wants a [`Lease`].
+/// To be ended by [`success`](Self::success), [`failure`](Self::failure) or [`overloaded`](Self::overloaded); dropped without, the
+/// request counts as canceled. A request that lives across an `await` wants a [`Lease`].
 #[must_use = "a pick that is dropped counts as a canceled request"]
 pub struct Pick<C, P> {
     snapshot: Guard<Arc<Snapshot<C, P>>>,
@@ -74,16 +97,18 @@ pub struct Pick<C, P> {
 
 impl<C, P> Pick<C, P> {
     #[inline]
-    pub(crate) fn new(snapshot: Guard<Arc<Snapshot<C, P>>>, place: usize, why: Why, sent: Option<Instant>) -> Self
+    pub(crate) fn new(snapshot: Guard<Arc<Snapshot<C, P>>>, chosen: Chosen) -> Self
     where
         P: Policy,
     {
-        let slot = snapshot.candidates.slots()[place];
-        let counted = snapshot.groups[0].policy.counts();
+        let Chosen { place, slot, why, decides, sent } = chosen;
+        let (policy, version) = (&snapshot.groups[0].policy, snapshot.version);
+        let (counted, timed) = (policy.counts(), policy.timed());
         if counted {
             snapshot.clients[place].counters.add(slot.index());
         }
-        Self { snapshot, place, due: Due { slot, counted, sent, why, outcome: Outcome::Canceled } }
+        let outcome = Outcome::Canceled;
+        Self { snapshot, place, due: Due { slot, counted, timed, decides, sent, version, why, outcome } }
     }
 
     /// Calls `f` with the client.
@@ -114,12 +139,26 @@ impl<C, P> Pick<C, P> {
         self.due.outcome = Outcome::Failure;
     }
 
+    /// The endpoint refused the request for now, and asked to be left alone for this long if it said so: no failure then.
+    #[inline]
+    pub fn overloaded(mut self, retry_after: Option<Duration>) {
+        self.due.outcome = Outcome::Overloaded { retry_after };
+    }
+
     /// Makes it owned, so that it may live across awaits; costs one more count on a shared line.
     pub fn lease(mut self) -> Lease<C> {
         let lease = Lease { client: Arc::clone(self.client()), due: self.due };
         // The lease owes the report now.
-        self.due = Due { counted: false, sent: None, ..self.due };
+        self.due = self.due.settled();
         lease
+    }
+
+    /// As if it had never been picked.
+    pub(crate) fn undo(mut self) {
+        if self.due.counted {
+            self.client().counters.subtract(self.due.slot.index());
+        }
+        self.due = self.due.settled();
     }
 
     fn client(&self) -> &Arc<Client<C>> {
@@ -142,8 +181,8 @@ impl<C, P> fmt::Debug for Pick<C, P> {
 
 /// A picked client for one request, as long as that takes; dereferences to the client.
 ///
-/// To be ended by [`success`](Self::success) or [`failure`](Self::failure); dropped without, the request counts as canceled. The
-/// client of an endpoint that left is dropped with its last lease.
+/// To be ended by [`success`](Self::success), [`failure`](Self::failure) or [`overloaded`](Self::overloaded); dropped without, the
+/// request counts as canceled. The client of an endpoint that left is dropped with its last lease.
 #[must_use = "a lease that is dropped counts as a canceled request"]
 pub struct Lease<C> {
     client: Arc<Client<C>>,
@@ -169,6 +208,11 @@ impl<C> Lease<C> {
     /// The request was not answered well.
     pub fn failure(self) {
         self.report(Outcome::Failure);
+    }
+
+    /// The endpoint refused the request for now, and asked to be left alone for this long if it said so: no failure then.
+    pub fn overloaded(self, retry_after: Option<Duration>) {
+        self.report(Outcome::Overloaded { retry_after });
     }
 
     /// The request ended like this.

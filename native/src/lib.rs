@@ -26,29 +26,39 @@ mod clock;
 mod counters;
 mod discover;
 mod error;
+mod event;
 mod factory;
 mod lease;
 mod maintain;
+mod marks;
 mod snapshot;
+mod status;
 mod stripe;
 mod target;
+mod vitals;
 
-pub use balancer::{Balancer, Change, Status};
+pub use balancer::{Balancer, Change};
 pub use builder::Builder;
 pub use call::{Attempt, AttemptError, CallError, Cause, Classify, EveryError, Retry};
 pub use discover::dns_srv::{self, DnsSrv};
 pub use discover::{Answer, Discover, DiscoveryStatus, Fixed};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
+pub use evenkeel_core::balancer::Candidacy;
 pub use evenkeel_core::discovery::poller::{PollerConfig, PollerConfigError, SourceHealth};
 pub use evenkeel_core::policy::{
     AnyPolicy, Cx, Ketama, LeastRequest, Maglev, ParsePolicyError, PeakEwma, PickFirst, Policy, Random, Rendezvous,
     RingHash, RoundRobin, View, WeightedRandom, WeightedRoundRobin,
 };
-pub use evenkeel_core::retry::{Backoff, End, Jitter, RetryPolicy, RetryPolicyError, Verdict};
-pub use evenkeel_core::{Config, ConfigError, Endpoint, Outcome, Why, Zone, hash, tier};
+pub use evenkeel_core::retry::{
+    Backoff, Budget, BudgetError, End, Hedging, HedgingError, Jitter, LatencyPercentile, LatencyPercentileError,
+    RetryBudget, RetryPolicy, RetryPolicyError, TokenThrottle, Verdict,
+};
+pub use evenkeel_core::{Config, ConfigError, Endpoint, EventKind, Outcome, Why, Zone, hash, health, tier};
+pub use event::Event;
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
+pub use status::Status;
 pub use target::{Target, TargetError};
 
 #[doc = include_str!("../../README.md")]

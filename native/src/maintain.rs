@@ -1,26 +1,31 @@
-//! The one writer: takes over what discovery finds, makes clients, publishes snapshots.
+//! The one writer: takes over what discovery finds and what reports add up to, makes clients, publishes snapshots.
 
-use core::panic::AssertUnwindSafe;
-use core::time::Duration;
-use std::collections::BTreeMap;
+mod connections;
+mod health;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use evenkeel_core::retry::Backoff;
-use evenkeel_core::{Cluster, Endpoint, EndpointSet, Heap, Instant, Policy, TableFull, set};
-use futures_util::FutureExt;
+use evenkeel_core::{Cluster, Endpoint, EndpointSet, Heap, Instant, Policy, Slot, TableFull, set};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::connections::Connection;
 use crate::balancer::{Change, Shared};
-use crate::error::SharedError;
+use crate::event::Event;
 use crate::factory::{BoxError, Factory};
 use crate::lease::Client;
 use crate::snapshot::Snapshot;
+use crate::status;
 use crate::stripe::CounterRng;
 use crate::target::Target;
+use crate::vitals::Heed;
 
-/// The waits between tries to make a client.
-const BACKOFF: Backoff = Backoff::exponential(Duration::from_millis(100), Duration::from_secs(30));
+/// What handles ask of the task.
+#[derive(Debug)]
+pub(crate) enum Order {
+    SetDown { target: Target, down: bool },
+}
 
 pub(crate) struct Maintenance<F: Factory, P> {
     shared: Arc<Shared<F::Client, P>>,
@@ -32,17 +37,36 @@ pub(crate) struct Maintenance<F: Factory, P> {
     found: EndpointSet<Target>,
     /// The endpoints of `found` that have a client.
     cluster: Cluster<Target, Heap>,
+    /// By the index of its slot, the client of each of these.
+    members: Vec<Option<Member<F::Client>>>,
+    /// What active checks say of endpoints in `found`.
+    down: BTreeSet<Target>,
+    /// The half-open endpoints that picks may probe.
+    offered: BTreeSet<Slot>,
+    heed: Heed,
     connections: BTreeMap<Target, Connection<F::Client>>,
     making: JoinSet<(Target, Result<F::Client, BoxError>)>,
+    /// When the next client is to be tried again.
+    retry_at: Instant,
+    /// When to look whether endpoints need no watching any more.
+    sweep_at: Instant,
     version: u64,
     /// Why the policy could not follow the last change.
     table: Option<TableFull>,
 }
 
-enum Connection<C> {
-    Ready(Arc<Client<C>>),
-    Making { failures: u32 },
-    Failed { failures: u32, retry_at: Instant },
+/// An endpoint in the cluster.
+type Member<C> = (Slot, Arc<Client<C>>);
+
+/// What is to be published.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    /// The endpoints, or which of them have a client.
+    set: bool,
+    /// Who may be picked.
+    candidates: bool,
+    /// How an endpoint is doing.
+    health: bool,
 }
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
@@ -58,37 +82,55 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             factory,
             policy,
             found: EndpointSet::new(),
+            heed: health::heed(&cluster),
             cluster,
+            members: Vec::new(),
+            down: BTreeSet::new(),
+            offered: BTreeSet::new(),
             connections: BTreeMap::new(),
             making: JoinSet::new(),
+            retry_at: Instant::MAX,
+            sweep_at: Instant::MAX,
             version: 1,
             table: None,
         }
     }
 
-    pub(crate) async fn run(mut self, mut sets: mpsc::Receiver<Vec<Endpoint<Target>>>) {
+    pub(crate) async fn run(
+        mut self,
+        mut sets: mpsc::Receiver<Vec<Endpoint<Target>>>,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+    ) {
         loop {
-            let retry_at = self.next_retry();
+            let mut news = News::default();
             let step_at = self.cluster.poll_timeout().unwrap_or(Instant::MAX);
-            let mut stepped = false;
+            let wake_at = step_at.min(self.retry_at).min(self.sweep_at);
             tokio::select! {
-                set = sets.recv() => match set {
-                    Some(endpoints) => self.adopt(endpoints),
-                    None => return,
-                },
+                Some(endpoints) = sets.recv() => {
+                    self.adopt(endpoints);
+                    news.set = true;
+                }
                 Some(Ok((target, result))) = self.making.join_next() => {
                     self.made(target, result);
                     // All that are there by now make one snapshot.
                     while let Some(Ok((target, result))) = self.making.try_join_next() {
                         self.made(target, result);
                     }
+                    news.set = true;
                 }
-                () = self.shared.clock.sleep_until(retry_at) => self.retry(),
-                () = self.shared.clock.sleep_until(step_at) => {
-                    stepped = self.cluster.handle_timeout(self.shared.clock.now());
-                }
+                Some(order) = orders.recv() => self.obey(order),
+                () = self.shared.counters.marks.marked() => {}
+                () = self.shared.clock.sleep_until(wake_at) => {}
             }
-            self.publish(stepped);
+            let now = self.shared.clock.now();
+            if self.retry_at <= now {
+                self.retry(now);
+            }
+            if news.set {
+                news.candidates = self.update(now);
+            }
+            self.attend(now, &mut news);
+            self.publish(news);
         }
     }
 
@@ -105,7 +147,10 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         for change in changes {
             match &change {
                 Change::Added(endpoint) => self.make(endpoint.addr.clone(), 0),
-                Change::Removed(endpoint) => drop(self.connections.remove(&endpoint.addr)),
+                Change::Removed(endpoint) => {
+                    self.connections.remove(&endpoint.addr);
+                    self.down.remove(&endpoint.addr);
+                }
                 Change::Changed(_) => {}
             }
             // Nobody may be listening.
@@ -113,80 +158,71 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
-    fn make(&mut self, target: Target, failures: u32) {
-        let made = self.factory.make(target.clone());
-        self.connections.insert(target.clone(), Connection::Making { failures });
-        self.making.spawn(async move {
-            let made = AssertUnwindSafe(made).catch_unwind().await;
-            (target, made.unwrap_or_else(|_| Err("the factory panicked".into())))
-        });
-    }
-
-    fn made(&mut self, target: Target, result: Result<F::Client, BoxError>) {
-        let Some(Connection::Making { failures }) = self.connections.get(&target) else { return };
-        let connection = match result {
-            Ok(client) => Connection::Ready(Arc::new(Client::new(client, target.clone(), &self.shared.counters))),
-            Err(error) => {
-                let failures = failures.saturating_add(1);
-                tracing::warn!(%target, %error, failures, "no client could be made");
-                let error: SharedError = error.into();
-                self.shared.clients.send_modify(|clients| clients.error = Some(error));
-                let retry_at = self.shared.clock.now() + BACKOFF.wait(failures, Duration::ZERO, &mut self.rng);
-                Connection::Failed { failures, retry_at }
-            }
-        };
-        self.connections.insert(target, connection);
-    }
-
-    fn next_retry(&self) -> Instant {
-        let retries = self.connections.values().filter_map(|connection| match connection {
-            Connection::Failed { retry_at, .. } => Some(*retry_at),
-            Connection::Ready(_) | Connection::Making { .. } => None,
-        });
-        retries.min().unwrap_or(Instant::MAX)
-    }
-
-    fn retry(&mut self) {
-        let now = self.shared.clock.now();
-        let due = self.connections.iter().filter_map(|(target, connection)| match connection {
-            Connection::Failed { failures, retry_at } if *retry_at <= now => Some((target.clone(), *failures)),
-            _ => None,
-        });
-        for (target, failures) in due.collect::<Vec<_>>() {
-            self.make(target, failures);
-        }
-    }
-
-    /// Makes the endpoints that have a client pickable, if they are not what they were, or `anew`.
-    fn publish(&mut self, anew: bool) {
+    /// Makes the cluster that of the endpoints which have a client; tells whether it is another one.
+    fn update(&mut self, now: Instant) -> bool {
         let connections = &self.connections;
-        let client = |target: &Target| match connections.get(target) {
-            Some(Connection::Ready(client)) => Some(Arc::clone(client)),
-            _ => None,
-        };
-        let endpoints =
-            self.found.iter().map(|(_, endpoint)| endpoint).filter(|endpoint| client(&endpoint.addr).is_some());
-        let now = self.shared.clock.now();
-        let changes = self.cluster.update_with(now, endpoints.cloned(), &mut &*self.shared.counters);
-        if anew || !changes.is_empty() {
-            self.version += 1;
-            match Snapshot::new(self.version, &self.cluster, client, &self.policy, &self.shared.counters) {
-                Ok(snapshot) => {
-                    self.table = None;
-                    self.shared.snapshot.store(Arc::new(snapshot));
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the endpoints changed, but the policy cannot follow");
-                    self.table = Some(error);
-                }
-            }
+        let client = |target: &Target| connections.get(target).and_then(Connection::client);
+        let endpoints = self.found.iter().map(|(_, endpoint)| endpoint);
+        let ready = endpoints.filter(|endpoint| client(&endpoint.addr).is_some()).cloned();
+        let changes = self.cluster.update_with(now, ready, &mut &*self.shared.counters);
+        if changes.is_empty() {
+            return false;
         }
+        self.members.clear();
+        self.members.resize_with(self.cluster.set().slots(), || None);
+        for (slot, endpoint) in self.cluster.set().iter() {
+            self.members[slot.index()] = client(&endpoint.addr).map(|client| (slot, Arc::clone(client)));
+        }
+        for slot in self.down.iter().filter_map(|target| self.cluster.set().find(target)).collect::<Vec<_>>() {
+            self.cluster.set_down(now, slot, true);
+        }
+        true
+    }
+
+    fn client(&self, slot: Slot) -> Option<&Arc<Client<F::Client>>> {
+        self.members.get(slot.index())?.as_ref().filter(|(known, _)| *known == slot).map(|(_, client)| client)
+    }
+
+    fn publish(&mut self, mut news: News) {
+        let event = |event: evenkeel_core::Event<'_, Target>| {
+            let (slot, target) = event.endpoint.unzip();
+            (slot, Event { at: event.at, target: target.flatten().cloned(), kind: event.kind })
+        };
+        let events: Vec<_> = self.cluster.events().map(event).collect();
+        self.publish_snapshot(&mut news, &events);
+        if news.set || news.candidates || news.health || !events.is_empty() {
+            let picked = self.table.map(|_| self.shared.snapshot.load().candidates.slots().iter().copied().collect());
+            let client = |slot| self.client(slot).cloned();
+            let entries = status::entries(&self.found, self.cluster.members(), client, picked);
+            self.shared.entries.store(Arc::new(entries));
+            self.publish_counts();
+        }
+        // Whoever is told finds it so.
+        for (_, event) in events {
+            event.trace();
+            // Nobody may be listening.
+            let _ = self.shared.events.send(event);
+        }
+    }
+
+    /// The candidates of now, with a policy that is made for them; `None` if it cannot be.
+    fn form(&mut self) -> Option<Snapshot<F::Client, P>> {
+        self.version += 1;
+        let client = |slot| self.client(slot).cloned();
+        let formed = Snapshot::new(self.version, &self.cluster, client, &self.policy, &self.shared.counters);
+        self.table = formed.as_ref().err().copied();
+        formed.inspect_err(|error| tracing::error!(%error, "the endpoints changed, but the policy cannot follow")).ok()
+    }
+
+    fn publish_counts(&self) {
         let (endpoints, ready, table) = (self.found.len(), self.cluster.set().len(), self.table);
-        let pickable = self.shared.snapshot.load().clients.len();
+        let pickable = self.shared.snapshot.load().candidates.len();
+        let none = self.cluster.candidates().is_empty().then(|| self.cluster.unavailable());
         self.shared.clients.send_if_modified(|clients| {
-            let before = (clients.endpoints, clients.ready, clients.pickable, clients.table);
-            (clients.endpoints, clients.ready, clients.pickable, clients.table) = (endpoints, ready, pickable, table);
-            before != (endpoints, ready, pickable, table)
+            let before = (clients.endpoints, clients.ready, clients.pickable, clients.none, clients.table);
+            let after = (endpoints, ready, pickable, none, table);
+            (clients.endpoints, clients.ready, clients.pickable, clients.none, clients.table) = after;
+            before != after
         });
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use evenkeel_core::cluster::Candidates;
 use evenkeel_core::policy::Keys;
-use evenkeel_core::{Address, Cluster, Heap, Policy, Slot, TableFull, View};
+use evenkeel_core::{Address, Cluster, Heap, Instant, Policy, Slot, TableFull, View};
 
 use crate::counters::Counters;
 use crate::lease::Client;
@@ -16,10 +16,12 @@ pub(crate) struct Snapshot<C, P> {
     /// Above 0, and different for each snapshot of a balancer.
     pub(crate) version: u64,
     pub(crate) candidates: Candidates<Heap>,
-    /// The client of each candidate, group by group.
+    /// The client of each candidate, group by group; then those of the probes.
     pub(crate) clients: Vec<Arc<Client<C>>>,
     /// Never empty: without candidates, there is the policy that waits for some.
-    pub(crate) groups: Vec<Group<P>>,
+    pub(crate) groups: Arc<[Group<P>]>,
+    /// Half-open endpoints that wait for a request which decides: almost always none.
+    pub(crate) probes: Vec<Slot>,
 }
 
 /// What belongs to one group of candidates.
@@ -37,13 +39,12 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
     pub(crate) fn new(
         version: u64,
         cluster: &Cluster<Target, Heap>,
-        client: impl Fn(&Target) -> Option<Arc<Client<C>>>,
+        client: impl Fn(Slot) -> Option<Arc<Client<C>>>,
         policy: &P,
         counters: &Counters,
     ) -> Result<Self, TableFull> {
         let candidates = cluster.candidates().clone();
-        let address = |slot| cluster.set().get(slot).map(|endpoint| &endpoint.addr);
-        let clients = candidates.slots().iter().filter_map(|&slot| client(address(slot)?)).collect();
+        let clients = candidates.slots().iter().filter_map(|&slot| client(slot)).collect();
         let mut groups = Vec::new();
         let mut start = 0;
         for index in 0..candidates.groups().max(1) {
@@ -54,7 +55,32 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
             groups.push(Group { policy, start, successors });
             start += group.slots.len();
         }
-        Ok(Self { version, candidates, clients, groups })
+        Ok(Self { version, candidates, clients, groups: groups.into(), probes: Vec::new() })
+    }
+}
+
+impl<C, P> Snapshot<C, P> {
+    /// The same candidates, with other probes beside them.
+    pub(crate) fn probing(&self, probes: Vec<(Slot, Arc<Client<C>>)>) -> Self {
+        let (probes, probed): (Vec<_>, Vec<_>) = probes.into_iter().unzip();
+        let clients = self.clients.iter().take(self.candidates.len()).cloned().chain(probed).collect();
+        let (candidates, groups) = (self.candidates.clone(), Arc::clone(&self.groups));
+        Self { version: self.version, candidates, clients, groups, probes }
+    }
+
+    /// The place of a probe that is this pick's from now on.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_probe(&self, now: Instant) -> Option<(usize, Slot)> {
+        let places = self.candidates.len()..;
+        places.zip(&self.probes).find_map(|(place, &slot)| {
+            let client = &self.clients[place];
+            let taken = client.vitals.take_probe(now);
+            taken.then(|| {
+                client.counters.marks.mark(slot.index());
+                (place, slot)
+            })
+        })
     }
 }
 

@@ -6,11 +6,13 @@ mod life;
 
 use core::time::Duration;
 
+use evenkeel_core::health::{Arithmetic, FailurePercentage, OutlierDetection, SuccessRate};
 use evenkeel_core::policy::{AnyPolicy, InvalidParameter, ParsePolicyError};
 use evenkeel_core::stats::Latency;
 use evenkeel_core::tier::{Levels, SlowStart, ZoneAware};
 use evenkeel_core::{Balancer, Config, ConfigError, Heap, Inline, Zone};
 
+use crate::health;
 use crate::input::Input;
 use crate::policies::{LITTLE_ROOM, ROOM, TEXTS};
 use life::Life;
@@ -104,7 +106,7 @@ fn check_refusal(config: &Config, error: ConfigError) {
         panic!("an error of a kind unknown here: {error}")
     };
     let message = error.to_string();
-    let group = setting.split('.').next().unwrap_or_default();
+    let group = setting.split(['.', ' ']).next().unwrap_or_default();
     assert!(format!("{config:?}").contains(group), "{message}");
     for part in [setting, &value.to_string(), &limit.to_string()] {
         assert!(message.contains(part), "{message}");
@@ -142,15 +144,46 @@ fn settings(input: &mut Input<'_>) -> Config {
         3 => Latency { tau: duration(input), floor: duration(input), failure_penalty: duration(input) },
         _ => Latency::default(),
     };
-    Config {
-        seed: input.number(),
-        levels,
-        zone,
-        subset,
-        slow_start,
-        latency,
-        outlier_detection: None,
-        ..Config::default()
+    let outlier_detection = match input.below(4) {
+        0 => None,
+        1 | 2 => health::settings(input),
+        _ => Some(outlier_detection(input)),
+    };
+    let max_retry_after = if input.below(4) == 3 { duration(input) } else { Duration::from_secs(300) };
+    Config { seed: input.number(), levels, zone, subset, slow_start, latency, outlier_detection, max_retry_after }
+}
+
+/// Any numbers.
+fn outlier_detection(input: &mut Input<'_>) -> OutlierDetection {
+    let arithmetic = [Arithmetic::Evenkeel, Arithmetic::Envoy, Arithmetic::Grpc][input.below(3)];
+    let failure_percentage = (input.below(2) == 1).then(|| FailurePercentage {
+        threshold: input.byte(),
+        enforcement: input.byte(),
+        minimum_hosts: input.number() as u32,
+        request_volume: input.number() as u32,
+        minimum_failures: input.number() as u32,
+    });
+    let success_rate = (input.below(2) == 1).then(|| SuccessRate {
+        stdev_factor: input.number() as u32,
+        floor: input.byte(),
+        enforcement: input.byte(),
+        minimum_hosts: input.number() as u32,
+        request_volume: input.number() as u32,
+        minimum_failures: input.number() as u32,
+    });
+    OutlierDetection {
+        arithmetic,
+        consecutive_failures: input.number() as u16,
+        failure_percentage,
+        success_rate,
+        interval: duration(input),
+        base_ejection_time: duration(input),
+        max_ejection_time: duration(input),
+        max_ejection_jitter: duration(input),
+        max_ejection_percent: input.byte(),
+        always_eject_one: input.below(2) == 1,
+        half_open: input.below(2) == 1,
+        probe_timeout: duration(input),
     }
 }
 

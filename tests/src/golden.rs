@@ -7,9 +7,14 @@
 mod read;
 #[path = "golden/replay.rs"]
 mod replay;
+#[path = "golden/told.rs"]
+mod told;
 
 use core::fmt::{self, Write};
 
+use evenkeel_core::balancer::Candidacy;
+use evenkeel_core::event::EventKind;
+use evenkeel_core::health::Health;
 use evenkeel_core::retry::End;
 use evenkeel_core::stats::Stats;
 use evenkeel_core::{Address, Changes, Instant, Store, Why};
@@ -90,6 +95,10 @@ pub enum Answer<'a> {
     Picked(Option<(&'a str, Why)>),
     /// Of `stats`.
     Stats(Option<Stats>),
+    /// Of `health`, with the weight in effect.
+    Health(Option<(Health, Candidacy, u32)>),
+    /// Of `event`: the oldest, and whom it is about.
+    Event(Option<(Option<&'a str>, EventKind)>),
     /// Of `poll`: an attempt was sent.
     Sent(u32, Option<&'a str>),
     /// Of `poll`: nothing to do until then.
@@ -113,16 +122,10 @@ impl fmt::Display for Answer<'_> {
             Self::Nothing => Ok(()),
             Self::Changed(changes) => write!(f, "+{} -{} ~{}", changes.added, changes.removed, changes.changed),
             Self::Removed(was_there) => f.write_str(if *was_there { "yes" } else { "no" }),
-            Self::Picked(None) | Self::Stats(None) => f.write_str("none"),
-            Self::Picked(Some((addr, why))) => {
-                f.write_str(addr)?;
-                f.write_str(match why {
-                    Why::Retry => " retry",
-                    Why::Panic => " panic",
-                    Why::LastResort => " last_resort",
-                    _ => "",
-                })
-            }
+            Self::Picked(None) | Self::Stats(None) | Self::Health(None) | Self::Event(None) => f.write_str("none"),
+            Self::Picked(Some((addr, why))) => write!(f, "{addr}{}", told::why(*why)),
+            Self::Health(Some((health, candidacy, weight))) => told::write_health(f, *health, *candidacy, *weight),
+            Self::Event(Some((addr, kind))) => told::write_event(f, *addr, *kind),
             Self::Stats(Some(stats)) => write!(f, "{} {} {}", stats.successes, stats.failures, stats.canceled),
             Self::Sent(number, addr) => write!(f, "send {number} {}", addr.unwrap_or("none")),
             Self::Wait(Instant::MAX) => f.write_str("wait"),

@@ -39,6 +39,11 @@ impl<'a> Input<'a> {
         taken
     }
 
+    /// All that is left, as it is.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.0)
+    }
+
     /// Any number, those at the limits more often than others.
     pub(crate) fn number(&mut self) -> u64 {
         match self.below(8) {

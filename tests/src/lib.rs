@@ -3,14 +3,17 @@
 pub mod call;
 pub mod config;
 pub mod golden;
+pub mod health;
 mod input;
 pub mod lifecycle;
 pub mod policies;
 mod rng;
 #[cfg(feature = "net")]
 pub mod servers;
+pub mod simulation;
 #[cfg(feature = "net")]
 pub mod source;
+pub mod state;
 
 /// go-kit's fault 17: internal slices were handed out, and a caller could corrupt them. Ours can be looked at
 ///

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use evenkeel_tests::{call, config, lifecycle, policies};
+use evenkeel_tests::{call, config, health, lifecycle, policies, state};
 
 fn replay(target: &str, check: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
@@ -35,4 +35,14 @@ fn policies_corpus_replays() {
 #[test]
 fn config_corpus_replays() {
     replay("config", config::check);
+}
+
+#[test]
+fn state_corpus_replays() {
+    replay("state", state::check);
+}
+
+#[test]
+fn health_corpus_replays() {
+    replay("health", health::check);
 }

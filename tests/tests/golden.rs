@@ -24,6 +24,7 @@ macro_rules! files {
 }
 files!(
     groups,
+    health,
     ketama,
     least_request,
     maglev,
@@ -84,6 +85,14 @@ fn what_cannot_be_read_is_a_failure() {
         ("pick avoid z", "nothing of this address is there to avoid"),
         ("report success", "no such open pick"),
         ("report maybe", "no such outcome"),
+        ("report success 0", "no such open pick"),
+        ("report success 1 1", "too many words"),
+        ("report overloaded soon", "a time is in milliseconds"),
+        ("config outlier=mine", "no such outlier detection"),
+        ("requests many", "not a number of requests"),
+        ("requests 1", "nothing to pick"),
+        ("down z", "nothing of this address is there"),
+        ("up z", "nothing of this address is there"),
         ("poll", "there is no call"),
         ("outcome retry", "no attempt is under way"),
         ("call attempts=0", "no such `attempts`"),

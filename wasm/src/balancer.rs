@@ -1,17 +1,16 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use evenkeel_core::balancer::Status;
 use evenkeel_core::policy::{AnyPolicy, ParsePolicyError};
-use evenkeel_core::stats::Stats;
-use evenkeel_core::tier::{Levels, SlowStart, ZoneAware};
-use evenkeel_core::{Changes, Config, Endpoint, Instant, Pick, Request, Slot, Zone, hash};
+use evenkeel_core::retry::LatencyPercentile;
+use evenkeel_core::{Changes, Config, ConfigError, Endpoint, Instant, Pick, Request, Slot, UpdateError, Zone, hash};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wasm_bindgen::prelude::*;
 
 use crate::call::Call;
-use crate::convert::{RangeError, duration, instant};
+use crate::convert::{RangeError, duration, fraction, instant};
+use crate::settings::Settings;
 use crate::tickets::Tickets;
 
 /// No ticket: there was no endpoint to pick.
@@ -29,13 +28,15 @@ pub enum Outcome {
     Failure,
     /// The caller lost interest.
     Canceled,
+    /// It did not in time: a failure that says how long it took at least.
+    TimedOut,
 }
 
 impl From<Outcome> for evenkeel_core::Outcome {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Success => Self::Success,
-            Outcome::Failure => Self::Failure,
+            Outcome::Failure | Outcome::TimedOut => Self::Failure,
             Outcome::Canceled => Self::Canceled,
         }
     }
@@ -49,7 +50,9 @@ pub enum Why {
     Policy,
     /// The policy chose it among the candidates not to be avoided.
     Retry,
-    /// Its level has so few available endpoints that all are used.
+    /// It is ejected, and this request decides whether it comes back.
+    Probe,
+    /// There are so few available endpoints that others are used, too.
     Panic,
     /// All candidates were to be avoided.
     LastResort,
@@ -59,7 +62,7 @@ pub enum Why {
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Balancer {
-    core: Core,
+    pub(crate) core: Core,
     policy: AnyPolicy,
     config: Config,
     rng: ChaCha8Rng,
@@ -69,34 +72,24 @@ pub struct Balancer {
     avoid: Vec<Slot>,
     key: Option<u64>,
     tickets: Tickets,
+    /// What `ts/event.ts` has not taken yet of what was taken from the core.
+    pub(crate) events: Vec<f64>,
+    pub(crate) event_urls: Vec<String>,
+    percentiles: Vec<(u16, LatencyPercentile)>,
 }
 
 #[wasm_bindgen]
 impl Balancer {
-    /// A balancer without endpoints; to be seeded before the first pick. Settings that are left out are as in the core's
-    /// `Config`; `zone` is the client's own, `slow_start` in milliseconds.
+    /// A balancer without endpoints; to be seeded before the first pick. `ts/settings.ts` writes the settings.
     ///
     /// # Errors
     /// `RangeError` for an unknown policy, and for parameters and settings outside their limits.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        policy: &str,
-        overprovisioned: bool,
-        subset: Option<u32>,
-        zone: Option<u32>,
-        slow_start: Option<f64>,
-    ) -> Result<Self, RangeError> {
+    pub fn new(policy: &str, settings: &[f64]) -> Result<Self, RangeError> {
         let policy: AnyPolicy =
             policy.parse().map_err(|error: ParsePolicyError| RangeError::new(&error.to_string()))?;
-        let config = Config {
-            levels: if overprovisioned { Levels::OVERPROVISIONED } else { Levels::FirstAvailable },
-            zone: zone.map(|zone| ZoneAware::new(Zone::new(zone))),
-            subset,
-            slow_start: slow_start.map(|window| SlowStart::new(duration(window))),
-            ..Config::default()
-        };
-        let core =
-            core(&policy, config).ok_or_else(|| RangeError::new("the subset and the slow start must be above 0"))?;
+        let config = Settings::new(settings).config();
+        let core = core(&policy, config).map_err(|error| RangeError::new(&error.to_string()))?;
         Ok(Self {
             core,
             policy,
@@ -107,6 +100,9 @@ impl Balancer {
             avoid: Vec::new(),
             key: None,
             tickets: Tickets::default(),
+            events: Vec::new(),
+            event_urls: Vec::new(),
+            percentiles: Vec::new(),
         })
     }
 
@@ -115,11 +111,14 @@ impl Balancer {
     pub fn seed(&mut self, hi: u32, lo: u32) {
         self.config.seed = number(hi, lo);
         self.rng = ChaCha8Rng::seed_from_u64(self.config.seed);
-        if let Some(core) = core(&self.policy, self.config) {
+        if let Ok(core) = core(&self.policy, self.config) {
             let endpoints: Vec<_> = self.core.endpoints().map(|status| status.endpoint.clone()).collect();
+            self.take_events();
             self.core = core;
             // They fitted before. With the first endpoints nothing warms up, so the time does not matter.
-            let _ = self.core.update(Instant::ZERO, endpoints);
+            let _ = self.replace(Instant::ZERO, endpoints);
+            // It has been told that they came.
+            drop(self.core.events());
             self.index();
         }
     }
@@ -134,7 +133,8 @@ impl Balancer {
     /// # Errors
     /// `RangeError` when the policy cannot hold them.
     pub fn update(&mut self, now: f64) -> Result<Vec<u32>, RangeError> {
-        let changes = self.core.update(instant(now), self.staged.drain(..)).map_err(|_| unfit())?;
+        let endpoints = core::mem::take(&mut self.staged);
+        let changes = self.replace(instant(now), endpoints).map_err(|_| unfit())?;
         Ok(self.changed(changes))
     }
 
@@ -161,23 +161,6 @@ impl Balancer {
         let removed = self.core.remove(instant(now), &url).map_err(|_| unfit())?.is_some();
         self.index();
         Ok(removed)
-    }
-
-    /// The URLs, in their order.
-    pub fn urls(&self) -> Vec<String> {
-        self.core.endpoints().map(|status| status.endpoint.addr.clone()).collect()
-    }
-
-    /// Nine numbers for each endpoint, in the order of the URLs: slot index, weight, priority, zone, whether it drains and
-    /// whether it is a candidate, and how many requests succeeded, failed and were canceled.
-    pub fn rows(&self) -> Vec<u32> {
-        let row = |status: Status<'_, String>| {
-            let Stats { successes, failures, canceled, .. } = status.stats;
-            let Endpoint { weight, priority, zone, draining, .. } = *status.endpoint;
-            let (index, flags) = (status.slot.index() as u32, [draining, status.candidate].map(u32::from));
-            [index, weight, priority.into(), zone.number(), flags[0], flags[1], successes, failures, canceled]
-        };
-        self.core.endpoints().flat_map(row).collect()
     }
 
     /// The next [`pick`](Self::pick) steps over this slot, if it can.
@@ -220,6 +203,7 @@ impl Balancer {
     pub fn why(&self, ticket: u32) -> Why {
         match self.tickets.get(ticket).map(Pick::why) {
             Some(evenkeel_core::Why::Retry) => Why::Retry,
+            Some(evenkeel_core::Why::Probe) => Why::Probe,
             Some(evenkeel_core::Why::Panic) => Why::Panic,
             Some(evenkeel_core::Why::LastResort) => Why::LastResort,
             _ => Why::Policy,
@@ -228,9 +212,24 @@ impl Balancer {
 
     /// Redeems a ticket.
     pub fn report(&mut self, now: f64, ticket: u32, outcome: Outcome) {
+        let now = instant(now);
         if let Some(pick) = self.tickets.redeem(ticket) {
-            self.core.report(instant(now), pick, outcome.into());
+            if !matches!(outcome, Outcome::Failure) {
+                let took = now.saturating_since(pick.started());
+                self.percentiles.iter_mut().for_each(|(_, latencies)| latencies.observe(now, took));
+            }
+            self.core.report(now, pick, outcome.into());
         }
+    }
+
+    /// The percentile of how long requests took lately, in milliseconds, if enough is known; it is kept from the first time
+    /// that it is asked for.
+    pub fn percentile(&mut self, now: f64, per_mille: u16) -> Option<f64> {
+        if let Some((_, latencies)) = self.percentiles.iter().find(|(known, _)| *known == per_mille) {
+            return latencies.delay(instant(now)).map(|delay| fraction(delay.as_nanos() as u64));
+        }
+        self.percentiles.extend(LatencyPercentile::new(per_mille).map(|latencies| (per_mille, latencies)));
+        None
     }
 
     /// Redeems the ticket of a request that was refused, for `retry_after` milliseconds if the server said so.
@@ -238,6 +237,13 @@ impl Balancer {
         if let Some(pick) = self.tickets.redeem(ticket) {
             let retry_after = retry_after.map(duration);
             self.core.report(instant(now), pick, evenkeel_core::Outcome::Overloaded { retry_after });
+        }
+    }
+
+    /// What checks by the caller found of the endpoint in this slot.
+    pub fn set_down(&mut self, now: f64, index: u32, down: bool) {
+        if let Some(Some(slot)) = self.slots.get(index as usize) {
+            self.core.set_down(instant(now), *slot, down);
         }
     }
 }
@@ -253,13 +259,14 @@ impl Balancer {
     }
 
     fn issue(&mut self, now: f64, avoid: &[Slot]) -> u32 {
-        let now = instant(now);
-        // JavaScript keeps no timer for it.
-        if self.core.poll_timeout().is_some_and(|timeout| timeout <= now) {
-            self.core.handle_timeout(now);
-        }
-        let request = Request { now, key: self.key.take(), avoid };
+        let request = Request { now: instant(now), key: self.key.take(), avoid };
         self.core.pick_with(request, &mut self.rng).map_or(NO_TICKET, |pick| self.tickets.issue(pick))
+    }
+
+    /// Not inlined: it is large.
+    #[inline(never)]
+    fn replace(&mut self, now: Instant, endpoints: Vec<Endpoint<String>>) -> Result<Changes, UpdateError> {
+        self.core.update(now, endpoints)
     }
 
     fn changed(&mut self, changes: Changes) -> Vec<u32> {
@@ -281,10 +288,10 @@ impl Balancer {
     }
 }
 
-/// Without endpoints; nothing for settings that make no sense. Not inlined: it is large.
+/// Without endpoints. Not inlined: it is large.
 #[inline(never)]
-fn core(policy: &AnyPolicy, config: Config) -> Option<Core> {
-    Core::with_config(policy.clone(), config).ok()
+fn core(policy: &AnyPolicy, config: Config) -> Result<Core, ConfigError> {
+    Core::with_config(policy.clone(), config)
 }
 
 fn number(hi: u32, lo: u32) -> u64 {

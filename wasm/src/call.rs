@@ -1,10 +1,11 @@
 use alloc::vec::Vec;
 
-use evenkeel_core::retry::{self, Attempt, Backoff, RetryPolicy, RetryPolicyError, Step, Unlimited};
+use evenkeel_core::retry::{self, Attempt, Backoff, Hedging, Jitter, RetryPolicy, Step};
 use evenkeel_core::{Instant, Slot};
 use wasm_bindgen::prelude::*;
 
 use crate::balancer::{Balancer, Outcome};
+use crate::budget::Budget;
 use crate::convert::{RangeError, duration, instant, millis};
 
 /// What a call asks for; its details are in the call's getters.
@@ -46,6 +47,31 @@ impl From<Verdict> for retry::Verdict {
     }
 }
 
+/// What is random about an exponential backoff.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug)]
+pub enum BackoffJitter {
+    /// Nothing.
+    None,
+    /// From 0 to the whole wait.
+    Full,
+    /// From half the wait to the whole.
+    Equal,
+    /// From the base to thrice the wait before.
+    Decorrelated,
+}
+
+impl From<BackoffJitter> for Jitter {
+    fn from(jitter: BackoffJitter) -> Self {
+        match jitter {
+            BackoffJitter::None => Self::None,
+            BackoffJitter::Full => Self::Full,
+            BackoffJitter::Equal => Self::Equal,
+            BackoffJitter::Decorrelated => Self::Decorrelated,
+        }
+    }
+}
+
 /// Why a call is over.
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug)]
@@ -62,13 +88,17 @@ pub enum End {
     Fatal,
     /// The budget allowed no other attempt.
     Budget,
+    /// A server asked for a longer wait than is allowed.
+    RetryAfter,
 }
 
 /// One logical request; the core's retry machine.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Call {
+    policy: RetryPolicy,
     core: retry::Call,
+    /// The one that the last step was about.
     attempt: Option<Attempt>,
     time: Instant,
     outcome: Outcome,
@@ -89,52 +119,69 @@ impl Call {
         attempt_timeout: Option<f64>,
         backoff: Option<f64>,
         cap: Option<f64>,
+        jitter: BackoffJitter,
         now: f64,
     ) -> Result<Self, RangeError> {
-        let policy = policy(attempts, timeout, attempt_timeout, backoff, cap)
-            .map_err(|_| RangeError::new("attempts and timeouts must be above 0, the cap at least the base"))?;
+        let mut policy = attempts.map_or(Ok(RetryPolicy::default()), RetryPolicy::new);
+        if let Some(timeout) = timeout {
+            policy = policy.and_then(|policy| policy.with_timeout(duration(timeout)));
+        }
+        if let Some(timeout) = attempt_timeout {
+            policy = policy.and_then(|policy| policy.with_attempt_timeout(duration(timeout)));
+        }
+        if let Some(base) = backoff.map(duration) {
+            let exponential = |cap| Backoff::Exponential { base, cap, jitter: jitter.into() };
+            let backoff = cap.map(duration).map_or(Backoff::Constant(base), exponential);
+            policy = policy.and_then(|policy| policy.with_backoff(backoff));
+        }
+        let policy =
+            policy.map_err(|_| RangeError::new("attempts and timeouts must be above 0, the cap at least the base"))?;
         let core = retry::Call::new(&policy, instant(now));
-        Ok(Self { core, attempt: None, time: Instant::MAX, outcome: Outcome::Failure, end: End::Success })
+        Ok(Self { policy, core, attempt: None, time: Instant::MAX, outcome: Outcome::Failure, end: End::Success })
+    }
+
+    /// Before the first poll: at most so many hedges, each that many milliseconds after the attempt before it.
+    ///
+    /// # Errors
+    /// `RangeError` beyond the core's limits.
+    pub fn hedge(&mut self, now: f64, delay: f64, hedges: u32) -> Result<(), RangeError> {
+        let hedging = Hedging::new(duration(delay), hedges).map_err(|_| RangeError::new("hedges must be 1 to 4"))?;
+        self.set(now, self.policy.with_hedging(hedging));
+        Ok(())
+    }
+
+    /// Before the first poll: the longest wait that a server may ask for, and whether it is made longer at random.
+    pub fn retry_after(&mut self, now: f64, most: Option<f64>, jitter: bool) {
+        let mut policy = self.policy;
+        if let Some(most) = most {
+            policy = policy.with_max_retry_after(duration(most));
+        }
+        if jitter {
+            policy = policy.with_retry_after_jitter();
+        }
+        self.set(now, policy);
     }
 
     /// What to do now. The jitter comes from the balancer's random numbers.
     pub fn poll(&mut self, now: f64, balancer: &mut Balancer) -> StepKind {
-        match self.core.poll(instant(now), &mut Unlimited, balancer.rng()) {
-            Step::Send(attempt) => {
-                self.attempt = Some(attempt);
-                self.time = attempt.deadline().unwrap_or(Instant::MAX);
-                StepKind::Send
-            }
-            Step::Wait(until) => {
-                self.time = until;
-                StepKind::Wait
-            }
-            Step::Cancel { attempt, outcome } => {
-                self.attempt = Some(attempt);
-                self.outcome = match outcome {
-                    evenkeel_core::Outcome::Canceled => Outcome::Canceled,
-                    _ => Outcome::Failure,
-                };
-                StepKind::Cancel
-            }
-            Step::Done(end) => {
-                self.end = match end {
-                    retry::End::Success => End::Success,
-                    retry::End::Deadline => End::Deadline,
-                    retry::End::NoEndpoints => End::NoEndpoints,
-                    retry::End::Fatal => End::Fatal,
-                    retry::End::Budget => End::Budget,
-                    _ => End::Attempts,
-                };
-                StepKind::Done
-            }
-        }
+        self.step(now, balancer, &mut Budget::unlimited())
+    }
+
+    /// [`poll`](Self::poll) within a budget.
+    pub fn poll_within(&mut self, now: f64, balancer: &mut Balancer, budget: &mut Budget) -> StepKind {
+        self.step(now, balancer, budget)
     }
 
     /// The number of the attempt that the last step was about, from 1.
     #[wasm_bindgen(getter)]
     pub fn attempt(&self) -> u32 {
         self.attempt.map_or(0, Attempt::number)
+    }
+
+    /// Whether that attempt goes beside others.
+    #[wasm_bindgen(getter)]
+    pub fn hedged(&self) -> bool {
+        self.attempt.is_some_and(Attempt::is_hedge)
     }
 
     /// The time that the last step was about; infinity for never.
@@ -189,6 +236,40 @@ impl Call {
         self.core.tried()
     }
 
+    fn step(&mut self, now: f64, balancer: &mut Balancer, budget: &mut Budget) -> StepKind {
+        match self.core.poll(instant(now), budget, balancer.rng()) {
+            Step::Send(attempt) => {
+                self.attempt = Some(attempt);
+                self.time = attempt.deadline().unwrap_or(Instant::MAX);
+                StepKind::Send
+            }
+            Step::Wait(until) => {
+                self.time = until;
+                StepKind::Wait
+            }
+            Step::Cancel { attempt, outcome } => {
+                self.attempt = Some(attempt);
+                self.outcome = match outcome {
+                    evenkeel_core::Outcome::Canceled => Outcome::Canceled,
+                    _ => Outcome::Failure,
+                };
+                StepKind::Cancel
+            }
+            Step::Done(end) => {
+                self.end = match end {
+                    retry::End::Success => End::Success,
+                    retry::End::Deadline => End::Deadline,
+                    retry::End::NoEndpoints => End::NoEndpoints,
+                    retry::End::Fatal => End::Fatal,
+                    retry::End::Budget => End::Budget,
+                    retry::End::RetryAfter => End::RetryAfter,
+                    _ => End::Attempts,
+                };
+                StepKind::Done
+            }
+        }
+    }
+
     fn conclude(&mut self, now: f64, attempt: u32, verdict: retry::Verdict) {
         if let Some(attempt) = self.under_way(attempt) {
             self.core.on_outcome(instant(now), attempt, verdict);
@@ -196,27 +277,10 @@ impl Call {
     }
 
     fn under_way(&self, number: u32) -> Option<Attempt> {
-        self.attempt.filter(|attempt| attempt.number() == number)
+        self.core.in_flight().find(|attempt| attempt.number() == number)
     }
-}
 
-fn policy(
-    attempts: Option<u32>,
-    timeout: Option<f64>,
-    attempt_timeout: Option<f64>,
-    backoff: Option<f64>,
-    cap: Option<f64>,
-) -> Result<RetryPolicy, RetryPolicyError> {
-    let mut policy = attempts.map_or(Ok(RetryPolicy::default()), RetryPolicy::new)?;
-    if let Some(timeout) = timeout {
-        policy = policy.with_timeout(duration(timeout))?;
+    fn set(&mut self, now: f64, policy: RetryPolicy) {
+        (self.policy, self.core) = (policy, retry::Call::new(&policy, instant(now)));
     }
-    if let Some(timeout) = attempt_timeout {
-        policy = policy.with_attempt_timeout(duration(timeout))?;
-    }
-    if let Some(base) = backoff.map(duration) {
-        let cap = cap.map(duration);
-        policy = policy.with_backoff(cap.map_or(Backoff::Constant(base), |cap| Backoff::exponential(base, cap)))?;
-    }
-    Ok(policy)
 }

@@ -10,7 +10,8 @@ pub(crate) fn instant(millis: f64) -> Instant {
     Instant::from_nanos(nanos(millis))
 }
 
-/// From milliseconds; saturating, and zero for NaN.
+/// From milliseconds; saturating, and zero for NaN. Not inlined: a division of 64 bits is large.
+#[inline(never)]
 pub(crate) fn duration(millis: f64) -> Duration {
     Duration::from_nanos(nanos(millis))
 }
@@ -20,9 +21,14 @@ pub(crate) fn millis(instant: Instant) -> f64 {
     if instant == Instant::MAX {
         return f64::INFINITY;
     }
-    #[expect(clippy::cast_precision_loss, reason = "rounded up below")]
-    let millis = instant.as_nanos() as f64 / NANOS_PER_MILLI;
+    let millis = fraction(instant.as_nanos());
     if nanos(millis) < instant.as_nanos() { millis.next_up() } else { millis }
+}
+
+/// From nanoseconds to milliseconds, to the nearest number.
+#[expect(clippy::cast_precision_loss, reason = "to the nearest number")]
+pub(crate) fn fraction(nanos: u64) -> f64 {
+    nanos as f64 / NANOS_PER_MILLI
 }
 
 /// The nearest whole number; that of `112.345678 * 1e6` is below it.

@@ -10,11 +10,16 @@
 extern crate alloc;
 
 mod balancer;
+mod budget;
 mod call;
 mod convert;
+mod look;
+mod settings;
+mod state;
 mod tickets;
 
 pub use balancer::{Balancer, Outcome, Why};
+pub use budget::Budget;
 pub use call::{Call, End, StepKind, Verdict};
 
 #[cfg(target_arch = "wasm32")]

@@ -94,3 +94,20 @@ test('the whole random wait stays within its bounds', () => {
   }
   assert.ok(waits.size > 40);
 });
+
+test('every kind of jitter', () => {
+  const waits = (jitter) => {
+    const call = new Call(new Balancer({ endpoints: URLS, seed: 7, now: () => 0 }), { attempts: 4, backoff: { baseMs: 100, maxMs: 300, jitter } });
+    return [0, 1000, 2000].map((now) => {
+      call.onOutcome(send(call, now).attempt, 'retry', now);
+      return call.poll(now).until - now;
+    });
+  };
+  assert.deepEqual(waits('none'), [100, 200, 300]);
+  assert.deepEqual(waits('full'), waits(undefined));
+  const within = (jitter, bounds) => waits(jitter).forEach((wait, i) => assert.ok(wait >= bounds[i][0] && wait <= bounds[i][1], `${jitter}: ${wait}`));
+  within('full', [[0, 100], [0, 200], [0, 300]]);
+  within('equal', [[50, 100], [100, 200], [150, 300]]);
+  within('decorrelated', [[100, 300], [100, 300], [100, 300]]);
+  assert.equal(new Set(['none', 'full', 'equal', 'decorrelated'].map((jitter) => waits(jitter).join())).size, 4);
+});

@@ -33,6 +33,7 @@ class Replay {
   now = 0;
   wake = 0;
   open = [];
+  told = [];
 
   step(event) {
     const [verb, ...words] = event.split(' ');
@@ -70,13 +71,41 @@ class Replay {
       if (pick) this.open.push(pick);
       return pick?.why === 'policy' || !pick ? address(pick) : `${address(pick)} ${pick.why}`;
     },
-    report: (outcome, number = '1') => {
-      const [pick] = this.open.splice(Number(number) - 1, 1);
-      pick[{ success: 'success', failure: 'failure', canceled: 'cancel' }[outcome]]();
+    report: (outcome, ...numbers) => {
+      const wait = outcome === 'overloaded' && numbers.length > 0 ? [Number(numbers.shift())] : [];
+      const [pick] = this.open.splice(Number(numbers[0] ?? '1') - 1, 1);
+      pick[outcome === 'canceled' ? 'cancel' : outcome](...wait);
+    },
+    requests: (number, failing = '') => {
+      for (let request = 0; request < Number(number); request += 1) {
+        const pick = this.balancer.pick();
+        if (failing.split(',').includes(address(pick))) pick.failure();
+        else pick.success();
+      }
+    },
+    down: (addr) => {
+      assert.ok(this.balancer.setDown(SCHEME + addr, true));
+    },
+    up: (addr) => {
+      assert.ok(this.balancer.setDown(SCHEME + addr, false));
     },
     stats: (addr) => {
-      const found = this.balancer.endpoints().find(({ url }) => url === SCHEME + addr);
+      const found = this.find(addr);
       return found ? `${found.successes} ${found.failures} ${found.canceled}` : 'none';
+    },
+    health: (addr) => {
+      const found = this.find(addr);
+      if (!found) return 'none';
+      const { health, reason, until, candidacy, currentWeight } = found;
+      return words(health, reason, until, candidacy, currentWeight);
+    },
+    event: () => {
+      if (this.told.length === 0) this.told = this.balancer.events();
+      const event = this.told.shift();
+      if (!event) return 'none';
+      const { type, reason, until, count } = event;
+      const addr = 'url' in event ? (event.url?.slice(SCHEME.length) ?? '?') : undefined;
+      return words(type, addr, reason, until, count);
     },
     call: (...settings) => {
       this.call = new Call(this.balancer, Object.fromEntries(settings.filter(Boolean).map(retryOption)));
@@ -93,7 +122,12 @@ class Replay {
   policy(policy) {
     this.now = 0;
     this.open = [];
+    this.told = [];
     this.balancer = new Balancer({ policy, config: this.config, seed: this.seed, now: () => this.now / 1e6 });
+  }
+
+  find(addr) {
+    return this.balancer.endpoints().find(({ url }) => url === SCHEME + addr);
   }
 
   poll() {
@@ -110,8 +144,8 @@ class Replay {
         this.wake = Math.round(step.until * 1e6);
         return step.until === Infinity ? 'wait' : `wait ${Number(step.until.toFixed(6))}`;
       case 'cancel':
-        assert.equal(step.outcome, 'failure');
-        this.sent.pick.failure();
+        if (step.outcome === 'failure') this.sent.pick.failure();
+        else this.sent.pick.cancel();
         return `cancel ${step.attempt}`;
       case 'done':
         return `done ${step.end === 'not_retryable' ? 'fatal' : step.end}`;
@@ -134,6 +168,8 @@ function balancerOption(setting) {
       return [key, Number(value)];
     case 'slow_start':
       return ['slowStartMs', Number(value)];
+    case 'outlier':
+      return ['outlierDetection', value === 'none' ? false : value];
     default:
       assert.fail(`no such setting: ${setting}`);
   }
@@ -146,9 +182,14 @@ function retryOption(setting) {
     assert.ok(option, `no such setting: ${setting}`);
     return [option, Number(value)];
   }
-  const [kind, ...times] = value.split(':');
-  const [baseMs = 0, maxMs] = times.map(Number);
-  return ['backoff', kind === 'exponential' ? { baseMs, maxMs } : baseMs];
+  const [kind, base = 0, cap, jitter = 'full'] = value.split(':');
+  return ['backoff', kind === 'exponential' ? { baseMs: Number(base), maxMs: Number(cap), jitter } : Number(base)];
+}
+
+/** What there is, separated by spaces; numbers without trailing zeros. */
+function words(...values) {
+  const there = values.filter((value) => value !== undefined);
+  return there.map((value) => (typeof value === 'number' ? Number(value.toFixed(6)) : value)).join(' ');
 }
 
 function changes({ added, removed, changed }) {

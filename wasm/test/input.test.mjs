@@ -1,10 +1,12 @@
 // Bad input gets an error that names the value and the limit, and changes nothing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Balancer, Call } from 'evenkeel';
+import { Balancer, Call, RetryBudget, TokenThrottle } from 'evenkeel';
 
 const A = 'https://a.example';
 const B = 'https://b.example';
+
+const eject = (outlierDetection) => ({ config: { outlierDetection } });
 
 const constructors = [
   ['an unknown policy', { policy: 'p2c' }, RangeError, 'unknown policy "p2c"; known are: round_robin, random, weighted_round_robin'],
@@ -17,6 +19,23 @@ const constructors = [
   ['an empty subset', { config: { subset: 0 } }, RangeError, 'subset must be an integer in 1..=4294967295, not 0'],
   ['a zone that is no string', { config: { zone: 1 } }, TypeError, 'zone must be a string, not 1'],
   ['a slow start of no time', { config: { slowStartMs: 0 } }, RangeError, 'slowStartMs must be a finite number of milliseconds above 0, not 0'],
+  ['settings that are no object', { config: 7 }, TypeError, 'config must be an object, not 7'],
+  ['an unknown preset', { config: { outlierDetection: 'linkerd' } }, RangeError, 'outlierDetection must be one of evenkeel, envoy, grpc, false or an object, not "linkerd"'],
+  ['outlier detection by a number', { config: { outlierDetection: 5 } }, TypeError, 'outlierDetection must be an object, not 5'],
+  ['too many failures', eject({ consecutiveFailures: 65536 }), RangeError, 'outlierDetection.consecutiveFailures must be an integer in 0..=65535, not 65536'],
+  ['an ejection of no time', eject({ baseEjectionMs: 0 }), RangeError, 'outlierDetection.baseEjectionMs must be a number in 1..=86400000, not 0'],
+  ['a longest ejection below the first', eject({ baseEjectionMs: 60, maxEjectionMs: 50 }), RangeError, 'outlierDetection.maxEjectionMs must be a number in 60..=86400000, not 50'],
+  ['a first ejection above the longest', eject({ baseEjectionMs: 600_000 }), RangeError, 'max_ejection_time (ns) is 300000000000; the least is 600000000000'],
+  ['more than all', eject({ maxEjectionPercent: 101 }), RangeError, 'maxEjectionPercent must be an integer in 0..=100, not 101'],
+  ['half-open by a number', eject({ halfOpen: 1 }), TypeError, 'outlierDetection.halfOpen must be true or false, not 1'],
+  ['a percentage of 0', eject({ failurePercentage: { threshold: 0 } }), RangeError, 'outlierDetection.failurePercentage.threshold must be an integer in 1..=100, not 0'],
+  ['a percentage for a rule', eject({ failurePercentage: 85 }), TypeError, 'outlierDetection.failurePercentage must be true or false, not 85'],
+  ['a negative factor', eject({ successRate: { stdevFactor: -1 } }), RangeError, 'outlierDetection.successRate.stdevFactor must be a number in 0..=1000, not -1'],
+  ['more than a day of rest', { config: { maxRetryAfterMs: 86_400_001 } }, RangeError, 'maxRetryAfterMs must be a number in 0..=86400000, not 86400001'],
+  ['a factor below 100', { config: { levels: { overprovisioningFactor: 99 } } }, RangeError, 'levels.overprovisioningFactor must be an integer in 100..=65535, not 99'],
+  ['a panic above 100', { config: { levels: { panicThreshold: 101 } } }, RangeError, 'levels.panicThreshold must be an integer in 0..=100, not 101'],
+  ['a past that is forgotten at once', { config: { latency: { tauMs: 0 } } }, RangeError, 'latency.tauMs must be a number in 1..=86400000, not 0'],
+  ['a budget that is none', { budget: { ratio: 0.2 } }, TypeError, 'budget must be a RetryBudget or a TokenThrottle, not an object'],
   ['a seed with a fraction', { seed: 1.5 }, RangeError, 'seed must be an integer in 0..=2^53-1, or a bigint in 0..=2^64-1, not 1.5'],
   ['a negative seed', { seed: -1 }, RangeError, 'not -1'],
   ['a seed of 65 bits', { seed: 1n << 64n }, RangeError, 'not 18446744073709551616'],
@@ -73,6 +92,17 @@ const calls = [
   ['a negative backoff', { backoff: -1 }, RangeError, 'backoff must be a finite number of milliseconds, 0 or more, not -1'],
   ['a backoff without a cap', { backoff: { baseMs: 5 } }, TypeError, 'backoff.maxMs must be'],
   ['a cap below the base', { backoff: { baseMs: 5, maxMs: 4 } }, RangeError, 'backoff.maxMs must be at least baseMs (5), not 4'],
+  ['unknown jitter', { backoff: { baseMs: 5, maxMs: 6, jitter: 'some' } }, RangeError, 'backoff.jitter must be one of none, full, equal, decorrelated, not "some"'],
+  ['no hedge', { hedge: { afterMs: 5, max: 0 } }, RangeError, 'hedge.max must be an integer in 1..=4, not 0'],
+  ['too many hedges', { hedge: { afterMs: 5, max: 5 } }, RangeError, 'hedge.max must be an integer in 1..=4, not 5'],
+  ['a hedge at no time', { hedge: {} }, TypeError, 'hedge.afterMs must be a finite number of milliseconds, 0 or more, not undefined'],
+  ['a hedge before the attempt', { hedge: { afterMs: -1 } }, RangeError, 'hedge.afterMs must be'],
+  ['a hedge after a number', { hedge: 20 }, TypeError, 'hedge must be an object, not 20'],
+  ['no such percentile', { hedge: { after: 'p100' } }, RangeError, 'hedge.after must be a percentile in p0.1..=p99.9, not "p100"'],
+  ['the zeroth percentile', { hedge: { after: 'p0' } }, RangeError, 'not "p0"'],
+  ['a negative limit of waits', { maxRetryAfterMs: -1 }, RangeError, 'maxRetryAfterMs must be'],
+  ['jitter by a number', { retryAfterJitter: 0.5 }, TypeError, 'retryAfterJitter must be true or false, not 0.5'],
+  ['a budget by a number', { budget: 0.2 }, TypeError, 'budget must be a RetryBudget or a TokenThrottle, not 0.2'],
   ['a classifier that is no function', { classify: 'retry' }, TypeError, 'classify must be a function, not "retry"'],
 ];
 for (const [name, options, type, message] of calls) {
@@ -83,6 +113,18 @@ for (const [name, options, type, message] of calls) {
     assert.equal(sent, 0);
   });
 }
+
+test('budgets beyond their limits', () => {
+  const cases = [
+    [() => new RetryBudget({ ratio: -0.1 }), RangeError, 'ratio must be a number in 0..=1000, not -0.1'],
+    [() => new RetryBudget({ minPerSec: 0.5 }), RangeError, 'minPerSec must be an integer in 0..=1000000, not 0.5'],
+    [() => new RetryBudget({ ttlMs: 999 }), RangeError, 'ttlMs must be a number in 1000..=60000, not 999'],
+    [() => new RetryBudget(0.2), TypeError, 'options must be an object, not 0.2'],
+    [() => new TokenThrottle({ maxTokens: 0 }), RangeError, 'maxTokens must be an integer in 1..=1000, not 0'],
+    [() => new TokenThrottle({ tokenRatio: 0 }), RangeError, 'tokenRatio must be a number in 0.001..=1000, not 0'],
+  ];
+  for (const [make, type, message] of cases) assert.throws(make, matches(type, message));
+});
 
 test('nothing to send with', async () => {
   await assert.rejects(new Balancer().call('fetch'), matches(TypeError, 'send must be a function, not "fetch"'));

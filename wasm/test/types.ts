@@ -1,5 +1,6 @@
 // Compiled, not run: what users write, and what must not compile.
-import { Balancer, Call, LbError, type Pick, type PickReason, type Step } from 'evenkeel';
+import { Balancer, Call, LbError, RetryBudget, TokenThrottle } from 'evenkeel';
+import type { BalancerEvent, EndpointInfo, Imported, Pick, PickReason, Step } from 'evenkeel';
 
 const balancer = new Balancer({
   endpoints: ['https://a.example', new URL('https://b.example'), { url: 'https://c.example', weight: 2, priority: 1 }],
@@ -28,6 +29,28 @@ const step: Step = new Call(balancer, { attempts: 1 }).poll(0);
 if (step.type === 'wait') step.until.toFixed();
 const failed = (error: LbError): string => `${error.code} ${error.attempts.map(({ url }) => url).join()}`;
 
+const shared = new RetryBudget({ ratio: 0.1, minPerSec: 3 });
+const feedback = new Balancer({
+  budget: shared,
+  config: {
+    outlierDetection: { base: 'envoy', consecutiveFailures: 3, successRate: { stdevFactor: 2.5 }, failurePercentage: false },
+    levels: { panicThreshold: 30 },
+    latency: { tauMs: 5000 },
+    maxRetryAfterMs: 60_000,
+  },
+});
+feedback.call(({ url }) => url, { hedge: { after: 'p95', max: 2 }, budget: new TokenThrottle(), backoff: { baseMs: 1, maxMs: 9, jitter: 'equal' } });
+feedback.call(({ url }) => url, { hedge: { afterMs: 20 } });
+const until: number | undefined = feedback.endpoints().find(({ health }: EndpointInfo) => health === 'ejected')?.until;
+const told = feedback.events().map((event: BalancerEvent) => (event.type === 'ejected' ? event.reason : event.type));
+const imported: Imported = feedback.importState(feedback.exportState(), { ageMs: 1000 });
+
+// @ts-expect-error: no such preset
+new Balancer({ config: { outlierDetection: 'linkerd' } });
+// @ts-expect-error: one or the other
+feedback.call(() => 1, { hedge: { max: 1 } });
+// @ts-expect-error: internal
+shared.wasm;
 // @ts-expect-error: no such policy
 new Balancer({ policy: 'p2c' });
 // @ts-expect-error: no parameters without brackets
@@ -39,4 +62,4 @@ balancer.call(() => 1, { classify: () => 'success' });
 // @ts-expect-error: internal
 balancer.wasm;
 
-export { failed, reason, response, text };
+export { failed, imported, told, until, reason, response, text };

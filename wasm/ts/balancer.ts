@@ -1,7 +1,12 @@
+import { budget as checkBudget, type Budget } from './budget.js';
 import * as check from './check.js';
+import { events, type BalancerEvent } from './event.js';
 import { Balancer as WasmBalancer, Why } from './glue.js';
 import { Pick, type PickReason } from './pick.js';
 import { run, type Attempt, type CallOptions } from './run.js';
+import { numbers, type BalancerConfig } from './settings.js';
+import { decode, encode } from './state.js';
+import { endpoints, type EndpointInfo } from './status.js';
 
 export type PolicyName =
   | 'round_robin'
@@ -41,26 +46,13 @@ export type EndpointSpec =
       readonly draining?: boolean;
     };
 
-/** Who may be picked. */
-export interface BalancerConfig {
-  /**
-   * How priorities share the requests: the first that has an endpoint to offer gets all (the default), or each gets what
-   * it can take and leaves the rest to the next (Envoy's levels with overprovisioning and panic).
-   */
-  readonly levels?: 'first_available' | 'overprovisioned';
-  /** The most endpoints of each priority that are used, 1..=4294967295; which ones follows from the seed. Default: all. */
-  readonly subset?: number;
-  /** The client's own zone, which is preferred as far as that keeps the load even. Default: zones do not matter. */
-  readonly zone?: string;
-  /** How long an endpoint that comes later gets less than its share, growing in tenths. Default: not at all. */
-  readonly slowStartMs?: number;
-}
-
 export interface BalancerOptions {
   readonly endpoints?: Iterable<EndpointSpec>;
   /** Default `round_robin`. */
   readonly policy?: Policy;
   readonly config?: BalancerConfig;
+  /** Bounds the retries and hedges of calls; may be shared with other balancers that have the same clock. Default: none. */
+  readonly budget?: Budget;
   /** Makes picks reproducible; without it, the balancer seeds itself at its first request. */
   readonly seed?: number | bigint;
   /** The clock, in milliseconds. Default `performance.now`. */
@@ -83,23 +75,20 @@ export interface PickOptions {
   readonly now?: number;
 }
 
-/** An endpoint and what was reported of it. */
-export interface EndpointInfo {
-  readonly url: string;
-  readonly index: number;
-  readonly weight: number;
-  readonly priority: number;
-  readonly zone: string | undefined;
-  readonly draining: boolean;
-  /** Whether it may be picked now. */
-  readonly candidate: boolean;
-  readonly successes: number;
-  readonly failures: number;
-  readonly canceled: number;
+/** What became of an imported state. */
+export interface Imported {
+  /** Endpoints that go on with what was known of them. */
+  readonly endpoints: number;
+  /** Endpoints that keep what was reported of them here: it is newer. */
+  readonly kept: number;
+  /** Endpoints of the state that are not in the set. */
+  readonly unknown: number;
 }
 
 /** Balances requests over a set of endpoints. It starts no timer and does no I/O. */
 export class Balancer {
+  /** @internal Of calls that have none of their own. */
+  readonly budget: Budget | undefined;
   readonly #wasm: WasmBalancer;
   readonly #clock: () => number;
   #seeded: boolean;
@@ -111,11 +100,12 @@ export class Balancer {
   readonly #zoneNumbers = new Map<string, number>();
 
   constructor(options: BalancerOptions = {}) {
-    const { endpoints = [], policy = 'round_robin', config = {}, seed, now = () => performance.now() } = options;
+    const { endpoints = [], policy = 'round_robin', config = {}, budget, seed, now = () => performance.now() } = options;
     if (typeof policy !== 'string') throw new TypeError(`policy must be a string, not ${check.show(policy)}`);
     if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
     this.#clock = () => check.time(now());
-    this.#wasm = this.#create(policy, config);
+    this.budget = budget === undefined ? undefined : checkBudget(budget);
+    this.#wasm = new WasmBalancer(policy, numbers(config, (name) => this.#zone(name)));
     this.#seeded = seed !== undefined;
     if (seed !== undefined) this.#wasm.seed(...check.seed(seed));
     this.update(endpoints);
@@ -158,14 +148,45 @@ export class Balancer {
 
   /** Every endpoint, in the order of URLs. */
   endpoints(): EndpointInfo[] {
-    const rows = this.#wasm.rows();
-    return this.#wasm.urls().map((url, place) => {
-      const row = rows.subarray(place * COLUMNS, (place + 1) * COLUMNS);
-      const [index = 0, weight = 0, priority = 0, zone = 0, draining, candidate, ...counts] = row;
-      const [successes = 0, failures = 0, canceled = 0] = counts;
-      const about = { zone: this.#zones[zone], draining: draining === 1, candidate: candidate === 1 };
-      return { url, index, weight, priority, ...about, successes, failures, canceled };
-    });
+    return endpoints(this.#wasm.urls(), this.#wasm.rows(), (number) => this.#zones[number]);
+  }
+
+  /** What changed since it was asked last, oldest first, for logs and metrics: the last 256 events. */
+  events(): BalancerEvent[] {
+    const rows = this.#wasm.events();
+    return events(this.#wasm.event_urls(), rows);
+  }
+
+  /** Takes over what your own checks find of an endpoint: one that is down gets no requests. Whether it is in the set. */
+  setDown(url: string | URL, down: boolean, now?: number): boolean {
+    const at = this.#time(now);
+    check.flag('down', down);
+    const wasm = this.wasm;
+    const index = this.#indices.get(check.url('url', url));
+    if (index !== undefined) wasm.set_down(at, index, down);
+    return index !== undefined;
+  }
+
+  /**
+   * What was learned of the endpoints, as a text for `importState`: ejections, failures that count towards the next, answer times,
+   * whose turn is next. Keep the date beside it. A text is for the same version of this package.
+   */
+  exportState(now?: number): string {
+    return encode(this.#wasm.export_state(this.#time(now)));
+  }
+
+  /**
+   * Goes on with what another balancer knew `ageMs` ago, at most an hour; of endpoints that are in the set, unless something was
+   * reported of them here.
+   *
+   * @throws {RangeError} if the text is damaged, too old, of another version or about other endpoints; then nothing changes.
+   */
+  importState(text: string, { ageMs = 0, now }: { readonly ageMs?: number; readonly now?: number } = {}): Imported {
+    check.text('text', text);
+    check.duration('ageMs', ageMs);
+    const at = this.#time(now);
+    const [endpoints = 0, kept = 0, unknown = 0] = this.wasm.import_state(at, decode(text), ageMs);
+    return { endpoints, kept, unknown };
   }
 
   /** How many endpoints there are. */
@@ -216,17 +237,6 @@ export class Balancer {
     return this.#urls[index] ?? '';
   }
 
-  #create(policy: string, config: BalancerConfig): WasmBalancer {
-    const { levels = 'first_available', subset, zone, slowStartMs } = config;
-    if (levels !== 'first_available' && levels !== 'overprovisioned') {
-      throw new RangeError(`levels must be "first_available" or "overprovisioned", not ${check.show(levels)}`);
-    }
-    if (subset !== undefined) check.integer('subset', subset, 1, 0xffff_ffff);
-    if (slowStartMs !== undefined) check.positive('slowStartMs', slowStartMs);
-    const own = zone === undefined ? undefined : this.#zone(check.text('zone', zone));
-    return new WasmBalancer(policy, levels === 'overprovisioned', subset, own, slowStartMs);
-  }
-
   /** The number of a zone; the core knows them by that. */
   #zone(name: string): number {
     const number = this.#zoneNumbers.get(name) ?? this.#zones.push(name) - 1;
@@ -262,7 +272,9 @@ export class Balancer {
   #index(): void {
     this.#urls = [];
     this.#indices.clear();
-    for (const { url, index } of this.endpoints()) {
+    const rows = this.#wasm.slots();
+    for (const [place, url] of this.#wasm.urls().entries()) {
+      const index = rows[place]!;
       this.#urls[index] = url;
       this.#indices.set(url, index);
     }
@@ -276,9 +288,9 @@ export class Balancer {
 const REASONS: Record<Why, PickReason> = {
   [Why.Policy]: 'policy',
   [Why.Retry]: 'retry',
+  [Why.Probe]: 'probe',
   [Why.Panic]: 'panic',
   [Why.LastResort]: 'last_resort',
 };
 
 const NO_TICKET = 0xffff_ffff;
-const COLUMNS = 9;

@@ -15,6 +15,20 @@ export function integer(name: string, value: unknown, min: number, max: number):
   return value;
 }
 
+/** A number within limits. */
+export function number(name: string, value: unknown, min: number, max: number): number {
+  const limit = `${name} must be a number in ${min}..=${max}`;
+  if (typeof value !== 'number') throw new TypeError(`${limit}, not ${show(value)}`);
+  if (!(value >= min && value <= max)) throw new RangeError(`${limit}, not ${value}`);
+  return value;
+}
+
+/** An object with options. */
+export function object<T>(name: string, value: T): T & object {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${name} must be an object, not ${show(value)}`);
+  return value;
+}
+
 /** A duration that must take some time. */
 export function positive(name: string, value: unknown): number {
   const limit = `${name} must be a finite number of milliseconds above 0`;

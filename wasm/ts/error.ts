@@ -1,5 +1,5 @@
 /** Why a call failed. */
-export type LbErrorCode = 'attempts' | 'deadline' | 'no_endpoints' | 'not_retryable' | 'budget';
+export type LbErrorCode = 'attempts' | 'deadline' | 'no_endpoints' | 'not_retryable' | 'budget' | 'retry_after';
 
 /** One attempt of a failed call. */
 export interface FailedAttempt {
@@ -18,7 +18,7 @@ export class LbError extends Error {
   constructor(
     /** Why the call stopped. */
     readonly code: LbErrorCode,
-    /** Every attempt, in the order in which they ended. */
+    /** Every attempt that failed, in the order in which they ended. */
     readonly attempts: readonly FailedAttempt[],
   ) {
     const last = attempts.at(-1);
@@ -39,4 +39,5 @@ const WHY: Record<LbErrorCode, string> = {
   no_endpoints: 'there is no endpoint to send to',
   not_retryable: 'an attempt failed in a way that is not worth retrying',
   budget: 'the retry budget is used up',
+  retry_after: 'a server asked for a longer wait than is allowed',
 };

@@ -1,9 +1,15 @@
 export { Balancer } from './balancer.js';
-export type { BalancerConfig, BalancerOptions, Changes, EndpointInfo, EndpointSpec } from './balancer.js';
+export type { BalancerOptions, Changes, EndpointSpec, Imported } from './balancer.js';
 export type { Key, PickOptions, Policy, PolicyName } from './balancer.js';
+export { RetryBudget, TokenThrottle } from './budget.js';
+export type { Budget, RetryBudgetOptions, TokenThrottleOptions } from './budget.js';
 export { Call } from './call.js';
-export type { Backoff, RetryOptions, Step, Verdict } from './call.js';
+export type { Backoff, Hedge, Jitter, RetryOptions, Step, Verdict } from './call.js';
 export { LbError } from './error.js';
 export type { FailedAttempt, LbErrorCode } from './error.js';
+export type { BalancerEvent } from './event.js';
 export type { Pick, PickReason } from './pick.js';
 export type { Attempt, CallOptions } from './run.js';
+export type { BalancerConfig, LatencyOptions, OverprovisionedLevels } from './settings.js';
+export type { FailurePercentage, OutlierDetection, OutlierPreset, SuccessRate } from './settings.js';
+export type { Candidacy, EjectionReason, EndpointInfo, Health } from './status.js';

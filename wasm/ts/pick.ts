@@ -2,10 +2,11 @@ import { time, duration } from './check.js';
 import { Outcome, type Balancer as WasmBalancer } from './glue.js';
 
 /**
- * Why an endpoint was picked: by the policy among all candidates, among those not to be avoided, among all of a priority
- * that has too few available ones, or although all were to be avoided.
+ * Why an endpoint was picked: by the policy among all candidates, or among those not to be avoided; because it was ejected and
+ * this request decides whether it comes back (`probe`); among endpoints of which some would be left out if there were enough
+ * others (`panic`); or although all were to be avoided.
  */
-export type PickReason = 'policy' | 'retry' | 'panic' | 'last_resort';
+export type PickReason = 'policy' | 'retry' | 'probe' | 'panic' | 'last_resort';
 
 /**
  * A picked endpoint. Report how its request ended exactly once; later reports are ignored.

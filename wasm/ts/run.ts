@@ -2,12 +2,13 @@ import type { Balancer } from './balancer.js';
 import { show } from './check.js';
 import { Call, type RetryOptions, type Step, type Verdict } from './call.js';
 import { LbError, type FailedAttempt } from './error.js';
+import { Outcome } from './glue.js';
 import type { Pick } from './pick.js';
 
 /** What `send` gets for one attempt. */
 export interface Attempt {
   readonly url: string;
-  /** Aborts when the attempt is given up or the caller's own signal aborts; undefined if neither can happen. */
+  /** Aborts when the attempt is given up, another one has answered, or the caller's own signal aborts; undefined if neither can happen. */
   readonly signal: AbortSignal | undefined;
   /** 1 for the first. */
   readonly attempt: number;
@@ -42,7 +43,7 @@ export async function run<T>(
   const inFlight = new Map<number, InFlight>();
   const settled: Settled<T>[] = [];
   const failed: FailedAttempt[] = [];
-  let result: T;
+  let result: { readonly value: T } | undefined;
   let wake = (): void => {};
 
   const start = ({ attempt, deadline }: Step & { type: 'send' }): void => {
@@ -51,7 +52,7 @@ export async function run<T>(
     if (!pick) return call.noEndpoint(startedAt);
     call.started(attempt, pick);
     // Controllers cost microseconds, so only attempts that may be given up get one.
-    const controller = deadline < Infinity ? new AbortController() : undefined;
+    const controller = deadline < Infinity || options.hedge ? new AbortController() : undefined;
     inFlight.set(attempt, { pick, startedAt, controller });
     const end = (end: { ok: true; value: T } | { ok: false; error: unknown }): void => {
       settled.push({ attempt, at: balancer.clock(), ...end });
@@ -67,8 +68,9 @@ export async function run<T>(
   const finish = (settled: Settled<T>): void => {
     const ended = inFlight.get(settled.attempt);
     if (!ended) return; // given up before
-    const { pick, startedAt } = ended;
-    if (settled.ok) result = settled.value;
+    const { pick, startedAt, controller } = ended;
+    if (settled.ok && result) controller?.abort(new DOMException('another attempt answered before', 'AbortError'));
+    else if (settled.ok) result = settled;
     else failed.push({ url: pick.url, error: settled.error, elapsedMs: settled.at - startedAt });
     // Should `classify` throw, the attempt is still in flight and gets canceled with the call.
     const verdict = settled.ok ? 'success' : classify(settled.error);
@@ -82,11 +84,15 @@ export async function run<T>(
     if (!ended) return;
     inFlight.delete(attempt);
     const now = balancer.clock();
+    if (outcome === 'canceled') {
+      ended.pick.cancel(now);
+      ended.controller?.abort(new DOMException('another attempt answered before', 'AbortError'));
+      return;
+    }
     const elapsedMs = now - ended.startedAt;
     const error = new DOMException(`no answer from ${ended.pick.url} in ${Math.round(elapsedMs)} ms`, 'TimeoutError');
     failed.push({ url: ended.pick.url, error, elapsedMs });
-    if (outcome === 'failure') ended.pick.failure(now);
-    else ended.pick.cancel(now);
+    ended.pick.report(Outcome.TimedOut, now);
     ended.controller?.abort(error);
   };
 
@@ -112,7 +118,7 @@ export async function run<T>(
       if (step.type === 'send') start(step);
       else if (step.type === 'cancel') giveUp(step);
       else if (step.type === 'wait') await wait(step.until);
-      else if (step.end === 'success') return result!;
+      else if (step.end === 'success') return result!.value;
       else throw new LbError(step.end, failed);
     }
   } finally {

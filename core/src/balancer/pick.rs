@@ -40,6 +40,8 @@ pub struct Pick {
     pub(super) balancer: u16,
     pub(super) why: Why,
     pub(super) counted: bool,
+    /// Whether its report decides if an ejected endpoint comes back.
+    pub(super) decides: bool,
 }
 
 impl Pick {
@@ -71,8 +73,9 @@ pub enum Why {
     LastResort,
     /// An ejected endpoint whose time is over: this request [decides](crate::health) whether it comes back.
     Probe,
-    /// The policy chose it in a level with so few endpoints available that all are used, those that drain too; see
-    /// [`Levels::Overprovisioned`](crate::tier::Levels).
+    /// The policy chose it among endpoints of which some would be left out if there were enough others: those that are
+    /// [unhealthy](crate::health) where nothing else is left, and with
+    /// [`Levels::Overprovisioned`](crate::tier::Levels) those that drain, too, in a level that panics.
     Panic,
 }
 

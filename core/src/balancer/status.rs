@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::cluster::{Cluster, GROUPS};
+use crate::cluster::{Cluster, Member};
 use crate::endpoint::{Address, Endpoint};
 use crate::health::Health;
 use crate::set::Slot;
@@ -9,12 +9,13 @@ use crate::store::Store;
 
 /// What a balancer knows of an endpoint.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Status<'a, A> {
     /// Its slot.
     pub slot: Slot,
     /// The endpoint.
     pub endpoint: &'a Endpoint<A>,
-    /// Whether it may be picked now.
+    /// Whether it may be picked. What reports changed of its health counts from the next pick on.
     pub candidate: bool,
     /// Why it may be picked, or may not.
     pub candidacy: Candidacy,
@@ -31,6 +32,7 @@ pub struct Status<'a, A> {
 
 /// Why an endpoint may be picked, or may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Candidacy {
     /// It is a candidate.
@@ -49,6 +51,8 @@ pub enum Candidacy {
     Subset,
     /// Other zones serve all requests.
     Zone,
+    /// It has just come back: the next pick will choose among the candidates with it.
+    Pending,
 }
 
 impl fmt::Display for Candidacy {
@@ -62,7 +66,15 @@ impl fmt::Display for Candidacy {
             Self::Priority => "a better priority serves all",
             Self::Subset => "not in the subset",
             Self::Zone => "other zones serve all",
+            Self::Pending => "a candidate from the next pick on",
         })
+    }
+}
+
+impl Candidacy {
+    /// Whether it may be picked now.
+    pub const fn is_candidate(self) -> bool {
+        matches!(self, Self::Candidate | Self::Panic)
     }
 }
 
@@ -71,48 +83,14 @@ pub(super) fn all<'a, A: Address, S: Store>(
     cluster: &'a Cluster<A, S>,
     stats: &'a Table<S>,
 ) -> impl ExactSizeIterator<Item = Status<'a, A>> {
-    let candidates = cluster.candidates();
-    // Each group is listed in the same order.
-    let mut places = [0; GROUPS];
-    let worst = cluster.worst_priority();
-    cluster.set().iter().map(move |(slot, endpoint)| {
-        let place = places.iter_mut().enumerate().find_map(|(index, place)| {
-            let group = candidates.group(index);
-            let found = group.slots.get(*place) == Some(&slot);
-            *place += usize::from(found);
-            found.then(|| (group.panic, group.weights[*place - 1]))
-        });
-        let health = cluster.health(slot);
-        let candidacy = match place {
-            Some((false, _)) => Candidacy::Candidate,
-            Some((true, _)) => Candidacy::Panic,
-            None if endpoint.weight == 0 => Candidacy::NoWeight,
-            None if endpoint.draining => Candidacy::Draining,
-            None if health != Health::Healthy => Candidacy::Unhealthy,
-            None if endpoint.priority > worst => Candidacy::Priority,
-            None => cut(cluster, endpoint),
-        };
-        Status {
-            slot,
-            endpoint,
-            candidate: place.is_some(),
-            candidacy,
-            health,
-            weight: place.map_or(0, |(_, weight)| weight),
-            stats: stats.get(slot.index()),
-            estimate: stats.estimate(slot.index()),
-        }
+    cluster.members().map(|Member { slot, endpoint, candidacy, health, weight }| Status {
+        slot,
+        endpoint,
+        candidate: candidacy.is_candidate(),
+        candidacy,
+        health,
+        weight,
+        stats: stats.get(slot.index()),
+        estimate: stats.estimate(slot.index()),
     })
-}
-
-/// What keeps a healthy endpoint of a level in use from being a candidate.
-fn cut<A: Address, S: Store>(cluster: &Cluster<A, S>, endpoint: &Endpoint<A>) -> Candidacy {
-    let config = cluster.config();
-    let serves = |slot: &Slot| cluster.set().get(*slot).is_some_and(|candidate| candidate.zone == endpoint.zone);
-    match (config.subset, config.zone) {
-        (None, None) => Candidacy::Priority,
-        (Some(_), None) => Candidacy::Subset,
-        (Some(_), Some(_)) if cluster.candidates().slots().iter().any(serves) => Candidacy::Subset,
-        (_, Some(_)) => Candidacy::Zone,
-    }
 }

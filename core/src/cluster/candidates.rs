@@ -3,7 +3,7 @@ use core::fmt;
 use rand_core::Rng;
 
 use crate::set::Slot;
-use crate::store::{List, Store, copied};
+use crate::store::{List, Store, copied, is_short};
 
 /// The most groups that a cluster forms at once.
 pub const GROUPS: usize = 4;
@@ -14,7 +14,7 @@ pub const GROUPS: usize = 4;
 pub struct Candidates<S: Store> {
     slots: S::List<Slot>,
     weights: S::List<u32>,
-    ids: S::List<u64>,
+    ids: S::Extra<u64>,
     groups: heapless::Vec<Range, GROUPS>,
 }
 
@@ -67,6 +67,7 @@ impl<S: Store> Candidates<S> {
     pub fn group(&self, index: usize) -> Group<'_> {
         if let [only] = &*self.groups
             && index == 0
+            && !is_short::<S>()
         {
             let Range { share, panic, .. } = *only;
             return Group { slots: &self.slots, weights: &self.weights, ids: &self.ids, share, panic };
@@ -220,7 +221,7 @@ impl<S: Store> Forming<'_, S> {
 impl<S: Store> Default for Candidates<S> {
     fn default() -> Self {
         let groups = heapless::Vec::new();
-        Self { slots: S::List::default(), weights: S::List::default(), ids: S::List::default(), groups }
+        Self { slots: S::List::default(), weights: S::List::default(), ids: <S::Extra<u64>>::default(), groups }
     }
 }
 

@@ -25,6 +25,11 @@ impl Touched {
         self.slots.is_empty()
     }
 
+    /// Whether this is one, or may be.
+    pub(super) fn holds(&self, slot: Slot) -> bool {
+        self.many || self.slots.contains(&slot)
+    }
+
     /// All, if they are few.
     pub(super) fn few(&self) -> Option<&[Slot]> {
         (!self.many).then_some(&self.slots)

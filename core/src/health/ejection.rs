@@ -9,12 +9,26 @@ use crate::store::Store;
 use crate::time::nanos;
 
 impl<S: Store> Table<S> {
-    /// Ejects an endpoint in service, unless too many are ejected already.
-    pub(super) fn eject(&mut self, scope: &mut Scope<'_, S>, slot: Slot, row: &mut Row, reason: Reason) {
+    /// Ejects an endpoint in service that crossed a threshold, unless too many are ejected already, or chance spares it.
+    pub(super) fn eject(
+        &mut self,
+        scope: &mut Scope<'_, S>,
+        slot: Slot,
+        row: &mut Row,
+        reason: Reason,
+        enforcement: u8,
+    ) {
         let Some(settings) = self.settings.filter(|settings| may_eject(settings, self.ejected as usize, scope.hosts))
         else {
             return;
         };
+        if enforcement < 100 && part(100, self.draw(slot)) >= enforcement.into() {
+            if settings.arithmetic == Arithmetic::Evenkeel {
+                // What is judged at each failure would be drawn for at each, too.
+                row.close_window();
+            }
+            return;
+        }
         if settings.arithmetic == Arithmetic::Evenkeel {
             // Each interval in service makes good for one ejection.
             let mut served = scope.now.nanos_since(row.until);
@@ -37,15 +51,21 @@ impl<S: Store> Table<S> {
             whole - part(whole / 2, self.draw(slot))
         } else {
             let most = most.max(base);
-            // Envoy's backoff grows until it is more than enough.
-            if base.saturating_mul(row.ejections.into()) < most.saturating_add(base) {
+            // Envoy's backoff grows until it is more than enough, gRPC's without end: there, much is to be made good.
+            let enough = base.saturating_mul(row.ejections.into()) >= most.saturating_add(base);
+            if !enough || settings.arithmetic == Arithmetic::Grpc {
                 row.ejections = row.ejections.saturating_add(1);
             }
             base.saturating_mul(row.ejections.into()).min(most)
         };
         let jitter = part(nanos(settings.max_ejection_jitter), self.draw(slot));
+        let mut until = scope.now.later(time).later(jitter);
+        if row.standing == Standing::Resting {
+            // It asked to be left alone as long.
+            until = until.max(row.until);
+        }
         row.streak = 0;
-        (row.since, row.until) = (scope.now, scope.now.later(time).later(jitter));
+        (row.since, row.until) = (scope.now, until);
         (row.standing, row.reason) = (Standing::Ejected, reason);
         // Elsewhere intervals end ejections, and what was counted in one is judged at its end.
         if settings.arithmetic == Arithmetic::Evenkeel {
@@ -56,9 +76,14 @@ impl<S: Store> Table<S> {
         scope.events.push(scope.now, Some(slot), EventKind::Ejected { reason, until: row.until });
     }
 
-    /// Whether an endpoint that crossed a threshold is ejected, when only some are.
-    pub(super) fn enforced(&mut self, slot: Slot, percent: u8) -> bool {
-        percent >= 100 || part(100, self.draw(slot)) < percent.into()
+    /// The time of an ejection is over.
+    pub(super) fn release(&mut self, scope: &mut Scope<'_, S>, slot: Slot, row: &mut Row) {
+        if self.settings.is_some_and(|settings| settings.half_open) {
+            row.standing = Standing::HalfOpen;
+            self.probes = true;
+        } else {
+            readmit(scope, slot, row);
+        }
     }
 
     /// 64 random bits, from the seed, the slot, and how many were drawn before.
@@ -78,15 +103,15 @@ pub(super) fn readmit<S: Store>(scope: &mut Scope<'_, S>, slot: Slot, row: &mut 
 }
 
 /// Whether one more may be ejected of `hosts` endpoints: the rules differ.
-fn may_eject(settings: &OutlierDetection, ejected: usize, hosts: usize) -> bool {
+pub(super) fn may_eject(settings: &OutlierDetection, ejected: usize, hosts: usize) -> bool {
     let percent = usize::from(settings.max_ejection_percent);
-    if ejected == 0 && settings.always_eject_one && hosts > 1 {
-        return true;
-    }
     match settings.arithmetic {
+        // With the only one ejected, all would be panic.
+        Arithmetic::Evenkeel if hosts < 2 => false,
+        _ if ejected == 0 && settings.always_eject_one => true,
         Arithmetic::Evenkeel => {
             let percent = if hosts <= 4 && percent > 0 { percent.max(50) } else { percent };
-            hosts > 1 && (ejected + 1).saturating_mul(100) <= hosts.saturating_mul(percent)
+            (ejected + 1).saturating_mul(100) <= hosts.saturating_mul(percent)
         }
         Arithmetic::Envoy => (ejected + 1).saturating_mul(100) <= hosts.saturating_mul(percent),
         Arithmetic::Grpc => ejected.saturating_mul(100) < hosts.saturating_mul(percent),

@@ -10,7 +10,7 @@ use crate::time::nanos;
 /// The default works from two endpoints on, where Envoy's and gRPC's do nothing below five: 5 failures in a row, or 85 %
 /// failures of at least 20 requests (5 of them failures) within 10 s; ejected for 5 s, up to 300 s where it goes on, in the
 /// upper half of that at random; at most half of up to 4 endpoints, or 30 % of more, but always one where there are others.
-/// When its time is over, one request decides: the probe.
+/// When its time is over, one request decides: the probe. Settings without any rule to eject by are as good as none.
 ///
 /// ```
 /// use evenkeel_core::{Config, health::OutlierDetection};
@@ -46,7 +46,8 @@ pub struct OutlierDetection {
     pub max_ejection_percent: u8,
     /// Whether one may be ejected even if that is a larger share.
     pub always_eject_one: bool,
-    /// Whether one request decides if an endpoint comes back when its time is over. Otherwise it just does.
+    /// Whether one request decides if an endpoint comes back when its time is over. Otherwise it just does. Either way, a success
+    /// in panic brings it back earlier.
     pub half_open: bool,
     /// When a probe without an answer counts as failed; from 1 ms to 1 day.
     pub probe_timeout: Duration,
@@ -56,14 +57,16 @@ pub struct OutlierDetection {
 ///
 /// | | ours | Envoy | gRPC (A50) |
 /// |---|---|---|---|
-/// | judged | at each report | failures in a row at each report, the rest at the end of each interval | at the end of each interval |
+/// | judged | at each report | failures in a row at each report, the rest at the end of each interval | the same; it knows no failures in a row |
 /// | counted | from an endpoint's first failure, for one interval | in intervals | in intervals |
 /// | failure percentage | at or above the threshold | at or above | above |
-/// | other endpoints' rates | without ejected ones | without ejected ones | with ejected ones |
-/// | may be ejected | as long as it stays within the percentage; of up to 4 endpoints at least half | as long as it stays within the percentage | as long as the percentage is not reached |
-/// | ejection takes | base · 2ⁿ, the upper half at random | base · (n + 1), plus jitter | base · (n + 1) |
-/// | n gets less | by 1 for each interval since it came back | by 1 at the end of each interval in service | the same |
-/// | comes back | when its time is over | at the end of an interval | at the end of an interval |
+/// | other endpoints' rates | without ejected ones | without ejected ones | with ejected ones, where they still answer |
+/// | may be ejected | as long as it stays within the percentage; of up to 4 endpoints at least half, never the only one | as long as it stays within the percentage | as long as the percentage is not reached |
+/// | crossed, but not ejected | judged again at the next failure; where chance decided, counted anew | failures in a row are counted anew | counted anew |
+/// | ejection takes | base · 2ⁿ, the upper half at random | base · (n + 1), plus jitter; n grows no further than the longest time needs | base · (n + 1) |
+/// | n gets less | by 1 for each interval since it came back | by 1 at the end of each interval, the first one aside | by 1 at the end of each interval |
+/// | comes back | when its time is over | at the end of an interval | at the end of an interval, a moment later |
+/// | what was sent before an ejection, and ends after it | says nothing | counts once the endpoint is back | counts |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Arithmetic {
     /// Ours: reports take effect at the next pick.
@@ -198,6 +201,11 @@ impl OutlierDetection {
             at_most("success_rate.enforcement", rule.enforcement.into(), 100)?;
         }
         Ok(())
+    }
+
+    /// Whether there is any rule to eject by.
+    pub fn ejects(&self) -> bool {
+        self.consecutive_failures > 0 || self.failure_percentage.is_some() || self.success_rate.is_some()
     }
 
     /// Whether all outcomes are counted, in intervals that begin for all endpoints at once.

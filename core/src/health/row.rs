@@ -81,6 +81,7 @@ impl Row {
 
 /// How an endpoint is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Health {
     /// As far as anybody knows, well.
@@ -110,6 +111,7 @@ pub enum Health {
 
 /// Why an endpoint was ejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Reason {
     /// Too many failures in a row.
@@ -123,6 +125,13 @@ pub enum Reason {
     ProbeFailed,
     /// The request that was to decide did not end in time, or was never reported.
     ProbeTimedOut,
+}
+
+impl Reason {
+    /// Whether a probe's end is the reason: the endpoint was ejected before.
+    pub const fn is_of_probe(self) -> bool {
+        matches!(self, Self::ProbeFailed | Self::ProbeTimedOut)
+    }
 }
 
 impl fmt::Display for Reason {

@@ -1,18 +1,18 @@
 //! What needs the outcomes of all endpoints: success rates, and the ends of Envoy's and gRPC's intervals.
 
-use super::ejection::readmit as readmit_one;
 use super::{Arithmetic, OutlierDetection, Reason, Row, Scope, Standing, SuccessRate, Table};
 use crate::set::Slot;
 use crate::store::Store;
 
-/// Judges one slot after a failure, or all rows at the end of an interval.
-pub(crate) fn judge<S: Store>(table: &mut Table<S>, scope: &mut Scope<'_, S>, failed: Option<Slot>) {
+/// Judges one slot after failures (and how many it had before), or all rows at the end of an interval.
+pub(crate) fn judge<S: Store>(table: &mut Table<S>, scope: &mut Scope<'_, S>, failed: Option<(Slot, u32)>) {
     let Some(settings) = table.settings else { return };
-    if let Some(slot) = failed {
+    if let Some((slot, before)) = failed {
         // Looking at all rows for each failure would make an outage of many endpoints expensive.
         let row = table.row(slot.index());
-        if let Some(rule) =
-            settings.success_rate.filter(|rule| row.failures.is_multiple_of(rule.minimum_failures.max(1)))
+        let lots = |failures: u32, rule: &SuccessRate| failures / rule.minimum_failures.max(1);
+        let due = |rule: &SuccessRate| lots(row.failures, rule) > lots(before, rule);
+        if let Some(rule) = settings.success_rate.filter(due)
             && Rates::of(table, &settings, &rule).outlier(&row, &rule)
         {
             eject(table, scope, slot, Reason::SuccessRate, rule.enforcement);
@@ -81,8 +81,8 @@ fn failure_percentages<S: Store>(
 
 fn eject<S: Store>(table: &mut Table<S>, scope: &mut Scope<'_, S>, slot: Slot, reason: Reason, enforcement: u8) {
     let mut row = table.row(slot.index());
-    if !row.ejected() && table.enforced(slot, enforcement) {
-        table.eject(scope, slot, &mut row, reason);
+    if !row.ejected() {
+        table.eject(scope, slot, &mut row, reason, enforcement);
         table.put(slot.index(), row);
     }
 }
@@ -92,7 +92,7 @@ fn counts(row: &Row, settings: &OutlierDetection, volume: u32) -> bool {
     row.requests() > 0 && row.requests() >= volume.into() && (settings.arithmetic == Arithmetic::Grpc || !row.ejected())
 }
 
-/// Brings endpoints back whose time is over; gRPC wants it to be over for a moment.
+/// Brings endpoints back whose time is over, or opens them to a probe; gRPC wants it to be over for a moment.
 fn readmit<S: Store>(table: &mut Table<S>, scope: &mut Scope<'_, S>, settings: &OutlierDetection) {
     for index in 0..table.rows.len() {
         let mut row = table.row(index);
@@ -101,7 +101,7 @@ fn readmit<S: Store>(table: &mut Table<S>, scope: &mut Scope<'_, S>, settings: &
             && row.standing == Standing::Ejected
             && over
         {
-            readmit_one(scope, slot, &mut row);
+            table.release(scope, slot, &mut row);
             table.put(index, row);
         }
     }

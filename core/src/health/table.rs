@@ -1,7 +1,9 @@
+mod tally;
+
 use core::fmt;
 
 use super::ejection::readmit;
-use super::{Arithmetic, FailurePercentage, OutlierDetection, Reason, Row, Standing};
+use super::{Arithmetic, OutlierDetection, Reason, Row, Standing};
 use crate::balancer::Outcome;
 use crate::cluster::Touched;
 use crate::config::Config;
@@ -9,16 +11,17 @@ use crate::event::{EventKind, Events};
 use crate::set::{Change, Slot};
 use crate::store::{DebugList, List, Store};
 use crate::time::{Instant, nanos};
+pub use tally::Tally;
 
 /// The health of all slots.
 pub(crate) struct Table<S: Store> {
     pub(super) rows: S::List<Row>,
     pub(super) settings: Option<OutlierDetection>,
     /// Nanoseconds.
-    max_retry_after: u64,
+    pub(super) max_retry_after: u64,
     pub(super) seed: u64,
     /// What needs to look at all rows; absent where the settings never do, so that it need not be linked.
-    judge: Option<Judge<S>>,
+    pub(super) judge: Option<Judge<S>>,
     /// When the interval ends in which all outcomes are counted.
     pub(super) interval_end: Instant,
     /// When something is due.
@@ -28,15 +31,15 @@ pub(crate) struct Table<S: Store> {
     pub(super) ejected: u32,
     half_open: u32,
     /// Where the search for a half-open row goes on.
-    next: usize,
+    pub(super) next: usize,
     /// Whether there may be one that a request may probe.
-    probes: bool,
+    pub(super) probes: bool,
     /// Decisions by chance so far.
     pub(super) draws: u32,
 }
 
-/// Judges by the rates of all: one slot after a failure, or all rows at the end of an interval.
-pub(crate) type Judge<S> = fn(&mut Table<S>, &mut Scope<'_, S>, Option<Slot>);
+/// Judges by the rates of all: one slot after failures (and how many it had before), or all rows at the end of an interval.
+pub(crate) type Judge<S> = fn(&mut Table<S>, &mut Scope<'_, S>, Option<(Slot, u32)>);
 
 /// What a change of health needs to know of the cluster, and what it tells it.
 pub(crate) struct Scope<'a, S: Store> {
@@ -60,10 +63,11 @@ pub(crate) struct Report {
 
 impl<S: Store> Table<S> {
     pub(crate) fn new(config: &Config, judge: Option<Judge<S>>) -> Self {
-        let judge = judge.filter(|_| in_intervals(config.outlier_detection));
+        let settings = config.outlier_detection.filter(OutlierDetection::ejects);
+        let judge = judge.filter(|_| in_intervals(settings));
         Self {
             rows: S::List::default(),
-            settings: config.outlier_detection,
+            settings,
             max_retry_after: nanos(config.max_retry_after),
             seed: config.seed,
             judge,
@@ -80,16 +84,25 @@ impl<S: Store> Table<S> {
 
     /// Goes on by other rules. Without any, all that are ejected come back.
     pub(crate) fn configure(&mut self, scope: &mut Scope<'_, S>, settings: Option<OutlierDetection>, judge: Judge<S>) {
-        self.settings = settings;
+        let settings = settings.filter(OutlierDetection::ejects);
         let judge = Some(judge).filter(|_| in_intervals(settings));
+        let goes_on = judge.is_some() && self.judge.is_some();
+        self.interval_end = match (self.settings, settings) {
+            // An interval under way keeps its beginning.
+            (Some(before), Some(now)) if goes_on && self.interval_end < Instant::MAX => {
+                self.interval_end.earlier(nanos(before.interval)).later(nanos(now.interval))
+            }
+            _ => Instant::MAX,
+        };
         self.watched = self.watched + u32::from(judge.is_some()) - u32::from(self.judge.is_some());
-        self.judge = judge;
-        self.interval_end = Instant::MAX;
+        (self.settings, self.judge) = (settings, judge);
         // What is due is found anew.
         self.timeout = scope.now;
         for index in 0..self.rows.len() {
             let mut row = self.rows[index];
-            row.close_window();
+            if !goes_on {
+                row.close_window();
+            }
             if let Some(slot) = (scope.slot)(index).filter(|_| settings.is_none()) {
                 if row.ejected() {
                     readmit(scope, slot, &mut row);
@@ -121,93 +134,32 @@ impl<S: Store> Table<S> {
         self.watched > 0 || outcome != Outcome::Success
     }
 
-    /// The clock went back by so many nanoseconds: all times come along.
-    pub(crate) fn turn_back(&mut self, back: u64) {
-        let earlier = |at: &mut Instant| *at = at.earlier(back);
+    /// The clock went back to `now`, by so many nanoseconds: all times come along.
+    pub(crate) fn turn_back(&mut self, now: Instant, back: u64) {
+        // From the end of time, too: there, "never" is no time of a row.
+        let earlier = |at: &mut Instant| *at = Instant::from_nanos(at.as_nanos().saturating_sub(back));
         for row in &mut *self.rows {
             earlier(&mut row.since);
             earlier(&mut row.until);
         }
-        earlier(&mut self.interval_end);
-        earlier(&mut self.timeout);
+        self.interval_end = self.interval_end.earlier(back);
+        // What is due is found anew.
+        self.timeout = now;
     }
 
     /// Begins and ends the rows of endpoints that come and go.
     pub(crate) fn on_change<A>(&mut self, change: &Change<'_, A>) {
-        match change {
-            Change::Added(slot, _) | Change::Removed(slot, _) => {
-                self.put(slot.index(), Row::default());
-            }
-            // It may have become one that may be probed.
-            Change::Changed(..) => self.probes = self.half_open > 0,
+        if let Change::Added(slot, _) | Change::Removed(slot, _) = change {
+            self.put(slot.index(), Row::default());
         }
     }
 
-    /// Other endpoints are candidates: another half-open one may be worth a probe.
+    /// Other endpoints are candidates, or the same with other contents: another half-open one may be worth a probe.
     pub(crate) fn look_again(&mut self, now: Instant) {
         self.probes = self.half_open > 0;
         if self.judge.is_some() && self.interval_end == Instant::MAX {
             self.begin_interval(now);
         }
-    }
-
-    /// Learns from the end of a request.
-    pub(crate) fn observe(&mut self, scope: &mut Scope<'_, S>, slot: Slot, report: Report) {
-        let (now, index) = (scope.now, slot.index());
-        let mut row = self.row(index);
-        let decides = report.decides.is_some_and(|sent| sent >= row.since);
-        let in_service = matches!(row.standing, Standing::Admitted | Standing::Resting);
-        let rest = match report.outcome {
-            Outcome::Overloaded { retry_after: Some(rest) } => nanos(rest).min(self.max_retry_after),
-            _ => 0,
-        };
-        match report.outcome {
-            Outcome::Overloaded { .. } if rest > 0 => self.rest(scope, slot, &mut row, now.later(rest), decides),
-            Outcome::Success if in_service => {
-                row.streak = 0;
-                self.count(&mut row, now, false);
-            }
-            Outcome::Success if decides => readmit(scope, slot, &mut row),
-            Outcome::Failure | Outcome::Overloaded { .. } if in_service => {
-                row.streak = row.streak.saturating_add(1);
-                self.count(&mut row, now, true);
-                if let Some(reason) = self.crossed(&row) {
-                    self.eject(scope, slot, &mut row, reason);
-                }
-            }
-            Outcome::Failure | Outcome::Overloaded { .. } if decides && row.standing == Standing::Probing => {
-                self.eject_again(scope, slot, &mut row, Reason::ProbeFailed);
-            }
-            Outcome::Canceled if decides && row.standing == Standing::Probing => {
-                row.standing = Standing::HalfOpen;
-                self.probes = true;
-            }
-            _ => {}
-        }
-        self.put(index, row);
-        if let Some(judge) = self.judge
-            && report.outcome != Outcome::Success
-            && self.settings.is_some_and(|settings| settings.arithmetic == Arithmetic::Evenkeel)
-        {
-            judge(self, scope, Some(slot));
-        }
-    }
-
-    /// Takes over what active checks found. Good news bring an ejected endpoint back, too.
-    pub(crate) fn set_down(&mut self, scope: &mut Scope<'_, S>, slot: Slot, down: bool) {
-        let mut row = self.row(slot.index());
-        if !down && row.ejected() {
-            readmit(scope, slot, &mut row);
-        }
-        if row.down != down {
-            row.down = down;
-            if row.standing == Standing::Admitted {
-                row.until = scope.now;
-            }
-            scope.touched.slot(slot);
-            scope.events.push(scope.now, Some(slot), if down { EventKind::Down } else { EventKind::Readmitted });
-        }
-        self.put(slot.index(), row);
     }
 
     /// A half-open endpoint that `may` be probed: the request is on its way to it from now on.
@@ -222,14 +174,19 @@ impl<S: Store> Table<S> {
             return None;
         };
         self.next = slot.index() + 1;
+        self.probe(scope, slot, scope.now);
+        Some(slot)
+    }
+
+    /// The request sent to a half-open endpoint at this time decides.
+    fn probe(&mut self, scope: &mut Scope<'_, S>, slot: Slot, sent: Instant) {
         let mut row = self.row(slot.index());
-        row.since = scope.now;
-        row.until = scope.now + self.settings.unwrap_or_default().probe_timeout;
+        row.since = sent;
+        row.until = sent + self.settings.unwrap_or_default().probe_timeout;
         row.standing = Standing::Probing;
         self.due(row.until);
         self.put(slot.index(), row);
         scope.events.push(scope.now, Some(slot), EventKind::Probing);
-        Some(slot)
     }
 
     /// Does what is due.
@@ -238,7 +195,7 @@ impl<S: Store> Table<S> {
         if now < self.timeout {
             return;
         }
-        self.timeout = self.interval_end;
+        self.timeout = Instant::MAX;
         let timed = self.settings.is_some_and(|settings| settings.arithmetic != Arithmetic::Evenkeel);
         for index in 0..self.rows.len() {
             let mut row = self.rows[index];
@@ -247,11 +204,8 @@ impl<S: Store> Table<S> {
                 // Where ejections end with intervals, the judge ends them.
                 Standing::Ejected if timed => continue,
                 _ if row.until > now => {}
-                Standing::Ejected if self.settings.is_some_and(|settings| settings.half_open) => {
-                    row.standing = Standing::HalfOpen;
-                    self.probes = true;
-                }
-                Standing::Ejected | Standing::Resting => readmit(scope, slot, &mut row),
+                Standing::Ejected => self.release(scope, slot, &mut row),
+                Standing::Resting => readmit(scope, slot, &mut row),
                 Standing::Probing => self.eject_again(scope, slot, &mut row, Reason::ProbeTimedOut),
                 Standing::HalfOpen | Standing::Admitted => {}
             }
@@ -266,54 +220,7 @@ impl<S: Store> Table<S> {
             judge(self, scope, None);
             self.begin_interval(now);
         }
-    }
-
-    /// Leaves an endpoint alone until then.
-    fn rest(&mut self, scope: &mut Scope<'_, S>, slot: Slot, row: &mut Row, until: Instant, decides: bool) {
-        match row.standing {
-            Standing::Admitted => {
-                scope.touched.slot(slot);
-                (row.standing, row.until) = (Standing::Resting, until);
-            }
-            Standing::Resting | Standing::Ejected if until > row.until => row.until = until,
-            Standing::Probing if decides => (row.standing, row.until) = (Standing::Ejected, until),
-            Standing::HalfOpen => (row.standing, row.until) = (Standing::Ejected, until),
-            _ => return,
-        }
-        self.due(until);
-        scope.events.push(scope.now, Some(slot), EventKind::Overloaded { until });
-    }
-
-    /// Counts an outcome in the window, which the first failure opens unless all outcomes are counted.
-    fn count(&self, row: &mut Row, now: Instant, failure: bool) {
-        let Some(settings) = &self.settings else { return };
-        if self.judge.is_none() {
-            if now.nanos_since(row.since) >= nanos(settings.interval) {
-                row.close_window();
-            }
-            if row.failures == 0 {
-                if !failure {
-                    return;
-                }
-                row.since = now;
-            }
-        }
-        let counter = if failure { &mut row.failures } else { &mut row.successes };
-        *counter = counter.saturating_add(1);
-    }
-
-    /// What an endpoint's own outcomes eject it for.
-    fn crossed(&self, row: &Row) -> Option<Reason> {
-        let settings = self.settings.as_ref()?;
-        if settings.consecutive_failures > 0 && row.streak >= settings.consecutive_failures {
-            return Some(Reason::ConsecutiveFailures);
-        }
-        let rule = settings.failure_percentage.filter(|_| settings.arithmetic == Arithmetic::Evenkeel)?;
-        let FailurePercentage { threshold, request_volume, minimum_failures, .. } = rule;
-        let crossed = row.requests() >= request_volume.into()
-            && row.failures >= minimum_failures
-            && 100 * u64::from(row.failures) >= row.requests() * u64::from(threshold);
-        crossed.then_some(Reason::FailurePercentage)
+        self.due(self.interval_end);
     }
 
     pub(super) fn put(&mut self, index: usize, row: Row) {
@@ -330,7 +237,9 @@ impl<S: Store> Table<S> {
     }
 
     fn begin_interval(&mut self, now: Instant) {
-        self.interval_end = now + self.settings.unwrap_or_default().interval;
+        // At the end of time it would be none.
+        let end = now + self.settings.unwrap_or_default().interval;
+        self.interval_end = end.min(Instant::from_nanos(u64::MAX - 1));
         self.due(self.interval_end);
     }
 

@@ -84,26 +84,41 @@ impl Backoff {
     /// The wait after `failures >= 1` failed attempts; `previous` is the wait before that, zero at first, which only
     /// [`Jitter::Decorrelated`] looks at.
     pub fn wait(&self, failures: u32, previous: Duration, rng: &mut impl Rng) -> Duration {
-        Duration::from_nanos(self.wait_nanos(failures, nanos(previous), rng))
+        Duration::from_nanos(self.waits().wait(failures, nanos(previous), rng))
     }
 
-    /// [`wait`](Self::wait) for those who count in nanoseconds: making a [`Duration`] of them takes a division.
-    pub(crate) fn wait_nanos(&self, failures: u32, previous: u64, rng: &mut impl Rng) -> u64 {
-        match *self {
-            Self::None => 0,
-            Self::Constant(wait) => nanos(wait),
-            Self::Exponential { base, cap, jitter } => {
-                let (base, cap) = (nanos(base), nanos(cap));
-                let plain = doubled(base, failures.saturating_sub(1)).min(cap);
-                match jitter {
-                    Jitter::None => plain,
-                    Jitter::Full => up_to(plain, rng),
-                    Jitter::Equal => plain / 2 + up_to(plain - plain / 2, rng),
-                    Jitter::Decorrelated => {
-                        let most = previous.max(base).saturating_mul(3);
-                        (base + up_to(most - base, rng)).min(cap)
-                    }
-                }
+    pub(super) const fn waits(self) -> Waits {
+        match self {
+            Self::None => Waits { base: 0, cap: 0, jitter: Jitter::None },
+            Self::Constant(wait) => Waits { base: nanos(wait), cap: nanos(wait), jitter: Jitter::None },
+            Self::Exponential { base, cap, jitter } => Waits { base: nanos(base), cap: nanos(cap), jitter },
+        }
+    }
+
+    pub(super) const DEFAULT: Self = Self::exponential(Duration::from_millis(25), Duration::from_millis(250));
+}
+
+/// A backoff in nanoseconds: without the divisions that a [`Duration`] takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waits {
+    base: u64,
+    cap: u64,
+    jitter: Jitter,
+}
+
+impl Waits {
+    /// See [`Backoff::wait`].
+    pub(super) fn wait(&self, failures: u32, previous: u64, rng: &mut impl Rng) -> u64 {
+        let &Self { base, cap, jitter } = self;
+        let plain = doubled(base, failures.saturating_sub(1)).min(cap);
+        match jitter {
+            Jitter::None => plain,
+            Jitter::Full => up_to(plain, rng),
+            Jitter::Equal => plain / 2 + up_to(plain - plain / 2, rng),
+            Jitter::Decorrelated => {
+                let previous = previous.max(base);
+                let most = previous.saturating_add(previous).saturating_add(previous);
+                base.saturating_add(up_to(most - base, rng)).min(cap)
             }
         }
     }
@@ -112,19 +127,14 @@ impl Backoff {
 impl Default for Backoff {
     /// Exponential from 25 ms to 250 ms with full jitter, as Envoy's settings are.
     fn default() -> Self {
-        Self::exponential(Duration::from_millis(25), Duration::from_millis(250))
+        Self::DEFAULT
     }
 }
 
 /// `base · 2^exponent`, saturating.
 pub(crate) fn doubled(base: u64, exponent: u32) -> u64 {
-    if base == 0 {
-        0
-    } else if exponent > base.leading_zeros() {
-        u64::MAX
-    } else {
-        base.checked_shl(exponent).unwrap_or(u64::MAX)
-    }
+    // After 64 steps it is 0 or the most there is.
+    (0..exponent.min(64)).fold(base, |doubled, _| doubled.saturating_add(doubled))
 }
 
 /// A random number in `0..=most`.

@@ -3,7 +3,9 @@ use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
+use super::backoff::Waits;
 use super::{Backoff, Hedging};
+use crate::time::nanos;
 
 /// The bounds of a [`Call`](super::Call): how many attempts, for how long, how far apart.
 ///
@@ -23,12 +25,15 @@ use super::{Backoff, Hedging};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
+    // Times in nanoseconds; the most there are mean "never".
+    pub(super) timeout: u64,
+    pub(super) attempt_timeout: u64,
+    pub(super) waits: Waits,
+    pub(super) hedge_delay: u64,
+    pub(super) max_retry_after: u64,
     pub(super) attempts: NonZeroU32,
-    pub(super) timeout: Option<Duration>,
-    pub(super) attempt_timeout: Option<Duration>,
-    pub(super) backoff: Backoff,
-    pub(super) hedging: Option<Hedging>,
-    pub(super) max_retry_after: Duration,
+    /// At most so many.
+    pub(super) hedges: u8,
     pub(super) retry_after_jitter: bool,
 }
 
@@ -47,7 +52,7 @@ impl RetryPolicy {
     /// # Errors
     /// [`RetryPolicyError::ZeroTimeout`].
     pub fn with_timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
-        Ok(Self { timeout: Some(positive(timeout)?), ..self })
+        Ok(Self { timeout: positive(timeout)?, ..self })
     }
 
     /// Bounds each attempt; one that takes longer counts as failed.
@@ -55,7 +60,7 @@ impl RetryPolicy {
     /// # Errors
     /// [`RetryPolicyError::ZeroTimeout`].
     pub fn with_attempt_timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
-        Ok(Self { attempt_timeout: Some(positive(timeout)?), ..self })
+        Ok(Self { attempt_timeout: positive(timeout)?, ..self })
     }
 
     /// The waits between attempts.
@@ -65,7 +70,7 @@ impl RetryPolicy {
     pub fn with_backoff(self, backoff: Backoff) -> Result<Self, RetryPolicyError> {
         match backoff {
             Backoff::Exponential { base, cap, .. } if cap < base => Err(RetryPolicyError::CapBelowBase { base, cap }),
-            _ => Ok(Self { backoff, ..self }),
+            _ => Ok(Self { waits: backoff.waits(), ..self }),
         }
     }
 
@@ -74,7 +79,7 @@ impl RetryPolicy {
     /// Only for requests that may be done twice.
     #[must_use]
     pub const fn with_hedging(self, hedging: Hedging) -> Self {
-        Self { hedging: Some(hedging), ..self }
+        Self { hedge_delay: nanos(hedging.delay), hedges: hedging.hedges, ..self }
     }
 
     /// The longest wait that a server may ask for: 300 s by default, as Envoy's.
@@ -83,7 +88,7 @@ impl RetryPolicy {
     /// earlier would be against the server's wish. With 0, every wish to wait ends it.
     #[must_use]
     pub const fn with_max_retry_after(self, longest: Duration) -> Self {
-        Self { max_retry_after: longest, ..self }
+        Self { max_retry_after: nanos(longest), ..self }
     }
 
     /// Makes each wait `d` that a server asks for a random one between `d` and 1.5 `d`, as Envoy, but not so long that it would
@@ -102,19 +107,20 @@ impl Default for RetryPolicy {
     /// waits up to 300 s.
     fn default() -> Self {
         Self {
-            attempts: NonZeroU32::MIN.saturating_add(2),
-            timeout: None,
-            attempt_timeout: None,
-            backoff: Backoff::default(),
-            hedging: None,
-            max_retry_after: Duration::from_secs(300),
+            timeout: u64::MAX,
+            attempt_timeout: u64::MAX,
+            waits: const { Backoff::DEFAULT.waits() },
+            hedge_delay: u64::MAX,
+            max_retry_after: const { nanos(Duration::from_secs(300)) },
+            attempts: const { NonZeroU32::MIN.saturating_add(2) },
+            hedges: 0,
             retry_after_jitter: false,
         }
     }
 }
 
-fn positive(timeout: Duration) -> Result<Duration, RetryPolicyError> {
-    if timeout.is_zero() { Err(RetryPolicyError::ZeroTimeout) } else { Ok(timeout) }
+fn positive(timeout: Duration) -> Result<u64, RetryPolicyError> {
+    if timeout.is_zero() { Err(RetryPolicyError::ZeroTimeout) } else { Ok(nanos(timeout)) }
 }
 
 /// What is wrong with a [`RetryPolicy`].

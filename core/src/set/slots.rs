@@ -7,7 +7,7 @@ use twox_hash::XxHash64;
 
 use super::Slot;
 use crate::endpoint::{Address, Endpoint};
-use crate::store::{DebugList, List, Store};
+use crate::store::{DebugList, List, Store, put};
 
 /// Slots in use and free ones. The free ones form a first-in, first-out queue, so that a slot rests as long as possible
 /// before another endpoint gets it.
@@ -16,15 +16,16 @@ pub(super) struct Slots<A, S: Store> {
     first_free: u32,
     last_free: u32,
     free: u32,
+    /// The hashes of the entries' keys, by [`identify`](Self::identify).
+    ids: S::Extra<u64>,
     /// Makes an address's id. Where nobody asks for ids, the hash need not be linked.
-    identify: fn(&A) -> u64,
+    identify: Option<fn(&A) -> u64>,
 }
 
 #[derive(Debug)]
 struct Entry<A> {
     /// Kept after departure until the slot is used again: round robin looks up where a departed endpoint stood.
     endpoint: Endpoint<A>,
-    id: u64,
     /// Odd while the endpoint is in the set.
     generation: u32,
     next_free: u32,
@@ -37,8 +38,9 @@ pub(super) const MOST: u32 = 1 << 31;
 const TRIES: u32 = 8;
 
 impl<A: Address, S: Store> Slots<A, S> {
-    pub(super) fn new(identify: fn(&A) -> u64) -> Self {
-        Self { entries: S::List::default(), first_free: NONE, last_free: NONE, free: 0, identify }
+    pub(super) fn new(identify: Option<fn(&A) -> u64>) -> Self {
+        let (entries, ids) = (S::List::default(), <S::Extra<u64>>::default());
+        Self { entries, first_free: NONE, last_free: NONE, free: 0, ids, identify }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -53,13 +55,16 @@ impl<A: Address, S: Store> Slots<A, S> {
         &self.entries[index as usize].endpoint
     }
 
+    /// The hash of the entry's key, kept or not.
     pub(super) fn id(&self, index: u32) -> u64 {
-        self.entries[index as usize].id
+        self.ids.get(index as usize).copied().unwrap_or_else(|| hash(&self.endpoint(index).addr))
     }
 
+    /// With the hash of its key, where that is kept.
     pub(super) fn entry(&self, index: u32) -> (Slot, &Endpoint<A>, u64) {
-        let Entry { endpoint, id, generation, .. } = &self.entries[index as usize];
-        (Slot { index, generation: *generation }, endpoint, *id)
+        let Entry { endpoint, generation, .. } = &self.entries[index as usize];
+        let id = self.ids.get(index as usize).copied().unwrap_or(0);
+        (Slot { index, generation: *generation }, endpoint, id)
     }
 
     pub(super) fn last_address(&self, index: usize) -> Option<&A> {
@@ -90,16 +95,21 @@ impl<A: Address, S: Store> Slots<A, S> {
 
     /// A slot for `endpoint`: an idle free one, else a new one, else the one that has been free for longest.
     pub(super) fn allocate(&mut self, endpoint: Endpoint<A>, idle: impl Fn(usize) -> bool) -> Option<u32> {
-        let id = (self.identify)(&endpoint.addr);
+        let id = self.identify.map(|identify| identify(&endpoint.addr));
         let new = self.entries.len() as u32;
         let room = self.entries.len() < <S::List<Entry<A>>>::LIMIT.min(MOST as usize);
-        let Some(index) = self.pop_idle(idle).or_else(|| if room { None } else { self.pop_free() }) else {
-            let pushed = self.entries.try_push(Entry { endpoint, id, generation: 1, next_free: NONE });
-            return pushed.is_ok().then_some(new);
+        let index = match self.pop_idle(idle).or_else(|| if room { None } else { self.pop_free() }) {
+            Some(index) => {
+                let entry = &mut self.entries[index as usize];
+                entry.endpoint = endpoint;
+                entry.generation = entry.generation.wrapping_add(1);
+                index
+            }
+            None => self.entries.try_push(Entry { endpoint, generation: 1, next_free: NONE }).ok().map(|()| new)?,
         };
-        let entry = &mut self.entries[index as usize];
-        (entry.endpoint, entry.id) = (endpoint, id);
-        entry.generation = entry.generation.wrapping_add(1);
+        if let Some(id) = id {
+            put(&mut self.ids, index as usize, id);
+        }
         Some(index)
     }
 

@@ -46,6 +46,7 @@ impl Default for Latency {
 
 /// What is remembered of an endpoint's answer times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Estimate {
     /// How long an answer took, as of `stamp`, in nanoseconds; 0 = it never answered.
     pub nanos: u64,
@@ -122,6 +123,14 @@ impl Estimator {
         let above = estimate.nanos.saturating_sub(sample);
         let weight = self.halvings(*estimate, now).map_or(0, weight_after);
         *estimate = Estimate { nanos: sample + scale(above, weight), stamp: now };
+    }
+
+    /// An estimate that is `age` nanoseconds old at `now`. What of that lies before the clock's origin has decayed already.
+    pub(crate) fn recall(&self, nanos: u64, age: u64, now: Instant) -> Estimate {
+        let before = age.saturating_sub(now.as_nanos());
+        let weight = before.checked_mul(self.rate).map_or(0, weight_after);
+        let left = if before == 0 { nanos } else { scale(nanos, weight).max(1).min(nanos) };
+        Estimate { nanos: left, stamp: Instant::from_nanos(now.as_nanos().saturating_sub(age)) }
     }
 
     /// How long one more request would take beside `pending` others: nanoseconds, times the requests that would share the

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use crate::config::{ConfigError, at_least};
+use crate::health::Row;
 use crate::set::{Change, Slot};
-use crate::store::{List, Store};
+use crate::store::{Store, put};
 use crate::time::{Instant, nanos};
 
 /// Lets an endpoint that comes, or comes back from draining, weight 0 or an ejection, warm up: its weight grows in tenths, from one
@@ -88,13 +89,23 @@ const STEPS: u64 = 10;
 /// When the endpoint of each slot has warmed up.
 #[derive(Debug)]
 pub(crate) struct Warmth<S: Store> {
-    ends: S::List<Instant>,
+    ends: S::Extra<Instant>,
 }
 
 impl<S: Store> Warmth<S> {
-    /// [`Instant::ZERO`] for warm ones, [`Instant::MAX`] for those out of service.
-    pub(crate) fn end(&self, slot: Slot) -> Instant {
-        self.ends.get(slot.index()).copied().unwrap_or_default()
+    /// When an endpoint in this state of health has warmed up that came, or came back from an ejection: [`Instant::ZERO`] for warm
+    /// ones, [`Instant::MAX`] for those that drain or have weight 0.
+    pub(crate) fn end(&self, slot: Slot, health: Row, slow_start: SlowStart) -> Instant {
+        let warm = self.ends.get(slot.index()).copied().unwrap_or_default();
+        let back = health.admits() && health.until > Instant::ZERO;
+        if back { warm.max(health.until + slow_start.window) } else { warm }
+    }
+
+    /// An endpoint in service will be warm at `end`.
+    pub(crate) fn set_end(&mut self, slot: Slot, end: Instant) {
+        if let Some(known) = self.ends.get_mut(slot.index()).filter(|known| **known < Instant::MAX) {
+            *known = end;
+        }
     }
 
     /// The clock went back by so many nanoseconds.
@@ -116,16 +127,12 @@ impl<S: Store> Warmth<S> {
             Instant::MAX => end,
             before => before,
         };
-        // Slots are handed out one by one, so an index is at most one past the end, and within the capacity.
-        match self.ends.get_mut(slot.index()) {
-            Some(known) => *known = after,
-            None => drop(self.ends.try_push(after)),
-        }
+        put(&mut self.ends, slot.index(), after);
     }
 }
 
 impl<S: Store> Default for Warmth<S> {
     fn default() -> Self {
-        Self { ends: S::List::default() }
+        Self { ends: <S::Extra<Instant>>::default() }
     }
 }

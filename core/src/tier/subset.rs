@@ -6,7 +6,7 @@ use crate::store::List;
 
 /// An endpoint's place in the client's own order: XXH64, seeded with the client's seed, of the eight bytes (least
 /// significant first) of the endpoint's id.
-pub(super) fn rank(seed: u64, id: u64) -> u64 {
+pub(crate) fn rank(seed: u64, id: u64) -> u64 {
     XxHash64::oneshot(seed, &id.to_le_bytes())
 }
 

@@ -11,12 +11,14 @@ mod table;
 
 use core::pin::pin;
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use evenkeel::core::stats::Latency;
-use evenkeel::{AnyPolicy, Balancer, Change, Config, DnsSrv, PollerConfig};
+use evenkeel::health::{Health, OutlierDetection};
+use evenkeel::{AnyPolicy, Balancer, Change, Config, DnsSrv, Event, EventKind, PollerConfig, Target};
 use tokio::runtime;
 use tokio::signal::ctrl_c;
 use tokio::sync::{Notify, mpsc};
@@ -24,9 +26,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use self::load::{HttpClient, Load, Report, Sight, label};
 use self::stats::Stats;
-use self::story::{JOINING, LEAVING, SLOW, Stage, Step};
+use self::story::{FAILING, JOINING, LEAVING, SLOW, Stage, Step};
 use self::summary::Notes;
-use self::table::Look;
+use self::table::{Look, State};
 use crate::screen::{Line, Screen, Tone, place};
 
 /// The backends are there already: finding them takes milliseconds.
@@ -83,17 +85,17 @@ async fn play(args: &Args, stage: Stage) -> io::Result<ExitCode> {
         .poller(poller(length));
     let balancer = Balancer::builder(source)
         .policy(args.policy.clone())
-        .config(Config { latency: latency(length), ..Config::default() })
+        .config(config(length))
         .seed(args.seed)
         .build(async |target| HttpClient::new(target))
         .map_err(io::Error::other)?;
-    let mut changes = balancer.changes();
+    let (mut changes, mut events) = (balancer.changes(), balancer.events());
     balancer.ready_within(READY).await.map_err(io::Error::other)?;
 
     let stop = Arc::new(Notify::new());
     let (sights, mut seen) = mpsc::unbounded_channel();
     let retry = load::retry().map_err(io::Error::other)?;
-    let load = Load { balancer, retry, stats: Arc::clone(&show.stats), sights };
+    let load = Load { balancer: balancer.clone(), retry, stats: Arc::clone(&show.stats), sights };
     let mut load = tokio::spawn(load.run(args.rps, length, Arc::clone(&stop)));
 
     let mut steps = story::script(length).peekable();
@@ -115,17 +117,18 @@ async fn play(args: &Args, stage: Stage) -> io::Result<ExitCode> {
                 interrupt.set(ctrl_c());
             }
             Ok(change) = changes.recv() => show.change(&change)?,
+            Ok(event) = events.recv() => show.event(&event)?,
             Some(sight) = seen.recv() => show.sight(&sight)?,
             () = sleep_until(begun + next), if steps.peek().is_some() && !stopped => {
                 if let Some((_, step)) = steps.next() {
                     show.step(step).await?;
                 }
             }
-            _ = seconds.tick() => show.second()?,
+            _ = seconds.tick() => show.second(&balancer)?,
             report = &mut load => break report.map_err(io::Error::other)?,
         }
     };
-    let complete = show.finish(&report)?;
+    let complete = show.finish(&report, &balancer)?;
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -133,6 +136,16 @@ async fn play(args: &Args, stage: Stage) -> io::Result<ExitCode> {
 fn poller(length: Duration) -> PollerConfig {
     let gap = (length / 40).min(SECOND);
     PollerConfig { min: gap, max: gap, jitter_percent: 0, ..PollerConfig::default() }
+}
+
+/// A backend that works again is back before the demo ends: ejections are shorter than usual.
+fn config(length: Duration) -> Config {
+    let outlier_detection = OutlierDetection {
+        base_ejection_time: length / 24,
+        max_ejection_time: length / 8,
+        ..OutlierDetection::default()
+    };
+    Config { latency: latency(length), outlier_detection: Some(outlier_detection), ..Config::default() }
 }
 
 /// The past is forgotten soon enough that a backend which works again is back before the demo ends. A failure counts as a
@@ -153,6 +166,8 @@ struct Show {
     length: Duration,
     left_dns: Option<Instant>,
     joined_dns: Option<Instant>,
+    failed: Option<Instant>,
+    recovered: Option<Instant>,
 }
 
 impl Show {
@@ -167,6 +182,8 @@ impl Show {
             length: Duration::from_secs(args.seconds),
             left_dns: None,
             joined_dns: None,
+            failed: None,
+            recovered: None,
         }
     }
 
@@ -185,11 +202,13 @@ impl Show {
         self.stage.perform(step).await;
         self.notes.steps.push(step);
         match step {
+            Step::Fail => self.failed = Some(Instant::now()),
+            Step::Recover => self.recovered = Some(Instant::now()),
             Step::Leave => self.left_dns = Some(Instant::now()),
             Step::Join => self.joined_dns = Some(Instant::now()),
             Step::SlowDown => self.notes.slow_from = self.stats.attempts(SLOW),
             Step::SpeedUp => self.notes.slow_until = Some(self.stats.attempts(SLOW)),
-            _ => {}
+            Step::SwitchOff => {}
         }
         self.say("demo", step.tone(), &step.describe())
     }
@@ -216,6 +235,28 @@ impl Show {
         }
     }
 
+    /// The balancer found an endpoint unfit, or fit again. Of the probes only the one that succeeds is worth a line.
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        let Some(target) = &event.target else { return Ok(()) };
+        let failing = label(target) == FAILING;
+        let elapsed = |since: Option<Instant>| since.filter(|_| failing).map(|time| time.elapsed());
+        match event.kind {
+            EventKind::Ejected { reason, .. } if !reason.is_of_probe() => {
+                self.notes.ejected = self.notes.ejected.or(elapsed(self.failed));
+                self.say("balancer", Tone::Warning, &format!("{} ejected: {reason}", label(target)))
+            }
+            EventKind::Probing => {
+                self.notes.probes += u64::from(failing);
+                Ok(())
+            }
+            EventKind::Readmitted => {
+                self.notes.readmitted = elapsed(self.recovered).or(self.notes.readmitted);
+                self.say("balancer", Tone::Good, &format!("{} is back: a probe succeeded", label(target)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The calls met a failing endpoint, or one that is well again.
     fn sight(&mut self, sight: &Sight) -> io::Result<()> {
         match sight {
@@ -228,15 +269,25 @@ impl Show {
     }
 
     /// A second is over: its table.
-    fn second(&mut self) -> io::Result<()> {
+    fn second(&mut self, balancer: &Balancer<HttpClient>) -> io::Result<()> {
         let look = Look { live: self.screen.live() };
         let frame = self.stats.take_second();
         let mut block = vec![Line::new(), look.title(&self.title, self.begun.elapsed(), self.length)];
-        block.extend(look.table(&frame, |name| self.stage.mode(name)));
+        block.extend(look.table(&frame, self.states(balancer)));
         if !look.live {
             block.push(Line::new());
         }
         self.screen.block(block)
+    }
+
+    /// What the demo does to a backend, and what the balancer thinks of it.
+    fn states(&self, balancer: &Balancer<HttpClient>) -> impl Fn(&Target) -> State {
+        let known: BTreeMap<_, _> =
+            balancer.endpoints().into_iter().map(|status| (status.target, status.health)).collect();
+        move |target| State {
+            mode: self.stage.mode(label(target)),
+            health: known.get(target).copied().unwrap_or(Health::Healthy),
+        }
     }
 
     fn interrupted(&mut self) -> io::Result<()> {
@@ -245,7 +296,7 @@ impl Show {
     }
 
     /// The summary; whether every call was answered.
-    fn finish(&mut self, report: &Report) -> io::Result<bool> {
+    fn finish(&mut self, report: &Report, balancer: &Balancer<HttpClient>) -> io::Result<bool> {
         let look = Look { live: self.screen.live() };
         let elapsed = self.begun.elapsed();
         let frame = self.stats.whole();
@@ -260,7 +311,7 @@ impl Show {
             lines.push(Line::new().put(Tone::Good, tick).put(Tone::Plain, sentence));
         }
         lines.push(Line::new());
-        lines.extend(look.table(&frame, |name| self.stage.mode(name)));
+        lines.extend(look.table(&frame, self.states(balancer)));
         lines.push(Line::new());
         lines.extend(summary::verdict(&frame, report));
         for line in &lines {

@@ -19,7 +19,7 @@ fn the_demo_tells_its_story_and_loses_no_call() {
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     // What follows from a step comes after it; how soon is the machine's affair.
-    let story: [&[&str]; 4] = [
+    let story: [&[&str]; 5] = [
         &[
             "4 HTTP backends are up, in DNS as _http._tcp.demo.test",
             "+ ash.demo.test at 127.0.0.1:",
@@ -38,6 +38,7 @@ fn the_demo_tells_its_story_and_loses_no_call() {
             "800 calls sent, 800 answered, 0 lost.",
         ],
         &["birch starts to fail", "birch fails (", "birch works again", "birch answers again"],
+        &["birch starts to fail", "birch ejected: failures in a row", "birch works again", "birch is back"],
         &["dogwood leaves DNS", "- dogwood.demo.test at 127.0.0.1:"],
         &["elm joins DNS", "+ elm.demo.test at 127.0.0.1:"],
     ];
@@ -65,15 +66,16 @@ fn the_same_seed_makes_the_same_choices() {
 fn the_demo_runs_with_every_kind_of_policy() {
     let run = |policy| demo(&["demo", "--seconds", "4", "--policy", policy]);
     let policies = ["round_robin", "peak_ewma", "least_request(full_scan)", "maglev(size=251)"];
-    let [even, learning, least, sticky] = policies.map(run).map(outcome);
-    for (policy, text) in policies.iter().zip([&even, &learning, &least, &sticky]) {
+    for (policy, text) in policies.iter().zip(policies.map(run).map(outcome)) {
+        let text = text.as_str();
         assert!(text.contains(&format!(" {policy}, 200 calls/s, seed 1")), "{policy}: {text}");
         assert!(text.contains("800 calls sent, 800 answered, 0 lost."), "{policy}: {text}");
         // The one that joins gets requests, so every other does.
         assert!(totals(text).iter().all(|row| row.attempts > 0), "{policy}: {text}");
+        // An even share of the time that it fails would be more than 100.
+        let failed: u64 = totals(text).iter().map(|row| row.failed).sum();
+        assert!(failed < 50, "{policy}: the failing backend is left alone but for probes:\n{text}");
     }
-    let failed = |text: &str| totals(text).iter().map(|row| row.failed).sum::<u64>();
-    assert!(failed(&learning) * 3 < failed(&even), "peak EWMA keeps away from the failing backend:\n{learning}");
 }
 
 #[test]

@@ -2,15 +2,17 @@ use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
+use evenkeel_core::Instant;
 use evenkeel_core::retry::End;
 
+use super::flight::Flight;
 use crate::error::PickError;
 use crate::target::Target;
 
 /// A call that got no good answer: why it stopped, and what every attempt met.
 #[derive(Debug)]
 pub struct CallError<E> {
-    /// The attempts in their order.
+    /// The attempts in the order they ended.
     pub attempts: Vec<AttemptError<E>>,
     /// Why there was no other attempt.
     pub end: End,
@@ -21,6 +23,8 @@ pub struct CallError<E> {
 /// One attempt that failed.
 #[derive(Debug)]
 pub struct AttemptError<E> {
+    /// Which one it was: 1 for the first. One that never left the client is sent again under its number.
+    pub number: u32,
     /// Where it went.
     pub target: Target,
     /// What went wrong.
@@ -36,14 +40,22 @@ pub enum Cause<E> {
     Failed(E),
     /// It took too long and was given up.
     TimedOut,
+    /// It was given up because another one decided the call.
+    GivenUp,
 }
 
 impl<E> CallError<E> {
+    pub(super) fn push<C>(&mut self, flight: &Flight<C>, now: Instant, cause: Cause<E>) {
+        let Flight { attempt, lease, began } = flight;
+        let (number, target) = (attempt.number(), lease.target().clone());
+        self.attempts.push(AttemptError { number, target, cause, elapsed: now.saturating_since(*began) });
+    }
+
     /// The error of the last attempt that failed by itself.
     pub fn last(&self) -> Option<&E> {
         self.attempts.iter().rev().find_map(|attempt| match &attempt.cause {
             Cause::Failed(error) => Some(error),
-            Cause::TimedOut => None,
+            Cause::TimedOut | Cause::GivenUp => None,
         })
     }
 }
@@ -56,6 +68,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             (End::Deadline, _) => f.write_str("deadline exceeded")?,
             (End::Fatal, _) => f.write_str("not retryable")?,
             (End::Budget, _) => f.write_str("retry budget exhausted")?,
+            (End::RetryAfter, _) => f.write_str("the service asked to wait for too long")?,
             _ => f.write_str("attempts exhausted")?,
         }
         write!(f, " after {} attempt{}", self.attempts.len(), if self.attempts.len() == 1 { "" } else { "s" })?;
@@ -71,6 +84,7 @@ impl<E: fmt::Display> fmt::Display for AttemptError<E> {
         match &self.cause {
             Cause::Failed(error) => write!(f, "{} failed after {:?}: {error}", self.target, self.elapsed),
             Cause::TimedOut => write!(f, "{} timed out after {:?}", self.target, self.elapsed),
+            Cause::GivenUp => write!(f, "{} was given up after {:?}", self.target, self.elapsed),
         }
     }
 }
@@ -89,7 +103,7 @@ impl<E: Error + 'static> Error for AttemptError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
             Cause::Failed(error) => Some(error),
-            Cause::TimedOut => None,
+            Cause::TimedOut | Cause::GivenUp => None,
         }
     }
 }

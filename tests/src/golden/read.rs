@@ -3,9 +3,10 @@
 use core::fmt;
 use core::time::Duration;
 
+use evenkeel_core::health::OutlierDetection;
 use evenkeel_core::retry::{Backoff, Jitter};
 use evenkeel_core::tier::{Levels, SlowStart, ZoneAware};
-use evenkeel_core::{Config, Endpoint, Instant, RetryPolicy, Zone, hash};
+use evenkeel_core::{Config, Endpoint, Instant, Outcome, RetryPolicy, Zone, hash};
 
 use super::{Result, Url};
 
@@ -51,11 +52,37 @@ pub(super) fn config(settings: &str) -> Result<Config> {
                 let own = own.parse().map_err(|_| "a zone is a number below 2^32")?;
                 config.zone = Some(ZoneAware::new(Zone::new(own)));
             }
+            ("outlier", rules) => config.outlier_detection = outlier_detection(rules)?,
             ("slow_start", window) => config.slow_start = Some(SlowStart::new(millis(window)?)),
             _ => return Err("no such setting"),
         }
     }
     config.check().map(|()| config).map_err(|_| "a balancer cannot have such a setting")
+}
+
+fn outlier_detection(rules: &str) -> Result<Option<OutlierDetection>> {
+    Ok(match rules {
+        "evenkeel" => Some(OutlierDetection::EVENKEEL),
+        "envoy" => Some(OutlierDetection::ENVOY),
+        "grpc" => Some(OutlierDetection::GRPC),
+        "none" => None,
+        _ => return Err("no such outlier detection"),
+    })
+}
+
+/// `OUTCOME[ NUMBER]`, or `overloaded[ MS[ NUMBER]]`: how a request ended, and the place of its pick among the open ones.
+pub(super) fn report(text: &str) -> Result<(Outcome, usize)> {
+    let mut words = words(text);
+    let outcome = match words.next() {
+        Some("success") => Outcome::Success,
+        Some("failure") => Outcome::Failure,
+        Some("canceled") => Outcome::Canceled,
+        Some("overloaded") => Outcome::Overloaded { retry_after: words.next().map(millis).transpose()? },
+        _ => return Err("no such outcome"),
+    };
+    let number: usize = words.next().unwrap_or("1").parse().map_err(|_| "not the number of an open pick")?;
+    let index = number.checked_sub(1).ok_or("no such open pick")?;
+    if words.next().is_none() { Ok((outcome, index)) } else { Err("too many words") }
 }
 
 pub(super) fn retry_policy(settings: &str) -> Result<RetryPolicy> {

@@ -1,12 +1,13 @@
+use evenkeel_core::balancer::Status;
+use evenkeel_core::event::EventKind;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::{Attempt, Step, Unlimited, Verdict};
-use evenkeel_core::stats::Stats;
 use evenkeel_core::store::List;
 use evenkeel_core::{Balancer, Call, Changes, Config, Instant, Outcome, Pick, Request, Slot, Store};
 use rand_chacha::ChaCha8Rng;
 
-use super::read::{config, endpoint, key, millis, retry_policy, words};
+use super::read::{config, endpoint, key, millis, report, retry_policy, words};
 use super::{Answer, Result, Url};
 
 /// A balancer in the middle of a golden file.
@@ -18,6 +19,8 @@ pub struct Replay<'a, S: Store, P: Store> {
     rng: ChaCha8Rng,
     now: Instant,
     open: S::List<Pick>,
+    /// Events taken out of the balancer, the oldest first.
+    events: S::List<(Option<&'a str>, EventKind)>,
     call: Option<Call>,
     sent: Option<(Attempt, Pick)>,
     wake: Instant,
@@ -32,6 +35,7 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
             rng: ChaCha8Rng::seed_from_u64(0),
             now: Instant::ZERO,
             open: S::List::<Pick>::default(),
+            events: S::List::<(Option<&'a str>, EventKind)>::default(),
             call: None,
             sent: None,
             wake: Instant::ZERO,
@@ -63,7 +67,15 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
             }
             "pick" => return self.pick(rest),
             "report" => self.report(rest)?,
-            "stats" => return Ok(Answer::Stats(self.status(rest).map(|(_, stats)| stats))),
+            "requests" => self.requests(rest)?,
+            "stats" => return Ok(Answer::Stats(self.status(rest).map(|status| status.stats))),
+            "health" => {
+                let health = self.status(rest).map(|status| (status.health, status.candidacy, status.weight));
+                return Ok(Answer::Health(health));
+            }
+            "event" => return self.event(),
+            "down" => self.set_down(rest, true)?,
+            "up" => self.set_down(rest, false)?,
             "call" => self.call = Some(Call::new(&retry_policy(rest)?, self.now)),
             "poll" => return self.poll(),
             "outcome" => self.outcome(rest)?,
@@ -80,6 +92,7 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         self.rng = ChaCha8Rng::seed_from_u64(self.config.seed);
         (self.now, self.wake) = (Instant::ZERO, Instant::ZERO);
         self.open.shorten(0);
+        self.events.shorten(0);
         (self.call, self.sent) = (None, None);
         Ok(())
     }
@@ -111,8 +124,8 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
                 ("key", Some(word)) => request.key = Some(key(word)?),
                 ("avoid", Some(list)) => {
                     for addr in list.split(',') {
-                        let (slot, _) = self.status(addr).ok_or("nothing of this address is there to avoid")?;
-                        avoid.try_push(slot).map_err(|_| "too many to avoid")?;
+                        let status = self.status(addr).ok_or("nothing of this address is there to avoid")?;
+                        avoid.try_push(status.slot).map_err(|_| "too many to avoid")?;
                     }
                 }
                 _ => return Err("a pick may have a key and avoid, nothing else"),
@@ -127,17 +140,40 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
     }
 
     fn report(&mut self, rest: &str) -> Result<()> {
-        let (outcome, number) = rest.split_once(' ').unwrap_or((rest, "1"));
-        let outcome = match outcome {
-            "success" => Outcome::Success,
-            "failure" => Outcome::Failure,
-            "canceled" => Outcome::Canceled,
-            _ => return Err("no such outcome"),
-        };
-        let number: usize = number.parse().map_err(|_| "not the number of an open pick")?;
-        let pick = number.checked_sub(1).and_then(|index| self.open.take(index)).ok_or("no such open pick")?;
+        let (outcome, index) = report(rest)?;
+        let pick = self.open.take(index).ok_or("no such open pick")?;
         self.balancer.report(self.now, pick, outcome);
         Ok(())
+    }
+
+    /// `NUMBER[ ADDR,ADDR]`: picks that are reported at once, those of these addresses as failed.
+    fn requests(&mut self, rest: &str) -> Result<()> {
+        let (number, failing) = rest.split_once(' ').unwrap_or((rest, ""));
+        let number: u32 = number.parse().map_err(|_| "not a number of requests")?;
+        for _ in 0..number {
+            self.balancer.handle_timeout(self.now);
+            let pick = self.balancer.pick(self.now, &mut self.rng).map_err(|_| "nothing to pick")?;
+            let addr = self.address(&pick);
+            let fails = failing.split(',').any(|failing| addr == Some(failing));
+            self.balancer.report(self.now, pick, if fails { Outcome::Failure } else { Outcome::Success });
+        }
+        Ok(())
+    }
+
+    fn set_down(&mut self, addr: &str, down: bool) -> Result<()> {
+        let slot = self.status(addr).ok_or("nothing of this address is there")?.slot;
+        self.balancer.set_down(self.now, slot, down);
+        Ok(())
+    }
+
+    fn event(&mut self) -> Result<Answer<'a>> {
+        if self.events.is_empty() {
+            for event in self.balancer.events() {
+                let addr = event.endpoint.and_then(|(_, addr)| Some(addr?.0));
+                self.events.try_push((addr, event.kind)).map_err(|_| "more than 8 events")?;
+            }
+        }
+        Ok(Answer::Event(self.events.take(0)))
     }
 
     fn poll(&mut self) -> Result<Answer<'a>> {
@@ -190,9 +226,8 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         self.balancer.endpoint(pick).map(|endpoint| endpoint.addr.0)
     }
 
-    fn status(&self, addr: &str) -> Option<(Slot, Stats)> {
-        let status = self.balancer.endpoints().find(|status| status.endpoint.addr == Url(addr))?;
-        Some((status.slot, status.stats))
+    fn status(&self, addr: &str) -> Option<Status<'_, Url<'a>>> {
+        self.balancer.endpoints().find(|status| status.endpoint.addr.0 == addr)
     }
 }
 

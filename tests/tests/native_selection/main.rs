@@ -17,7 +17,7 @@ use core::convert::Infallible;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use evenkeel::{AnyPolicy, Balancer, Config, Endpoint, Policy, PollerConfig, Target, hash};
+use evenkeel::{AnyPolicy, Balancer, Config, Endpoint, Policy, PollerConfig, Status, Target, hash};
 use evenkeel_tests::source::{Says, Script, source};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -100,8 +100,12 @@ impl<P: Policy + Clone + Send + Sync + 'static> Bed<P> {
 
     /// The endpoints that are picked from.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.balancer.endpoints().iter().map(|status| status.target.host().to_owned()).collect()
+        candidates(&self.balancer).map(|status| status.target.host().to_owned()).collect()
     }
+}
+
+fn candidates<P: Policy>(balancer: &Text<P>) -> impl Iterator<Item = Status> {
+    balancer.endpoints().into_iter().filter(|status| status.candidate)
 }
 
 async fn name(target: Target) -> Result<String, Infallible> {
@@ -111,7 +115,7 @@ async fn name(target: Target) -> Result<String, Infallible> {
 /// Looks again and waits until these are the hosts that are picked from, where the clock is not paused.
 pub(crate) async fn refreshed<P: Policy>(balancer: &Text<P>, hosts: &[&str]) {
     balancer.refresh();
-    let known = || balancer.endpoints().into_iter().map(|status| status.target.host().to_owned()).collect::<Vec<_>>();
+    let known = || candidates(balancer).map(|status| status.target.host().to_owned()).collect::<Vec<_>>();
     let becomes = async {
         while known() != hosts {
             tokio::task::yield_now().await;

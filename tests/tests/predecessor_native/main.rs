@@ -26,5 +26,5 @@ pub(crate) async fn pass(seconds: u64) {
 
 /// The addresses that are picked from.
 pub(crate) fn endpoints<C, P: evenkeel::Policy>(balancer: &Balancer<C, P>) -> Vec<String> {
-    balancer.endpoints().into_iter().map(|status| status.target.to_string()).collect()
+    balancer.endpoints().into_iter().filter(|status| status.candidate).map(|status| status.target.to_string()).collect()
 }

@@ -1,15 +1,13 @@
 //! What a call does next, and why.
 
-use core::time::Duration;
-
 use rand_core::Rng;
 
-use super::{Attempt, Call, End, FREE, Step, Verdict, deadline};
+use super::{Attempt, Call, End, FREE, Step, Verdict};
 use crate::balancer::Outcome;
 use crate::retry::{Budget, up_to};
 use crate::time::{Instant, nanos};
 
-impl Call {
+impl<const ROOM: usize> Call<ROOM> {
     /// It is known how the call ends: all attempts are accounted for, and given up.
     pub(super) fn wind_up(&mut self, end: End, budget: &mut impl Budget) -> Step {
         while let Some((_, at, verdict)) = self.in_flight.take_ended() {
@@ -74,7 +72,7 @@ impl Call {
 
     /// When the next hedge is due, if there is to be one.
     fn next_hedge(&self) -> Option<Instant> {
-        let wanted = self.hedges > 0 && !self.too_long && self.in_flight().next().is_some();
+        let wanted = ROOM > 1 && self.hedges > 0 && !self.too_long && self.in_flight().next().is_some();
         wanted.then_some(self.next)
     }
 
@@ -86,7 +84,7 @@ impl Call {
     fn send(&mut self, now: Instant, number: u32, hedge: bool) -> Step {
         self.attempts = self.attempts.saturating_add(1);
         self.sent = self.sent.wrapping_add(1);
-        let deadline = deadline(now, self.policy.attempt_timeout).min(self.deadline);
+        let deadline = now.later(self.policy.attempt_timeout).min(self.deadline);
         let attempt = Attempt { deadline, number, sent: self.sent, hedge };
         self.in_flight.push(attempt);
         self.restart_delay(now);
@@ -94,8 +92,8 @@ impl Call {
     }
 
     fn restart_delay(&mut self, now: Instant) {
-        if let Some(hedging) = self.policy.hedging {
-            self.next = (now + hedging.delay).max(self.not_before);
+        if ROOM > 1 && self.policy.hedges > 0 {
+            self.next = now.later(self.policy.hedge_delay).max(self.not_before);
         }
     }
 
@@ -109,7 +107,7 @@ impl Call {
         rng: &mut impl Rng,
     ) {
         if let Verdict::RetryAfter(wait) = verdict {
-            self.push_back(at, wait, rng);
+            self.push_back(at, nanos(wait), rng);
         }
         if self.in_flight().next().is_some() {
             self.next = at.max(self.not_before);
@@ -122,14 +120,14 @@ impl Call {
         // Otherwise it is for the last one that ended to decide.
     }
 
-    fn push_back(&mut self, at: Instant, wait: Duration, rng: &mut impl Rng) {
+    fn push_back(&mut self, at: Instant, wait: u64, rng: &mut impl Rng) {
         (self.waited, self.waits) = (0, 0);
         self.too_long |= wait > self.policy.max_retry_after;
-        let mut due = at + wait;
+        let mut due = at.later(wait);
         if self.policy.retry_after_jitter {
             // It must not be what makes the attempt too late.
             let left = self.deadline.nanos_since(due).saturating_sub(1);
-            let jitter = up_to((nanos(wait) >> 1).min(left), rng);
+            let jitter = up_to((wait >> 1).min(left), rng);
             due = due.later(jitter);
         }
         self.not_before = self.not_before.max(due);
@@ -153,7 +151,7 @@ impl Call {
         let mut due = self.not_before;
         if !matches!(verdict, Verdict::RetryAfter(_)) {
             self.waits = self.waits.saturating_add(1);
-            self.waited = self.policy.backoff.wait_nanos(self.waits, self.waited, rng);
+            self.waited = self.policy.waits.wait(self.waits, self.waited, rng);
             due = due.max(at.later(self.waited));
         }
         // Waiting for an attempt that may not be sent helps nobody.

@@ -1,15 +1,12 @@
 //! The attempts of a call that are not accounted for yet.
 
 use super::step::{Attempt, Verdict};
-use crate::retry::hedge::MOST_HEDGES;
+use crate::store::List;
 use crate::time::Instant;
-
-/// One that is no hedge, and all the hedges there may be.
-const MOST: usize = 1 + MOST_HEDGES as usize;
 
 /// Those under way are in the order they were sent, those that ended in the order they did.
 #[derive(Clone, Debug, Default)]
-pub(super) struct InFlight(heapless::Vec<Flight, MOST>);
+pub(super) struct InFlight<const ROOM: usize>(heapless::Vec<Flight, ROOM>);
 
 #[derive(Clone, Debug)]
 struct Flight {
@@ -31,7 +28,7 @@ impl Flight {
     }
 }
 
-impl InFlight {
+impl<const ROOM: usize> InFlight<ROOM> {
     /// Nothing under way, and nothing that ended is left to account for.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -48,15 +45,17 @@ impl InFlight {
 
     /// The first time at which one is given up.
     pub(super) fn deadline(&self) -> Instant {
-        let until = |flight: &Flight| match flight.state {
-            State::UnderWay(until) => until,
-            State::Ended(..) => Instant::MAX,
-        };
-        self.0.iter().map(until).min().unwrap_or(Instant::MAX)
+        let mut first = Instant::MAX;
+        for flight in &self.0 {
+            if let State::UnderWay(until) = flight.state {
+                first = first.min(until);
+            }
+        }
+        first
     }
 
     pub(super) fn push(&mut self, attempt: Attempt) {
-        // There is room: only one is not a hedge, and the policy bounds those.
+        // There is room: only one is not a hedge, and those are bounded.
         let _ = self.0.push(Flight { attempt, state: State::UnderWay(attempt.deadline) });
     }
 
@@ -98,6 +97,6 @@ impl InFlight {
 
     fn take(&mut self, wanted: impl Fn(&Flight) -> bool) -> Option<Flight> {
         let index = self.0.iter().position(wanted)?;
-        Some(self.0.remove(index))
+        self.0.take(index)
     }
 }

@@ -21,6 +21,11 @@ pub(super) struct Notes {
     pub(super) found: usize,
     /// The steps that happened; a demo that is interrupted has not all of them.
     pub(super) steps: Vec<Step>,
+    /// From its first fault to the ejection of the failing backend, and from the end of its faults until it was back.
+    pub(super) ejected: Option<Duration>,
+    pub(super) readmitted: Option<Duration>,
+    /// Requests that were to decide whether it comes back.
+    pub(super) probes: u64,
     /// Attempts at the slow backend until it turned slow, and until it was fast again.
     pub(super) slow_from: u64,
     pub(super) slow_until: Option<u64>,
@@ -41,6 +46,7 @@ impl Notes {
                 lasted(Step::Fail, Step::Recover),
                 counted(row.failed, "attempt"),
             ));
+            sentences.extend(self.ejection());
         }
         if let (true, Some(row)) = (self.saw(Step::SlowDown), row(SLOW)) {
             let attempts = self.slow_until.unwrap_or(row.attempts) - self.slow_from;
@@ -58,6 +64,15 @@ impl Notes {
             sentences.push(self.arrival(row(JOINING)));
         }
         sentences
+    }
+
+    fn ejection(&self) -> Option<String> {
+        let (after, probes) = (short(self.ejected?), counted(self.probes, "probe"));
+        let end = match self.readmitted {
+            Some(back) => format!("back {} after it worked again", short(back)),
+            None => "the demo ended before it was back".to_owned(),
+        };
+        Some(format!("{FAILING} was ejected after {after}; {probes}; {end}."))
     }
 
     fn saw(&self, step: Step) -> bool {

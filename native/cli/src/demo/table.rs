@@ -2,6 +2,9 @@
 
 use core::time::Duration;
 
+use evenkeel::Target;
+use evenkeel::health::Health;
+
 use super::backend::Mode;
 use super::frame::{EndpointRow, Frame, Percentiles};
 use super::load::label;
@@ -22,6 +25,13 @@ pub(super) struct Look {
     pub(super) live: bool,
 }
 
+/// What the demo does to a backend, and what the balancer thinks of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct State {
+    pub(super) mode: Option<Mode>,
+    pub(super) health: Health,
+}
+
 impl Look {
     /// The line above a second's table: what runs, and how far it is.
     pub(super) fn title(self, what: &str, elapsed: Duration, length: Duration) -> Line {
@@ -38,8 +48,8 @@ impl Look {
             .put(Tone::Plain, format!(" {time:>12}"))
     }
 
-    /// The table of a second or of the whole run; `mode` tells what the demo does to a backend.
-    pub(super) fn table(self, frame: &Frame, mode: impl Fn(&str) -> Option<Mode>) -> Vec<Line> {
+    /// The table of a second or of the whole run.
+    pub(super) fn table(self, frame: &Frame, state: impl Fn(&Target) -> State) -> Vec<Line> {
         let (left, right) = if self.live { (9, 23) } else { (23, 9) };
         let count = if frame.whole { "attempts" } else { "in flight" };
         let head = format!(
@@ -49,14 +59,14 @@ impl Look {
         let mut lines = vec![Line::new().put(Tone::Quiet, head)];
         for row in &frame.endpoints {
             let count = if frame.whole { row.attempts } else { row.in_flight };
-            lines.push(self.endpoint(row, count, mode(label(&row.target))));
+            lines.push(self.endpoint(row, count, state(&row.target)));
         }
         lines.push(calls(frame));
         lines
     }
 
-    fn endpoint(self, row: &EndpointRow, count: u64, mode: Option<Mode>) -> Line {
-        let (tone, word) = state(row, mode);
+    fn endpoint(self, row: &EndpointRow, count: u64, state: State) -> Line {
+        let (tone, word) = cell(row, state);
         let name = if row.listed { Tone::Plain } else { Tone::Quiet };
         let line = Line::new();
         let line = if self.live {
@@ -89,12 +99,14 @@ fn calls(frame: &Frame) -> Line {
 }
 
 /// What an endpoint's state cell says.
-fn state(row: &EndpointRow, mode: Option<Mode>) -> (Tone, &'static str) {
-    match mode {
-        Some(Mode::Off) => (Tone::Quiet, "off"),
+fn cell(row: &EndpointRow, State { mode, health }: State) -> (Tone, &'static str) {
+    match (mode, health) {
+        (Some(Mode::Off), _) => (Tone::Quiet, "off"),
         _ if !row.listed => (Tone::Quiet, "left DNS"),
-        Some(Mode::Failing) => (Tone::Bad, "failing"),
-        Some(Mode::Slow) => (Tone::Warning, "slow"),
+        (_, Health::Ejected { .. }) => (Tone::Warning, "ejected"),
+        (_, Health::HalfOpen | Health::Probing { .. }) => (Tone::Warning, "probing"),
+        (Some(Mode::Failing), _) => (Tone::Bad, "failing"),
+        (Some(Mode::Slow), _) => (Tone::Warning, "slow"),
         _ => (Tone::Good, "ok"),
     }
 }

@@ -10,7 +10,7 @@ use evenkeel_core::rand_core::TryRng;
 use evenkeel_core::retry::End;
 use evenkeel_core::{Call, Why};
 
-use crate::host::{check, decimal, exit, say, stack_peak};
+use crate::host::{check, exit, say, say_number, stack_peak};
 use crate::path::{Budget, Client, Pool};
 
 #[entry]
@@ -20,18 +20,20 @@ fn main() -> ! {
         check(name, holds);
         checks += 1;
     });
-    let digits = &mut [0; 5];
     let sizes = [
         ("balancer ", size_of::<Pool>()),
-        (", call ", size_of::<Call>()),
+        (", call ", size_of::<Call<1>>()),
         (", budget ", size_of::<Budget>()),
         ("; at most in use, all included, ", stack_peak()),
     ];
     say(&["size: "]);
     for (what, size) in sizes {
-        say(&[what, decimal(size, digits)]);
+        say(&[what]);
+        say_number(size);
     }
-    say(&["\ntest result: ok. ", decimal(checks, digits), " passed; 0 failed\n"]);
+    say(&["\ntest result: ok. "]);
+    say_number(checks);
+    say(&[" passed; 0 failed\n"]);
     exit(debug::EXIT_SUCCESS)
 }
 

@@ -22,17 +22,21 @@ pub(crate) fn say(words: &[&str]) {
     }
 }
 
-/// Writes a number below 100,000 in `digits`.
-pub(crate) fn decimal(mut number: usize, digits: &mut [u8; 5]) -> &str {
-    *digits = *b"00000";
-    for (digit, unit) in digits.iter_mut().zip([10_000, 1_000, 100, 10, 1]) {
+/// Says a number below 100,000.
+pub(crate) fn say_number(mut number: usize) {
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let mut leading = true;
+    for unit in [10_000, 1_000, 100, 10, 1] {
+        let mut digit = 0;
         while number >= unit {
             number -= unit;
-            *digit += 1;
+            digit += 1;
+        }
+        leading &= digit == 0 && unit > 1;
+        if !leading {
+            say(&[DIGITS[digit]]);
         }
     }
-    let zeros = digits.iter().take_while(|&&digit| digit == b'0').count().min(4);
-    core::str::from_utf8(&digits[zeros..]).unwrap_or_default()
 }
 
 pub(crate) fn exit(status: debug::ExitStatus) -> ! {

@@ -8,7 +8,7 @@ use evenkeel_core::{Balancer, Call, Changes, Endpoint, Inline, Instant, Outcome,
 
 use crate::checks::{Radio, Xorshift};
 
-pub(crate) type Pool = Balancer<u32, LeastRequest, Inline<8>>;
+pub(crate) type Pool = Balancer<u32, LeastRequest, evenkeel_core::store::Lean<Inline<8>>>;
 pub(crate) type Budget = TokenThrottle;
 
 /// How long a request takes.
@@ -37,7 +37,7 @@ impl Client {
     /// One request, over as many attempts as it takes; tells their number, too.
     #[inline(never)]
     pub(crate) fn call(&mut self, radio: &mut Radio, rng: &mut Xorshift) -> (End, u32) {
-        let mut call = Call::new(&self.policy, self.now);
+        let mut call = Call::without_hedges(&self.policy, self.now);
         loop {
             match call.poll(self.now, &mut self.budget, rng) {
                 Step::Send(attempt) => {

@@ -1,0 +1,94 @@
+use core::hash::Hasher;
+
+use twox_hash::XxHash64;
+
+use super::{Latency, Learned, Next, State};
+use crate::endpoint::Address;
+use crate::health::{Condition, Reason, Record, Rounds};
+use crate::store::Store;
+
+/// XXH64 over all of a state, except its checksum and its age: numbers as 8 bytes, most significant first; addresses as their keys,
+/// their length after them.
+pub(super) fn of<A: Address, S: Store>(state: &State<A, S>) -> u64 {
+    let mut sum = Sum(XxHash64::with_seed(0));
+    sum.number(state.version.into());
+    sum.number(state.endpoints.len() as u64);
+    state.endpoints.iter().for_each(|learned| sum.learned(learned));
+    for next in &state.next {
+        sum.optional(next.as_ref().map(|Next { place, .. }| u64::from(*place)));
+        if let Some(Next { addr, cycle, .. }) = next {
+            sum.address(addr);
+            sum.number(*cycle);
+        }
+    }
+    let Rounds { interval_left, next_probe, draws } = state.rounds;
+    sum.optional(interval_left);
+    sum.number(next_probe.into());
+    sum.number(draws.into());
+    sum.0.finish()
+}
+
+struct Sum(XxHash64);
+
+impl Sum {
+    fn number(&mut self, number: u64) {
+        self.0.write(&number.to_be_bytes());
+    }
+
+    fn optional(&mut self, number: Option<u64>) {
+        self.number(number.is_some().into());
+        self.number(number.unwrap_or(0));
+    }
+
+    fn address<A: Address>(&mut self, addr: &A) {
+        let mut length = 0;
+        addr.key(&mut |bytes| {
+            self.0.write(bytes);
+            length += bytes.len() as u64;
+        });
+        self.number(length);
+    }
+
+    fn learned<A: Address>(&mut self, learned: &Learned<A>) {
+        self.address(&learned.addr);
+        self.optional(learned.latency.map(|Latency { nanos, .. }| nanos));
+        self.number(learned.latency.map_or(0, |Latency { age, .. }| age));
+        self.number(learned.warming);
+        self.number(learned.health.is_some().into());
+        let Some(Record { condition, since, successes, failures, streak, ejections }) = learned.health else { return };
+        match condition {
+            Condition::InService { served } => {
+                self.number(0);
+                self.optional(served);
+            }
+            Condition::Overloaded { left } => {
+                self.number(1);
+                self.number(left);
+            }
+            Condition::Ejected { reason, left } => {
+                self.number(2);
+                self.number(code(reason));
+                self.number(left);
+            }
+            Condition::HalfOpen { reason } => {
+                self.number(3);
+                self.number(code(reason));
+            }
+        }
+        self.number(since);
+        self.number(successes.into());
+        self.number(failures.into());
+        self.number(streak.into());
+        self.number(ejections.into());
+    }
+}
+
+fn code(reason: Reason) -> u64 {
+    match reason {
+        Reason::ConsecutiveFailures => 0,
+        Reason::FailurePercentage => 1,
+        Reason::SuccessRate => 2,
+        Reason::ProbeFailed => 3,
+        Reason::ProbeTimedOut => 4,
+    }
+}

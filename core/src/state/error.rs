@@ -1,0 +1,87 @@
+use core::error::Error;
+use core::fmt;
+
+/// What became of a state that was imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Endpoints that go on with what was known of them.
+    pub endpoints: usize,
+    /// Endpoints that keep what was reported of them here: it is newer.
+    pub kept: usize,
+    /// Endpoints of the state that are not in the set.
+    pub unknown: usize,
+}
+
+/// Why a state is refused; nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// It has the form of another version of this library.
+    Version {
+        /// Its version.
+        found: u16,
+        /// The one that is understood.
+        supported: u16,
+    },
+    /// It is damaged: it does not have the content that it was exported with.
+    Checksum {
+        /// The checksum that it was exported with.
+        found: u64,
+        /// That of its content.
+        computed: u64,
+    },
+    /// No balancer exports such a number.
+    TooLarge {
+        /// Which one.
+        what: &'static str,
+        /// What it is.
+        value: u64,
+        /// The most that it may be.
+        most: u64,
+    },
+    /// Its endpoints are not in the order of their addresses, or one of them stands in it twice.
+    Unordered {
+        /// Which one does not follow the one before it; they are counted from 0.
+        place: usize,
+    },
+    /// It was exported too long ago; see [`MAX_AGE`](super::MAX_AGE).
+    Stale {
+        /// How long ago, in nanoseconds.
+        age: u64,
+        /// How long ago it may be.
+        most: u64,
+    },
+    /// It is about other endpoints: none of its addresses is in the set. Into an empty set, nothing can be imported: update first.
+    Foreign {
+        /// How many addresses it has.
+        addresses: usize,
+        /// How many endpoints are in the set.
+        set: usize,
+    },
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version { found, supported } => {
+                write!(f, "the state has version {found}; only {supported} is supported")
+            }
+            Self::Checksum { found, computed } => {
+                write!(f, "the state is damaged: its checksum is {found:016x}, that of its content {computed:016x}")
+            }
+            Self::TooLarge { what, value, most } => write!(f, "the state has a {what} of {value}; the most is {most}"),
+            Self::Unordered { place } => {
+                write!(f, "endpoint {place} of the state does not come after the one before it")
+            }
+            Self::Stale { age, most } => write!(f, "the state is {age} ns old; the most is {most}"),
+            Self::Foreign { addresses, set: 0 } => {
+                write!(f, "the state has {addresses} addresses, and the set none: update it first")
+            }
+            Self::Foreign { addresses, set } => {
+                write!(f, "none of the state's {addresses} addresses is among the set's {set}")
+            }
+        }
+    }
+}
+
+impl Error for ImportError {}

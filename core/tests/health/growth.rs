@@ -1,0 +1,151 @@
+//! How long ejections take: growth, cap, jitter and forgiveness, by our arithmetic.
+
+use core::time::Duration;
+
+use evenkeel_core::health::OutlierDetection;
+use evenkeel_core::{Config, Endpoint, Outcome, Why};
+
+use super::bed::{Bed, OURS, config, millis, secs};
+
+/// How long the ejection takes that begins now.
+fn time(bed: &Bed) -> Duration {
+    bed.until(0).saturating_since(bed.now)
+}
+
+/// Ejects endpoint 0, lets its time pass and its probe succeed; tells how long it took.
+fn eject_and_come_back(bed: &mut Bed) -> Duration {
+    bed.fail(0, 5);
+    let took = time(bed);
+    bed.now = bed.until(0);
+    assert_eq!(bed.request(Outcome::Success), (0, Why::Probe));
+    took
+}
+
+fn nanos(nanos: u64) -> Duration {
+    Duration::from_nanos(nanos)
+}
+
+fn is_of(time: Duration, whole: Duration) -> bool {
+    time > whole / 2 && time <= whole
+}
+
+#[test]
+fn it_doubles_up_to_the_cap() {
+    let mut bed = Bed::of(2, OURS);
+    for whole in [5, 10, 20, 40, 80, 160, 300, 300, 300] {
+        let took = eject_and_come_back(&mut bed);
+        assert!(is_of(took, secs(whole)), "{took:?} of {whole} s");
+    }
+    // However long it goes on.
+    for _ in 0..100 {
+        bed.fail(0, 5);
+        bed.now = bed.until(0);
+        for _ in 0..3 {
+            assert_eq!(bed.request(Outcome::Failure), (0, Why::Probe));
+            assert!(is_of(time(&bed), secs(300)));
+            bed.now = bed.until(0);
+        }
+        assert_eq!(bed.request(Outcome::Success), (0, Why::Probe));
+    }
+}
+
+#[test]
+fn each_interval_in_service_makes_good_for_one() {
+    let after = |service: Duration| {
+        let mut bed = Bed::of(2, OURS);
+        for _ in 0..3 {
+            eject_and_come_back(&mut bed);
+        }
+        bed.wait(service);
+        bed.fail(0, 5);
+        time(&bed)
+    };
+    for (service, whole) in [
+        (Duration::ZERO, 40),
+        (nanos(9_999_999_999), 40),
+        (secs(10), 20),
+        (nanos(19_999_999_999), 20),
+        (secs(20), 10),
+        (secs(30), 5),
+        (secs(1_000_000), 5),
+    ] {
+        let took = after(service);
+        assert!(is_of(took, secs(whole)), "{took:?} of {whole} s after {service:?}");
+    }
+}
+
+/// Time spent ejected or resting is none in service.
+#[test]
+fn only_time_in_service() {
+    let mut bed = Bed::of(2, OURS);
+    eject_and_come_back(&mut bed);
+    eject_and_come_back(&mut bed);
+    bed.report_to(0, Outcome::Overloaded { retry_after: Some(secs(100)) }, 1);
+    bed.wait(secs(100));
+    bed.handle_timeout();
+    bed.fail(0, 5);
+    assert!(is_of(time(&bed), secs(20)), "{:?}", time(&bed));
+}
+
+#[test]
+fn jitter_fills_the_upper_half() {
+    let first = |seed| {
+        let mut bed: Bed = Bed::with(Config { seed, ..config(OURS) }, [0, 1].map(Endpoint::new));
+        bed.fail(0, 5);
+        time(&bed)
+    };
+    let times: Vec<Duration> = (0..1000).map(first).collect();
+    assert!(times.iter().all(|time| is_of(*time, secs(5))));
+    let mean = times.iter().sum::<Duration>() / 1000;
+    assert!(mean > millis(3_700) && mean < millis(3_800), "{mean:?}");
+    assert!(*times.iter().min().unwrap() < millis(2_510) && *times.iter().max().unwrap() > millis(4_990));
+    assert_eq!(first(42), first(42), "the same seed, the same time");
+}
+
+/// Endpoints that are ejected together do not come back together; nor does one take the same time twice.
+#[test]
+fn each_draws_for_itself() {
+    let mut bed = Bed::of(20, OURS);
+    (0..6).for_each(|addr| bed.fail(addr, 5));
+    let mut untils: Vec<_> = (0..6).map(|addr| bed.until(addr)).collect();
+    untils.sort_unstable();
+    untils.dedup();
+    assert_eq!(untils.len(), 6);
+    let longest = OutlierDetection { base_ejection_time: secs(5), max_ejection_time: secs(5), ..OURS };
+    let mut bed = Bed::of(2, longest);
+    assert_ne!(eject_and_come_back(&mut bed), eject_and_come_back(&mut bed));
+}
+
+/// `max_ejection_jitter` comes on top.
+#[test]
+fn more_jitter() {
+    let settings = OutlierDetection { max_ejection_jitter: secs(100), ..OURS };
+    let times: Vec<Duration> = (0..200)
+        .map(|seed| {
+            let mut bed: Bed = Bed::with(Config { seed, ..config(settings) }, [0, 1].map(Endpoint::new));
+            bed.fail(0, 5);
+            time(&bed)
+        })
+        .collect();
+    assert!(times.iter().all(|time| *time > millis(2_500) && *time < secs(105)));
+    assert!(times.iter().any(|time| *time < secs(10)) && times.iter().any(|time| *time > secs(95)));
+}
+
+/// At the limits of what may be set, nothing overflows.
+#[test]
+fn extremes() {
+    let day = secs(86_400);
+    let settings =
+        OutlierDetection { base_ejection_time: day, max_ejection_time: day, max_ejection_jitter: day, ..OURS };
+    let mut bed = Bed::of(2, settings);
+    for _ in 0..70 {
+        let took = eject_and_come_back(&mut bed);
+        assert!(took > day / 2 && took < 2 * day);
+    }
+    let short = OutlierDetection { base_ejection_time: millis(1), max_ejection_time: day, ..OURS };
+    let mut bed = Bed::of(2, short);
+    for n in 0..70 {
+        let took = eject_and_come_back(&mut bed);
+        assert!(is_of(took, millis(1_u64 << n.min(27)).min(day)), "{took:?}");
+    }
+}

@@ -1,0 +1,71 @@
+//! The attempts of a call that are under way.
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use evenkeel_core::Instant;
+use evenkeel_core::retry::Attempt;
+
+use crate::lease::Lease;
+
+/// What an attempt under way owes.
+#[derive(Debug)]
+pub(super) struct Flight<C> {
+    pub(super) attempt: Attempt,
+    pub(super) lease: Lease<C>,
+    pub(super) began: Instant,
+}
+
+/// All that are under way. Only one is not a hedge: it has its place in the call's own future, so that calls which do not hedge
+/// allocate nothing for it.
+pub(super) struct InFlight<'a, C, Fut> {
+    first: Option<Flight<C>>,
+    future: Pin<&'a mut Option<Fut>>,
+    hedges: Vec<(Flight<C>, Pin<Box<Fut>>)>,
+}
+
+impl<'a, C, Fut: Future> InFlight<'a, C, Fut> {
+    pub(super) fn new(place: Pin<&'a mut Option<Fut>>) -> Self {
+        Self { first: None, future: place, hedges: Vec::new() }
+    }
+
+    pub(super) fn send(&mut self, flight: Flight<C>, future: Fut) {
+        if flight.attempt.is_hedge() {
+            self.hedges.push((flight, Box::pin(future)));
+        } else {
+            self.future.set(Some(future));
+            self.first = Some(flight);
+        }
+    }
+
+    /// The next that ends by itself; never, if nothing is under way.
+    pub(super) async fn next(&mut self) -> (Flight<C>, Fut::Output) {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Flight<C>, Fut::Output)> {
+        if let Some(Poll::Ready(output)) = self.future.as_mut().as_pin_mut().map(|future| future.poll(cx)) {
+            self.future.set(None);
+            if let Some(flight) = self.first.take() {
+                return Poll::Ready((flight, output));
+            }
+        }
+        for index in 0..self.hedges.len() {
+            if let Poll::Ready(output) = self.hedges[index].1.as_mut().poll(cx) {
+                return Poll::Ready((self.hedges.remove(index).0, output));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Gives one up.
+    pub(super) fn take(&mut self, attempt: Attempt) -> Option<Flight<C>> {
+        if let Some(first) = self.first.take_if(|first| first.attempt == attempt) {
+            self.future.set(None);
+            return Some(first);
+        }
+        let index = self.hedges.iter().position(|(flight, _)| flight.attempt == attempt)?;
+        Some(self.hedges.remove(index).0)
+    }
+}

@@ -1,0 +1,304 @@
+//! What the reports on one endpoint add up to until the maintenance task takes it over.
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+
+use crossbeam_utils::CachePadded;
+use evenkeel_core::health::Tally;
+use evenkeel_core::{Instant, Outcome};
+
+/// The successes count, too.
+const WATCHED: u32 = 1 << 31;
+/// In [`Counts::probe`]: a pick may take the probe. 0: there is none; everything else is when it was sent.
+const DUE: u64 = u64::MAX;
+
+/// Which outcomes say something of an endpoint's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heed {
+    /// None: endpoints are never ejected.
+    Nothing,
+    /// Failures, and successes for a while after one.
+    Failures,
+    /// All.
+    All,
+}
+
+/// What was reported of an endpoint since it came. A success writes nothing as long as nobody needs to know.
+#[derive(Debug)]
+pub(crate) struct Vitals {
+    heed: Heed,
+    /// Whether an endpoint that asks for it is left alone.
+    rests: bool,
+    /// Failures in a row, and [`WATCHED`]: read at each success, written around failures only.
+    watch: AtomicU32,
+    counts: CachePadded<Counts>,
+}
+
+/// Totals wrap.
+#[derive(Debug, Default)]
+struct Counts {
+    successes: AtomicU32,
+    failures: AtomicU32,
+    /// Successes and failures that say nothing of its health: what is outdated, and refusals for a time.
+    others: [AtomicU32; 2],
+    /// The successes and failures that the last tally had.
+    told: [AtomicU32; 2],
+    /// The most failures in a row since the last tally.
+    longest: AtomicU32,
+    /// For how long the endpoint asked to be left alone at most, in nanoseconds.
+    rest: AtomicU64,
+    probe: AtomicU64,
+    /// The version of the snapshot in which it came back last: picks from earlier ones say nothing of its health any more.
+    back: AtomicU64,
+    /// For each kind of end, when the last of those requests was sent that decide.
+    decided: [AtomicU64; End::KINDS],
+}
+
+/// How a request ended, as far as health is concerned.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Success,
+    Failure,
+    /// The endpoint asked to be left alone for a while: no failure.
+    Refusal(Duration),
+    Cancellation,
+}
+
+impl End {
+    const KINDS: usize = 4;
+
+    fn kind(self) -> usize {
+        match self {
+            Self::Success => 0,
+            Self::Failure => 1,
+            Self::Refusal(_) => 2,
+            Self::Cancellation => 3,
+        }
+    }
+}
+
+impl Vitals {
+    pub(crate) fn new(heed: Heed, rests: bool) -> Self {
+        let watch = AtomicU32::new(if heed == Heed::All { WATCHED } else { 0 });
+        Self { heed, rests, watch, counts: CachePadded::default() }
+    }
+
+    /// Whether a request that decides nothing and ended like this is worth a [`report`](Self::report).
+    #[inline]
+    pub(crate) fn heeds(&self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Success => self.watch.load(Relaxed) != 0,
+            outcome => outcome != Outcome::Canceled,
+        }
+    }
+
+    /// A request ended that was picked from the snapshot with this version; one that was sent as a probe or in panic `decides`
+    /// and says when it was sent. Tells whether the maintenance task has to know.
+    pub(crate) fn report(&self, outcome: Outcome, version: u64, decides: Option<Instant>) -> bool {
+        let counts = &*self.counts;
+        let end = match outcome {
+            Outcome::Success => End::Success,
+            Outcome::Overloaded { retry_after: Some(rest) } if self.rests && !rest.is_zero() => End::Refusal(rest),
+            Outcome::Failure | Outcome::Overloaded { .. } => End::Failure,
+            _ => End::Cancellation,
+        };
+        if version < counts.back.load(Relaxed) && !matches!(end, End::Refusal(_)) {
+            match end {
+                End::Success => counts.others[0].fetch_add(1, Relaxed),
+                End::Failure => counts.others[1].fetch_add(1, Relaxed),
+                End::Refusal(_) | End::Cancellation => 0,
+            };
+            return false;
+        }
+        let decides = decides.filter(|_| self.heed != Heed::Nothing);
+        if let Some(sent) = decides {
+            counts.decided[end.kind()].fetch_max(stamp(sent), Relaxed);
+        }
+        match end {
+            End::Success => {
+                let watch = self.watch.load(Relaxed);
+                if watch & !WATCHED != 0 {
+                    self.watch.fetch_and(WATCHED, Relaxed);
+                }
+                if watch != 0 {
+                    counts.successes.fetch_add(1, Relaxed);
+                }
+                decides.is_some()
+            }
+            End::Refusal(rest) => {
+                counts.others[1].fetch_add(1, Relaxed);
+                counts.rest.fetch_max(rest.as_nanos().try_into().unwrap_or(u64::MAX), Relaxed);
+                true
+            }
+            End::Failure => {
+                counts.failures.fetch_add(1, Relaxed);
+                // Far from the other bit, whatever threads do at the same time.
+                if self.heed != Heed::Nothing && self.watch.load(Relaxed) & !WATCHED < WATCHED / 2 {
+                    let before = self.watch.fetch_add(1, Relaxed) & !WATCHED;
+                    counts.longest.fetch_max(before + 1, Relaxed);
+                }
+                self.heed != Heed::Nothing
+            }
+            End::Cancellation => decides.is_some(),
+        }
+    }
+
+    /// What became of requests since the last tally.
+    pub(crate) fn take_tally(&self) -> Tally {
+        let counts = &*self.counts;
+        let since = |total: &AtomicU32, told: &AtomicU32| {
+            let total = total.load(Relaxed);
+            total.wrapping_sub(told.swap(total, Relaxed))
+        };
+        Tally {
+            successes: since(&counts.successes, &counts.told[0]),
+            failures: since(&counts.failures, &counts.told[1]),
+            streak: self.watch.load(Relaxed) & !WATCHED,
+            longest: counts.longest.swap(0, Relaxed),
+        }
+    }
+
+    /// How long the endpoint asked to be left alone since this was asked last; and when the request was sent that it refused,
+    /// if that decides.
+    pub(crate) fn take_refusal(&self) -> Option<(Duration, Option<Instant>)> {
+        let rest = take(&self.counts.rest)?;
+        Some((Duration::from_nanos(rest), self.take_decision(End::Refusal(Duration::ZERO))))
+    }
+
+    /// The other ends of requests that decide, since this was asked last: the latest of each kind, and when it was sent.
+    pub(crate) fn take_decisions(&self) -> impl Iterator<Item = (Outcome, Instant)> {
+        [(Outcome::Success, End::Success), (Outcome::Failure, End::Failure), (Outcome::Canceled, End::Cancellation)]
+            .into_iter()
+            .filter_map(|(outcome, end)| Some((outcome, self.take_decision(end)?)))
+    }
+
+    fn take_decision(&self, end: End) -> Option<Instant> {
+        take(&self.counts.decided[end.kind()]).map(Instant::from_nanos)
+    }
+
+    /// Failures so far are no part of a row any more.
+    pub(crate) fn forget_streak(&self) {
+        self.watch.fetch_and(WATCHED, Relaxed);
+    }
+
+    /// Whether successes count until this is told again.
+    pub(crate) fn watch(&self, watched: bool) {
+        if watched {
+            self.watch.fetch_or(WATCHED, Relaxed);
+        } else {
+            self.watch.fetch_and(!WATCHED, Relaxed);
+        }
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watch.load(Relaxed) != 0
+    }
+
+    /// One pick may be the probe.
+    pub(crate) fn offer_probe(&self) {
+        self.counts.probe.store(DUE, Relaxed);
+    }
+
+    /// No pick may be the probe any more; one that is under way goes on.
+    pub(crate) fn retract_probe(&self) {
+        let _ = self.counts.probe.compare_exchange(DUE, 0, Relaxed, Relaxed);
+    }
+
+    /// Whether this pick is the probe.
+    pub(crate) fn take_probe(&self, now: Instant) -> bool {
+        let probe = &self.counts.probe;
+        probe.load(Relaxed) == DUE && probe.compare_exchange(DUE, stamp(now), Relaxed, Relaxed).is_ok()
+    }
+
+    /// When the last probe was sent, unless another one is due.
+    pub(crate) fn probe_sent(&self) -> Option<Instant> {
+        let sent = self.counts.probe.load(Relaxed);
+        (sent != 0 && sent != DUE).then(|| Instant::from_nanos(sent))
+    }
+
+    /// It has come back with the snapshot of this version.
+    pub(crate) fn come_back(&self, version: u64) {
+        self.counts.back.store(version, Relaxed);
+    }
+
+    /// Requests that failed or were refused.
+    pub(crate) fn failures(&self) -> u32 {
+        self.counts.failures.load(Relaxed).wrapping_add(self.counts.others[1].load(Relaxed))
+    }
+
+    /// Requests that succeeded, where all are counted.
+    pub(crate) fn successes(&self) -> Option<u32> {
+        let counts = &*self.counts;
+        let successes = || counts.successes.load(Relaxed).wrapping_add(counts.others[0].load(Relaxed));
+        (self.heed == Heed::All).then(successes)
+    }
+}
+
+/// A time as it is kept, where 0 stands for none.
+fn stamp(time: Instant) -> u64 {
+    time.as_nanos().clamp(1, DUE - 1)
+}
+
+fn take(word: &AtomicU64) -> Option<u64> {
+    // Almost always there is nothing to take. Nobody else takes it.
+    (word.load(Relaxed) != 0).then(|| word.swap(0, Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(vitals: &Vitals) -> [u64; 4] {
+        let counts = &*vitals.counts;
+        let [watch, successes, failures] =
+            [&vitals.watch, &counts.successes, &counts.failures].map(|n| n.load(Relaxed));
+        [watch.into(), successes.into(), failures.into(), counts.decided.iter().map(|word| word.load(Relaxed)).sum()]
+    }
+
+    #[test]
+    fn a_success_of_an_endpoint_that_nobody_watches_writes_nothing() {
+        for heed in [Heed::Nothing, Heed::Failures] {
+            let vitals = Vitals::new(heed, true);
+            assert!(!vitals.heeds(Outcome::Success) && !vitals.heeds(Outcome::Canceled));
+            assert!(!vitals.report(Outcome::Success, 1, None) && !vitals.report(Outcome::Canceled, 1, None));
+            assert_eq!(words(&vitals), [0; 4], "{heed:?}");
+        }
+        let vitals = Vitals::new(Heed::Nothing, true);
+        assert!(!vitals.report(Outcome::Failure, 1, None) && !vitals.report(Outcome::Success, 1, Some(Instant::MAX)));
+        assert_eq!(words(&vitals), [0, 0, 1, 0], "where nothing is ejected, a failure is counted, and no more");
+    }
+
+    #[test]
+    fn after_a_failure_successes_count_until_the_task_lets_go() {
+        let vitals = Vitals::new(Heed::Failures, true);
+        let tally = |successes, failures, streak, longest| Tally { successes, failures, streak, longest };
+        for _ in 0..3 {
+            assert!(vitals.report(Outcome::Failure, 1, None));
+        }
+        assert!(vitals.heeds(Outcome::Success) && !vitals.report(Outcome::Success, 1, None));
+        assert!(vitals.report(Outcome::Failure, 1, None));
+        assert_eq!(vitals.take_tally(), tally(1, 4, 1, 3));
+        vitals.watch(true);
+        vitals.report(Outcome::Success, 1, None);
+        vitals.report(Outcome::Success, 1, None);
+        assert_eq!(vitals.take_tally(), tally(2, 0, 0, 0));
+        vitals.watch(false);
+        vitals.report(Outcome::Success, 1, None);
+        assert_eq!(vitals.take_tally(), Tally::default());
+        assert_eq!((vitals.failures(), vitals.successes()), (4, None));
+    }
+
+    #[test]
+    fn one_pick_takes_a_probe() {
+        let vitals = Vitals::new(Heed::Failures, true);
+        assert!(!vitals.take_probe(Instant::ZERO));
+        vitals.offer_probe();
+        assert_eq!(vitals.probe_sent(), None);
+        assert!(vitals.take_probe(Instant::from_nanos(7)) && !vitals.take_probe(Instant::from_nanos(8)));
+        vitals.retract_probe();
+        assert_eq!(vitals.probe_sent(), Some(Instant::from_nanos(7)));
+        vitals.offer_probe();
+        vitals.retract_probe();
+        assert!(!vitals.take_probe(Instant::from_nanos(9)));
+    }
+}

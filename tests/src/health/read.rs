@@ -1,0 +1,141 @@
+//! Bytes as settings and events. Every byte string is a valid input.
+
+use core::time::Duration;
+
+use evenkeel_core::health::{Arithmetic, FailurePercentage, OutlierDetection, SuccessRate};
+use evenkeel_core::{Endpoint, Outcome};
+
+use super::{ADDRESSES, Event, Start};
+use crate::input::Input;
+
+pub(super) fn start(input: &mut Input<'_>) -> Start {
+    let settings = settings(input);
+    let byte = input.byte();
+    Start {
+        seed: u64::from(byte >> 2),
+        settings,
+        max_retry_after: if byte & 1 == 1 { Duration::from_secs(300) } else { time(input).min(DAY) },
+        least_request: byte & 2 == 2,
+    }
+}
+
+pub(super) fn event(input: &mut Input<'_>) -> Event {
+    match input.below(24) {
+        0 => Event::Update((0..input.below(9)).map(|_| endpoint(input)).collect()),
+        1 | 2 => Event::Insert(endpoint(input)),
+        3 => Event::Remove(input.byte() % ADDRESSES),
+        4 => {
+            let byte = input.byte();
+            Event::SetDown(byte % ADDRESSES, byte & 0x80 != 0)
+        }
+        5 => Event::Configure(settings(input)),
+        6..=8 => Event::Pick(0),
+        9 => Event::Pick(u16::from(input.byte()) << 8 | u16::from(input.byte())),
+        10..=12 => Event::Report(input.below(8), outcome(input)),
+        13 => Event::Lose(input.below(8)),
+        14..=16 => {
+            let (picks, failing) = (u16::from(input.byte() % 64), u16::from(input.byte()));
+            Event::Burst(picks, failing | u16::from(input.byte()) << 8, Duration::from_millis(input.byte().into()))
+        }
+        17 => Event::Ahead(time(input)),
+        18 => Event::Back(time(input)),
+        19 | 20 => Event::HandleTimeout,
+        21 | 22 => Event::Sleep,
+        _ => Event::Drain,
+    }
+}
+
+/// One of each, and variants of them under which more happens.
+pub(crate) fn settings(input: &mut Input<'_>) -> Option<OutlierDetection> {
+    let mut settings = match input.below(8) {
+        0 => return None,
+        1 | 2 => OutlierDetection::ENVOY,
+        3 | 4 => OutlierDetection::GRPC,
+        _ => OutlierDetection::EVENKEEL,
+    };
+    let variants = input.byte();
+    let ours = settings.arithmetic == Arithmetic::Evenkeel;
+    if variants & 1 != 0 {
+        settings.consecutive_failures = input.below(5) as u16;
+    }
+    if variants & 2 != 0 {
+        let threshold = 1 + input.byte() % 100;
+        settings.failure_percentage = (input.below(4) > 0).then(|| FailurePercentage {
+            threshold,
+            enforcement: enforcement(input),
+            minimum_hosts: input.below(4) as u32,
+            request_volume: input.below(12) as u32,
+            minimum_failures: input.below(4) as u32,
+        });
+    }
+    if variants & 4 != 0 {
+        settings.success_rate = (input.below(4) > 0).then(|| SuccessRate {
+            stdev_factor: 100 * u32::from(input.byte() % 32),
+            floor: 100 - input.byte() % 64,
+            enforcement: enforcement(input),
+            minimum_hosts: input.below(6) as u32,
+            request_volume: input.below(12) as u32,
+            minimum_failures: input.below(4) as u32,
+        });
+    }
+    if variants & 8 != 0 {
+        settings.interval = time(input).clamp(Duration::from_millis(1), DAY);
+        settings.base_ejection_time = time(input).clamp(Duration::from_millis(1), DAY);
+        settings.max_ejection_time = time(input).min(DAY);
+        if ours {
+            settings.max_ejection_time = settings.max_ejection_time.max(settings.base_ejection_time);
+        }
+    }
+    if variants & 16 != 0 {
+        settings.max_ejection_jitter = time(input).min(DAY);
+        settings.probe_timeout = time(input).clamp(Duration::from_millis(1), DAY);
+    }
+    if variants & 32 != 0 {
+        settings.max_ejection_percent = input.byte() % 101;
+    }
+    settings.always_eject_one ^= variants & 64 != 0;
+    settings.half_open ^= variants & 128 != 0;
+    Some(settings)
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn enforcement(input: &mut Input<'_>) -> u8 {
+    match input.byte() {
+        byte @ 0..100 => byte,
+        _ => 100,
+    }
+}
+
+/// From nothing to a year, those most often that settings ask for.
+fn time(input: &mut Input<'_>) -> Duration {
+    let byte = input.byte();
+    match byte >> 5 {
+        0 => Duration::ZERO,
+        1 => Duration::from_nanos(1 << (byte & 31)),
+        2 | 3 => Duration::from_millis(100 * u64::from(byte & 31)),
+        4 | 5 => Duration::from_secs((byte & 31).into()),
+        6 => Duration::from_secs(60 * u64::from(byte & 31)),
+        _ if byte & 31 == 31 => Duration::from_secs(365 * 24 * 3600),
+        _ => Duration::from_secs(3600 * u64::from(byte & 31)),
+    }
+}
+
+fn endpoint(input: &mut Input<'_>) -> Endpoint<u8> {
+    let addr = input.byte() % ADDRESSES;
+    let content = input.byte();
+    Endpoint::new(addr)
+        .with_weight(u32::from(content % 8).min(2))
+        .with_priority(u16::from(content >> 3 & 7).saturating_sub(5))
+        .with_draining(content >> 6 == 3 && content & 4 != 0)
+}
+
+fn outcome(input: &mut Input<'_>) -> Outcome {
+    match input.below(8) {
+        0..=2 => Outcome::Success,
+        3 | 4 => Outcome::Failure,
+        5 => Outcome::Canceled,
+        6 => Outcome::Overloaded { retry_after: None },
+        _ => Outcome::Overloaded { retry_after: Some(time(input)) },
+    }
+}

@@ -1,0 +1,68 @@
+import * as check from './check.js';
+import { Budget as WasmBudget } from './glue.js';
+
+export interface RetryBudgetOptions {
+  /** Retries for each call, 0..=1000, to three decimals. Default 0.2. */
+  readonly ratio?: number;
+  /** Retries per second besides, 0..=1000000. Default 10. */
+  readonly minPerSec?: number;
+  /** How long calls are remembered, 1000..=60000. Default 10000. */
+  readonly ttlMs?: number;
+}
+
+/**
+ * Bounds the retries and hedges of all calls that share it to a share of the calls, and a few per second besides, as
+ * Finagle's and tower's budgets do.
+ */
+export class RetryBudget {
+  /** @internal */
+  readonly wasm: WasmBudget;
+
+  constructor(options: RetryBudgetOptions = {}) {
+    const { ratio = 0.2, minPerSec = 10, ttlMs = 10_000 } = check.object('options', options);
+    check.number('ratio', ratio, 0, 1000);
+    check.integer('minPerSec', minPerSec, 0, 1_000_000);
+    check.number('ttlMs', ttlMs, 1000, 60_000);
+    this.wasm = WasmBudget.ratio(Math.round(ratio * 1000), minPerSec, ttlMs);
+  }
+
+  /** How many retries it would allow at this time of the clock of the balancers that use it. */
+  balance(now: number): number {
+    return this.wasm.balance(check.time(now));
+  }
+}
+
+export interface TokenThrottleOptions {
+  /** How many tokens there are at first, and at most, 1..=1000. Default 10. */
+  readonly maxTokens?: number;
+  /** Tokens that a success brings, 0.001..=1000, to three decimals. Default 0.1. */
+  readonly tokenRatio?: number;
+}
+
+/**
+ * gRPC's `retryThrottling` for all calls that share it: an attempt that failed takes a token, a success brings a part of one,
+ * and there are retries only while more than half of the tokens are there. Hedges cost nothing: `RetryBudget` bounds those, too.
+ */
+export class TokenThrottle {
+  /** @internal */
+  readonly wasm: WasmBudget;
+
+  constructor(options: TokenThrottleOptions = {}) {
+    const { maxTokens = 10, tokenRatio = 0.1 } = check.object('options', options);
+    check.integer('maxTokens', maxTokens, 1, 1000);
+    check.number('tokenRatio', tokenRatio, 0.001, 1000);
+    this.wasm = WasmBudget.tokens(maxTokens, Math.round(tokenRatio * 1000));
+  }
+
+  /** How many tokens there are. */
+  get tokens(): number {
+    return this.wasm.balance(0) / 1000;
+  }
+}
+
+export type Budget = RetryBudget | TokenThrottle;
+
+export function budget(value: unknown): Budget {
+  if (value instanceof RetryBudget || value instanceof TokenThrottle) return value;
+  throw new TypeError(`budget must be a RetryBudget or a TokenThrottle, not ${check.show(value)}`);
+}
