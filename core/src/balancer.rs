@@ -193,6 +193,8 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
 
     #[cold]
     fn observe(&mut self, now: Instant, pick: &Pick, outcome: Outcome) {
+        // Times from before a clock that went back would make this look outdated.
+        self.cluster.follow_clock(now);
         let asks = matches!(outcome, Outcome::Overloaded { retry_after: Some(_) });
         if asks || !self.cluster.outdated(pick.slot, pick.started) {
             self.cluster.observe(now, pick.slot, outcome, pick.decides.then_some(pick.started));

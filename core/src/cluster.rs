@@ -228,7 +228,7 @@ impl<A: Address, S: Store> Cluster<A, S> {
     }
 
     /// A clock that goes backwards takes all times along: no ejection gets longer. A little disorder is ignored.
-    fn follow_clock(&mut self, now: Instant) {
+    pub(crate) fn follow_clock(&mut self, now: Instant) {
         let back = self.last.nanos_since(now);
         if back >= DISORDER {
             self.health.turn_back(now, back);
