@@ -1,25 +1,19 @@
 //! The balancer that all threads share.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use evenkeel_core::policy::{AnyPolicy, Cx, View, choose};
-use evenkeel_core::{Endpoint, Instant, Policy, Slot, TableFull, Why};
-use thread_local::ThreadLocal;
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use evenkeel_core::{Instant, Policy, Slot, Why};
+use tokio::sync::{broadcast, watch};
 
-use crate::builder::Builder;
-use crate::clock::Clock;
-use crate::counters::Counters;
-use crate::discover::{Discover, DiscoveryStatus};
-use crate::error::{NotReady, PickError, SharedError};
-use crate::event::Event;
+use crate::discover::DiscoveryStatus;
+use crate::error::{NotReady, PickError};
+use crate::event::{Change, Event};
 use crate::lease::{Chosen, Pick};
-use crate::maintain::Order;
-use crate::snapshot::Snapshot;
+use crate::shared::{Order, Shared};
 use crate::status::{Entry, Status};
 use crate::stripe::{CounterRng, Stripe};
 use crate::target::Target;
@@ -46,57 +40,6 @@ use crate::target::Target;
 pub struct Balancer<C, P = AnyPolicy> {
     pub(crate) shared: Arc<Shared<C, P>>,
     pub(crate) task: Arc<AbortOnDrop>,
-}
-
-/// What the handles of a balancer and its task share.
-pub(crate) struct Shared<C, P> {
-    pub(crate) snapshot: ArcSwap<Snapshot<C, P>>,
-    pub(crate) stripes: ThreadLocal<Stripe>,
-    /// How many threads have picked.
-    pub(crate) striped: AtomicU64,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) seed: u64,
-    pub(crate) clock: Clock,
-    pub(crate) refresh: Notify,
-    pub(crate) discovery: watch::Sender<DiscoveryStatus>,
-    pub(crate) clients: watch::Sender<Clients>,
-    pub(crate) changes: broadcast::Sender<Change>,
-    pub(crate) entries: ArcSwap<Vec<Entry<C>>>,
-    pub(crate) events: broadcast::Sender<Event>,
-    pub(crate) orders: mpsc::UnboundedSender<Order>,
-}
-
-/// How many endpoints there are, and how many of them have a client.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Clients {
-    pub(crate) endpoints: usize,
-    pub(crate) ready: usize,
-    pub(crate) pickable: usize,
-    /// Why the last client could not be made.
-    pub(crate) error: Option<SharedError>,
-    /// Why there is no candidate, if there is none.
-    pub(crate) none: Option<evenkeel_core::PickError>,
-    /// Why the policy could not follow the last change.
-    pub(crate) table: Option<TableFull>,
-}
-
-/// One difference that discovery made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// A new endpoint; it is picked as soon as it has a client.
-    Added(Endpoint<Target>),
-    /// An endpoint that left.
-    Removed(Endpoint<Target>),
-    /// An endpoint with another weight, priority, zone or draining mark than before.
-    Changed(Endpoint<Target>),
-}
-
-/// (The builder knows no client yet; `()` stands for it, so that nobody has to name one.)
-impl Balancer<()> {
-    /// A balancer over the endpoints of `source`, yet to be configured.
-    pub fn builder<D: Discover>(source: D) -> Builder<D, AnyPolicy> {
-        Builder::new(source)
-    }
 }
 
 impl<C, P: Policy> Balancer<C, P> {

@@ -12,13 +12,14 @@ use evenkeel_core::{Cluster, Config, Policy};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
-use crate::balancer::{AbortOnDrop, Balancer, Clients, Shared};
+use crate::balancer::{AbortOnDrop, Balancer};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::discover::{Discover, DiscoveryStatus, drive};
 use crate::error::BuildError;
 use crate::factory::Factory;
 use crate::maintain::Maintenance;
+use crate::shared::{Clients, Shared};
 use crate::snapshot::Snapshot;
 use crate::stripe::CounterRng;
 
@@ -34,9 +35,11 @@ pub struct Builder<D, P> {
     seed: Option<u64>,
 }
 
-impl<D: Discover> Builder<D, AnyPolicy> {
-    pub(crate) fn new(source: D) -> Self {
-        Self { source, policy: AnyPolicy::default(), config: Config::default(), seed: None }
+/// (The builder knows no client yet; `()` stands for it, so that nobody has to name one.)
+impl Balancer<()> {
+    /// A balancer over the endpoints of `source`, yet to be configured.
+    pub fn builder<D: Discover>(source: D) -> Builder<D, AnyPolicy> {
+        Builder { source, policy: AnyPolicy::default(), config: Config::default(), seed: None }
     }
 }
 

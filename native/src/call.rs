@@ -15,9 +15,10 @@ use evenkeel_core::{Outcome, Policy, Slot, Why, retry as core_retry};
 
 use self::flight::{Flight, InFlight};
 use crate::balancer::Balancer;
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::error::PickError;
-use crate::lease::{Client, Lease};
+use crate::lease::Lease;
 use crate::target::Target;
 pub use error::{AttemptError, CallError, Cause};
 pub use retry::{Classify, EveryError, Retry};

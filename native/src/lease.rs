@@ -8,19 +8,9 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use evenkeel_core::{Instant, Outcome, Policy, Slot, Why};
 
-use crate::counters::Counters;
+use crate::client::Client;
 use crate::snapshot::Snapshot;
 use crate::target::Target;
-use crate::vitals::Vitals;
-
-/// A client, where it leads, and what was reported of it.
-#[derive(Debug)]
-pub(crate) struct Client<C> {
-    pub(crate) inner: C,
-    pub(crate) target: Target,
-    pub(crate) vitals: Vitals,
-    pub(crate) counters: Arc<Counters>,
-}
 
 /// What is due when a request ends.
 #[derive(Clone, Copy, Debug)]

@@ -22,6 +22,7 @@
 mod balancer;
 mod builder;
 mod call;
+mod client;
 mod clock;
 mod counters;
 mod discover;
@@ -31,13 +32,14 @@ mod factory;
 mod lease;
 mod maintain;
 mod marks;
+mod shared;
 mod snapshot;
 mod status;
 mod stripe;
 mod target;
 mod vitals;
 
-pub use balancer::{Balancer, Change};
+pub use balancer::Balancer;
 pub use builder::Builder;
 pub use call::{Attempt, AttemptError, CallError, Cause, Classify, EveryError, Retry};
 pub use discover::dns_srv::{self, DnsSrv};
@@ -55,7 +57,7 @@ pub use evenkeel_core::retry::{
     RetryBudget, RetryPolicy, RetryPolicyError, TokenThrottle, Verdict,
 };
 pub use evenkeel_core::{Config, ConfigError, Endpoint, EventKind, Outcome, Why, Zone, hash, health, tier};
-pub use event::Event;
+pub use event::{Change, Event};
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
 pub use status::Status;

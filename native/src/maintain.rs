@@ -11,21 +11,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::connections::Connection;
-use crate::balancer::{Change, Shared};
-use crate::event::Event;
+use crate::client::Client;
+use crate::event::{Change, Event};
 use crate::factory::{BoxError, Factory};
-use crate::lease::Client;
+use crate::shared::{Order, Shared};
 use crate::snapshot::Snapshot;
 use crate::status;
 use crate::stripe::CounterRng;
 use crate::target::Target;
 use crate::vitals::Heed;
-
-/// What handles ask of the task.
-#[derive(Debug)]
-pub(crate) enum Order {
-    SetDown { target: Target, down: bool },
-}
 
 pub(crate) struct Maintenance<F: Factory, P> {
     shared: Arc<Shared<F::Client, P>>,

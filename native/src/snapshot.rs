@@ -6,8 +6,8 @@ use evenkeel_core::cluster::Candidates;
 use evenkeel_core::policy::Keys;
 use evenkeel_core::{Address, Cluster, Heap, Instant, Policy, Slot, TableFull, View};
 
+use crate::client::Client;
 use crate::counters::Counters;
-use crate::lease::Client;
 use crate::target::Target;
 
 /// One state of the set, replaced as a whole.

@@ -9,7 +9,7 @@ use evenkeel_core::health::Health;
 use evenkeel_core::policy::Loads;
 use evenkeel_core::{EndpointSet, Slot, cluster};
 
-use crate::lease::Client;
+use crate::client::Client;
 use crate::target::Target;
 
 /// What a balancer knows of an endpoint.

@@ -8,7 +8,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wasm_bindgen::prelude::*;
 
-use crate::call::Call;
 use crate::convert::{RangeError, duration, fraction, instant};
 use crate::settings::Settings;
 use crate::tickets::Tickets;
@@ -189,11 +188,6 @@ impl Balancer {
         ticket
     }
 
-    /// [`pick`](Self::pick) for an attempt of `call`, stepping over what it has tried.
-    pub fn pick_for(&mut self, now: f64, call: &Call) -> u32 {
-        self.issue(now, call.slots())
-    }
-
     /// The slot index behind a ticket.
     pub fn slot(&self, ticket: u32) -> u32 {
         self.tickets.get(ticket).map_or(u32::MAX, |pick| pick.slot().index() as u32)
@@ -258,7 +252,8 @@ impl Balancer {
         self.tickets.get(ticket).map(Pick::slot)
     }
 
-    fn issue(&mut self, now: f64, avoid: &[Slot]) -> u32 {
+    /// Picks for a request with the key that was laid ready, stepping over `avoid`.
+    pub(crate) fn issue(&mut self, now: f64, avoid: &[Slot]) -> u32 {
         let request = Request { now: instant(now), key: self.key.take(), avoid };
         self.core.pick_with(request, &mut self.rng).map_or(NO_TICKET, |pick| self.tickets.issue(pick))
     }

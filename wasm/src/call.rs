@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 
+use evenkeel_core::Instant;
 use evenkeel_core::retry::{self, Attempt, Backoff, Hedging, Jitter, RetryPolicy, Step};
-use evenkeel_core::{Instant, Slot};
 use wasm_bindgen::prelude::*;
 
 use crate::balancer::{Balancer, Outcome};
@@ -230,12 +230,15 @@ impl Call {
     }
 }
 
-impl Call {
-    /// The slots of the last attempts.
-    pub(crate) fn slots(&self) -> &[Slot] {
-        self.core.tried()
+#[wasm_bindgen]
+impl Balancer {
+    /// [`pick`](Self::pick) for an attempt of `call`, stepping over what it has tried.
+    pub fn pick_for(&mut self, now: f64, call: &Call) -> u32 {
+        self.issue(now, call.core.tried())
     }
+}
 
+impl Call {
     fn step(&mut self, now: f64, balancer: &mut Balancer, budget: &mut Budget) -> StepKind {
         match self.core.poll(instant(now), budget, balancer.rng()) {
             Step::Send(attempt) => {

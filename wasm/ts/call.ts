@@ -1,9 +1,9 @@
-import type { Balancer, Key } from './balancer.js';
 import { budget as checkBudget, type Budget } from './budget.js';
 import * as check from './check.js';
 import type { LbErrorCode } from './error.js';
 import { BackoffJitter, Call as WasmCall, End, Outcome, StepKind, Verdict as WasmVerdict } from './glue.js';
 import type { Pick } from './pick.js';
+import type { Key, Picker } from './picker.js';
 
 /** What a call's attempts have in common, and its bounds. */
 export interface RetryOptions {
@@ -65,11 +65,11 @@ export type Verdict = 'success' | 'retry' | 'not_retryable' | 'never_sent' | { r
  */
 export class Call {
   readonly #wasm: WasmCall;
-  readonly #balancer: Balancer;
+  readonly #balancer: Picker;
   readonly #key: string | check.Bits | undefined;
   readonly #budget: Budget | undefined;
 
-  constructor(balancer: Balancer, options: RetryOptions = {}, now?: number) {
+  constructor(balancer: Picker, options: RetryOptions = {}, now?: number) {
     const { key, attempts, timeoutMs, attemptTimeoutMs, backoff, maxRetryAfterMs, retryAfterJitter, budget, hedge } = options;
     if (attempts !== undefined) check.integer('attempts', attempts, 1, 0xffff_ffff);
     if (timeoutMs !== undefined) check.positive('timeoutMs', timeoutMs);
@@ -161,7 +161,7 @@ function waits(backoff: Backoff | undefined): { base?: number; cap?: number; jit
 }
 
 /** The delay, and how many; nothing as long as no percentile is known. */
-function hedging(balancer: Balancer, hedge: Hedge, now: number): [delay: number, max: number] | undefined {
+function hedging(balancer: Picker, hedge: Hedge, now: number): [delay: number, max: number] | undefined {
   const { afterMs, after, max = 1 }: { afterMs?: number; after?: string; max?: number } = check.object('hedge', hedge);
   check.integer('hedge.max', max, 1, 4);
   if (after === undefined) return [check.duration('hedge.afterMs', afterMs), max];

@@ -1,6 +1,4 @@
 export { Balancer } from './balancer.js';
-export type { BalancerOptions, Changes, EndpointSpec, Imported } from './balancer.js';
-export type { Key, PickOptions, Policy, PolicyName } from './balancer.js';
 export { RetryBudget, TokenThrottle } from './budget.js';
 export type { Budget, RetryBudgetOptions, TokenThrottleOptions } from './budget.js';
 export { Call } from './call.js';
@@ -9,6 +7,8 @@ export { LbError } from './error.js';
 export type { FailedAttempt, LbErrorCode } from './error.js';
 export type { BalancerEvent } from './event.js';
 export type { Pick, PickReason } from './pick.js';
+export type { BalancerOptions, Changes, EndpointSpec, Imported } from './picker.js';
+export type { Key, PickOptions, Policy, PolicyName } from './picker.js';
 export type { Attempt, CallOptions } from './run.js';
 export type { BalancerConfig, LatencyOptions, OverprovisionedLevels } from './settings.js';
 export type { FailurePercentage, OutlierDetection, OutlierPreset, SuccessRate } from './settings.js';

@@ -1,9 +1,9 @@
-import type { Balancer } from './balancer.js';
 import { show } from './check.js';
 import { Call, type RetryOptions, type Step, type Verdict } from './call.js';
 import { LbError, type FailedAttempt } from './error.js';
 import { Outcome } from './glue.js';
 import type { Pick } from './pick.js';
+import type { Picker } from './picker.js';
 
 /** What `send` gets for one attempt. */
 export interface Attempt {
@@ -31,7 +31,7 @@ type Settled<T> = { attempt: number; at: number } & ({ ok: true; value: T } | { 
 
 /** The loop around a `Call`: sends its attempts, keeps its timers. One listener on the caller's signal, removed at the end. */
 export async function run<T>(
-  balancer: Balancer,
+  balancer: Picker,
   send: (attempt: Attempt) => T | PromiseLike<T>,
   options: CallOptions,
 ): Promise<T> {

@@ -24,7 +24,8 @@ use tokio::signal::ctrl_c;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
-use self::load::{HttpClient, Load, Report, Sight, label};
+use self::backend::label;
+use self::load::{HttpClient, Load, Report, Sight};
 use self::stats::Stats;
 use self::story::{FAILING, JOINING, LEAVING, SLOW, Stage, Step};
 use self::summary::Notes;

@@ -9,9 +9,9 @@ use evenkeel_core::{Instant, Policy};
 use futures_util::FutureExt;
 
 use super::Maintenance;
+use crate::client::Client;
 use crate::error::SharedError;
 use crate::factory::{BoxError, Factory};
-use crate::lease::Client;
 use crate::target::Target;
 use crate::vitals::Vitals;
 

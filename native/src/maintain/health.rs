@@ -6,9 +6,10 @@ use std::sync::Arc;
 use evenkeel_core::health::{Arithmetic, Health, OutlierDetection};
 use evenkeel_core::{Cluster, EventKind, Heap, Instant, Outcome, Policy, Slot};
 
-use super::{Maintenance, News, Order};
+use super::{Maintenance, News};
 use crate::event::Event;
 use crate::factory::Factory;
+use crate::shared::Order;
 use crate::target::Target;
 use crate::vitals::Heed;
 

@@ -7,6 +7,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
+use evenkeel::Target;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -65,6 +66,11 @@ impl Backend {
     pub(super) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
+}
+
+/// The first label of a target's host name: the name of the backend behind it.
+pub(super) fn label(target: &Target) -> &str {
+    target.host().split('.').next().unwrap_or_default()
 }
 
 #[derive(Clone)]

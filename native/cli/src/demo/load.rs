@@ -18,6 +18,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::backend::label;
 use super::stats::{Stats, Turn};
 
 /// How long after the last call was sent an answer may take before the call counts as lost.
@@ -153,11 +154,6 @@ pub(super) fn retry() -> Result<Retry, RetryPolicyError> {
         .with_attempt_timeout(ATTEMPT_TIMEOUT)?
         .with_backoff(Backoff::None)?;
     Ok(Retry::new(policy))
-}
-
-/// The first label of a target's host name: what the demo calls its backends.
-pub(super) fn label(target: &Target) -> &str {
-    target.host().split('.').next().unwrap_or_default()
 }
 
 fn lost(ended: Result<Result<(), String>, tokio::task::JoinError>) -> Option<String> {

@@ -8,8 +8,8 @@ use evenkeel::Target;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
+use super::backend::label;
 use super::frame::{CallsRow, EndpointRow, Frame, Percentiles};
-use super::load::label;
 
 /// Latencies are kept in microseconds, to two significant digits, up to a minute.
 const DIGITS: u8 = 2;

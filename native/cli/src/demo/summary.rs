@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use super::backend::SLOW_WORK;
+use super::backend::{SLOW_WORK, label};
 use super::frame::{EndpointRow, Frame};
-use super::load::{Report, label};
+use super::load::Report;
 use super::story::{FAILING, JOINING, LEAVING, SLOW, Step};
 use super::table::{counted, grouped, short};
 use crate::screen::{Line, Tone};

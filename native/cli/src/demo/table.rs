@@ -5,9 +5,8 @@ use core::time::Duration;
 use evenkeel::Target;
 use evenkeel::health::Health;
 
-use super::backend::Mode;
+use super::backend::{Mode, label};
 use super::frame::{EndpointRow, Frame, Percentiles};
-use super::load::label;
 use crate::screen::{Line, Tone};
 
 const BAR_CELLS: u64 = 13;

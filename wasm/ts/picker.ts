@@ -1,0 +1,286 @@
+import { budget as checkBudget, type Budget } from './budget.js';
+import * as check from './check.js';
+import { events, type BalancerEvent } from './event.js';
+import { Balancer as WasmBalancer, Why } from './glue.js';
+import { Pick, type PickReason } from './pick.js';
+import { numbers, type BalancerConfig } from './settings.js';
+import { decode, encode } from './state.js';
+import { endpoints, type EndpointInfo } from './status.js';
+
+export type PolicyName =
+  | 'round_robin'
+  | 'random'
+  | 'weighted_round_robin'
+  | 'weighted_random'
+  | 'least_request'
+  | 'peak_ewma'
+  | 'rendezvous'
+  | 'maglev'
+  | 'ring_hash'
+  | 'ketama'
+  | 'pick_first';
+
+/** A policy's name, perhaps with parameters in brackets: `least_request(full_scan)`, `maglev(size=251)`. */
+export type Policy = PolicyName | `${PolicyName}(${string})`;
+
+/**
+ * What requests that belong together have in common. A text is hashed (XXH64, as everywhere in evenkeel); a number,
+ * 0..=2^53-1, or a bigint, 0..=2^64-1, must be a hash already.
+ */
+export type Key = string | number | bigint;
+
+/** An endpoint: its URL, or the URL with more. */
+export type EndpointSpec =
+  | string
+  | URL
+  | {
+      readonly url: string | URL;
+      /** Its share among endpoints of its priority, 0..=4294967295; 0 = drained. Default 1. */
+      readonly weight?: number;
+      /** Its level, 0..=65535: used only when no lower number has an endpoint to offer. Default 0. */
+      readonly priority?: number;
+      /** Where it is. Default: not known. */
+      readonly zone?: string;
+      /** Finishes what it has and gets nothing new. Default false. */
+      readonly draining?: boolean;
+    };
+
+export interface BalancerOptions {
+  readonly endpoints?: Iterable<EndpointSpec>;
+  /** Default `round_robin`. */
+  readonly policy?: Policy;
+  readonly config?: BalancerConfig;
+  /** Bounds the retries and hedges of calls; may be shared with other balancers that have the same clock. Default: none. */
+  readonly budget?: Budget;
+  /** Makes picks reproducible; without it, the balancer seeds itself at its first request. */
+  readonly seed?: number | bigint;
+  /** The clock, in milliseconds. Default `performance.now`. */
+  readonly now?: () => number;
+}
+
+/** How many endpoints came, went, and stayed with another weight or priority. */
+export interface Changes {
+  readonly added: number;
+  readonly removed: number;
+  readonly changed: number;
+}
+
+export interface PickOptions {
+  /** For sticky policies: `rendezvous`, `maglev`, `ring_hash`, `ketama`. */
+  readonly key?: Key;
+  /** URLs to avoid as long as there are others; unknown ones are ignored. */
+  readonly avoid?: Iterable<string | URL>;
+  /** The time, in milliseconds of the balancer's clock. */
+  readonly now?: number;
+}
+
+/** What became of an imported state. */
+export interface Imported {
+  /** Endpoints that go on with what was known of them. */
+  readonly endpoints: number;
+  /** Endpoints that keep what was reported of them here: it is newer. */
+  readonly kept: number;
+  /** Endpoints of the state that are not in the set. */
+  readonly unknown: number;
+}
+
+/** Everything of a balancer but the loop of a call: a set of endpoints to pick from. It starts no timer and does no I/O. */
+export class Picker {
+  /** @internal Of calls that have none of their own. */
+  readonly budget: Budget | undefined;
+  readonly #wasm: WasmBalancer;
+  readonly #clock: () => number;
+  #seeded: boolean;
+  /** URLs by slot index. */
+  #urls: string[] = [];
+  #indices = new Map<string, number>();
+  /** Names by number, from 1 on. */
+  readonly #zones: (string | undefined)[] = [undefined];
+  readonly #zoneNumbers = new Map<string, number>();
+
+  constructor(options: BalancerOptions = {}) {
+    const { endpoints = [], policy = 'round_robin', config = {}, budget, seed, now = () => performance.now() } = options;
+    if (typeof policy !== 'string') throw new TypeError(`policy must be a string, not ${check.show(policy)}`);
+    if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
+    this.#clock = () => check.time(now());
+    this.budget = budget === undefined ? undefined : checkBudget(budget);
+    this.#wasm = new WasmBalancer(policy, numbers(config, (name) => this.#zone(name)));
+    this.#seeded = seed !== undefined;
+    if (seed !== undefined) this.#wasm.seed(...check.seed(seed));
+    this.update(endpoints);
+  }
+
+  /** Replaces the whole set, an empty one included. Endpoints that stay keep their counts and their turn. */
+  update(endpoints: Iterable<EndpointSpec>, now?: number): Changes {
+    const at = this.#time(now);
+    this.#stage(endpoints);
+    return this.#changed(this.#wasm.update(at));
+  }
+
+  /** Adds one endpoint, or changes the one of the same URL. */
+  insert(endpoint: EndpointSpec, now?: number): Changes {
+    const at = this.#time(now);
+    this.#stage([endpoint]);
+    return this.#changed(this.#wasm.insert(at));
+  }
+
+  /** Takes out the endpoint of this URL; whether it was there. */
+  remove(url: string | URL, now?: number): boolean {
+    const removed = this.#wasm.remove(this.#time(now), check.url('url', url));
+    this.#index();
+    return removed;
+  }
+
+  /** Picks the endpoint for a request; `null` if there is none. */
+  pick({ key, avoid, now }: PickOptions = {}): Pick | null {
+    const at = this.#time(now);
+    const wasm = this.wasm;
+    if (key !== undefined) this.stageKey(check.key(key));
+    if (avoid !== undefined) {
+      for (const url of typeof avoid === 'string' ? [avoid] : [...avoid]) {
+        const index = this.#indices.get(String(url));
+        if (index !== undefined) wasm.avoid(index);
+      }
+    }
+    return this.toPick(wasm.pick(at));
+  }
+
+  /** Every endpoint, in the order of URLs. */
+  endpoints(): EndpointInfo[] {
+    return endpoints(this.#wasm.urls(), this.#wasm.rows(), (number) => this.#zones[number]);
+  }
+
+  /** What changed since it was asked last, oldest first, for logs and metrics: the last 256 events. */
+  events(): BalancerEvent[] {
+    const rows = this.#wasm.events();
+    return events(this.#wasm.event_urls(), rows);
+  }
+
+  /** Takes over what your own checks find of an endpoint: one that is down gets no requests. Whether it is in the set. */
+  setDown(url: string | URL, down: boolean, now?: number): boolean {
+    const at = this.#time(now);
+    check.flag('down', down);
+    const wasm = this.wasm;
+    const index = this.#indices.get(check.url('url', url));
+    if (index !== undefined) wasm.set_down(at, index, down);
+    return index !== undefined;
+  }
+
+  /**
+   * What was learned of the endpoints, as a text for `importState`: ejections, failures that count towards the next, answer times,
+   * whose turn is next. Keep the date beside it. A text is for the same version of this package.
+   */
+  exportState(now?: number): string {
+    return encode(this.#wasm.export_state(this.#time(now)));
+  }
+
+  /**
+   * Goes on with what another balancer knew `ageMs` ago, at most an hour; of endpoints that are in the set, unless something was
+   * reported of them here.
+   *
+   * @throws {RangeError} if the text is damaged, too old, of another version or about other endpoints; then nothing changes.
+   */
+  importState(text: string, { ageMs = 0, now }: { readonly ageMs?: number; readonly now?: number } = {}): Imported {
+    check.text('text', text);
+    check.duration('ageMs', ageMs);
+    const at = this.#time(now);
+    const [endpoints = 0, kept = 0, unknown = 0] = this.wasm.import_state(at, decode(text), ageMs);
+    return { endpoints, kept, unknown };
+  }
+
+  /** How many endpoints there are. */
+  get size(): number {
+    return this.#indices.size;
+  }
+
+  /** @internal The wasm side, seeded: only a request may ask for random numbers in Workers. */
+  get wasm(): WasmBalancer {
+    if (!this.#seeded) {
+      const [hi = 0, lo = 0] = crypto.getRandomValues(new Uint32Array(2));
+      this.#wasm.seed(hi, lo);
+      this.#seeded = true;
+      this.#index();
+    }
+    return this.#wasm;
+  }
+
+  /** @internal */
+  clock(): number {
+    return this.#clock();
+  }
+
+  /** @internal The key of the next pick. */
+  stageKey(key: string | check.Bits): void {
+    if (typeof key === 'string') this.#wasm.key_of(key);
+    else this.#wasm.key(...key);
+  }
+
+  /** @internal */
+  toPick(ticket: number): Pick | null {
+    if (ticket === NO_TICKET) return null;
+    const index = this.#wasm.slot(ticket);
+    return new Pick(this.#wasm, ticket, this.#clock, index, this.url(index), REASONS[this.#wasm.why(ticket)]);
+  }
+
+  /** @internal */
+  url(index: number): string {
+    return this.#urls[index] ?? '';
+  }
+
+  /** The number of a zone; the core knows them by that. */
+  #zone(name: string): number {
+    const number = this.#zoneNumbers.get(name) ?? this.#zones.push(name) - 1;
+    this.#zoneNumbers.set(name, number);
+    return number;
+  }
+
+  /** Checks every endpoint before the first one is taken over: bad input changes nothing. */
+  #stage(endpoints: Iterable<EndpointSpec>): void {
+    if (typeof endpoints === 'string' || typeof endpoints?.[Symbol.iterator] !== 'function') {
+      throw new TypeError(`endpoints must be an iterable of URLs, not ${check.show(endpoints)}`);
+    }
+    const checked = Array.from(endpoints, (endpoint, place) => {
+      const name = `endpoint ${place}`;
+      const spec = typeof endpoint === 'object' && endpoint !== null && 'url' in endpoint ? endpoint : { url: endpoint };
+      const url = check.url(name, spec.url);
+      const weight = check.integer(`${name} (${url}): weight`, spec.weight ?? 1, 0, 0xffff_ffff);
+      const priority = check.integer(`${name} (${url}): priority`, spec.priority ?? 0, 0, 0xffff);
+      const zone = spec.zone === undefined ? undefined : check.text(`${name} (${url}): zone`, spec.zone);
+      const draining = check.flag(`${name} (${url}): draining`, spec.draining ?? false);
+      return { url, weight, priority, zone, draining };
+    });
+    for (const { url, weight, priority, zone, draining } of checked) {
+      this.#wasm.stage(url, weight, priority, zone === undefined ? 0 : this.#zone(zone), draining);
+    }
+  }
+
+  #changed([added = 0, removed = 0, changed = 0]: Uint32Array): Changes {
+    this.#index();
+    return { added, removed, changed };
+  }
+
+  #index(): void {
+    this.#urls = [];
+    this.#indices.clear();
+    const rows = this.#wasm.slots();
+    for (const [place, url] of this.#wasm.urls().entries()) {
+      const index = rows[place]!;
+      this.#urls[index] = url;
+      this.#indices.set(url, index);
+    }
+  }
+
+  #time(now: number | undefined): number {
+    return now === undefined ? this.#clock() : check.time(now);
+  }
+}
+
+const REASONS: Record<Why, PickReason> = {
+  [Why.Policy]: 'policy',
+  [Why.Retry]: 'retry',
+  [Why.Probe]: 'probe',
+  [Why.Panic]: 'panic',
+  [Why.LastResort]: 'last_resort',
+};
+
+const NO_TICKET = 0xffff_ffff;
