@@ -1,7 +1,7 @@
 //! How the benchmarks measure and print.
 //!
-//! Samples of all rows of a column are taken in turn, and of each row the least counts: what else runs on the machine only
-//! ever adds. Compare ratios; absolute times are the machine's.
+//! Samples of all rows of a column are taken in turn, and of each row the least counts: what else
+//! runs on the machine only ever adds. Compare ratios; absolute times are the machine's.
 #![allow(clippy::disallowed_methods, dead_code)] // It is the time that is measured; not every benchmark uses all of it.
 
 use core::hint::black_box;
@@ -19,7 +19,8 @@ pub(crate) fn repeated<T>(mut operation: impl FnMut() -> T + 'static) -> Subject
     let mut times = move |count: u32| {
         let begin = Clock::now();
         for _ in 0..count {
-            // All state is in memory before and after each, as it is for a caller who does something else in between.
+            // All state is in memory before and after each, as it is for a caller who does
+            // something else in between.
             black_box(black_box(&mut operation)());
         }
         begin.elapsed()
@@ -67,7 +68,8 @@ impl Row {
         Self { name: name.into(), floor: None, subject: subject.into() }
     }
 
-    /// To be compared with the row of this name, of which it may be so many times where there is a limit.
+    /// To be compared with the row of this name, of which it may be so many times where there is a
+    /// limit.
     pub(crate) fn beside(self, floor: impl Into<String>, limit: impl Into<Option<f64>>) -> Self {
         Self { floor: Some(Floor { name: floor.into(), limit: limit.into() }), ..self }
     }
@@ -103,7 +105,10 @@ impl Table {
         for (index, row) in named.iter().enumerate() {
             print!("| {:<width$} |", row.name);
             let floor = row.floor.as_ref().map(|floor| {
-                named.iter().position(|row| row.name == floor.name).unwrap_or_else(|| panic!("no row {}", floor.name))
+                named
+                    .iter()
+                    .position(|row| row.name == floor.name)
+                    .unwrap_or_else(|| panic!("no row {}", floor.name))
             });
             let mut worst = f64::NAN;
             for (&column, times) in columns.iter().zip(&times) {
@@ -147,7 +152,11 @@ fn verdict(floor: Option<&Floor>, worst: f64) -> String {
     match floor {
         None => String::new(),
         Some(Floor { name, limit: None }) => format!(" beside {name}"),
-        Some(Floor { name, limit: Some(limit) }) if worst <= *limit => format!(" {limit}x {name}: met, {worst:.2}x"),
-        Some(Floor { name, limit: Some(limit) }) => format!(" {limit}x {name}: MISSED, {worst:.2}x"),
+        Some(Floor { name, limit: Some(limit) }) if worst <= *limit => {
+            format!(" {limit}x {name}: met, {worst:.2}x")
+        }
+        Some(Floor { name, limit: Some(limit) }) => {
+            format!(" {limit}x {name}: MISSED, {worst:.2}x")
+        }
     }
 }

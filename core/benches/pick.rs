@@ -6,21 +6,25 @@
 //! - `any`: the same through `AnyPolicy`.
 //! - `whole`: `Balancer::pick` and `report`; the only calls of them, so that they are inlined.
 //!
-//! Weights are 1 to 4. Policies that go by a key get another one each time, one that goes by the time a microsecond more.
-//! Limits hold up to n = 1,000.
+//! Weights are 1 to 4. Policies that go by a key get another one each time, one that goes by the
+//! time a microsecond more. Limits hold up to n = 1,000.
 #![allow(missing_docs)] // There is nothing to be used.
 
 mod floors;
+mod known;
 mod measure;
 
 use evenkeel_core::policy::{
-    AnyPolicy, Cx, Ketama, LeastRequest, Loads, Maglev, PeakEwma, PickFirst, Random, Rendezvous, RingHash, RoundRobin,
-    Turn, View, WeightedRandom, WeightedRoundRobin,
+    AnyPolicy, Ketama, LeastRequest, Maglev, PeakEwma, PickFirst, Random, Rendezvous, RingHash,
+    RoundRobin, WeightedRandom, WeightedRoundRobin,
 };
 use evenkeel_core::rand_core::SeedableRng;
-use evenkeel_core::stats::{Estimate, Estimator, Latency};
-use evenkeel_core::{Balancer, Cluster, Endpoint, Instant, Outcome, Policy, Request, Slot};
+use evenkeel_core::slot::Turn;
+use evenkeel_core::{
+    Balancer, Config, Cx, Endpoint, Heap, Instant, Outcome, Policy, Request, Slot,
+};
 use floors::{ALIAS, BITS, COUNTER, KEPT_LOADS, LOADS, REMAINDER};
+use known::Known;
 use measure::{Row, Subject, Table, repeated};
 use rand_chacha::ChaCha8Rng;
 
@@ -29,7 +33,7 @@ fn main() {
     table.print(&[3, 10, 100, 1_000, 10_000], |n| {
         let mut rows = Rows { n, alone: Vec::new(), whole: Vec::new() };
         rows.policies();
-        let any = AnyPolicy::NAMES.map(|name| any(n, name));
+        let any = AnyPolicy::<Heap>::NAMES.iter().map(|name| any(n, name));
         floors::rows(n).into_iter().chain(rows.alone).chain(any).chain(rows.whole).collect()
     });
 }
@@ -46,18 +50,54 @@ type Beside = (&'static str, Option<f64>);
 impl Rows {
     fn policies(&mut self) {
         let counter = (COUNTER, None);
-        self.add("round_robin", RoundRobin::new(), at_once, (REMAINDER, Some(2.0)), (COUNTER, Some(4.0)));
-        self.add("weighted_round_robin", WeightedRoundRobin::new(), at_once, (REMAINDER, Some(2.0)), counter);
+        self.add(
+            "round_robin",
+            RoundRobin::new(),
+            at_once,
+            (REMAINDER, Some(2.0)),
+            (COUNTER, Some(4.0)),
+        );
+        self.add(
+            "weighted_round_robin",
+            WeightedRoundRobin::new(),
+            at_once,
+            (REMAINDER, Some(2.0)),
+            counter,
+        );
         self.add("random", Random::new(), at_once, (BITS, Some(1.5)), (BITS, None));
-        self.add("weighted_random", WeightedRandom::new(), at_once, (ALIAS, Some(1.5)), (ALIAS, None));
-        self.add("least_request", LeastRequest::new(), at_once, (LOADS, Some(2.0)), (KEPT_LOADS, Some(2.5)));
-        self.add("peak_ewma", PeakEwma::new(), in_time, (LOADS, None), ("whole: least_request", Some(2.0)));
+        self.add(
+            "weighted_random",
+            WeightedRandom::new(),
+            at_once,
+            (ALIAS, Some(1.5)),
+            (ALIAS, None),
+        );
+        self.add(
+            "least_request",
+            LeastRequest::new(),
+            at_once,
+            (LOADS, Some(2.0)),
+            (KEPT_LOADS, Some(2.5)),
+        );
+        self.add(
+            "peak_ewma",
+            PeakEwma::new(),
+            in_time,
+            (LOADS, None),
+            ("whole: least_request", Some(2.0)),
+        );
         self.add("maglev", Maglev::new(), with_key, (COUNTER, Some(3.0)), counter);
         self.add("ring_hash", RingHash::new(), with_key, counter, counter);
         self.add("ketama", Ketama::new(), with_key, counter, counter);
         self.add("pick_first", PickFirst::new(), at_once, counter, counter);
         self.add("rendezvous", Rendezvous::new(), with_key, counter, counter);
-        self.add("rendezvous(bound=125)", Rendezvous::bounded(125).expect("a bound"), with_key, counter, counter);
+        self.add(
+            "rendezvous(bound=125)",
+            Rendezvous::bounded(125).expect("a bound"),
+            with_key,
+            counter,
+            counter,
+        );
         self.add("least_request(full_scan)", LeastRequest::full_scan(), at_once, counter, counter);
         self.add("peak_ewma(full_scan)", PeakEwma::full_scan(), in_time, counter, counter);
     }
@@ -71,9 +111,11 @@ impl Rows {
         (floor_whole, limit_whole): Beside,
     ) {
         let subject = alone(self.n, policy.clone(), next);
-        self.alone.push(Row::new(format!("alone: {name}"), subject).beside(floor_alone, limit_alone));
+        self.alone
+            .push(Row::new(format!("alone: {name}"), subject).beside(floor_alone, limit_alone));
         let subject = whole(self.n, policy, next);
-        self.whole.push(Row::new(format!("whole: {name}"), subject).beside(floor_whole, limit_whole));
+        self.whole
+            .push(Row::new(format!("whole: {name}"), subject).beside(floor_whole, limit_whole));
     }
 }
 
@@ -87,19 +129,26 @@ fn any(n: u32, name: &'static str) -> Row {
     Row::new(format!("any: {name}"), subject).beside(format!("alone: {name}"), 2.5)
 }
 
-fn alone(n: u32, mut policy: impl Policy + 'static, next: impl Fn(&mut u64) -> Request<'static> + 'static) -> Subject {
-    let (cluster, known) = (cluster(n), Known::new(n));
-    policy.rebuild(&View::new(cluster.candidates().group(0), &known, cluster.set(), &[])).expect("room");
-    let (mut turn, mut rng, mut last) = (Turn::UNSET, rng(), 0);
+fn alone(
+    n: u32,
+    mut policy: impl Policy + 'static,
+    next: impl Fn(&mut u64) -> Request<'static> + 'static,
+) -> Subject {
+    let known = Known::new(n, weight, load);
+    policy.rebuild(&known).expect("room");
+    let (slots, mut turn, mut rng, mut last) = (slots(n), Turn::START, rng(), 0);
     repeated(move || {
         let request = next(&mut last);
-        let view = View::new(cluster.candidates().group(0), &known, cluster.set(), &[]);
-        let place = policy.pick(&view, &mut Cx::new(request.now, request.key, &mut turn, &mut rng));
-        cluster.candidates().slots()[place.expect("a place")]
+        let mut cx = Cx::new(request.now, request.key, &mut turn, &mut rng);
+        slots[policy.pick(&known, &mut cx).expect("a slot")]
     })
 }
 
-fn whole(n: u32, policy: impl Policy + 'static, next: impl Fn(&mut u64) -> Request<'static> + 'static) -> Subject {
+fn whole(
+    n: u32,
+    policy: impl Policy + Clone + 'static,
+    next: impl Fn(&mut u64) -> Request<'static> + 'static,
+) -> Subject {
     let mut balancer: Balancer<u32, _> = Balancer::new(policy);
     let changes = balancer.update(Instant::ZERO, (0..n).map(endpoint)).expect("room");
     assert_eq!(changes.added, n as usize);
@@ -108,7 +157,8 @@ fn whole(n: u32, policy: impl Policy + 'static, next: impl Fn(&mut u64) -> Reque
         let request = next(&mut last);
         let pick = balancer.pick_with(request, &mut rng).expect("a pick");
         let slot = pick.slot();
-        balancer.report(Instant::from_nanos(request.now.as_nanos() + 1_000_000), pick, Outcome::Success);
+        let ended = Instant::from_nanos(request.now.as_nanos() + 1_000_000);
+        balancer.report(ended, pick, Outcome::Success);
         slot
     })
 }
@@ -130,36 +180,8 @@ fn with_key(last: &mut u64) -> Request<'static> {
     Request { key: Some(*last), ..Request::at(Instant::ZERO) }
 }
 
-/// Loads as a balancer knows them.
-struct Known {
-    in_flight: Vec<u32>,
-    estimates: Vec<Estimate>,
-    estimator: Estimator,
-}
-
-impl Known {
-    fn new(n: u32) -> Self {
-        let estimate = |i| Estimate { nanos: 1_000_000 * u64::from(1 + i % 7), stamp: Instant::ZERO };
-        let estimator = Estimator::new(Latency::default());
-        Self { in_flight: (0..n).map(load).collect(), estimates: (0..n).map(estimate).collect(), estimator }
-    }
-}
-
-impl Loads for Known {
-    #[inline]
-    fn in_flight(&self, index: usize) -> u32 {
-        self.in_flight.get(index).copied().unwrap_or(0)
-    }
-
-    #[inline]
-    fn cost(&self, index: usize, now: Instant) -> u64 {
-        let estimate = self.estimates.get(index).copied().unwrap_or_default();
-        self.estimator.cost(estimate, self.in_flight(index), now)
-    }
-}
-
-fn cluster(n: u32) -> Cluster<u32> {
-    let mut cluster = Cluster::new();
+fn cluster(n: u32) -> evenkeel_core::Cluster<u32, (), Config, Heap> {
+    let mut cluster = evenkeel_core::Cluster::new(Config::DEFAULT);
     assert_eq!(cluster.update(Instant::ZERO, (0..n).map(endpoint)).added, n as usize);
     cluster
 }
@@ -169,7 +191,7 @@ fn endpoint(i: u32) -> Endpoint<u32> {
 }
 
 fn slots(n: u32) -> Vec<Slot> {
-    cluster(n).candidates().slots().to_vec()
+    cluster(n).candidates().collect()
 }
 
 fn weight(i: u32) -> u32 {

@@ -1,27 +1,34 @@
-//! What an update costs beside one merge pass over two sorted lists, and what a policy's rebuild costs:
-//! `cargo bench -p evenkeel-core --bench update`.
+//! What an update costs beside one merge pass over two sorted lists, and what a policy's rebuild
+//! costs: `cargo bench -p evenkeel-core --bench update`.
 //!
-//! The merge pass compares every address and weight with those from before and notes in a list where it belongs. Updates are
-//! those of a `Cluster`, the slow path of every balancer; a policy's rebuild comes on top. Limits hold for n = 100,000.
+//! The merge pass compares every address and weight with those from before and notes in a list
+//! where it belongs. Updates are those of a `Cluster`, the slow path of every balancer; a policy's
+//! rebuild comes on top. Limits hold for n = 100,000.
 #![allow(missing_docs)] // There is nothing to be used.
 
+mod known;
 mod measure;
 
 use core::net::{Ipv4Addr, SocketAddr};
 
 use evenkeel_core::policy::{
-    Ketama, Maglev, PickFirst, RingHash, RoundRobin, Unknown, View, WeightedRandom, WeightedRoundRobin,
+    Ketama, Maglev, PickFirst, RingHash, RoundRobin, WeightedRandom, WeightedRoundRobin,
 };
-use evenkeel_core::{Address, Change, Cluster, Endpoint, Instant, Policy};
+use evenkeel_core::{Address, Config, Endpoint, Heap, Instant, Policy};
+use known::Known;
 use measure::{Row, Subject, Table, prepared};
+
+type Cluster<A> = evenkeel_core::Cluster<A, (), Config, Heap>;
 
 const SIZES: [u32; 5] = [10, 100, 1_000, 10_000, 100_000];
 
 fn main() {
     let table = Table { columns: "n", unit: ("µs", 1e6), samples: 41, judged: |n| n == 100_000 };
     table.print(&SIZES, |n| {
-        let sockets = updates("SocketAddr", n, |i| SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + i), 80)));
-        let strings = updates("String", n, |i| format!("10.{}.{}.{}:80", i >> 16, (i >> 8) & 255, i & 255));
+        let sockets =
+            updates("SocketAddr", n, |i| SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + i), 80)));
+        let strings =
+            updates("String", n, |i| format!("10.{}.{}.{}:80", i >> 16, (i >> 8) & 255, i & 255));
         sockets.into_iter().chain(strings).collect()
     });
     println!();
@@ -29,7 +36,10 @@ fn main() {
         vec![
             Row::new("rebuild: round_robin", rebuild(n, RoundRobin::new(), 1)),
             Row::new("rebuild: weighted_round_robin", rebuild(n, WeightedRoundRobin::new(), 4)),
-            Row::new("rebuild: weighted_round_robin, 1 to 1,000", rebuild(n, WeightedRoundRobin::new(), 1_000)),
+            Row::new(
+                "rebuild: weighted_round_robin, 1 to 1,000",
+                rebuild(n, WeightedRoundRobin::new(), 1_000),
+            ),
             Row::new("rebuild: weighted_random", rebuild(n, WeightedRandom::new(), 4)),
             Row::new("rebuild: pick_first", rebuild(n, PickFirst::new(), 4)),
             Row::new("rebuild: maglev", rebuild(n, Maglev::new(), 4)),
@@ -47,7 +57,8 @@ struct Bed<A> {
 
 impl<A: Address> Bed<A> {
     fn new(n: u32, address: impl Fn(u32) -> A) -> Self {
-        let mut endpoints: Vec<_> = (0..n).map(|i| Endpoint::new(address(i)).with_weight(1 + i % 4)).collect();
+        let mut endpoints: Vec<_> =
+            (0..n).map(|i| Endpoint::new(address(i)).with_weight(1 + i % 4)).collect();
         endpoints.sort_by(|a, b| a.addr.cmp(&b.addr));
         Self { endpoints, turn: 0 }
     }
@@ -61,17 +72,25 @@ impl<A: Address> Bed<A> {
     }
 
     fn cluster(&self) -> Cluster<A> {
-        let mut cluster = Cluster::new();
-        assert_eq!(cluster.update(Instant::ZERO, self.endpoints.clone()).added, self.endpoints.len());
+        let mut cluster = Cluster::new(Config::DEFAULT);
+        assert_eq!(
+            cluster.update(Instant::ZERO, self.endpoints.clone()).added,
+            self.endpoints.len()
+        );
         cluster
     }
 }
 
-fn updates<A: Address + 'static>(name: &str, n: u32, address: impl Fn(u32) -> A + Copy) -> Vec<Row> {
+fn updates<A: Address + 'static>(
+    name: &str,
+    n: u32,
+    address: impl Fn(u32) -> A + Copy,
+) -> Vec<Row> {
     let bed = || Bed::new(n, address);
     let floor = format!("{name}: merge pass");
-    let row =
-        |what: &str, subject, limit: Option<f64>| Row::new(format!("{name}: {what}"), subject).beside(&floor, limit);
+    let row = |what: &str, subject, limit: Option<f64>| {
+        Row::new(format!("{name}: {what}"), subject).beside(&floor, limit)
+    };
     vec![
         Row::new(&floor, merge_pass(bed())),
         row("update, one of n changed", one_changed(bed()), Some(2.0)),
@@ -115,12 +134,15 @@ fn one_changed<A: Address + 'static>(mut bed: Bed<A>) -> Subject {
 
 fn nothing_changed<A: Address + 'static>(bed: Bed<A>) -> Subject {
     let mut cluster = bed.cluster();
-    prepared(move || bed.endpoints.clone(), move |endpoints| cluster.update(Instant::ZERO, endpoints))
+    prepared(
+        move || bed.endpoints.clone(),
+        move |endpoints| cluster.update(Instant::ZERO, endpoints),
+    )
 }
 
 fn all_new<A: Address + 'static>(bed: Bed<A>) -> Subject {
     prepared(
-        move || (Cluster::<A>::new(), bed.endpoints.clone()),
+        move || (Cluster::<A>::new(Config::DEFAULT), bed.endpoints.clone()),
         |(mut cluster, endpoints)| (cluster.update(Instant::ZERO, endpoints), cluster),
     )
 }
@@ -130,8 +152,7 @@ fn insert_and_remove<A: Address + 'static>(bed: Bed<A>, new: A) -> Subject {
     prepared(
         move || new.clone(),
         move |new| {
-            let mut observer = |_: Change<'_, A>| {};
-            let inserted = cluster.insert(Instant::ZERO, Endpoint::new(new.clone()), &mut observer);
+            let inserted = cluster.insert(Instant::ZERO, Endpoint::new(new.clone()));
             (inserted, cluster.remove(Instant::ZERO, &new))
         },
     )
@@ -139,10 +160,7 @@ fn insert_and_remove<A: Address + 'static>(bed: Bed<A>, new: A) -> Subject {
 
 /// With weights from 1 to `heaviest`; nothing where the policy has no room for so many.
 fn rebuild<P: Policy + 'static>(n: u32, mut policy: P, heaviest: u32) -> Option<Subject> {
-    let mut cluster: Cluster<u32> = Cluster::new();
-    let endpoints = (0..n).map(|i| Endpoint::new(i).with_weight(1 + i * 7 % heaviest));
-    assert_eq!(cluster.update(Instant::ZERO, endpoints).added, n as usize);
-    let mut run = move || policy.rebuild(&View::new(cluster.candidates().group(0), &Unknown, cluster.set(), &[]));
-    run().ok()?;
-    Some(prepared(|| (), move |()| run()))
+    let known = Known::new(n, |i| 1 + i * 7 % heaviest, |_| 0);
+    policy.rebuild(&known).ok()?;
+    Some(prepared(|| (), move |()| policy.rebuild(&known)))
 }

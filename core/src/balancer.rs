@@ -1,70 +1,132 @@
-//! The whole path for one thread: update, pick, report.
+//! Balances requests: the whole path for one thread, update, pick, report.
 
-mod durable;
+mod choose;
+mod over;
 mod pick;
-mod policies;
+mod state;
+
 mod status;
 
 use core::fmt;
 
+pub(crate) use over::Over;
+pub use pick::{Pick, Request, Why};
 use rand_core::Rng;
+pub use status::{Stats, Status};
 
-use crate::cluster::{Cluster, GROUPS};
-use crate::config::{Config, ConfigError};
+use crate::cluster::{Changes, Cluster};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{InsertError, PickError, TableFull, UpdateError};
 use crate::event::Event;
-use crate::health::OutlierDetection;
-use crate::policy::{Cx, Policy, Turn, View, choose};
-use crate::set::{Changes, Slot};
-use crate::stats::{Estimator, Latency, Table};
-use crate::store::Store;
+use crate::kit::{Kit, Parts};
+use crate::load::Load;
+use crate::outcome::Outcome;
+use crate::policy::{Cx, Policy};
+use crate::set::{Limit, Set, Slots};
+use crate::settings::{Config, ConfigError};
+use crate::slot::{Slot, Turn};
+use crate::store::{List, Store};
 use crate::time::Instant;
-pub use pick::{Outcome, Pick, Request, Why};
-use policies::Policies;
-pub use status::{Candidacy, Status};
 
 /// Balances requests over a set of endpoints; for one thread, without locks, atomics or a clock.
 ///
 /// Each request is one [`pick`](Self::pick) before it and one [`report`](Self::report) after it.
+/// `A` is the type of addresses, `P` the policy, `S` the settings (a type that fixes them, or
+/// [`Config`]), `St` the storage.
+///
+/// Firmware keeps it in a `static`: all that is not set by [`update`](Self::update) is zero, so it
+/// takes no flash.
+///
+/// ```
+/// use evenkeel_core::{Balancer, Defaults, Inline, policy::RoundRobin};
+///
+/// type Gateways = Balancer<[u8; 4], RoundRobin, Defaults, Inline<8>>;
+/// const GATEWAYS: Gateways = Balancer::with_settings(RoundRobin::new(), Defaults);
+/// # assert!(GATEWAYS.is_empty());
+/// ```
 #[repr(C)]
-pub struct Balancer<A, P, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cfg(not(feature = "alloc"))] S: Store> {
+pub struct Balancer<
+    A,
+    P: Policy,
+    #[cfg(feature = "alloc")] S: Kit = Config,
+    #[cfg(not(feature = "alloc"))] S: Kit,
+    #[cfg(feature = "alloc")] St: Store = crate::Heap,
+    #[cfg(not(feature = "alloc"))] St: Store,
+> {
+    /// 0: none yet.
     id: u16,
-    policies: Policies<P>,
-    turns: [Turn; GROUPS],
-    cluster: Cluster<A, S>,
-    stats: Table<S>,
+    turn: Turn,
+    cluster: Cluster<A, P::Load, S, St>,
+    policy: P,
+    /// The policies and turns of groups beside the first.
+    more: <S::Parts as Parts>::Groups<(P, Turn)>,
 }
 
-impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
-    /// A balancer without endpoints.
-    pub fn new(policy: P) -> Self {
-        let cluster = if policy.hashes() { Cluster::new() } else { Cluster::without_ids() };
-        Self::assemble(Policies::one(policy), cluster, const { Estimator::new(Latency::DEFAULT) })
+#[cfg(feature = "alloc")]
+impl<A: Address, P: Policy + Clone> Balancer<A, P> {
+    /// Makes a balancer without endpoints, with our defaults.
+    pub const fn new(policy: P) -> Self {
+        Self::with_settings(policy, Config::DEFAULT)
     }
+}
 
-    /// A balancer without endpoints, with settings of its own.
+impl<A: Address, P: Policy + Clone, St: Store> Balancer<A, P, Config, St> {
+    /// Makes a balancer without endpoints, with settings known at run time.
     ///
     /// # Errors
     /// [`ConfigError`] for settings that make no sense; it names the setting and its limit.
-    pub fn with_config(policy: P, config: Config) -> Result<Self, ConfigError>
-    where
-        P: Clone,
-    {
-        config.check()?;
+    pub fn with_config(policy: P, config: Config) -> Result<Self, ConfigError> {
+        check::<P>(&config)?;
         let mut policy = policy;
         policy.seed(config.seed);
-        Ok(Self::assemble(Policies::cloning(policy), Cluster::with_config(config), Estimator::new(config.latency)))
+        Ok(Self::with_settings(policy, config))
     }
 
-    fn assemble(policies: Policies<P>, cluster: Cluster<A, S>, estimator: Estimator) -> Self {
-        Self { policies, turns: [Turn::UNSET; GROUPS], stats: Table::new(estimator), cluster, id: pick::balancer_id() }
-    }
-
-    /// Replaces the whole set of endpoints; endpoints that stay keep their slots, counts and place in the rotation.
+    /// Goes on by other settings, from now on: by other rules, what was counted in another way is
+    /// dropped; without any, all that are ejected come back.
     ///
-    /// An empty set is obeyed: protection against empty answers is the business of sources. Cost, capacity and duplicates
-    /// as [`EndpointSet::update`](crate::EndpointSet::update) says; an identical update rebuilds nothing.
+    /// # Errors
+    /// [`ConfigError`] for settings that make no sense. Nothing changes.
+    pub fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
+        check::<P>(&config)?;
+        self.cluster.configure(now, config);
+        // A policy whose table is too small goes on as after an update, which would say so.
+        let _ = self.rebuild();
+        Ok(())
+    }
+}
+
+fn check<P: Policy>(config: &Config) -> Result<(), ConfigError> {
+    config.check()?;
+    let value = config.max_in_flight;
+    if value > 0 && !P::Load::NEEDS.in_flight {
+        return Err(ConfigError::Uncounted { setting: "max_in_flight", value: value.into() });
+    }
+    Ok(())
+}
+
+impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
+    /// Makes a balancer without endpoints. Settings known at run time are not checked: see
+    /// [`with_config`](Balancer::with_config).
+    pub const fn with_settings(policy: P, settings: S) -> Self {
+        let cluster = Cluster::new(settings);
+        Self { id: 0, policy, turn: Turn::START, more: List::NEW, cluster }
+    }
+
+    /// Takes the seed that choices outside picks follow from, as policies make them: give each
+    /// client its own.
+    pub fn seeded_by(&mut self, rng: &mut impl Rng) {
+        self.policy.seed(rng.next_u64());
+    }
+
+    /// Replaces the whole set of endpoints. Endpoints that stay keep their slots, counts and place
+    /// in the rotation.
+    ///
+    /// An empty set is obeyed: protection against empty answers is the business of sources. Records
+    /// of one address are folded into one, in any order: the lowest priority wins, then the largest
+    /// weight. Beyond the store's capacity, endpoints already in the set stay first, then addresses
+    /// in their order; [`Changes::left_out`] says how many found no room. O(n) for sorted input,
+    /// O(n log n) otherwise; an identical update rebuilds nothing.
     ///
     /// # Errors
     /// [`UpdateError`] when the policy's table is too small; the set is updated all the same.
@@ -73,10 +135,10 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
         now: Instant,
         endpoints: impl IntoIterator<Item = Endpoint<A>>,
     ) -> Result<Changes, UpdateError> {
-        let next = self.next_addresses();
-        let changes = self.cluster.update_with(now, endpoints, &mut self.stats);
+        self.take_id();
+        let changes = self.cluster.update(now, endpoints);
         if !changes.is_empty() {
-            self.rebuild(next)?;
+            self.rebuild()?;
         }
         Ok(changes)
     }
@@ -86,10 +148,10 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// # Errors
     /// [`InsertError::Full`] when there is no room for it: nothing changes.
     pub fn insert(&mut self, now: Instant, endpoint: Endpoint<A>) -> Result<Changes, InsertError> {
-        let next = self.next_addresses();
-        let changes = self.cluster.insert(now, endpoint, &mut self.stats)?;
+        self.take_id();
+        let changes = self.cluster.insert(now, endpoint)?;
         if !changes.is_empty() {
-            self.rebuild(next)?;
+            self.rebuild()?;
         }
         Ok(changes)
     }
@@ -99,10 +161,11 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// # Errors
     /// [`UpdateError`] when the policy cannot rebuild; the endpoint is out all the same.
     pub fn remove(&mut self, now: Instant, addr: &A) -> Result<Option<Endpoint<A>>, UpdateError> {
-        let next = self.next_addresses();
-        let Some((_, endpoint)) = self.cluster.remove(now, addr) else { return Ok(None) };
-        self.rebuild(next)?;
-        Ok(Some(endpoint))
+        let removed = self.cluster.remove(now, addr);
+        if removed.is_some() {
+            self.rebuild()?;
+        }
+        Ok(removed)
     }
 
     /// Picks the endpoint for the next request.
@@ -119,192 +182,190 @@ impl<A: Address, P: Policy, S: Store> Balancer<A, P, S> {
     /// # Errors
     /// [`PickError`] when there is no endpoint to pick.
     #[inline]
-    pub fn pick_with(&mut self, request: Request<'_>, rng: &mut impl Rng) -> Result<Pick, PickError> {
-        if request.now >= self.cluster.due()
-            && let Some(probe) = self.attend(&request)
-        {
-            return Ok(probe);
+    pub fn pick_with(
+        &mut self,
+        request: Request<'_>,
+        rng: &mut impl Rng,
+    ) -> Result<Pick, PickError> {
+        let (slot, why, decides);
+        if !St::FEW && self.is_plain(&request) {
+            let (ready, panic) = self.cluster.first_level();
+            if ready.is_empty() {
+                return Err(self.unavailable());
+            }
+            let view = Over::new(ready, &self.cluster);
+            let mut cx = Cx::new(request.now, request.key, &mut self.turn, rng);
+            let Some(picked) = choose::ask(&self.policy, &view, &mut cx) else {
+                return Err(PickError::Declined);
+            };
+            (slot, decides) = (picked, panic);
+            why = if decides { Why::Panic } else { Why::Policy };
+        } else {
+            let choice = if St::FEW {
+                self.choose_few(&request, rng)
+            } else {
+                // As a copy, and back in a register: so other picks do not go through memory.
+                let Request { now, key, avoid } = request;
+                self.choose(Request { now, key, avoid }, rng)
+            };
+            let Some(choice) = choice else { return Err(self.unavailable()) };
+            (slot, why, decides) = (choice.slot as usize, choice.why, choice.decides);
         }
-        let candidates = self.cluster.candidates();
-        let index = match candidates.groups() {
-            0 => return Err(self.cluster.unavailable()),
-            1 => 0,
-            _ => candidates.draw(request.key, request.avoid, rng),
-        };
-        let group = candidates.group(index);
-        let policy = self.policies.get(index);
-        let view = View::new(group, self.stats.loads(policy.timed()), self.cluster.set(), request.avoid);
-        let mut cx = Cx::new(request.now, request.key, &mut self.turns[index], rng);
-        let (place, mut why) = choose(policy, &view, &mut cx)?;
-        if group.panic && why == Why::Policy {
-            why = Why::Panic;
+        let limit = self.cluster.limit();
+        let most = self.cluster.settings().max_in_flight();
+        let Some(row) = self.cluster.row_at(slot) else { return Err(PickError::Declined) };
+        row.load.begin();
+        let full = limit != Limit::None && row.load.in_flight() >= most;
+        let slot = row.slot(slot);
+        if full {
+            self.change_room(slot);
         }
-        let (slot, panic) = (group.slots[place], group.panic);
-        Ok(self.begin(slot, request.now, why, panic))
+        Ok(Pick { slot, started: request.now, balancer: self.id, why, decides })
     }
 
+    /// Tells that the policy may pick from the first level: nothing is due, no groups are formed,
+    /// and there is no slot to avoid.
     #[inline]
-    fn begin(&mut self, slot: Slot, now: Instant, why: Why, decides: bool) -> Pick {
-        let counted = self.policies.get(0).counts();
-        if counted && let Some(stats) = self.stats.get_mut(slot.index()) {
-            stats.in_flight = stats.in_flight.saturating_add(1);
-        }
-        Pick { slot, started: now, balancer: self.id, why, counted, decides }
+    fn is_plain(&self, request: &Request<'_>) -> bool {
+        !self.cluster.wakes(request.now) && request.avoid.is_empty() && !self.cluster.is_grouped()
     }
 
-    /// Does what is due before a pick; the pick itself, if it has to be a probe. A retry is not: it should succeed.
+    /// Says why there is nothing to pick.
     #[cold]
-    #[inline(never)]
-    fn attend(&mut self, request: &Request<'_>) -> Option<Pick> {
-        self.handle_timeout(request.now);
-        let slot = request.avoid.is_empty().then(|| self.cluster.start_probe(request.now))??;
-        Some(self.begin(slot, request.now, Why::Probe, true))
+    fn unavailable(&self) -> PickError {
+        let ready = |group| !self.cluster.pool(group).ready.is_empty();
+        if (0..self.cluster.groups()).any(ready) {
+            return PickError::Declined;
+        }
+        self.cluster.unavailable()
     }
 
-    /// The endpoint of a pick, unless it has left since.
+    /// Returns the endpoint of a pick, unless it has left since.
+    #[inline]
     pub fn endpoint(&self, pick: &Pick) -> Option<&Endpoint<A>> {
-        (pick.balancer == self.id).then(|| self.cluster.set().get(pick.slot))?
+        if pick.balancer == self.id { self.cluster.get(pick.slot) } else { None }
     }
 
-    /// Tells how the request of a pick ended.
+    /// Learns how the request of a pick ended.
     ///
-    /// The pick of an endpoint that has left, or of another balancer, changes no endpoint's counts.
+    /// The pick of an endpoint that has left, or of another balancer, changes nothing.
     #[inline]
     pub fn report(&mut self, now: Instant, pick: Pick, outcome: Outcome) {
-        if pick.balancer != self.id || !self.cluster.set().remembers(pick.slot) {
+        if pick.balancer != self.id {
             return;
         }
-        let index = pick.slot.index();
-        if self.policies.get(0).timed() {
-            self.stats.observe(index, pick.started, now, outcome);
+        let (limit, tuning) = (self.cluster.limit(), *self.cluster.tuning());
+        let (row, settings) = self.cluster.row_and_settings(pick.slot);
+        let Some(row) = row else { return };
+        row.load.end(&tuning, pick.started, now, outcome);
+        let has_room = limit != Limit::None && row.load.in_flight() + 1 == settings.max_in_flight();
+        crate::counts::Counter::count(&mut row.counts, outcome);
+        let row_heeds = Cluster::<A, P::Load, S, St>::heeds(row, outcome, pick.decides);
+        if has_room {
+            self.change_room(pick.slot);
         }
-        let Some(stats) = self.stats.get_mut(index) else { return };
-        stats.in_flight = stats.in_flight.saturating_sub(u32::from(pick.counted));
-        let counter = match outcome {
-            Outcome::Success => &mut stats.successes,
-            Outcome::Failure | Outcome::Overloaded { .. } => &mut stats.failures,
-            Outcome::Canceled => &mut stats.canceled,
-        };
-        *counter = counter.wrapping_add(1);
-        if self.cluster.heeds(outcome) {
+        if row_heeds || self.cluster.counts_all() {
             self.observe(now, &pick, outcome);
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn observe(&mut self, now: Instant, pick: &Pick, outcome: Outcome) {
-        // Times from before a clock that went back would make this look outdated.
-        self.cluster.follow_clock(now);
-        let asks = matches!(outcome, Outcome::Overloaded { retry_after: Some(_) });
-        if asks || !self.cluster.outdated(pick.slot, pick.started) {
-            self.cluster.observe(now, pick.slot, outcome, pick.decides.then_some(pick.started));
+        let Pick { slot, started, decides, .. } = *pick;
+        if self.cluster.learn(now, slot, outcome, started, decides) {
+            // A policy whose table is too small goes on as after an update, which would say so.
+            let _ = self.rebuild();
         }
     }
 
-    /// Takes over what active checks find of the endpoint in `slot`: a [`Checker`](crate::health::Checker) says it.
+    #[cold]
+    #[inline(never)]
+    fn change_room(&mut self, slot: Slot) {
+        if self.cluster.change_room(slot.index()) {
+            let _ = self.rebuild();
+        }
+    }
+
+    /// Takes over what active checks find of the endpoint in `slot`: a
+    /// [`Checker`](crate::health::Checker) says it.
     pub fn set_down(&mut self, now: Instant, slot: Slot, down: bool) {
-        self.cluster.set_down(now, slot, down);
+        if self.cluster.set_down(now, slot, down) {
+            let _ = self.rebuild();
+        }
     }
 
-    /// Ejects by other rules from now on, or no longer; see [`Cluster::set_outlier_detection`].
-    ///
-    /// # Errors
-    /// [`ConfigError`] for settings that make no sense; nothing changes.
-    pub fn set_outlier_detection(
-        &mut self,
-        now: Instant,
-        settings: Option<OutlierDetection>,
-    ) -> Result<(), ConfigError> {
-        self.cluster.set_outlier_detection(now, settings)
-    }
-
-    /// What changed since it was asked last, for logs and metrics; see [`Cluster::events`].
+    /// Takes out what changed since it was asked last, for logs and metrics; see
+    /// [`Cluster::events`].
     pub fn events(&mut self) -> impl Iterator<Item = Event<'_, A>> {
         self.cluster.events()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do; see [`Cluster::poll_timeout`].
-    ///
-    /// Moved by all that takes the time.
+    /// Returns when [`handle_timeout`](Self::handle_timeout) has something to do; see
+    /// [`Cluster::poll_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.cluster.poll_timeout()
     }
 
-    /// Does what is due at `now`: ejections and probes end, new endpoints get more of their weight. Harmless when called too early
-    /// or too late; without any call, the next pick does it.
+    /// Does what is due at `now`: ejections and probes end, new endpoints get more of their weight.
+    /// Harmless when called too early or too late; without any call, the next pick does it.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let next = self.next_addresses();
         if self.cluster.handle_timeout(now) {
-            // A policy whose table is too small for the new weights goes on as it does after an update, which would say so.
-            let _ = self.rebuild(next);
+            let _ = self.rebuild();
         }
     }
 
-    /// Every endpoint with what is known of it, in the order of addresses.
-    pub fn endpoints(&self) -> impl ExactSizeIterator<Item = Status<'_, A>> {
-        status::all(&self.cluster, &self.stats)
+    /// Lists every endpoint with what is known of it, in the order of addresses.
+    pub fn endpoints(&self) -> impl Iterator<Item = Status<'_, A>> {
+        status::all(&self.cluster)
     }
 
-    /// How many endpoints there are, candidates or not.
+    /// Returns how many endpoints there are, candidates or not.
     pub fn len(&self) -> usize {
-        self.cluster.set().len()
+        self.cluster.len()
     }
 
-    /// Whether there is none.
+    /// Tells that there is none.
     pub fn is_empty(&self) -> bool {
-        self.cluster.set().is_empty()
+        self.cluster.is_empty()
     }
 
-    /// The address whose turn is next in each group.
-    fn next_addresses(&self) -> [Option<A>; GROUPS] {
-        if !self.policies.get(0).rotates() {
-            return [const { None }; GROUPS];
+    /// Returns its settings.
+    pub fn settings(&self) -> &S {
+        self.cluster.settings()
+    }
+
+    fn take_id(&mut self) {
+        if self.id == 0 {
+            self.id = pick::balancer_id();
         }
-        core::array::from_fn(|index| self.next_address(index, self.turns[index]).cloned())
     }
 
-    /// The address whose turn it is in a group.
-    fn next_address(&self, index: usize, turn: Turn) -> Option<&A> {
-        let slots = self.cluster.candidates().group(index).slots;
-        let candidate = self.policies.get(index).candidate_at(turn.place()?);
-        let next = slots.get(candidate).or(slots.first())?;
-        self.cluster.set().get(*next).map(|endpoint| &endpoint.addr)
-    }
-
-    /// Gives the next turn in a group to this address, or the one that follows it.
-    fn go_on_at(&mut self, index: usize, addr: &A) {
-        let (slots, set) = (self.cluster.candidates().group(index).slots, self.cluster.set());
-        let before = |slot: &Slot| set.get(*slot).is_some_and(|endpoint| endpoint.addr < *addr);
-        let candidate = slots.partition_point(before);
-        let candidate = if candidate < slots.len() { candidate } else { 0 };
-        self.turns[index] = Turn::at(self.policies.get(index).place_of(candidate));
-    }
-
-    fn rebuild(&mut self, next: [Option<A>; GROUPS]) -> Result<(), TableFull> {
-        let groups = self.cluster.candidates().groups();
-        self.policies.cover(groups);
-        let mut result = Ok(());
-        for (index, next) in next.iter().enumerate().take(groups) {
-            let (group, set) = (self.cluster.candidates().group(index), self.cluster.set());
+    /// Lets the policies follow the candidates.
+    #[inline]
+    fn rebuild(&mut self) -> Result<(), TableFull> {
+        let groups = self.cluster.groups();
+        while self.more.len() + 1 < groups
+            && self.more.try_push((self.policy.clone(), Turn::START)).is_ok()
+        {}
+        let cluster = &self.cluster;
+        let rebuild = |policy: &mut P, index| {
+            policy.rebuild(&Over::new(Set::all(cluster.pool(index).members), cluster))
+        };
+        let mut result = rebuild(&mut self.policy, 0);
+        for (index, (policy, _)) in (1..groups).zip(self.more.iter_mut()) {
             // A group without room must not leave the others with tables of earlier candidates.
-            let policy = self.policies.get_mut(index);
-            let view = View::new(group, self.stats.loads(policy.timed()), set, &[]);
-            result = result.and(policy.rebuild(&view));
-            let rotates = policy.rotates();
-            if let Some(next) = next.as_ref().filter(|_| rotates) {
-                self.go_on_at(index, next);
-            }
+            result = result.and(rebuild(policy, index));
         }
         result
     }
 }
 
-impl<A: fmt::Debug, P, S: Store> fmt::Debug for Balancer<A, P, S> {
+impl<A: fmt::Debug, P: Policy, S: Kit, St: Store> fmt::Debug for Balancer<A, P, S, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Balancer")
             .field("cluster", &self.cluster)
-            .field("stats", &self.stats)
-            .field("turns", &self.turns)
+            .field("turn", &self.turn)
             .finish_non_exhaustive()
     }
 }

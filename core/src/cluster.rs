@@ -1,326 +1,299 @@
-//! Who may be picked: the set, narrowed down to the candidates.
+//! Keeps the endpoints, how they are doing, and which of them may be picked.
 
-mod candidates;
-mod durable;
 mod health;
-mod shared;
-mod touched;
+mod members;
+mod place;
+mod shell;
+mod state;
+
+mod update;
+mod watch;
 
 use core::fmt;
 
-pub(crate) use candidates::Forming;
-pub use candidates::{Candidates, GROUPS, Group};
-pub use shared::Member;
+pub use members::{Candidacy, Member};
+pub use shell::{CandidateGroup, draw_group};
+pub use update::Changes;
+pub(crate) use watch::Watch;
 
-use crate::config::Config;
 use crate::endpoint::{Address, Endpoint};
-use crate::error::{InsertError, PickError};
-use crate::event::{Event, EventKind, Events};
-use crate::health::{Judge, Scope, Table, judge};
-use crate::set::{Change, Changes, EndpointSet, Observer, Slot};
-use crate::store::{Store, is_short};
-use crate::tier::{self, Levels, Warmth};
-use crate::time::Instant;
-use touched::Noting;
-pub(crate) use touched::Touched;
+use crate::error::PickError;
+use crate::event::{Event, EventKind, EventLog, Note};
+use crate::health::Rules;
+use crate::kit::{Kit, Parts};
+use crate::load::Load;
+use crate::part::Part;
+use crate::plan::Group;
+use crate::row::Row;
+use crate::set::{Levels, Set};
+use crate::slot::Slot;
+use crate::slow_start::Warmth;
+use crate::store::{DebugList, Index, List, Store};
+use crate::time::{Instant, Ticks};
 
-/// The slow path of a balancer: the set of endpoints, how they are doing, and which of them are candidates.
+/// The slow path of a balancer: the endpoints, how they are doing, and which are candidates.
 ///
-/// An endpoint of weight 0 is never a candidate, a draining one only in a level that panics; nor is one that is
-/// [ejected, overloaded or down](crate::health), unless nothing else is left. Among the others, the settings
-/// decide: [`tier`] says how. Both the single-threaded [`Balancer`](crate::Balancer) and shared ones are built
-/// on it.
+/// An endpoint of weight 0 is never a candidate, a draining one only in a level that panics; nor is
+/// one that is [ejected, overloaded or down](crate::health), unless nothing else is left. Among the
+/// others, the settings decide. A [`Balancer`](crate::Balancer) is one with a policy; a shell whose
+/// threads share a balancer keeps one beside what they pick from, with a load of `()`.
 ///
-/// What changes the set takes effect at once; what changes an endpoint's health, with [`handle_timeout`](Self::handle_timeout),
-/// which is due at once then.
+/// A change takes effect at once: the endpoint's row is changed, its slot placed into the sets
+/// that it belongs to, and the first level that is not empty chosen.
 #[repr(C)]
-pub struct Cluster<A, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cfg(not(feature = "alloc"))] S: Store> {
+pub struct Cluster<A, L: Load, S: Kit, St: Store> {
+    // Small fields first: it takes small processors less code to reach them.
+    /// The tuning was derived from the settings: at the first change, as no constant could.
+    tuned: bool,
+    /// All outcomes are counted, in intervals.
+    counts_all: bool,
+    /// The candidates were taken for want of better ones.
     panic: bool,
-    /// The priority of all candidates, where a few differences can be made good without forming them anew.
-    level: Option<u16>,
-    /// When a candidate is due to weigh more.
-    step: Instant,
+    /// The time from which picks ask for what is due, or for a slot to probe.
+    wake: Option<Instant>,
     /// The latest time that it was told.
     last: Instant,
-    /// From when on picks have to ask for what is due.
-    due: Instant,
-    shape: Shape<A, S>,
-    /// The slots whose health changed since the candidates were formed.
-    touched: Touched,
-    set: EndpointSet<A, S>,
-    candidates: Candidates<S>,
-    health: Table<S>,
-    events: Events<S>,
-    warmth: Warmth<S>,
-    config: Config,
+    levels: <St::Set as Set>::Levels,
+    watch: <RulesOf<S> as Rules>::Part<Watch<St::Set>>,
+    /// The number of endpoints.
+    hosts: u32,
+    /// The time at which a candidate is due to weigh more.
+    step: <<S::Parts as Parts>::Warmth as Warmth>::Step,
+    tuning: L::Tuning,
+    groups: <S::Parts as Parts>::Groups<Group<St::Set>>,
+    settings: S,
+    index: St::Index,
+    rows: St::List<Row<A, L, S::Parts>>,
+    events: EventsOf<S, St>,
 }
 
-/// Forms the candidates from the set, and weighs them. In the second form, health does not matter.
-type Shape<A, S> = fn(&mut Cluster<A, S>, Instant, bool);
+/// The rules of a kit.
+pub(crate) type RulesOf<S> = <<S as Kit>::Parts as Parts>::Rules;
 
-/// A clock that goes back by less than this (nanoseconds) is several clocks, or one that was read a while ago.
-const DISORDER: u64 = 1_000_000_000;
+/// A clock that goes back by less than a second is several clocks, or one that was read a while
+/// ago.
+const DISORDER: Ticks = crate::time::ticks(core::time::Duration::from_secs(1));
 
-impl<A: Address, S: Store> Cluster<A, S> {
-    /// A cluster without endpoints, with the default settings.
-    pub fn new() -> Self {
-        // What other settings need is not linked where nobody has any.
-        Self::assemble(EndpointSet::new(), Config::default(), Self::form_by_default, None)
-    }
+/// The events of a kit.
+type EventsOf<S, St> = <<S as Kit>::Parts as Parts>::Events<St>;
 
-    /// The same, for those who never ask for the candidates' ids: each is 0.
-    pub(crate) fn without_ids() -> Self {
-        Self::assemble(EndpointSet::without_ids(), Config::default(), Self::form_by_default, None)
-    }
+impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
+    /// Something may become due.
+    const TIMED: bool =
+        <RulesOf<S> as Rules>::Part::<Watch<St::Set>>::PRESENT || <S::Parts as Parts>::Warmth::ON;
 
-    /// A cluster without endpoints; `config` has been [checked](Config::check).
-    pub fn with_config(config: Config) -> Self {
-        Self::assemble(EndpointSet::new(), config, Self::form_by_settings, Some(judge::<S>))
-    }
-
-    fn assemble(set: EndpointSet<A, S>, config: Config, shape: Shape<A, S>, judge: Option<Judge<S>>) -> Self {
+    /// Makes a cluster without endpoints. Settings known at run time should have been
+    /// [checked](crate::Config::check).
+    pub const fn new(settings: S) -> Self {
         Self {
-            set,
-            candidates: Candidates::default(),
-            health: Table::new(&config, judge),
-            config,
-            events: Events::default(),
-            touched: Touched::default(),
-            level: None,
-            warmth: Warmth::default(),
-            step: Instant::MAX,
-            panic: false,
+            rows: List::NEW,
+            index: Index::NEW,
+            levels: Levels::NEW,
+            groups: List::NEW,
+            watch: Part::NEW,
+            events: EventLog::NEW,
+            settings,
+            tuning: L::TUNING,
+            tuned: false,
+            counts_all: false,
+            hosts: 0,
             last: Instant::ZERO,
-            due: Instant::MAX,
-            shape,
+            step: Part::NEW,
+            wake: None,
+            panic: false,
         }
     }
 
-    /// Its settings.
-    pub fn config(&self) -> &Config {
-        &self.config
+    /// Returns its settings.
+    pub fn settings(&self) -> &S {
+        &self.settings
     }
 
-    /// All endpoints.
-    pub fn set(&self) -> &EndpointSet<A, S> {
-        &self.set
+    /// Returns how many endpoints there are.
+    pub fn len(&self) -> usize {
+        self.hosts as usize
     }
 
-    /// The endpoints that may be picked.
-    pub fn candidates(&self) -> &Candidates<S> {
-        &self.candidates
+    /// Tells that there is none.
+    pub fn is_empty(&self) -> bool {
+        self.hosts == 0
     }
 
-    /// Why there is no candidate, when there is none: [`PickError::NoEndpoints`], [`PickError::AllDrained`] or
-    /// [`PickError::AllEjected`].
+    /// Returns how many slots were ever in use; every [`Slot::index`] is below it.
+    pub fn slots(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns the endpoint in `slot`, unless it has left. O(1)
+    #[inline]
+    pub fn get(&self, slot: Slot) -> Option<&Endpoint<A>> {
+        self.row(slot)?.endpoint()
+    }
+
+    /// Returns the slot of an address. O(log n), O(n) for few.
+    pub fn find(&self, addr: &A) -> Option<Slot> {
+        let slot = self.index.find(&*self.rows, addr, &mut 0)?;
+        self.live(slot)
+    }
+
+    /// Returns the slot with this index, if an endpoint is in it.
+    pub fn live(&self, index: usize) -> Option<Slot> {
+        self.rows.get(index).filter(|row| row.live).map(|row| row.slot(index))
+    }
+
+    /// Lists the endpoints in the order of their addresses, with their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Endpoint<A>)> {
+        self.by_address().filter_map(|index| {
+            let row = self.rows.get(index)?;
+            Some((row.slot(index), row.endpoint()?))
+        })
+    }
+
+    /// Takes out what changed since it was asked last, oldest first: at most 256 events (or the
+    /// store's capacity). Older ones are dropped and counted.
+    pub fn events(&mut self) -> impl Iterator<Item = Event<'_, A>> {
+        let (notes, rows) = (self.events.drain(), &*self.rows);
+        notes.map(move |Note { at, slot, kind }| {
+            let address = |slot: Slot| {
+                let row = rows.get(slot.index())?;
+                let departed = row.generation.wrapping_sub(u16::from(!row.live));
+                (u32::from(departed) == slot.generation).then(|| row.last_address())
+            };
+            Event { at, endpoint: slot.map(|slot| (slot, address(slot))), kind }
+        })
+    }
+
+    /// Says why there is no candidate, when there is none.
     #[cold]
     pub fn unavailable(&self) -> PickError {
-        if self.set.is_empty() {
-            PickError::NoEndpoints
-        } else if self.set.iter().any(|(_, endpoint)| endpoint.eligible()) {
-            PickError::AllEjected
-        } else {
-            PickError::AllDrained
+        let endpoints = || self.rows.iter().filter_map(Row::endpoint);
+        if self.hosts == 0 {
+            return PickError::NoEndpoints;
         }
-    }
-
-    /// Replaces the whole set; see [`EndpointSet::update`].
-    pub fn update(&mut self, now: Instant, endpoints: impl IntoIterator<Item = Endpoint<A>>) -> Changes {
-        self.update_with(now, endpoints, &mut |_: Change<'_, A>| {})
-    }
-
-    /// Replaces the whole set and tells every difference to `observer`; see [`EndpointSet::update_with`].
-    ///
-    /// An update that changes nothing leaves the candidates alone.
-    pub fn update_with(
-        &mut self,
-        now: Instant,
-        endpoints: impl IntoIterator<Item = Endpoint<A>>,
-        observer: &mut impl Observer<A>,
-    ) -> Changes {
-        self.follow_clock(now);
-        let (mut noting, set) = self.noting(now, observer);
-        let changes = set.update_with(endpoints, &mut noting);
-        if !changes.is_empty() {
-            self.refresh(now, false);
+        if !self.has_no_members() {
+            // Among them may be some that drain, in a level that panics.
+            return PickError::Busy { until: self.next_watched() };
         }
-        changes
-    }
-
-    /// Adds or changes one endpoint; see [`EndpointSet::insert_with`].
-    ///
-    /// # Errors
-    /// [`InsertError::Full`] when the store has no room; nothing changes.
-    pub fn insert(
-        &mut self,
-        now: Instant,
-        endpoint: Endpoint<A>,
-        observer: &mut impl Observer<A>,
-    ) -> Result<Changes, InsertError> {
-        self.follow_clock(now);
-        let (mut noting, set) = self.noting(now, observer);
-        let changes = set.insert_with(endpoint, &mut noting)?;
-        if !changes.is_empty() {
-            self.refresh(now, false);
+        if !endpoints().any(Endpoint::eligible) {
+            return PickError::AllDrained;
         }
-        Ok(changes)
+        PickError::AllEjected
     }
 
-    /// Takes out one endpoint.
-    pub fn remove(&mut self, now: Instant, addr: &A) -> Option<(Slot, Endpoint<A>)> {
-        self.follow_clock(now);
-        let (slot, endpoint) = self.set.remove(addr)?;
-        let mut nobody = |_: Change<'_, A>| {};
-        self.noting(now, &mut nobody).0.on_change(Change::Removed(slot, &endpoint));
-        self.refresh(now, false);
-        Some((slot, endpoint))
+    /// Lists the slots in the order of their addresses.
+    pub(crate) fn by_address(&self) -> impl Iterator<Item = usize> + '_ {
+        self.after(None)
     }
 
-    /// What changed since it was asked last, oldest first: at most 256 events (or the store's capacity); older ones are dropped
-    /// and counted.
-    pub fn events(&mut self) -> impl Iterator<Item = Event<'_, A>> {
-        let set = &self.set;
-        self.events.drain(|slot| set.remembers(slot).then(|| set.last_address(slot.index())).flatten())
+    /// Lists the slots whose addresses follow that of a slot, or all.
+    pub(crate) fn after(&self, slot: Option<usize>) -> impl Iterator<Item = usize> + '_ {
+        let next = |slot: usize| {
+            let addr = self.rows.get(slot)?.last_address();
+            self.index.after(&*self.rows, Some(addr))
+        };
+        let first = slot.map_or_else(|| self.index.after(&*self.rows, None), next);
+        core::iter::successors(first, move |&slot| next(slot))
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do: an endpoint's health has changed, an ejection or a
-    /// probe ends, or a candidate takes the next step of its slow start.
-    ///
-    /// Moved by all that takes the time.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let timeout = if self.touched.is_empty() { self.step.min(self.health.timeout()) } else { self.last };
-        (timeout < Instant::MAX).then_some(timeout)
+    /// Returns the slot of the least address above another.
+    pub(crate) fn after_address(&self, addr: &A) -> Option<usize> {
+        self.index.after(&*self.rows, Some(addr))
     }
 
-    /// From when on picks have to [ask](Self::handle_timeout) for what is due, or [probe](Self::start_probe).
     #[inline]
-    pub(crate) fn due(&self) -> Instant {
-        self.due
+    pub(crate) fn row_at(&mut self, index: usize) -> Option<&mut Row<A, L, S::Parts>> {
+        self.rows.get_mut(index).filter(|row| row.live)
     }
 
-    /// Does what is due at `now`; tells whether the candidates were formed anew. A call too early does nothing, one too late
-    /// makes up for it.
-    pub fn handle_timeout(&mut self, now: Instant) -> bool {
-        self.follow_clock(now);
-        let Self { set, health, events, touched, .. } = self;
-        let mut scope = Scope { now, hosts: set.len(), slot: &|index| set.live(index), events, touched };
-        health.handle_timeout(&mut scope);
-        let stepped = self.step <= now;
-        let changed = stepped || !self.touched.is_empty();
-        if changed {
-            self.refresh(now, stepped);
-        } else {
-            self.note_due();
+    /// Returns the row of a slot to be changed, beside the settings.
+    #[inline]
+    #[expect(clippy::type_complexity, reason = "two parts borrowed at once")]
+    pub(crate) fn row_and_settings(
+        &mut self,
+        slot: Slot,
+    ) -> (Option<&mut Row<A, L, S::Parts>>, &S) {
+        (self.rows.get_mut(slot.index()).filter(|row| row.is(slot)), &self.settings)
+    }
+
+    #[inline]
+    pub(crate) fn row(&self, slot: Slot) -> Option<&Row<A, L, S::Parts>> {
+        self.rows.get(slot.index()).filter(|row| row.is(slot))
+    }
+
+    #[inline]
+    pub(crate) fn row_mut(&mut self, slot: Slot) -> Option<&mut Row<A, L, S::Parts>> {
+        self.rows.get_mut(slot.index()).filter(|row| row.is(slot))
+    }
+
+    #[inline]
+    pub(crate) fn rows(&self) -> &[Row<A, L, S::Parts>] {
+        &self.rows
+    }
+
+    /// Returns what the arithmetic of loads needs of the settings.
+    #[inline]
+    pub(crate) fn tuning(&self) -> &L::Tuning {
+        &self.tuning
+    }
+
+    /// Tells that a success matters while nothing has happened yet.
+    #[inline]
+    pub(crate) fn counts_all(&self) -> bool {
+        if self.watch.get().is_none() || !S::AT_RUN_TIME {
+            return RulesOf::<S>::in_intervals(&self.settings);
         }
-        changed
+        self.counts_all
     }
 
-    fn noting<'a, O: Observer<A>>(
-        &'a mut self,
-        now: Instant,
-        observer: &'a mut O,
-    ) -> (Noting<'a, S, O>, &'a mut EndpointSet<A, S>) {
-        // A cold client learns of all endpoints at once: most of them are warm already.
-        let warm_at = |window| if self.candidates.is_empty() { Instant::ZERO } else { now + window };
-        let end = self.config.slow_start.map(|slow_start| warm_at(slow_start.window));
-        let Self { set, health, events, touched, warmth, .. } = self;
-        (Noting { now, touched, health, events, warmth, end, observer }, set)
+    /// Derives from the settings what is looked at often.
+    fn tune(&mut self) {
+        self.tuning = L::tune(&self.settings);
+        self.counts_all = RulesOf::<S>::in_intervals(&self.settings);
+        self.tuned = true;
     }
 
-    /// A clock that goes backwards takes all times along: no ejection gets longer. A little disorder is ignored.
+    fn note(&mut self, slot: Option<Slot>, kind: EventKind) {
+        self.events.push(Note { at: self.last, slot, kind });
+    }
+
+    /// Follows the clock. One that goes backwards takes all times along: no ejection gets longer.
+    /// A little disorder is ignored.
     pub(crate) fn follow_clock(&mut self, now: Instant) {
-        let back = self.last.nanos_since(now);
-        if back >= DISORDER {
-            self.health.turn_back(now, back);
-            self.warmth.turn_back(back);
-            self.step = self.step.earlier(back);
-            self.note_due();
-        } else if back > 0 {
+        if !Self::TIMED && !EventsOf::<S, St>::ON {
             return;
         }
+        if now.has_reached(self.last) {
+            self.last = now;
+            return;
+        }
+        let back = self.last.since(now);
+        if back >= DISORDER {
+            self.turn_back(now, back);
+        }
+    }
+
+    #[cold]
+    fn turn_back(&mut self, now: Instant, back: Ticks) {
         self.last = now;
-    }
-
-    fn note_due(&mut self) {
-        let at_once = !self.touched.is_empty() || self.health.probes();
-        self.due = if at_once { Instant::ZERO } else { self.step.min(self.health.timeout()) };
-    }
-
-    /// The worst priority among the candidates; the worst there is, without candidates.
-    pub(crate) fn worst_priority(&self) -> u16 {
-        let endpoints = self.candidates.slots().iter().filter_map(|slot| self.set.get(*slot));
-        endpoints.map(|endpoint| endpoint.priority).max().unwrap_or(u16::MAX)
-    }
-
-    /// Makes the candidates follow the set and the health of its endpoints, of which only the slots touched changed unless it
-    /// is to be done `anew`.
-    fn refresh(&mut self, now: Instant, anew: bool) {
-        let touched = core::mem::take(&mut self.touched);
-        let Self { set, candidates, health, .. } = self;
-        let available = |slot: Slot, endpoint: &Endpoint<A>| !endpoint.draining && health.row(slot.index()).admits();
-        let patched = match (self.level, touched.few()) {
-            (Some(level), Some(touched)) if !anew && !is_short::<S>() => {
-                tier::patch(candidates, set, level, touched, available)
-            }
-            _ => false,
-        };
-        if !patched {
-            (self.shape)(self, now, false);
-            if self.candidates.is_empty() && self.config.levels == Levels::FirstAvailable {
-                // Better ejected ones than none.
-                (self.shape)(self, now, true);
-                self.candidates.panic();
-                self.level = None;
-            }
+        if let Some(step) = self.step.get_mut() {
+            *step = step.map(|step| step.earlier(back));
         }
-        let panic = self.candidates.panics();
-        if panic != self.panic {
-            self.panic = panic;
-            self.events.push(now, None, if panic { EventKind::PanicOn } else { EventKind::PanicOff });
+        for row in &mut *self.rows {
+            row.turn_back(back);
         }
-        self.health.look_again(now);
-        self.note_due();
-    }
-
-    fn form_by_default(&mut self, _now: Instant, any_health: bool) {
-        let Self { set, candidates, health, .. } = self;
-        let available = |slot: Slot, endpoint: &Endpoint<A>| {
-            !endpoint.draining && (any_health || health.row(slot.index()).admits())
-        };
-        self.level = tier::form_first_available(candidates.form(), set, available);
-    }
-
-    fn form_by_settings(&mut self, now: Instant, any_health: bool) {
-        let Self { set, candidates, health, config, warmth, .. } = self;
-        let available = |slot: Slot, endpoint: &Endpoint<A>| {
-            !endpoint.draining && (any_health || health.row(slot.index()).admits())
-        };
-        self.level = tier::form(candidates.form(), set, config, available);
-        let Some(slow_start) = config.slow_start else { return };
-        let end = |slot: Slot| warmth.end(slot, health.row(slot.index()), slow_start);
-        let next = (0..candidates.groups()).filter_map(|index| {
-            let (slots, weights) = candidates.weights_mut(index);
-            slow_start.weigh(end, slots, weights, now)
-        });
-        // Steps that are due soon after each other are taken together.
-        self.step = next.min().map_or(Instant::MAX, |next| next.max(now + slow_start.tick()));
+        if let Some(watch) = self.watch.get_mut() {
+            watch.turn_back(now, back);
+        }
+        self.note_wake();
     }
 }
 
-impl<A: Address, S: Store> Default for Cluster<A, S> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<A: fmt::Debug, S: Store> fmt::Debug for Cluster<A, S> {
+impl<A: fmt::Debug, L: Load, S: Kit, St: Store> fmt::Debug for Cluster<A, L, S, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster")
-            .field("set", &self.set)
-            .field("candidates", &self.candidates)
-            .field("config", &self.config)
-            .field("health", &self.health)
-            .field("step", &self.step)
+            .field("rows", &DebugList(&self.rows))
+            .field("panic", &self.panic)
+            .field("last", &self.last)
             .finish_non_exhaustive()
     }
 }

@@ -1,3 +1,3 @@
-//! When to ask a source for its endpoints, and what its answers mean; the asking is the caller's.
+//! Decides when to ask a source for its endpoints, and what its answers mean; the caller asks.
 
 pub mod poller;

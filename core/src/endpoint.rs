@@ -1,39 +1,42 @@
-//! What is balanced: addresses with a weight, a priority and a place.
+//! Endpoints: addresses with a weight, a priority and a zone.
 
 use core::fmt::{self, Write};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// The identity of an endpoint.
 ///
-/// `Ord` says which addresses are the same and in which order endpoints are listed; an implementation may carry more than
-/// `Ord` looks at. [`key`](Address::key) gives the bytes that hashing policies hash: it must be the same on every
-/// platform and in every version, and must differ where `Ord` does.
+/// `Ord` says which addresses are the same, and in which order endpoints are listed; an
+/// implementation may carry more than `Ord` looks at. [`key`](Address::key) gives the bytes that
+/// hashing policies hash: it must be the same on every platform and in every version, and must
+/// differ where `Ord` does, unless two addresses are to share the keys of one.
 pub trait Address: Ord + Clone {
     /// Feeds the address's key, in one piece or several, to `sink`.
     fn key(&self, sink: &mut dyn FnMut(&[u8]));
 }
 
-/// Where an endpoint is, as a number that the shell gives to a zone's name; 0 is "not known".
+/// The locality of an endpoint: a number that the shell gives to its name; 0 is "not known".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
-pub struct Zone(u32);
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Zone(u16);
 
 impl Zone {
     /// Not known.
     pub const NONE: Self = Self(0);
 
-    /// The zone with this number.
-    pub const fn new(number: u32) -> Self {
+    /// Makes the zone with this number.
+    pub const fn new(number: u16) -> Self {
         Self(number)
     }
 
-    /// The zone's number.
-    pub const fn number(self) -> u32 {
+    /// Returns the zone's number.
+    pub const fn number(self) -> u16 {
         self.0
     }
 }
 
-/// One place where a service answers. With the feature `serde`, all but the address may be left out.
+/// One place where a service answers. With the feature `serde`, all but the address may be left
+/// out.
 ///
 /// ```
 /// use evenkeel_core::Endpoint;
@@ -44,18 +47,19 @@ impl Zone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Endpoint<A> {
-    /// Who it is; the only part that says whether two endpoints are the same.
+    /// Its identity; the only part that says which endpoints are the same.
     pub addr: A,
     /// Its share among endpoints of its priority; 0 = drained: never picked while another may be.
     #[cfg_attr(feature = "serde", serde(default = "one"))]
     pub weight: u32,
-    /// Its level: a higher number is used only when no lower one has an endpoint to offer (RFC 2782).
+    /// Its level: a higher number is used only when no lower one has an endpoint to offer
+    /// (RFC 2782).
     #[cfg_attr(feature = "serde", serde(default))]
     pub priority: u16,
-    /// Where it is.
+    /// Its locality.
     #[cfg_attr(feature = "serde", serde(default))]
     pub zone: Zone,
-    /// Finishes what it has and gets nothing new.
+    /// It finishes what it has and gets nothing new.
     #[cfg_attr(feature = "serde", serde(default))]
     pub draining: bool,
 }
@@ -66,72 +70,59 @@ const fn one() -> u32 {
 }
 
 impl<A> Endpoint<A> {
-    /// An endpoint of weight 1, priority 0, in no zone.
+    /// Makes an endpoint of weight 1, priority 0, in no zone.
     pub const fn new(addr: A) -> Self {
         Self { addr, weight: 1, priority: 0, zone: Zone::NONE, draining: false }
     }
 
-    /// The same with another weight.
+    /// Sets the weight.
     #[must_use]
-    pub fn with_weight(mut self, weight: u32) -> Self {
-        self.weight = weight;
-        self
+    pub fn with_weight(self, weight: u32) -> Self {
+        Self { weight, ..self }
     }
 
-    /// The same with another priority.
+    /// Sets the priority.
     #[must_use]
-    pub fn with_priority(mut self, priority: u16) -> Self {
-        self.priority = priority;
-        self
+    pub fn with_priority(self, priority: u16) -> Self {
+        Self { priority, ..self }
     }
 
-    /// The same in another zone.
+    /// Sets the zone.
     #[must_use]
-    pub fn with_zone(mut self, zone: Zone) -> Self {
-        self.zone = zone;
-        self
+    pub fn with_zone(self, zone: Zone) -> Self {
+        Self { zone, ..self }
     }
 
-    /// The same, draining.
+    /// Marks it as draining, or not.
     #[must_use]
-    pub fn with_draining(mut self, draining: bool) -> Self {
-        self.draining = draining;
-        self
+    pub fn with_draining(self, draining: bool) -> Self {
+        Self { draining, ..self }
     }
 
-    /// Whether it may get a request at all.
+    /// Tells that it may get a request at all.
     pub(crate) fn eligible(&self) -> bool {
         self.weight > 0 && !self.draining
     }
 
-    /// Which of two records of one address counts, whatever their order: the lower priority, then the larger weight
-    /// (never the sum: a record that stands twice must not get double traffic), then the one not draining.
-    pub(crate) fn takes_precedence_over(&self, other: &Self) -> bool {
-        self.rank() < other.rank()
+    /// Tells which of two records of one address counts, in any order: the lower priority, then
+    /// the larger weight (never the sum: a record that stands twice must not get double traffic),
+    /// then the one not draining.
+    pub fn takes_precedence_over(&self, other: &Self) -> bool {
+        let rank = |this: &Self| {
+            (this.priority, core::cmp::Reverse(this.weight), this.draining, this.zone)
+        };
+        rank(self) < rank(other)
     }
 
-    fn rank(&self) -> (u16, core::cmp::Reverse<u32>, bool, Zone) {
-        (self.priority, core::cmp::Reverse(self.weight), self.draining, self.zone)
-    }
-
-    /// Whether `other` says the same, the address aside.
+    /// Tells that `other` says the same, the address aside.
+    #[inline]
     pub(crate) fn same_content(&self, other: &Self) -> bool {
         (self.weight, self.priority, self.zone, self.draining)
             == (other.weight, other.priority, other.zone, other.draining)
     }
-
-    /// Takes over what `other` says, except the address; tells whether anything changed.
-    pub(crate) fn set_content(&mut self, other: &Self) -> bool {
-        let changed = !self.same_content(other);
-        self.weight = other.weight;
-        self.priority = other.priority;
-        self.zone = other.zone;
-        self.draining = other.draining;
-        changed
-    }
 }
 
-/// Hands formatted text on to a key's sink.
+/// Hands formatted text on to the sink of a key.
 struct Sink<'a>(&'a mut dyn FnMut(&[u8]));
 
 impl Write for Sink<'_> {
@@ -144,7 +135,7 @@ impl Write for Sink<'_> {
 macro_rules! text_key {
     ($($type:ty),*) => {$(
         impl Address for $type {
-            /// The text of the address, as `Display` writes it.
+            /// Feeds the text of the address, as `Display` writes it.
             fn key(&self, sink: &mut dyn FnMut(&[u8])) {
                 // The sink never fails.
                 let _ = write!(Sink(sink), "{self}");
@@ -157,7 +148,7 @@ text_key!(SocketAddr, SocketAddrV4, SocketAddrV6, IpAddr, Ipv4Addr, Ipv6Addr);
 macro_rules! str_key {
     ($($type:ty),*) => {$(
         impl Address for $type {
-            /// The text's bytes (UTF-8).
+            /// Feeds the text's bytes (UTF-8).
             fn key(&self, sink: &mut dyn FnMut(&[u8])) {
                 sink(self.as_bytes());
             }
@@ -169,14 +160,14 @@ str_key!(&str);
 str_key!(alloc::string::String, alloc::boxed::Box<str>, alloc::sync::Arc<str>, alloc::rc::Rc<str>);
 
 impl<const N: usize> Address for heapless::String<N> {
-    /// The text's bytes (UTF-8).
+    /// Feeds the text's bytes (UTF-8).
     fn key(&self, sink: &mut dyn FnMut(&[u8])) {
         sink(self.as_bytes());
     }
 }
 
 impl<const N: usize> Address for [u8; N] {
-    /// The bytes themselves.
+    /// Feeds the bytes themselves.
     fn key(&self, sink: &mut dyn FnMut(&[u8])) {
         sink(self);
     }
@@ -185,7 +176,7 @@ impl<const N: usize> Address for [u8; N] {
 macro_rules! integer_key {
     ($($type:ty),*) => {$(
         impl Address for $type {
-            /// The number's bytes, most significant first.
+            /// Feeds the number's bytes, most significant first.
             fn key(&self, sink: &mut dyn FnMut(&[u8])) {
                 sink(&self.to_be_bytes());
             }

@@ -1,21 +1,38 @@
-//! What can go wrong: one small enum per operation.
+//! Errors: one small enum per operation.
 
 use core::error::Error;
 use core::fmt;
 
-/// Why no endpoint could be picked.
+use crate::time::Instant;
+
+/// Tells why no endpoint could be picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PickError {
     /// The set is empty: nothing was discovered yet, or the last update was empty.
     NoEndpoints,
     /// There are endpoints, but all are draining or have weight 0.
     AllDrained,
-    /// There are endpoints, but all are ejected, overloaded or down, and the settings want no panic.
+    /// There are endpoints, but all are ejected, overloaded or down, and the settings want no
+    /// panic.
     AllEjected,
-    /// The policy declined every endpoint, or named a place outside the view.
+    /// All endpoints have as many requests in flight as they may have.
+    Busy {
+        /// The latest time at which another endpoint comes back; `None` if only the end of a
+        /// request makes room.
+        until: Option<Instant>,
+    },
+    /// The policy declined every endpoint, or named a slot that is no candidate.
     Declined,
 }
+
+crate::names::named!(PickError {
+    NoEndpoints => "no_endpoints",
+    AllDrained => "all_drained",
+    AllEjected => "all_ejected",
+    Busy { .. } => "busy",
+    Declined => "declined",
+});
 
 impl fmt::Display for PickError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,6 +40,7 @@ impl fmt::Display for PickError {
             Self::NoEndpoints => "no endpoints available",
             Self::AllDrained => "all endpoints are draining or have weight 0",
             Self::AllEjected => "all endpoints are ejected, overloaded or down",
+            Self::Busy { .. } => "all endpoints have as many requests in flight as they may have",
             Self::Declined => "the policy declined every endpoint",
         })
     }
@@ -32,10 +50,10 @@ impl Error for PickError {}
 
 /// A policy's table is too small for the candidates.
 ///
-/// What it then picks, until a smaller set comes: [`WeightedRoundRobin`] and [`WeightedRandom`] serve all candidates alike, as
-/// if they had one weight. [`Maglev`], [`RingHash`] and [`Ketama`] keep the table of the candidates from before, whose places
-/// may be others' by now: keys move, and some candidates may get none. Without a table from before they decline
-/// ([`PickError::Declined`]).
+/// Until a smaller set comes, it picks on: [`WeightedRoundRobin`] and [`WeightedRandom`]
+/// serve all candidates alike, as if they had one weight. [`Maglev`], [`RingHash`] and [`Ketama`]
+/// keep the table of the candidates from before: keys of those that left move on, and some
+/// candidates may get none. Without a table from before they decline ([`PickError::Declined`]).
 ///
 /// [`WeightedRoundRobin`]: crate::policy::WeightedRoundRobin
 /// [`WeightedRandom`]: crate::policy::WeightedRandom
@@ -58,11 +76,12 @@ impl fmt::Display for TableFull {
 
 impl Error for TableFull {}
 
-/// Why an update could not take effect in full.
+/// Tells why an update could not take effect in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpdateError {
-    /// The set is updated and picks go on, but the policy's table is too small for the candidates: see [`TableFull`].
+    /// The set is updated and picks go on, but the policy's table is too small for the candidates:
+    /// see [`TableFull`].
     Table(TableFull),
 }
 
@@ -88,16 +107,17 @@ impl From<TableFull> for UpdateError {
     }
 }
 
-/// Why an endpoint could not be inserted.
+/// Tells why an endpoint could not be inserted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InsertError {
-    /// The set holds as many endpoints as it can; nothing changed.
+    /// The set holds as many endpoints as it can. Nothing changed.
     Full {
-        /// How many that is.
+        /// That number.
         capacity: usize,
     },
-    /// The endpoint is in the set, but the policy's table is too small for the candidates: see [`TableFull`].
+    /// The endpoint is in the set, but the policy's table is too small for the candidates: see
+    /// [`TableFull`].
     Table(TableFull),
 }
 

@@ -1,27 +1,31 @@
-//! What changed, for logs and metrics: a bounded queue that the shell drains.
-
-use core::fmt;
+//! Tells what changed, for logs and metrics: a bounded queue that the shell drains.
 
 use crate::health::Reason;
-use crate::set::Slot;
-use crate::store::{DebugList, List, Store};
+use crate::names::named;
+use crate::slot::Slot;
+use crate::store::{List, Store};
 use crate::time::Instant;
 
 /// Something that changed in a balancer; see [`Balancer::events`](crate::Balancer::events).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event<'a, A> {
-    /// When.
+    /// The time of the change.
     pub at: Instant,
-    /// Which endpoint: its slot and its address, unless the slot has been given to another one since.
+    /// The endpoint: its slot and its address, unless the slot has been given to another one
+    /// since.
     pub endpoint: Option<(Slot, Option<&'a A>)>,
-    /// What.
+    /// The kind of the change.
     pub kind: EventKind,
 }
 
-/// What changed.
+/// Says what changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum EventKind {
     /// An endpoint came.
     Added,
@@ -29,12 +33,12 @@ pub enum EventKind {
     Removed,
     /// An endpoint was ejected.
     Ejected {
-        /// Why.
+        /// The rule that it broke.
         reason: Reason,
         /// Until when at least.
         until: Instant,
     },
-    /// A request was sent to an ejected endpoint that decides whether it comes back.
+    /// A request was sent to an ejected endpoint that decides if it comes back.
     Probing,
     /// An endpoint takes requests again: ejected before, overloaded, or down.
     Readmitted,
@@ -45,7 +49,8 @@ pub enum EventKind {
     },
     /// Active checks found that an endpoint is not there.
     Down,
-    /// So few endpoints are available, at least in a level, that those are used that would be left out otherwise.
+    /// So few endpoints are available, at least in a level, that those are used that would be left
+    /// out otherwise.
     PanicOn,
     /// There are enough again.
     PanicOff,
@@ -53,12 +58,41 @@ pub enum EventKind {
     Lost(u32),
 }
 
+named!(EventKind {
+    Added => "added",
+    Removed => "removed",
+    Ejected { .. } => "ejected",
+    Probing => "probing",
+    Readmitted => "readmitted",
+    Overloaded { .. } => "overloaded",
+    Down => "down",
+    PanicOn => "panic_on",
+    PanicOff => "panic_off",
+    Lost(..) => "lost",
+});
+
+impl EventKind {
+    /// Returns the time that it speaks of, where there is one.
+    pub const fn until(&self) -> Option<Instant> {
+        match *self {
+            Self::Ejected { until, .. } | Self::Overloaded { until } => Some(until),
+            Self::Added
+            | Self::Removed
+            | Self::Probing
+            | Self::Readmitted
+            | Self::Down
+            | Self::PanicOn
+            | Self::PanicOff
+            | Self::Lost(_) => None,
+        }
+    }
+}
+
 #[cfg(feature = "serde")]
 impl<A: serde::Serialize> serde::Serialize for Event<'_, A> {
-    /// As `at`, `slot`, `addr` and `kind`.
+    /// Writes `at`, `slot`, `addr` and `kind`.
     fn serialize<W: serde::Serializer>(&self, serializer: W) -> Result<W::Ok, W::Error> {
         use serde::ser::SerializeStruct;
-
         let mut event = serializer.serialize_struct("Event", 4)?;
         event.serialize_field("at", &self.at)?;
         event.serialize_field("slot", &self.endpoint.map(|(slot, _)| slot))?;
@@ -68,76 +102,174 @@ impl<A: serde::Serialize> serde::Serialize for Event<'_, A> {
     }
 }
 
-/// How many events wait at most; fewer where the store holds fewer.
+/// An event as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub struct Note {
+    pub(crate) at: Instant,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) kind: EventKind,
+}
+
+/// Keeps events, or nothing.
+#[doc(hidden)]
+pub trait EventLog: 'static {
+    /// Events are kept.
+    const ON: bool;
+    /// No events.
+    const NEW: Self;
+    /// Keeps one more.
+    fn push(&mut self, note: Note);
+    /// Takes all out, oldest first.
+    fn drain(&mut self) -> impl Iterator<Item = Note> + '_;
+}
+
+/// Keeps no events.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct NoEvents;
+
+impl EventLog for NoEvents {
+    const ON: bool = false;
+    const NEW: Self = Self;
+
+    #[inline]
+    fn push(&mut self, _: Note) {}
+
+    fn drain(&mut self) -> impl Iterator<Item = Note> + '_ {
+        core::iter::empty()
+    }
+}
+
+/// The most events that wait; fewer if the store holds fewer.
 const MOST: usize = 256;
 
-/// The last events, oldest first from `first` on, around the end.
-pub(crate) struct Events<S: Store> {
-    ring: S::Extra<Record>,
+/// The last events; those from `first` on are the oldest, around the end.
+#[doc(hidden)]
+pub struct Ring<St: Store> {
+    notes: St::List<Packed>,
     first: usize,
     lost: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
-    at: Instant,
-    slot: Option<Slot>,
-    kind: EventKind,
+impl<St: Store> core::fmt::Debug for Ring<St> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Ring").field("waiting", &self.notes.len()).finish_non_exhaustive()
+    }
 }
 
-impl<S: Store> Events<S> {
-    pub(crate) fn push(&mut self, at: Instant, slot: Option<Slot>, kind: EventKind) {
-        let most = MOST.min(<S::Extra<Record>>::LIMIT);
-        if most == 0 {
-            return;
-        }
-        let record = Record { at, slot, kind };
+impl<St: Store> EventLog for Ring<St> {
+    const ON: bool = true;
+    const NEW: Self = Self { notes: List::NEW, first: 0, lost: 0 };
+
+    fn push(&mut self, note: Note) {
         // As long as nothing was dropped, the first is at 0.
-        if self.ring.len() < most && self.ring.try_push(record).is_ok() {
+        if self.notes.len() < MOST && self.notes.try_push(Packed::new(note)).is_ok() {
             return;
         }
         self.lost = self.lost.saturating_add(1);
-        if let Some(oldest) = self.ring.get_mut(self.first) {
-            *oldest = record;
-            self.first = if self.first + 1 == self.ring.len() { 0 } else { self.first + 1 };
+        if let Some(oldest) = self.notes.get_mut(self.first) {
+            *oldest = Packed::new(note);
+            self.first = if self.first + 1 == self.notes.len() { 0 } else { self.first + 1 };
         }
     }
 
-    /// Takes all out, oldest first; `address` knows the endpoint that has, or had last, a slot.
-    pub(crate) fn drain<'a, A: 'a, F: Fn(Slot) -> Option<&'a A>>(
-        &mut self,
-        address: F,
-    ) -> impl Iterator<Item = Event<'a, A>> + use<'a, A, S, F> {
-        let lost = (self.lost > 0).then_some(EventKind::Lost(self.lost));
-        let (ring, first) = (core::mem::take(&mut self.ring), self.first);
-        (self.first, self.lost) = (0, 0);
-        let at = ring.get(first).map_or(Instant::ZERO, |record| record.at);
-        let lost = lost.map(|kind| Event { at, endpoint: None, kind });
-        let length = ring.len();
-        let records = (0..length).filter_map(move |place| {
-            let place = first + place;
-            ring.get(if place < length { place } else { place - length }).copied()
-        });
-        lost.into_iter().chain(records.map(move |Record { at, slot, kind }| Event {
-            at,
-            endpoint: slot.map(|slot| (slot, address(slot))),
-            kind,
-        }))
+    fn drain(&mut self) -> impl Iterator<Item = Note> + '_ {
+        Drain { ring: self, place: 0 }
     }
 }
 
-impl<S: Store> Default for Events<S> {
-    fn default() -> Self {
-        Self { ring: <S::Extra<Record>>::default(), first: 0, lost: 0 }
+/// Takes the events out; those that are left when it is dropped, too.
+struct Drain<'a, St: Store> {
+    ring: &'a mut Ring<St>,
+    /// How many were taken out.
+    place: usize,
+}
+
+impl<St: Store> Iterator for Drain<'_, St> {
+    type Item = Note;
+
+    fn next(&mut self) -> Option<Note> {
+        let Ring { notes, first, lost } = &mut *self.ring;
+        let place = *first + self.place;
+        let place = if place < notes.len() { place } else { place - notes.len() };
+        let note = notes.get(place).filter(|_| self.place < notes.len())?.note();
+        if *lost > 0 {
+            let kind = EventKind::Lost(core::mem::take(lost));
+            return Some(Note { at: note.at, slot: None, kind });
+        }
+        self.place += 1;
+        Some(note)
     }
 }
 
-impl<S: Store> fmt::Debug for Events<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events")
-            .field("ring", &DebugList(&self.ring))
-            .field("first", &self.first)
-            .field("lost", &self.lost)
-            .finish()
+impl<St: Store> Drop for Drain<'_, St> {
+    fn drop(&mut self) {
+        self.ring.notes.shorten(0);
+        (self.ring.first, self.ring.lost) = (0, 0);
+    }
+}
+
+/// An event, in as few bytes as may be.
+#[derive(Clone, Copy)]
+struct Packed {
+    at: Instant,
+    until: Instant,
+    /// [`u32::MAX`] for none.
+    index: u32,
+    generation: u16,
+    what: What,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Added,
+    Removed,
+    Ejected(Reason),
+    Probing,
+    Readmitted,
+    Overloaded,
+    Down,
+    PanicOn,
+    PanicOff,
+    Lost,
+}
+
+impl Packed {
+    fn new(Note { at, slot, kind }: Note) -> Self {
+        let what = match kind {
+            EventKind::Added => What::Added,
+            EventKind::Removed => What::Removed,
+            EventKind::Ejected { reason, .. } => What::Ejected(reason),
+            EventKind::Probing => What::Probing,
+            EventKind::Readmitted => What::Readmitted,
+            EventKind::Overloaded { .. } => What::Overloaded,
+            EventKind::Down => What::Down,
+            EventKind::PanicOn => What::PanicOn,
+            EventKind::PanicOff => What::PanicOff,
+            EventKind::Lost(_) => What::Lost,
+        };
+        let (index, generation) = slot.map_or((u32::MAX, 0), |slot| (slot.index, slot.generation));
+        let until = kind.until().unwrap_or(at);
+        Self { at, until, index, generation: generation as u16, what }
+    }
+
+    fn note(&self) -> Note {
+        let &Self { at, until, index, generation, what } = self;
+        let kind = match what {
+            What::Added => EventKind::Added,
+            What::Removed => EventKind::Removed,
+            What::Ejected(reason) => EventKind::Ejected { reason, until },
+            What::Probing => EventKind::Probing,
+            What::Readmitted => EventKind::Readmitted,
+            What::Overloaded => EventKind::Overloaded { until },
+            What::Down => EventKind::Down,
+            What::PanicOn => EventKind::PanicOn,
+            What::PanicOff => EventKind::PanicOff,
+            // It is noted once, where others are taken out.
+            What::Lost => EventKind::Lost(0),
+        };
+        let slot = (index != u32::MAX).then_some(Slot { index, generation: generation.into() });
+        Note { at, slot, kind }
     }
 }

@@ -1,9 +1,11 @@
-//! Which endpoints are fit to be candidates: what became of requests to them, and what active checks find.
+//! Decides which endpoints are fit to take requests: by what became of requests to them, and by
+//! what active checks find.
 //!
-//! An endpoint is ejected when its outcomes look bad ([`OutlierDetection`]), rests while it asked to be left alone
-//! ([`Outcome::Overloaded`]), and is down while active checks say so. Each ejection takes longer than the one before; when it
-//! is over, the endpoint is half-open: the next request to be sent (not a retry) goes to it as a probe, and decides. When
-//! nothing else is left, ejected endpoints are used all the same ([`Why::Panic`](crate::Why)).
+//! An endpoint is ejected when its outcomes look bad, rests while it asked to be left alone
+//! ([`Outcome::Overloaded`]), and is down while active checks say so. Each ejection takes longer
+//! than the one before. When it is over, the endpoint is half-open: the next request to be sent
+//! (not a retry) goes to it as a probe, and decides. Where nothing else is left, ejected endpoints
+//! are used all the same ([`Why::Panic`](crate::Why)).
 //!
 //! ```
 //! use evenkeel_core::health::{Health, Reason};
@@ -17,14 +19,17 @@
 //! let mut request = |balancer: &mut Balancer<_, _>, now, bad_is_up| {
 //!     let pick = balancer.pick(now, &mut rng).unwrap();
 //!     let (addr, why) = (balancer.endpoint(&pick).unwrap().addr, pick.why());
-//!     balancer.report(now, pick, if addr == "good" || bad_is_up { Outcome::Success } else { Outcome::Failure });
+//!     let good = addr == "good" || bad_is_up;
+//!     balancer.report(now, pick, if good { Outcome::Success } else { Outcome::Failure });
 //!     (addr, why)
 //! };
 //! for _ in 0..10 {
 //!     request(&mut balancer, now, false);
 //! }
 //! let bad = balancer.endpoints().next().unwrap().health;
-//! let Health::Ejected { reason: Reason::ConsecutiveFailures, until } = bad else { panic!("it failed 5 times in a row") };
+//! let Health::Ejected { reason: Reason::ConsecutiveFailures, until } = bad else {
+//!     panic!("it failed 5 times in a row")
+//! };
 //! assert_eq!(request(&mut balancer, now, false), ("good", Why::Policy));
 //!
 //! now = until;
@@ -32,24 +37,34 @@
 //! assert_eq!(balancer.endpoints().next().unwrap().health, Health::Healthy);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! The rules are functions on what is known of one endpoint and a few facts about all; each book
+//! of rules is a type: [`Evenkeel`], [`Envoy`], [`Grpc`], [`AnyBook`] by name at run time, and
+//! [`NoRules`].
 
+mod books;
+mod checker;
+mod consecutive;
 mod durable;
 mod ejection;
-mod observe;
-mod outlier;
-mod probe;
+mod envoy;
+mod facts;
+mod failure_percentage;
+mod grpc;
+mod interval;
+mod report;
 mod row;
-mod statistics;
-mod table;
+mod success_rate;
 
-pub(crate) use durable::{Condition, MOST_LEFT, Record, Rounds};
-pub use outlier::{Arithmetic, FailurePercentage, OutlierDetection, SuccessRate};
-pub use probe::{CheckId, CheckStep, Checker, HealthCheck};
+pub use books::{AnyBook, Envoy, Evenkeel, Grpc, NoRules, Rules};
+pub use checker::{CheckId, CheckStep, Checker, HealthCheck};
+pub(crate) use durable::{Condition, LONGEST, MOST_LEFT, Record, Rounds, export, import};
+pub(crate) use facts::{Facts, Report};
+pub(crate) use interval::{Hosts, end_interval, judge_success_rate};
+pub use report::Tally;
+pub(crate) use report::{Effect, configure, expire, outdated, report, tally};
 pub use row::{Health, Reason};
-pub(crate) use row::{Row, Standing};
-pub(crate) use statistics::judge;
-pub use table::Tally;
-pub(crate) use table::{Judge, Report, Scope, Table};
+pub(crate) use row::{HealthRow, Phase};
 
 #[cfg(doc)]
 use crate::Outcome;

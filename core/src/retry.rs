@@ -1,16 +1,17 @@
-//! Whether a failed request is tried again, when, and for how long.
+//! Trying again: whether, when, and for how long.
 //!
-//! A [`Call`] is one logical request: it says when to send an attempt, when to give one up and when to stop, and the caller
-//! does the sending. Attempts, an overall deadline, a deadline per attempt, a backoff and a [`Budget`] bound it, each on
-//! its own.
+//! A [`Call`] is one logical request: it says when to send an attempt, when to give one up and when
+//! to stop, and the caller does the sending. Attempts, an overall deadline, a deadline per attempt,
+//! a backoff and a [`Budget`] bound it, each on its own.
 //!
-//! [`Hedging`] is for the slow few: it sends another attempt before the ones in flight have answered, after a fixed delay or a
-//! [`LatencyPercentile`], and the first good answer wins. Hedges and retries share the budget. [`Call`](Call#hedging) says how to
-//! drive several attempts; without hedging, as here, there is one at a time:
+//! [`Hedging`] is for the slow few: it sends another attempt before the ones in flight have
+//! answered, after a fixed delay or a [`LatencyPercentile`], and the first good answer wins. Hedges
+//! and retries share the budget. [`Call`](Call#hedging) says how to drive several attempts; without
+//! hedging, as here, there is one at a time:
 //!
 //! ```
-//! use evenkeel_core::retry::{Backoff, Call, End, RetryPolicy, Step, Unlimited, Verdict};
-//! use evenkeel_core::{Balancer, Endpoint, Instant, Outcome, Request, policy::RoundRobin};
+//! use evenkeel_core::retry::{Call, End, RetryPolicy, Step, Unlimited, Verdict};
+//! use evenkeel_core::{Balancer, Endpoint, Instant, Request, policy::RoundRobin};
 //! # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //! # use std::time::Duration;
 //! # let mut rng = ChaCha8Rng::seed_from_u64(1);
@@ -18,20 +19,24 @@
 //! # balancer.update(Instant::ZERO, ["up", "down"].map(Endpoint::new))?;
 //! let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(5))?;
 //! let mut now = Instant::ZERO;
-//! let mut call = Call::new(&policy, now);
+//! let mut call = Call::without_hedges(&policy, now);
 //! let end = loop {
 //!     match call.poll(now, &mut Unlimited, &mut rng) {
-//!         Step::Send(attempt) => match balancer.pick_with(Request::at(now).avoiding(call.tried()), &mut rng) {
-//!             Ok(pick) => {
-//!                 call.started(attempt, pick.slot());
-//!                 let ok = balancer.endpoint(&pick).is_some_and(|endpoint| endpoint.addr == "up"); // … send …
-//!                 balancer.report(now, pick, if ok { Outcome::Success } else { Outcome::Failure });
-//!                 call.on_outcome(now, attempt, if ok { Verdict::Success } else { Verdict::Retry });
-//!             }
-//!             Err(_) => call.no_endpoint(now),
-//!         },
-//!         Step::Wait(until) => now = until, // … or sleep
-//!         Step::Cancel { .. } => {}         // an attempt took too long: drop it
+//!         Step::Send(attempt) => {
+//!             let request = Request::at(now).avoiding(call.tried());
+//!             let Ok(pick) = balancer.pick_with(request, &mut rng) else {
+//!                 call.no_endpoint(now);
+//!                 continue;
+//!             };
+//!             call.started(attempt, pick.slot());
+//!             let addr = balancer.endpoint(&pick).map(|endpoint| endpoint.addr);
+//!             // … send to it, and wait for the answer until attempt.deadline() …
+//!             let verdict = if addr == Some("up") { Verdict::Success } else { Verdict::Retry };
+//!             balancer.report(now, pick, verdict.outcome());
+//!             call.on_outcome(now, attempt, verdict);
+//!         }
+//!         Step::Wait(until) => now = until.unwrap_or(now), // … or sleep
+//!         Step::Cancel { .. } => {} // an attempt took too long: drop it
 //!         Step::Done(end) => break end,
 //!     }
 //! };
@@ -45,12 +50,14 @@ mod call;
 mod hedge;
 mod policy;
 
+pub use crate::outcome::Verdict;
 pub use backoff::{Backoff, Jitter};
 pub(crate) use backoff::{doubled, scaled, up_to};
 pub use budget::{
-    Budget, BudgetError, BudgetImportError, BudgetSlot, RetryBudget, RetryBudgetState, TokenThrottle,
+    AnyBudget, Budget, BudgetError, BudgetImportError, BudgetSlot, RetryBudget,
+    RetryBudgetSettings, RetryBudgetState, TokenThrottle, TokenThrottleSettings,
     TokenThrottleState, Unlimited,
 };
-pub use call::{Attempt, Call, End, Step, Verdict};
+pub use call::{Attempt, Call, End, Step};
 pub use hedge::{Hedging, HedgingError, LatencyPercentile, LatencyPercentileError};
 pub use policy::{RetryPolicy, RetryPolicyError};

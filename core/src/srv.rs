@@ -21,17 +21,18 @@ pub struct SrvRecord<T> {
     pub target: T,
 }
 
-/// A host name as it identifies an endpoint: in lower case, without the trailing dot. Written with `Display`.
+/// A host name as it identifies an endpoint: in lower case, without the trailing dot. Written with
+/// `Display`.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a>(&'a str);
 
 impl<'a> Name<'a> {
-    /// The name that `target` means.
+    /// Returns the name that `target` means.
     pub fn new(target: &'a str) -> Self {
         Self(target.strip_suffix('.').unwrap_or(target))
     }
 
-    /// Whether it is the root, `.`.
+    /// Tells that it is the root, `.`.
     pub const fn is_root(&self) -> bool {
         self.0.is_empty()
     }
@@ -48,24 +49,32 @@ impl fmt::Display for Name<'_> {
 pub struct Skipped {
     /// Records with port 0.
     pub port_zero: usize,
-    /// Records whose target is the root: alone, they say that the service is decidedly not available.
+    /// Records whose target is the root: alone, they say that the service is decidedly not
+    /// available.
     pub root: usize,
 }
 
 /// Hands each record to `push` as an endpoint, its address made by `address` from target and port.
 ///
-/// Priorities are kept. Within a priority with `z` zero weights, a weight `w` becomes `w · z` and 0 becomes 1, which is
-/// the proportion that RFC 2782's selection means (`w` itself where there is no zero). Equal weights become 1: servers
-/// that give each of `n` endpoints `100 / n` would otherwise change all of them whenever one comes or goes. Sorts
-/// `records` by priority; O(n log n).
+/// Priorities are kept. Within a priority with `z` zero weights, a weight `w` becomes `w · z` and 0
+/// becomes 1, which is the proportion that RFC 2782's selection means (`w` itself where there is no
+/// zero): weights 0, 0 and 5 become 1, 1 and 10, so that both zeros together get 1 of 6. Equal
+/// weights become 1: servers that give each of `n` endpoints `100 / n`
+/// would otherwise change all of them whenever one comes or goes. Sorts `records` by priority;
+/// O(n log n).
 ///
 /// ```
 /// use evenkeel_core::srv::{self, SrvRecord};
 ///
 /// let record = |priority, weight, port, target| SrvRecord { priority, weight, port, target };
-/// let mut records = [record(0, 60, 80, "A.example."), record(0, 30, 80, "b.example"), record(5, 0, 0, "c.example")];
+/// let mut records = [
+///     record(0, 60, 80, "A.example."),
+///     record(0, 30, 80, "b.example"),
+///     record(5, 0, 0, "c.example"),
+/// ];
 /// let mut endpoints = Vec::new();
-/// let skipped = srv::endpoints(&mut records, |name, port| format!("{name}:{port}"), |e| endpoints.push(e));
+/// let address = |name: srv::Name<'_>, port| format!("{name}:{port}");
+/// let skipped = srv::endpoints(&mut records, address, |endpoint| endpoints.push(endpoint));
 /// assert_eq!(skipped.port_zero, 1);
 /// assert_eq!((endpoints[0].addr.as_str(), endpoints[0].weight), ("a.example:80", 60));
 /// ```

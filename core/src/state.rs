@@ -1,17 +1,23 @@
-//! What a balancer has learned, for the next one: after a restart, or when an edge isolate is replaced.
+//! Keeps what a balancer has learned for the next one: after a restart, or when an edge isolate is
+//! replaced.
 //!
-//! [`Balancer::export`](crate::Balancer::export) gives a [`State`], [`Balancer::import`](crate::Balancer::import) takes it over.
-//! It holds what is known of the endpoints by their addresses, and where the rotation stands:
+//! [`Balancer::export`](crate::Balancer::export) gives a [`State`],
+//! [`Balancer::import`](crate::Balancer::import) takes it over. It holds what is known of the
+//! endpoints by their addresses, and where the rotation stands:
 //!
 //! - answer times and their age, for [`PeakEwma`](crate::policy::PeakEwma);
-//! - ejections, how often there were some, and the failures that count towards the next; who asked to be left alone;
-//! - whose turn is next, in each group of candidates, and what is left of a [slow start](crate::tier::SlowStart).
+//! - ejections, how often there were some, and the failures that count towards the next; who asked
+//!   to be left alone;
+//! - who had the last turn, in each group of candidates, and what is left of a
+//!   [slow start](crate::Settings::slow_start).
 //!
-//! Left out is what dies with the process or is found out again: requests in flight, counters, events, the endpoints themselves, and
-//! what active checks found. A retry budget exports a state of its own.
+//! It leaves out what dies with the process or is found out again: requests in flight, counters,
+//! events, the endpoints themselves, and what active checks found. A retry budget exports a state
+//! of its own.
 //!
-//! All times in it are relative, so the clocks of the two processes need not have anything in common. Only the caller can know how
-//! long ago the export was: keep the date beside the state, and say it with [`State::aged`].
+//! All times in it are relative, so the clocks of the two processes need not have anything in
+//! common. Only the caller can know how long ago the export was: keep the date beside the state,
+//! and say it with [`State::aged`].
 //!
 //! ```
 //! # #[cfg(all(feature = "serde", feature = "alloc"))] {
@@ -19,17 +25,17 @@
 //! use evenkeel_core::{Balancer, Endpoint, Instant, State, policy::PeakEwma};
 //!
 //! // At the end, into a file or a key-value store: the date, in seconds since 1970, and the state.
-//! fn save(balancer: &Balancer<String, PeakEwma>, now: Instant, date: u64) -> serde_json::Result<String> {
-//!     serde_json::to_string(&(date, balancer.export(now)))
+//! fn save(balancer: &Balancer<String, PeakEwma>, now: Instant, date: u64) -> String {
+//!     serde_json::to_string(&(date, balancer.export(now))).expect("only a writer can fail")
 //! }
 //!
-//! // At the start, once the endpoints are known. What cannot be used is worth a line in the log, nothing more.
+//! // At the start, once the endpoints are known. What cannot be used is worth a line in the log.
 //! fn load(balancer: &mut Balancer<String, PeakEwma>, now: Instant, date: u64, saved: &str) {
 //!     match serde_json::from_str::<(u64, State<String>)>(saved) {
 //!         Ok((then, state)) => {
 //!             let state = state.aged(Duration::from_secs(date.saturating_sub(then)));
 //!             match balancer.import(now, &state) {
-//!                 Ok(imported) => println!("goes on with what was known of {} endpoints", imported.endpoints),
+//!                 Ok(imported) => println!("goes on with {} endpoints", imported.endpoints),
 //!                 Err(error) => println!("begins anew: {error}"),
 //!             }
 //!         }
@@ -43,7 +49,7 @@
 //! # let mut rng = <rand_chacha::ChaCha8Rng as rand_chacha::rand_core::SeedableRng>::seed_from_u64(1);
 //! # let pick = balancer.pick(Instant::from_secs(1000), &mut rng).unwrap();
 //! # balancer.report(Instant::from_secs(1001), pick, evenkeel_core::Outcome::Success);
-//! # let saved = save(&balancer, Instant::from_secs(1002), 1_790_000_000).unwrap();
+//! # let saved = save(&balancer, Instant::from_secs(1002), 1_790_000_000);
 //! # let mut balancer = Balancer::new(PeakEwma::new());
 //! # balancer.update(Instant::from_secs(9), endpoints()).unwrap();
 //! # load(&mut balancer, Instant::from_secs(9), 1_790_000_005, &saved);
@@ -52,13 +58,15 @@
 //! # }
 //! ```
 //!
-//! What lies before the origin of the new clock cannot be noted. A clock that begins at zero with the process therefore decays
-//! answer times when they are imported, which is exact to a thousandth or so, and may lose the last seconds in service that
-//! make good for an ejection. A clock that begins with a day or more is exact.
+//! What lies before the origin of the new clock cannot be noted. A clock that begins at zero with
+//! the process therefore decays answer times when they are imported, which is exact to a thousandth
+//! or so, and may lose the last seconds in service that make good for an ejection. A clock that
+//! begins with a day or more is exact.
 //!
-//! The form, with the feature `serde`: names in snake case, times in nanoseconds. All numbers are below 2⁵³, so that JavaScript may
-//! read and write them; only the checksum is larger, and in text it is a text, of 16 hexadecimal digits. The checksum (XXH64) finds
-//! what was damaged, not what was forged: keep states where only you can write.
+//! The form, with the feature `serde`: names in snake case, times in nanoseconds. All numbers are
+//! below 2⁵³, so that JavaScript may read and write them; only the checksum is larger, and in text
+//! it is a text, of 16 hexadecimal digits. The checksum (XXH64) finds what was damaged, not what
+//! was forged: keep states where only you can write.
 
 mod checksum;
 mod error;
@@ -68,61 +76,63 @@ pub(crate) mod serial;
 use core::fmt;
 use core::time::Duration;
 
-use crate::cluster::GROUPS;
 use crate::endpoint::Address;
-use crate::health::{Condition, MOST_LEFT, Record, Rounds};
+use crate::health::{Condition, LONGEST, MOST_LEFT, Record, Rounds};
+use crate::kit::GROUPS;
 use crate::store::{DebugList, List, Store};
 use crate::time::nanos;
 pub use error::{ImportError, Imported};
 
 /// The form of a state.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
-/// The oldest that is taken over. Later on, an address may well be another machine's; and by default, ejections are over after five
-/// minutes at most, and answer times forgotten after a few times ten seconds.
+/// The oldest that is taken over. Later on, an address may well be another machine's; and by
+/// default, ejections are over after five minutes at most, and answer times forgotten after a few
+/// times ten seconds.
 pub const MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// The largest number: all below 2⁵³ are whole numbers to JavaScript. As a time, it is 104 days.
-pub(crate) const LONGEST: u64 = (1 << 53) - 1;
-
-/// What a balancer, or a cluster, has learned of its endpoints; the [module](self) says what for.
+/// Keeps what a balancer or a cluster learned of its endpoints; see the [module](self).
 ///
-/// In the order of addresses, only those of which something is known. Where a state is exported and where it is imported may have
-/// different settings, policies and stores.
+/// In the order of addresses, only those of which something is known. Where a state is exported and
+/// where it is imported may have different settings, policies and stores.
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
 )]
-pub struct State<A, #[cfg(feature = "alloc")] S: Store = crate::Heap, #[cfg(not(feature = "alloc"))] S: Store> {
+pub struct State<
+    A,
+    #[cfg(feature = "alloc")] S: Store = crate::Heap,
+    #[cfg(not(feature = "alloc"))] S: Store,
+> {
     // With defaults for all, a state of another version comes as far as to be refused for that.
     #[cfg_attr(feature = "serde", serde(default))]
     version: u16,
     #[cfg_attr(feature = "serde", serde(default, with = "serial::list"))]
     pub(crate) endpoints: S::List<Learned<A>>,
     #[cfg_attr(feature = "serde", serde(default))]
-    pub(crate) next: [Option<Next<A>>; GROUPS],
+    pub(crate) turns: [Option<LastTurn<A>>; GROUPS],
     #[cfg_attr(feature = "serde", serde(default))]
     pub(crate) rounds: Rounds,
     #[cfg_attr(feature = "serde", serde(default, with = "serial::hex"))]
     checksum: u64,
-    /// How long ago the export was. Whoever reads a state knows it, not the state.
+    /// The time since the export. Whoever reads a state knows it, not the state.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) age: u64,
 }
 
-/// What is known of one endpoint.
+/// Knowledge of one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Learned<A> {
     pub(crate) addr: A,
     pub(crate) latency: Option<Latency>,
     pub(crate) health: Option<Record>,
-    /// How long its slow start still takes.
+    /// The rest of its slow start.
     pub(crate) warming: u64,
 }
 
-/// How long an endpoint takes to answer, as of some time before the export.
+/// The answer time of an endpoint, as of some time before the export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Latency {
@@ -130,25 +140,27 @@ pub(crate) struct Latency {
     pub(crate) age: u64,
 }
 
-/// Whose turn is next in a group, and where that is in the policy's own cycle: an endpoint may have many turns in it.
+/// The endpoint of a group's last turn, and its place in the policy's own cycle: an endpoint may
+/// have many turns in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) struct Next<A> {
+pub(crate) struct LastTurn<A> {
     pub(crate) addr: A,
     pub(crate) place: u32,
-    /// A hash of the group's candidates and weights: as long as it is the same, the cycle is.
-    #[cfg_attr(feature = "serde", serde(with = "serial::hex"))]
-    pub(crate) cycle: u64,
 }
 
 impl<A: Address, S: Store> State<A, S> {
-    pub(crate) fn new(endpoints: S::List<Learned<A>>, next: [Option<Next<A>>; GROUPS], rounds: Rounds) -> Self {
-        let mut state = Self { version: VERSION, endpoints, next, rounds, checksum: 0, age: 0 };
+    pub(crate) fn new(
+        endpoints: S::List<Learned<A>>,
+        turns: [Option<LastTurn<A>>; GROUPS],
+        rounds: Rounds,
+    ) -> Self {
+        let mut state = Self { version: VERSION, endpoints, turns, rounds, checksum: 0, age: 0 };
         state.checksum = checksum::of(&state);
         state
     }
 
-    /// Whether it is sound and young enough.
+    /// Checks that it is sound and young enough.
     pub(crate) fn check(&self) -> Result<(), ImportError> {
         if self.version != VERSION {
             return Err(ImportError::Version { found: self.version, supported: VERSION });
@@ -157,12 +169,14 @@ impl<A: Address, S: Store> State<A, S> {
         if self.checksum != computed {
             return Err(ImportError::Checksum { found: self.checksum, computed });
         }
-        for (place, learned) in self.endpoints.iter().enumerate() {
-            if place > 0 && self.endpoints[place - 1].addr >= learned.addr {
-                return Err(ImportError::Unordered { place });
+        for (place, pair) in self.endpoints.windows(2).enumerate() {
+            if let [before, learned] = pair
+                && before.addr >= learned.addr
+            {
+                return Err(ImportError::Unordered { place: place + 1 });
             }
-            learned.check()?;
         }
+        self.endpoints.iter().try_for_each(Learned::check)?;
         at_most("interval_left", self.rounds.interval_left.unwrap_or(0), MOST_LEFT)?;
         let most = nanos(MAX_AGE);
         if self.age > most { Err(ImportError::Stale { age: self.age, most }) } else { Ok(()) }
@@ -170,18 +184,19 @@ impl<A: Address, S: Store> State<A, S> {
 }
 
 impl<A, S: Store> State<A, S> {
-    /// The same state, exported so long ago; a state that is not told so is new. It is not part of the state's form.
+    /// Says how long ago the state was exported; one that is not told so is new. It is not part of
+    /// the state's form.
     #[must_use]
     pub fn aged(self, age: Duration) -> Self {
         Self { age: nanos(age), ..self }
     }
 
-    /// Of how many endpoints something is known.
+    /// Returns of how many endpoints something is known.
     pub fn len(&self) -> usize {
         self.endpoints.len()
     }
 
-    /// Whether nothing is known of any endpoint; it may still say whose turn is next.
+    /// Tells that nothing is known of any endpoint; it may still say who had the last turn.
     pub fn is_empty(&self) -> bool {
         self.endpoints.is_empty()
     }
@@ -197,7 +212,9 @@ impl<A> Learned<A> {
             at_most("health.since", since, LONGEST)?;
             match condition {
                 Condition::InService { served } => at_most("served", served.unwrap_or(0), LONGEST)?,
-                Condition::Overloaded { left } | Condition::Ejected { left, .. } => at_most("left", left, MOST_LEFT)?,
+                Condition::Overloaded { left } | Condition::Ejected { left, .. } => {
+                    at_most("left", left, MOST_LEFT)?;
+                }
                 Condition::HalfOpen { .. } => {}
             }
         }
@@ -211,20 +228,18 @@ fn at_most(what: &'static str, value: u64, most: u64) -> Result<(), ImportError>
 
 impl<A: Clone, S: Store> Clone for State<A, S> {
     fn clone(&self) -> Self {
-        let mut endpoints = <S::List<Learned<A>>>::default();
-        for learned in self.endpoints.iter() {
-            // Both have the same capacity.
-            let _ = endpoints.try_push(learned.clone());
-        }
+        let endpoints = List::copied(&self.endpoints);
         let Self { version, rounds, checksum, age, .. } = *self;
-        Self { version, endpoints, next: self.next.clone(), rounds, checksum, age }
+        Self { version, endpoints, turns: self.turns.clone(), rounds, checksum, age }
     }
 }
 
 impl<A: PartialEq, S: Store> PartialEq for State<A, S> {
     fn eq(&self, other: &Self) -> bool {
         let numbers = |state: &Self| (state.version, state.rounds, state.checksum, state.age);
-        numbers(self) == numbers(other) && *self.endpoints == *other.endpoints && self.next == other.next
+        numbers(self) == numbers(other)
+            && *self.endpoints == *other.endpoints
+            && self.turns == other.turns
     }
 }
 
@@ -235,7 +250,7 @@ impl<A: fmt::Debug, S: Store> fmt::Debug for State<A, S> {
         f.debug_struct("State")
             .field("version", &self.version)
             .field("endpoints", &DebugList(&self.endpoints))
-            .field("next", &self.next)
+            .field("turns", &self.turns)
             .field("rounds", &self.rounds)
             .field("checksum", &self.checksum)
             .field("age", &self.age)

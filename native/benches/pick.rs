@@ -1,7 +1,8 @@
-//! What a shared pick costs beside the barest code that could do the same, in the same run: `cargo bench -p evenkeel`.
+//! What a shared pick costs beside the barest code that could do the same, in the same run: `cargo
+//! bench -p evenkeel`.
 //!
-//! The floor is an arc-swap load, a counter of the thread's own and an index. With two threads, each picks for itself from
-//! the same balancer; times are per pick and thread.
+//! The floor is an arc-swap load, a counter of the thread's own and an index. With two threads,
+//! each picks for itself from the same balancer; times are per pick and thread.
 #![allow(clippy::disallowed_methods, missing_docs)] // It is the time that is measured.
 
 #[path = "../../core/benches/measure.rs"]
@@ -18,31 +19,55 @@ use measure::{Row, Subject, Table};
 const PICKS: u32 = 50_000;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let table = Table { columns: "n", unit: ("ns", 1e9), samples: 51, judged: |_| true };
     table.print(&[3, 10, 1_000], |n| {
         let mut rows = Vec::new();
         for threads in [1, 2] {
             rows.push(Row::new(floor_name(threads), floor(n, threads)));
-            add(&mut rows, "round_robin", threads, runtime.block_on(balancer(n, RoundRobin::new())));
+            add(
+                &mut rows,
+                "round_robin",
+                threads,
+                runtime.block_on(balancer(n, RoundRobin::new())),
+            );
             add(&mut rows, "random", threads, runtime.block_on(balancer(n, Random::new())));
-            add(&mut rows, "least_request", threads, runtime.block_on(balancer(n, LeastRequest::new())));
+            add(
+                &mut rows,
+                "least_request",
+                threads,
+                runtime.block_on(balancer(n, LeastRequest::new())),
+            );
         }
         rows
     });
 }
 
-async fn balancer<P: Policy + Clone + Send + Sync + 'static>(n: u32, policy: P) -> Balancer<u32, P> {
-    let fixed = Fixed::new((0..n).map(|i| format!("10.0.{}.{}:80", i / 256, i % 256))).expect("addresses");
-    let factory = async |target: Target| Ok::<_, core::convert::Infallible>(target.to_string().len() as u32);
-    let balancer = Balancer::builder(fixed).seed(1).policy(policy).build(factory).expect("a runtime");
-    while !balancer.endpoints().iter().all(|status| status.candidate) || balancer.endpoints().len() < n as usize {
+async fn balancer<P: Policy + Clone + Send + Sync + 'static>(
+    n: u32,
+    policy: P,
+) -> Balancer<u32, P> {
+    let fixed =
+        Fixed::new((0..n).map(|i| format!("10.0.{}.{}:80", i / 256, i % 256))).expect("addresses");
+    let factory =
+        async |target: Target| Ok::<_, core::convert::Infallible>(target.to_string().len() as u32);
+    let balancer =
+        Balancer::builder(fixed).seed(1).policy(policy).build(factory).expect("a runtime");
+    while !balancer.endpoints().iter().all(|status| status.candidate)
+        || balancer.endpoints().len() < n as usize
+    {
         tokio::task::yield_now().await;
     }
     balancer
 }
 
-fn add<P: Policy + Send + Sync + 'static>(rows: &mut Vec<Row>, name: &str, threads: usize, balancer: Balancer<u32, P>) {
+fn add<P: Policy + Send + Sync + 'static>(
+    rows: &mut Vec<Row>,
+    name: &str,
+    threads: usize,
+    balancer: Balancer<u32, P>,
+) {
     let balancer = Arc::new(balancer);
     let named = |what: &str| format!("{name}, {what}, threads: {threads}");
     let shared = Arc::clone(&balancer);

@@ -1,28 +1,28 @@
 //! The balancer that all threads share.
 
+mod pick;
+
 use core::fmt;
-use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel_core::policy::{AnyPolicy, Cx, View, choose};
-use evenkeel_core::{Instant, Policy, Slot, Why};
+use evenkeel_core::Instant;
+use evenkeel_core::policy::AnyPolicy;
 use tokio::sync::{broadcast, watch};
 
 use crate::discover::DiscoveryStatus;
-use crate::error::{NotReady, PickError};
+use crate::error::NotReady;
 use crate::event::{Change, Event};
-use crate::lease::{Chosen, Pick};
 use crate::shared::{Order, Shared};
 use crate::status::{Entry, Status};
-use crate::stripe::{CounterRng, Stripe};
 use crate::target::Target;
 
 /// Balances requests over clients `C`, one for each endpoint that discovery finds.
 ///
-/// Cheap to clone; all clones share one set. A pick takes no lock and allocates nothing. Discovery, the making of clients and
-/// the [health](crate::health) of endpoints are the work of a task, which ends when the last clone is dropped: what follows
-/// from a report takes effect as soon as that task has run.
+/// Cheap to clone; all clones share one set. A pick takes no lock and allocates nothing. Discovery,
+/// the making of clients and the [health](crate::health) of endpoints are the work of a task, which
+/// ends when the last clone is dropped: what follows from a report takes effect as soon as that
+/// task has run.
 ///
 /// ```
 /// use evenkeel::{Balancer, Fixed, Retry, Target};
@@ -32,7 +32,8 @@ use crate::target::Target;
 /// let balancer = Balancer::builder(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)
 ///     .build(async |target: Target| Ok::<_, std::io::Error>(format!("http://{target}")))?;
 /// balancer.ready().await;
-/// let answer = balancer.call(&Retry::attempts(3)?, async |url| Ok::<_, std::io::Error>(url.len())).await?;
+/// let retry = Retry::attempts(3)?;
+/// let answer = balancer.call(&retry, async |url| Ok::<_, std::io::Error>(url.len())).await?;
 /// # assert_eq!(answer, 18);
 /// # Ok(())
 /// # }
@@ -42,142 +43,67 @@ pub struct Balancer<C, P = AnyPolicy> {
     pub(crate) task: Arc<AbortOnDrop>,
 }
 
-impl<C, P: Policy> Balancer<C, P> {
-    /// Picks a client.
-    ///
-    /// # Errors
-    /// [`PickError`] when there is no client to pick; it says why.
-    #[inline]
-    pub fn pick(&self) -> Result<Pick<C, P>, PickError> {
-        self.pick_with(None, &[])
-    }
-
-    /// Picks a client for a request with a key: policies that hash keep the requests of one key together. The key should be a
-    /// hash itself, such as [`hash::str`](crate::core::hash::str) makes.
-    ///
-    /// # Errors
-    /// [`PickError`] when there is no client to pick; it says why.
-    #[inline]
-    pub fn pick_for(&self, key: u64) -> Result<Pick<C, P>, PickError> {
-        self.pick_with(Some(key), &[])
-    }
-
-    pub(crate) fn pick_with(&self, key: Option<u64>, avoid: &[Slot]) -> Result<Pick<C, P>, PickError> {
-        let shared = &*self.shared;
-        let snapshot = shared.snapshot.load();
-        // A retry is no probe: it should succeed.
-        if !snapshot.probes.is_empty() && avoid.is_empty() {
-            let now = shared.clock.now();
-            if let Some((place, slot)) = snapshot.take_probe(now) {
-                return Ok(Pick::new(snapshot, Chosen { place, slot, why: Why::Probe, decides: true, sent: now }));
-            }
-        }
-        if snapshot.candidates.is_empty() {
-            return Err(self.unavailable());
-        }
-        let stripe = self.stripe();
-        let mut rng = stripe.rng();
-        let index = match snapshot.groups.len() {
-            1 => 0,
-            _ => snapshot.candidates.draw(key, avoid, &mut rng),
-        };
-        let group = &snapshot.groups[index];
-        let candidates = snapshot.candidates.group(index);
-        let mut turn = stripe.turn(snapshot.version, index, group);
-        let mut now = if group.policy.timed() { shared.clock.now() } else { Instant::ZERO };
-        let view = View::new(candidates, &*shared.counters, &**snapshot, avoid);
-        let mut cx = Cx::new(now, key, &mut turn, &mut rng);
-        let (place, mut why) = choose(&group.policy, &view, &mut cx)?;
-        let slot = candidates.slots[place];
-        stripe.picked(snapshot.version, index, turn, slot.index(), rng);
-        let decides = candidates.panic;
-        if decides {
-            // It matters whether it was sent before an ejection or after.
-            now = shared.clock.now();
-            why = if why == Why::Policy { Why::Panic } else { why };
-        }
-        let place = group.start + place;
-        Ok(Pick::new(snapshot, Chosen { place, slot, why, decides, sent: now }))
-    }
-
-    pub(crate) fn rng(&self) -> CounterRng {
-        self.stripe().fork()
-    }
-
-    fn stripe(&self) -> &Stripe {
-        self.shared.stripes.get_or(|| {
-            let ordinal = self.shared.striped.fetch_add(1, Relaxed);
-            Stripe::new(self.shared.seed.wrapping_add(ordinal))
-        })
-    }
-
-    #[cold]
-    fn unavailable(&self) -> PickError {
-        let discovery = self.shared.discovery.borrow().error.clone();
-        let clients = self.shared.clients.borrow();
-        if clients.endpoints == 0 {
-            PickError::NoEndpoints { discovery }
-        } else if clients.ready == 0 {
-            PickError::NoClients { endpoints: clients.endpoints, error: clients.error.clone() }
-        } else if let Some(full) = clients.table {
-            PickError::Table(full)
-        } else {
-            clients.none.map_or(PickError::AllDrained, PickError::from)
-        }
-    }
-}
-
 impl<C, P> Balancer<C, P> {
-    /// Waits until a client can be picked. It may be that this never happens: see [`ready_within`](Self::ready_within).
+    /// Waits until a client can be picked. It may be that this never happens: see
+    /// [`ready_within`](Self::ready_within).
     pub async fn ready(&self) {
         // The sender lives as long as this handle.
-        let _ = self.shared.clients.subscribe().wait_for(|clients| clients.pickable > 0).await;
+        let _ =
+            self.shared.clients.subscribe().wait_for(|clients| clients.counts.pickable > 0).await;
     }
 
     /// Waits until a client can be picked, at most for `timeout`.
     ///
     /// # Errors
-    /// [`NotReady`] after the timeout, with what discovery, the factory and the policy last complained of.
+    /// [`NotReady`] after the timeout, with what discovery, the factory and the policy last
+    /// complained of.
     pub async fn ready_within(&self, timeout: Duration) -> Result<(), NotReady> {
-        tokio::time::timeout(timeout, self.ready()).await.map_err(|_| NotReady {
-            timeout,
-            endpoints: self.shared.clients.borrow().endpoints,
-            discovery: self.shared.discovery.borrow().error.clone(),
-            factory: self.shared.clients.borrow().error.clone(),
-            policy: self.shared.clients.borrow().table,
+        tokio::time::timeout(timeout, self.ready()).await.map_err(|_| {
+            let discovery = self.shared.discovery.borrow().error.clone();
+            let clients = self.shared.clients.borrow();
+            NotReady {
+                timeout,
+                endpoints: clients.counts.endpoints,
+                discovery,
+                factory: clients.error.clone(),
+                policy: clients.counts.table,
+            }
         })
     }
 
-    /// Asks discovery to look again soon; any number of calls makes one query, at most one a second by default.
+    /// Asks discovery to look again soon; any number of calls makes one query, at most one a second
+    /// by default.
     pub fn refresh(&self) {
         self.shared.refresh.notify_one();
     }
 
-    /// How discovery is doing, now (`borrow`) and at every change (`changed`).
+    /// Tells how discovery is doing, now (`borrow`) and at every change (`changed`).
     pub fn discovery(&self) -> watch::Receiver<DiscoveryStatus> {
         self.shared.discovery.subscribe()
     }
 
-    /// Every difference that discovery makes from now on. A receiver that falls 1,024 changes behind loses the oldest, and is
-    /// told how many.
+    /// Tells every difference that discovery makes from now on. A receiver that falls 1,024 changes
+    /// behind loses the oldest, and is told how many.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.shared.changes.subscribe()
     }
 
-    /// What happens to endpoints that have a client, from now on: ejected, probed, back in service. A receiver that falls 1,024
-    /// events behind loses the oldest, and is told how many. They are logged as well, by `tracing`.
+    /// Tells what happens to endpoints that have a client, from now on: ejected, probed, back in
+    /// service. A receiver that falls 1,024 events behind loses the oldest, and is told how many.
+    /// They are logged as well, by `tracing`.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.shared.events.subscribe()
     }
 
-    /// Every endpoint that discovery has found, in the order of addresses: also those that are ejected, draining, or without
-    /// a client yet. O(n); not for every request.
+    /// Lists every endpoint that discovery has found, in the order of addresses: also those that
+    /// are ejected, draining, or without a client yet. O(n); not for every request.
     pub fn endpoints(&self) -> Vec<Status> {
         self.shared.entries.load().iter().map(Entry::status).collect()
     }
 
-    /// Takes over what active checks found: an endpoint that is down takes no requests until they say otherwise, and good news
-    /// bring back one that is ejected. It is forgotten when the endpoint leaves; of an unknown one it means nothing.
+    /// Takes over what active checks found: an endpoint that is down takes no requests until they
+    /// say otherwise, and good news bring back one that is ejected. It is forgotten when the
+    /// endpoint leaves; of an unknown one it means nothing.
     ///
     /// Takes effect as soon as the balancer's task has run.
     pub fn set_down(&self, target: &Target, down: bool) {
@@ -185,7 +111,8 @@ impl<C, P> Balancer<C, P> {
         let _ = self.shared.orders.send(Order::SetDown { target: target.clone(), down });
     }
 
-    /// The time on the balancer's clock (tokio's, since it was built), by which health and events are dated.
+    /// Returns the time on the balancer's clock (tokio's, since it was built), by which health and
+    /// events are dated.
     pub fn now(&self) -> Instant {
         self.shared.clock.now()
     }

@@ -8,19 +8,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use evenkeel_core::discovery::poller::Poller;
 use evenkeel_core::policy::AnyPolicy;
-use evenkeel_core::{Cluster, Config, Policy};
+use evenkeel_core::{Config, Policy};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use crate::balancer::{AbortOnDrop, Balancer};
 use crate::clock::Clock;
-use crate::counters::Counters;
 use crate::discover::{Discover, DiscoveryStatus, drive};
 use crate::error::BuildError;
 use crate::factory::Factory;
 use crate::maintain::Maintenance;
-use crate::shared::{Clients, Shared};
-use crate::snapshot::Snapshot;
+use crate::shared::{Clients, Probes, Shared};
+use crate::snapshot::{Cluster, Snapshot};
 use crate::stripe::CounterRng;
 
 /// Changes and events kept for a receiver that lags.
@@ -35,29 +34,34 @@ pub struct Builder<D, P> {
     seed: Option<u64>,
 }
 
-/// (The builder knows no client yet; `()` stands for it, so that nobody has to name one.)
+/// The builder knows no client yet; `()` stands for it, so that nobody has to name one.
 impl Balancer<()> {
-    /// A balancer over the endpoints of `source`, yet to be configured.
+    /// Begins a balancer over the endpoints of `source`.
     pub fn builder<D: Discover>(source: D) -> Builder<D, AnyPolicy> {
         Builder { source, policy: AnyPolicy::default(), config: Config::default(), seed: None }
     }
 }
 
 impl<D: Discover, P> Builder<D, P> {
-    /// Who is picked; default: round robin. The type is kept, so that a policy known when compiling costs no more than it must.
+    /// Sets the policy; default: round robin. The type is kept, so that a policy known when
+    /// compiling costs no more than it must.
     pub fn policy<Q: Policy>(self, policy: Q) -> Builder<D, Q> {
         Builder { source: self.source, policy, config: self.config, seed: self.seed }
     }
 
-    /// Who may be picked: priorities, zones, subsets, slow start, [outlier detection](crate::health); and how answer times are
-    /// averaged. Its seed is that of
-    /// [`seed`](Self::seed).
+    /// Sets the [settings](evenkeel_core::Settings): which endpoints may be picked, by
+    /// [health](crate::health), priorities, zones, a subset, a slow start or the requests in
+    /// flight, and how answer times are averaged. Their seed is that of [`seed`](Self::seed).
+    ///
+    /// The requests in flight are counted with any policy, where they are limited; what other
+    /// clients send to an endpoint does not count.
     #[must_use]
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
     }
 
-    /// Makes every choice of one thread follow from `seed`; default: from the operating system's randomness.
+    /// Makes every choice of one thread follow from `seed`; default: from the operating system's
+    /// randomness.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed: Some(seed), ..self }
@@ -65,7 +69,8 @@ impl<D: Discover, P> Builder<D, P> {
 }
 
 impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
-    /// Starts discovery in a task on the current runtime, and makes a client for each endpoint by `factory`. Returns at once.
+    /// Starts discovery in a task on the current runtime, and makes a client for each endpoint by
+    /// `factory`. Returns at once.
     ///
     /// # Errors
     /// [`BuildError`] outside a tokio runtime, or when settings contradict each other.
@@ -78,15 +83,15 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
         let mut policy = self.policy;
         policy.seed(seed);
         let clock = Clock::start();
-        let counters = Arc::new(Counters::new(config.latency, clock));
         let (orders, ordered) = mpsc::unbounded_channel();
-        let cluster = Cluster::with_config(config);
-        let snapshot = Snapshot::new(1, &cluster, |_| None, &policy, &counters).map_err(BuildError::Table)?;
+        let cluster = Cluster::new(config);
+        let snapshot = Snapshot::new(1, &cluster, &[], |_| None, &policy);
         let shared = Arc::new(Shared {
-            snapshot: ArcSwap::from_pointee(snapshot),
+            snapshot: ArcSwap::from_pointee(snapshot.map_err(BuildError::Table)?),
+            probes: Probes::default(),
             stripes: ThreadLocal::new(),
             striped: AtomicU64::new(0),
-            counters,
+            marks: Arc::default(),
             seed,
             clock,
             refresh: Notify::new(),
@@ -104,7 +109,8 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             let shared = Arc::clone(&shared);
             async move {
                 let rng = CounterRng(!seed);
-                let driver = drive(source, poller, clock, rng, &shared.refresh, &shared.discovery, sets);
+                let driver =
+                    drive(source, poller, clock, rng, &shared.refresh, &shared.discovery, sets);
                 tokio::join!(driver, maintenance.run(received, ordered));
             }
         });

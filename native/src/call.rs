@@ -10,7 +10,7 @@ use core::pin::pin;
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel_core::retry::{Call, End, Step, Verdict};
+use evenkeel_core::retry::{Call, End, Step};
 use evenkeel_core::{Outcome, Policy, Slot, Why, retry as core_retry};
 
 use self::flight::{Flight, InFlight};
@@ -26,9 +26,10 @@ pub use retry::{Classify, EveryError, Retry};
 impl<C, P: Policy> Balancer<C, P> {
     /// Calls `attempt` with a client until it succeeds, or `retry` says that it is enough.
     ///
-    /// Each attempt goes to an endpoint not tried before, as long as there is one; a hedge, which goes beside others, to no other.
-    /// Everything runs in the caller's task: a call that is dropped gives up what is under way, and a panic of `attempt` is the
-    /// caller's. Attempts that are given up are dropped, and their endpoints told: canceled, or too slow.
+    /// Each attempt goes to an endpoint not tried before, as long as there is one; a hedge, which
+    /// goes beside others, to no other. Everything runs in the caller's task: a call that is
+    /// dropped gives up what is under way, and a panic of `attempt` is the caller's. Attempts that
+    /// are given up are dropped, and their endpoints told: canceled, or too slow.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -40,8 +41,10 @@ impl<C, P: Policy> Balancer<C, P> {
     /// let balancer = Balancer::builder(Fixed::new(["a:80", "b:80"])?)
     ///     .build(async |target: Target| Ok::<_, std::io::Error>(target.to_string()))?;
     /// balancer.ready().await;
-    /// // If there is no answer for 20 ms, a second attempt goes to another endpoint, and the first answer wins.
-    /// let retry = Retry::new(RetryPolicy::new(3)?.with_hedging(Hedging::new(Duration::from_millis(20), 1)?));
+    /// // If there is no answer for 20 ms, a second attempt goes to another endpoint, and the first
+    /// // answer wins.
+    /// let hedging = Hedging::new(Duration::from_millis(20), 1)?;
+    /// let retry = Retry::new(RetryPolicy::new(3)?.with_hedging(hedging));
     /// let answer = balancer.call(&retry, async |client: Attempt<String>| {
     /// #   if slow.replace(false) { core::future::pending::<()>().await; }
     ///     // … ask `*client` …
@@ -54,46 +57,44 @@ impl<C, P: Policy> Balancer<C, P> {
     ///
     /// # Errors
     /// [`CallError`] with every attempt's error, and why there was no other attempt.
-    pub async fn call<T, E, K, F, Fut>(&self, retry: &Retry<K>, attempt: F) -> Result<T, CallError<E>>
-    where
-        K: Classify<E>,
-        // Not `AsyncFnMut`: a future that borrows from its closure cannot be shown to be `Send`, and so not be spawned.
-        F: FnMut(Attempt<C>) -> Fut,
-        Fut: Future<Output = Result<T, E>>,
-    {
+    // Not `AsyncFnMut`: a future that borrows from its closure cannot be shown to be `Send`, and so
+    // not be spawned.
+    pub async fn call<T, E, Fut: Future<Output = Result<T, E>>>(
+        &self,
+        retry: &Retry<impl Classify<E>>,
+        attempt: impl FnMut(Attempt<C>) -> Fut,
+    ) -> Result<T, CallError<E>> {
         self.call_with(None, retry, attempt).await
     }
 
-    /// [`call`](Self::call) for a request with a key, as [`pick_for`](Self::pick_for) takes it: policies that hash begin with
-    /// the key's endpoint and go on with its next choices.
+    /// Does what [`call`](Self::call) does for a request with a key, as
+    /// [`pick_for`](Self::pick_for) takes it: policies that hash begin with the key's endpoint and
+    /// go on with its next choices.
     ///
     /// # Errors
     /// As [`call`](Self::call).
-    pub async fn call_for<T, E, K, F, Fut>(&self, key: u64, retry: &Retry<K>, attempt: F) -> Result<T, CallError<E>>
-    where
-        K: Classify<E>,
-        F: FnMut(Attempt<C>) -> Fut,
-        Fut: Future<Output = Result<T, E>>,
-    {
+    pub async fn call_for<T, E, Fut: Future<Output = Result<T, E>>>(
+        &self,
+        key: u64,
+        retry: &Retry<impl Classify<E>>,
+        attempt: impl FnMut(Attempt<C>) -> Fut,
+    ) -> Result<T, CallError<E>> {
         self.call_with(Some(key), retry, attempt).await
     }
 
-    async fn call_with<T, E, K, F, Fut>(
+    async fn call_with<T, E, Fut: Future<Output = Result<T, E>>>(
         &self,
         key: Option<u64>,
-        retry: &Retry<K>,
-        mut attempt: F,
-    ) -> Result<T, CallError<E>>
-    where
-        K: Classify<E>,
-        F: FnMut(Attempt<C>) -> Fut,
-        Fut: Future<Output = Result<T, E>>,
-    {
+        retry: &Retry<impl Classify<E>>,
+        mut attempt: impl FnMut(Attempt<C>) -> Fut,
+    ) -> Result<T, CallError<E>> {
         let clock = self.shared.clock;
         let mut now = clock.now();
-        let mut call = Call::new(&retry.policy_at(now), now);
+        let policy = retry.policy_at(now);
+        let mut call = Call::new(&policy, now);
         let (mut budget, mut rng) = (retry.purse(), self.rng());
-        let mut failed = CallError { attempts: Vec::new(), end: End::NoEndpoints, unavailable: None };
+        let mut failed =
+            CallError { attempts: Vec::new(), end: End::NoEndpoints, unavailable: None };
         let mut answer = None;
         let place = pin!(None);
         let mut in_flight = InFlight::new(place);
@@ -111,31 +112,30 @@ impl<C, P: Policy> Balancer<C, P> {
                     }
                 },
                 Step::Wait(until) => {
-                    tokio::select! {
+                    let ended = tokio::select! {
                         biased;
-                        (flight, result) = in_flight.next() => {
-                            now = clock.now();
-                            let verdict = result.as_ref().map_or_else(|error| retry.classify.verdict(error), |_| Verdict::Success);
-                            call.on_outcome(now, flight.attempt, verdict);
-                            match result {
-                                Ok(value) => {
-                                    retry.observe(now, now.saturating_since(flight.began));
-                                    answer = Some(value);
-                                }
-                                Err(error) => failed.push(&flight, now, Cause::Failed(error)),
-                            }
-                            flight.lease.report(outcome(verdict));
+                        ended = in_flight.next() => Some(ended),
+                        () = clock.sleep_until(until) => None,
+                    };
+                    now = clock.now();
+                    let Some((flight, result)) = ended else { continue };
+                    let verdict = retry.verdict(&result);
+                    call.on_outcome(now, flight.attempt, verdict);
+                    match result {
+                        Ok(value) => {
+                            retry.observe(now, now.saturating_since(flight.began));
+                            answer = Some(value);
                         }
-                        () = clock.sleep_until(until) => now = clock.now(),
+                        Err(error) => failed.push(&flight, now, Cause::Failed(error)),
                     }
+                    flight.lease.report(verdict.outcome());
                 }
                 Step::Cancel { attempt, outcome } => {
-                    if let Some(flight) = in_flight.take(attempt) {
-                        retry.observe(now, now.saturating_since(flight.began));
-                        let late = outcome != Outcome::Canceled;
-                        failed.push(&flight, now, if late { Cause::TimedOut } else { Cause::GivenUp });
-                        flight.lease.report(outcome);
-                    }
+                    let Some(flight) = in_flight.take(attempt) else { continue };
+                    retry.observe(now, now.saturating_since(flight.began));
+                    let late = outcome != Outcome::Canceled;
+                    failed.push(&flight, now, if late { Cause::TimedOut } else { Cause::GivenUp });
+                    flight.lease.report(outcome);
                 }
                 Step::Done(end) => {
                     // A hedge that finds no endpoint is not the end.
@@ -146,8 +146,8 @@ impl<C, P: Policy> Balancer<C, P> {
         }
     }
 
-    /// The client for an attempt. There is none for a hedge, and no error, if all have been tried: beside an attempt that
-    /// already waits for an endpoint, another one there wins nothing.
+    /// Picks the client for an attempt. There is none for a hedge, and no error, if all have been
+    /// tried: beside an attempt that already waits for an endpoint, another one there wins nothing.
     fn pick_for_attempt(
         &self,
         key: Option<u64>,
@@ -163,16 +163,6 @@ impl<C, P: Policy> Balancer<C, P> {
     }
 }
 
-/// What a verdict on an attempt says of its endpoint: a request that would fail anywhere says nothing against it, one that never
-/// left does, since what keeps it from leaving is most often that the endpoint cannot be reached.
-fn outcome(verdict: Verdict) -> Outcome {
-    match verdict {
-        Verdict::Success | Verdict::Fatal => Outcome::Success,
-        Verdict::Retry | Verdict::NeverSent => Outcome::Failure,
-        Verdict::RetryAfter(wait) => Outcome::Overloaded { retry_after: Some(wait) },
-    }
-}
-
 /// One attempt of a call; dereferences to the client.
 pub struct Attempt<C> {
     client: Arc<Client<C>>,
@@ -181,22 +171,22 @@ pub struct Attempt<C> {
 }
 
 impl<C> Attempt<C> {
-    /// Where it goes.
+    /// Returns where it goes.
     pub fn target(&self) -> &Target {
         &self.client.target
     }
 
-    /// Which one it is: 1 for the first.
+    /// Returns which one it is: 1 for the first.
     pub fn number(&self) -> u32 {
         self.sent.number()
     }
 
-    /// Whether it goes beside others that have not answered yet.
+    /// Tells that it goes beside others that have not answered yet.
     pub fn is_hedge(&self) -> bool {
         self.sent.is_hedge()
     }
 
-    /// The time left until it is given up; `None` without a deadline.
+    /// Returns the time left until it is given up; `None` without a deadline.
     pub fn time_left(&self) -> Option<Duration> {
         self.sent.deadline().map(|deadline| deadline.saturating_since(self.clock.now()))
     }
@@ -212,6 +202,9 @@ impl<C> Deref for Attempt<C> {
 
 impl<C> fmt::Debug for Attempt<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt").field("target", self.target()).field("number", &self.number()).finish_non_exhaustive()
+        f.debug_struct("Attempt")
+            .field("target", self.target())
+            .field("number", &self.number())
+            .finish_non_exhaustive()
     }
 }

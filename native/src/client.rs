@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::counters::Counters;
+use crossbeam_utils::CachePadded;
+
+use crate::clock::Clock;
+use crate::load::Load;
+use crate::marks::Marks;
 use crate::target::Target;
 use crate::vitals::Vitals;
 
@@ -11,6 +15,10 @@ use crate::vitals::Vitals;
 pub(crate) struct Client<C> {
     pub(crate) inner: C,
     pub(crate) target: Target,
+    /// The hash of the target's key.
+    pub(crate) id: u64,
+    pub(crate) load: CachePadded<Load>,
     pub(crate) vitals: Vitals,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) clock: Clock,
+    pub(crate) marks: Arc<Marks>,
 }

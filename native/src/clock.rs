@@ -17,11 +17,12 @@ impl Clock {
         Instant::ZERO + self.origin.elapsed()
     }
 
-    /// Returns at `until`; never, if that is the end of time.
-    pub(crate) async fn sleep_until(self, until: Instant) {
-        match self.origin.checked_add(until.saturating_since(Instant::ZERO)) {
-            Some(until_tokio) if until < Instant::MAX => tokio::time::sleep_until(until_tokio).await,
-            _ => core::future::pending().await,
+    /// Returns at `until`; never, without one.
+    pub(crate) async fn sleep_until(self, until: Option<Instant>) {
+        let since = |until: Instant| until.saturating_since(Instant::ZERO);
+        match until.and_then(|until| self.origin.checked_add(since(until))) {
+            Some(until) => tokio::time::sleep_until(until).await,
+            None => core::future::pending().await,
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::target::Target;
 
 /// A source of endpoints that is asked again and again.
 ///
-/// An implementation answers one question; when to ask, how long to wait, and what failures and empty answers mean is the
-/// business of the balancer, by the settings of [`poller`](Self::poller).
+/// An implementation answers one question; when to ask, how long to wait, and what failures and
+/// empty answers mean is the business of the balancer, by the settings of [`poller`](Self::poller).
 ///
 /// ```
 /// use evenkeel::{Answer, Discover, Endpoint};
@@ -33,7 +33,8 @@ use crate::target::Target;
 ///     async fn lookup(&mut self) -> Result<Answer, Self::Error> {
 ///         let targets = std::env::var(self.0)?;
 ///         let endpoints = targets.split(',').map(|target| Ok(Endpoint::new(target.parse()?)));
-///         Ok(Answer { endpoints: endpoints.collect::<Result<_, Self::Error>>()?, ..Answer::default() })
+///         let endpoints = endpoints.collect::<Result<_, Self::Error>>()?;
+///         Ok(Answer { endpoints, ..Answer::default() })
 ///     }
 /// }
 /// ```
@@ -47,7 +48,7 @@ pub trait Discover: Send + 'static {
     /// Whatever keeps the source from a good answer; the endpoints known so far stay in force.
     fn lookup(&mut self) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
 
-    /// When to ask again.
+    /// Returns when to ask again.
     fn poller(&self) -> PollerConfig {
         PollerConfig::default()
     }
@@ -56,12 +57,13 @@ pub trait Discover: Send + 'static {
 /// A good answer of a source: the whole set.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
-    /// The endpoints. None at all is not believed at once: the endpoints known so far stay, unless the answer is
-    /// [`absent`](Self::absent).
+    /// The endpoints. None at all is not believed at once: the endpoints known so far stay, unless
+    /// the answer is [`absent`](Self::absent).
     pub endpoints: Vec<Endpoint<Target>>,
     /// How long the answer is good, if the source says.
     pub ttl: Option<Duration>,
-    /// The source says that the service is decidedly not available (SRV target `.`); believed when it says so twice in a row.
+    /// The source says that the service is decidedly not available (SRV target `.`); believed when
+    /// it says so twice in a row.
     pub absent: bool,
     /// Records of the answer that are no endpoints.
     pub skipped: usize,

@@ -29,11 +29,15 @@ pub enum PickError {
     },
     /// There are clients, but their endpoints are all draining or have weight 0.
     AllDrained,
-    /// There are clients, but their endpoints are all ejected, overloaded or down, and the settings want no panic.
+    /// There are clients, but their endpoints are all ejected, overloaded or down, and the settings
+    /// want no panic.
     AllEjected,
+    /// There are clients, but their endpoints all have as many requests in flight as they may have:
+    /// see [`max_in_flight`](crate::Config::max_in_flight).
+    Busy,
     /// There are clients, but too many endpoints for the policy's table.
     Table(TableFull),
-    /// The policy declined every endpoint, or named a place outside the view.
+    /// The policy declined every endpoint, or named a slot outside the view.
     Declined,
 }
 
@@ -43,7 +47,8 @@ impl From<evenkeel_core::PickError> for PickError {
             evenkeel_core::PickError::NoEndpoints => Self::NoEndpoints { discovery: None },
             evenkeel_core::PickError::AllDrained => Self::AllDrained,
             evenkeel_core::PickError::AllEjected => Self::AllEjected,
-            _ => Self::Declined,
+            evenkeel_core::PickError::Busy { .. } => Self::Busy,
+            evenkeel_core::PickError::Declined => Self::Declined,
         }
     }
 }
@@ -52,13 +57,20 @@ impl fmt::Display for PickError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoEndpoints { discovery: None } => f.write_str("no endpoints available"),
-            Self::NoEndpoints { discovery: Some(error) } => write!(f, "no endpoints available: {error}"),
-            Self::NoClients { endpoints, error: None } => write!(f, "none of {endpoints} endpoints has a client yet"),
+            Self::NoEndpoints { discovery: Some(error) } => {
+                write!(f, "no endpoints available: {error}")
+            }
+            Self::NoClients { endpoints, error: None } => {
+                write!(f, "none of {endpoints} endpoints has a client yet")
+            }
             Self::NoClients { endpoints, error: Some(error) } => {
                 write!(f, "none of {endpoints} endpoints has a client: {error}")
             }
             Self::AllDrained => f.write_str("all endpoints are draining or have weight 0"),
             Self::AllEjected => f.write_str("all endpoints are ejected, overloaded or down"),
+            Self::Busy => {
+                f.write_str("all endpoints have as many requests in flight as they may have")
+            }
             Self::Table(full) => full.fmt(f),
             Self::Declined => f.write_str("the policy declined every endpoint"),
         }
@@ -68,9 +80,11 @@ impl fmt::Display for PickError {
 impl Error for PickError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NoEndpoints { discovery: error } | Self::NoClients { error, .. } => source(error.as_ref()),
+            Self::NoEndpoints { discovery: error } | Self::NoClients { error, .. } => {
+                source(error.as_ref())
+            }
             Self::Table(full) => Some(full),
-            Self::AllDrained | Self::AllEjected | Self::Declined => None,
+            Self::AllDrained | Self::AllEjected | Self::Busy | Self::Declined => None,
         }
     }
 }
@@ -92,7 +106,11 @@ pub struct NotReady {
 
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not ready after {:?}: {} endpoints found, none usable", self.timeout, self.endpoints)?;
+        write!(
+            f,
+            "not ready after {:?}: {} endpoints found, none usable",
+            self.timeout, self.endpoints
+        )?;
         for error in self.discovery.iter().chain(&self.factory) {
             write!(f, "; {error}")?;
         }

@@ -22,9 +22,11 @@ pub enum Change {
 pub struct Event {
     /// When, on the clock of [`Balancer::now`](crate::Balancer::now).
     pub at: Instant,
-    /// Which endpoint; `None` where it is about none of them, or where one that left has made room for another.
+    /// Which endpoint; `None` where it is about none of them, or where one that left has made room
+    /// for another.
     pub target: Option<Target>,
-    /// What. [`Added`](EventKind::Added) and [`Removed`](EventKind::Removed) speak of endpoints that have a client.
+    /// What. [`Added`](EventKind::Added) and [`Removed`](EventKind::Removed) speak of endpoints
+    /// that have a client.
     pub kind: EventKind,
 }
 
@@ -33,10 +35,18 @@ impl Event {
     pub(crate) fn trace(&self) {
         match self.kind {
             EventKind::Added | EventKind::Removed => tracing::debug!("{self}"),
-            EventKind::Probing | EventKind::Readmitted | EventKind::Overloaded { .. } | EventKind::PanicOff => {
+            EventKind::Probing
+            | EventKind::Readmitted
+            | EventKind::Overloaded { .. }
+            | EventKind::PanicOff => {
                 tracing::info!("{self}");
             }
-            _ => tracing::warn!("{self}"),
+            EventKind::Ejected { .. }
+            | EventKind::Down
+            | EventKind::PanicOn
+            | EventKind::Lost(_) => {
+                tracing::warn!("{self}");
+            }
         }
     }
 }
@@ -50,15 +60,18 @@ impl fmt::Display for Event {
         match self.kind {
             EventKind::Added => f.write_str("has a client"),
             EventKind::Removed => f.write_str("left"),
-            EventKind::Ejected { reason, until } => write!(f, "ejected for {:?}: {reason}", rest(until)),
+            EventKind::Ejected { reason, until } => {
+                write!(f, "ejected for {:?}: {reason}", rest(until))
+            }
             EventKind::Probing => f.write_str("probed by a request"),
             EventKind::Readmitted => f.write_str("takes requests again"),
-            EventKind::Overloaded { until } => write!(f, "asked to be left alone for {:?}", rest(until)),
+            EventKind::Overloaded { until } => {
+                write!(f, "asked to be left alone for {:?}", rest(until))
+            }
             EventKind::Down => f.write_str("down"),
             EventKind::PanicOn => f.write_str("too few endpoints are well: others are used, too"),
             EventKind::PanicOff => f.write_str("enough endpoints are well again"),
             EventKind::Lost(count) => write!(f, "{count} events were lost"),
-            other => write!(f, "{other:?}"),
         }
     }
 }

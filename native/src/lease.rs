@@ -6,7 +6,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use arc_swap::Guard;
-use evenkeel_core::{Instant, Outcome, Policy, Slot, Why};
+use evenkeel_core::load::Needs;
+use evenkeel_core::{Instant, Outcome, Slot, Why};
 
 use crate::client::Client;
 use crate::snapshot::Snapshot;
@@ -15,90 +16,77 @@ use crate::target::Target;
 /// What is due when a request ends.
 #[derive(Clone, Copy, Debug)]
 struct Due {
-    slot: Slot,
-    /// Whether it is among the requests in flight.
-    counted: bool,
-    /// Whether the policy looks at answer times.
-    timed: bool,
-    /// Whether it may decide if an ejected endpoint comes back.
-    decides: bool,
-    /// Known where the policy looks at answer times, and of a request that decides.
-    sent: Instant,
+    chosen: Chosen,
+    /// What was kept of the request: it is among those in flight, its answer is timed.
+    needs: Needs,
     /// The snapshot that it was picked from.
     version: u64,
-    why: Why,
     outcome: Outcome,
 }
 
 impl Due {
     #[inline]
     fn report<C>(&self, client: &Client<C>) {
-        let index = self.slot.index();
-        // Learnt from before it is taken off: in between, a new endpoint would look as if it had never been asked.
-        if self.timed {
-            client.counters.observe(index, self.sent, self.outcome);
+        // Learnt from before it is taken off: in between, a new endpoint would look as if it had
+        // never been asked.
+        if self.needs.time {
+            client.load.observe(self.chosen.sent, client.clock.now(), self.outcome);
         }
-        if self.counted {
-            client.counters.subtract(index);
+        if self.needs.in_flight {
+            client.load.end();
         }
-        if self.decides || client.vitals.heeds(self.outcome) {
+        if self.chosen.decides || client.vitals.heeds(self.outcome) {
             self.tell(client);
         }
     }
 
     #[inline(never)]
     fn tell<C>(&self, client: &Client<C>) {
+        let Chosen { slot, why, decides, sent } = self.chosen;
         // In panic there are others to decide.
-        let decides = self.decides && (self.why == Why::Probe || self.outcome != Outcome::Canceled);
-        if client.vitals.report(self.outcome, self.version, decides.then_some(self.sent)) {
-            client.counters.marks.mark(self.slot.index());
+        let decides = decides && (why == Why::Probe || self.outcome != Outcome::Canceled);
+        if client.vitals.report(self.outcome, self.version, decides.then_some(sent)) {
+            client.marks.mark(slot.index());
         }
     }
 
-    /// Nothing is due any more.
-    fn settled(self) -> Self {
-        Self { counted: false, timed: false, decides: false, outcome: Outcome::Canceled, ..self }
+    /// Makes it one of which nothing is due any more.
+    fn settle(&mut self) {
+        self.needs = Needs::default();
+        self.chosen.decides = false;
+        self.outcome = Outcome::Canceled;
     }
 }
 
 /// Whom a pick goes to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chosen {
-    /// Its place among the snapshot's clients.
-    pub(crate) place: usize,
     pub(crate) slot: Slot,
     pub(crate) why: Why,
-    /// Whether it may decide if an ejected endpoint comes back.
+    /// Its report may decide if an ejected endpoint comes back.
     pub(crate) decides: bool,
-    /// Needed where the policy looks at answer times, and of a request that decides.
+    /// Known where the policy looks at answer times, and of a request that decides.
     pub(crate) sent: Instant,
 }
 
-/// A picked client, borrowed from the balancer: the cheapest way to use one, for requests that end in the same breath.
+/// A picked client, borrowed from the balancer: the cheapest way to use one, for requests that end
+/// in the same breath.
 ///
-/// To be ended by [`success`](Self::success), [`failure`](Self::failure) or [`overloaded`](Self::overloaded); dropped without, the
-/// request counts as canceled. A request that lives across an `await` wants a [`Lease`].
+/// To be ended by [`success`](Self::success), [`failure`](Self::failure) or
+/// [`overloaded`](Self::overloaded); dropped without, the request counts as canceled. A request
+/// that lives across an `await` wants a [`Lease`].
 #[must_use = "a pick that is dropped counts as a canceled request"]
 pub struct Pick<C, P> {
     snapshot: Guard<Arc<Snapshot<C, P>>>,
-    place: usize,
     due: Due,
 }
 
 impl<C, P> Pick<C, P> {
+    /// Makes the pick of a request that has been counted, if it is to be.
     #[inline]
-    pub(crate) fn new(snapshot: Guard<Arc<Snapshot<C, P>>>, chosen: Chosen) -> Self
-    where
-        P: Policy,
-    {
-        let Chosen { place, slot, why, decides, sent } = chosen;
-        let (policy, version) = (&snapshot.groups[0].policy, snapshot.version);
-        let (counted, timed) = (policy.counts(), policy.timed());
-        if counted {
-            snapshot.clients[place].counters.add(slot.index());
-        }
-        let outcome = Outcome::Canceled;
-        Self { snapshot, place, due: Due { slot, counted, timed, decides, sent, version, why, outcome } }
+    pub(crate) fn new(snapshot: Guard<Arc<Snapshot<C, P>>>, chosen: Chosen) -> Self {
+        let (needs, version) = (snapshot.needs, snapshot.version);
+        Self { snapshot, due: Due { chosen, needs, version, outcome: Outcome::Canceled } }
     }
 
     /// Calls `f` with the client.
@@ -107,29 +95,30 @@ impl<C, P> Pick<C, P> {
         f(&self.client().inner)
     }
 
-    /// Where the client leads.
+    /// Returns where the client leads.
     pub fn target(&self) -> &Target {
         &self.client().target
     }
 
-    /// Why this endpoint.
+    /// Returns why this endpoint was picked.
     pub fn why(&self) -> Why {
-        self.due.why
+        self.due.chosen.why
     }
 
-    /// The request was answered well.
+    /// Tells that the request was answered well.
     #[inline]
     pub fn success(mut self) {
         self.due.outcome = Outcome::Success;
     }
 
-    /// The request was not answered well.
+    /// Tells that the request was not answered well.
     #[inline]
     pub fn failure(mut self) {
         self.due.outcome = Outcome::Failure;
     }
 
-    /// The endpoint refused the request for now, and asked to be left alone for this long if it said so: no failure then.
+    /// Tells that the endpoint refused the request for now, and for how long it asked to be left
+    /// alone, if it did: no failure then.
     #[inline]
     pub fn overloaded(mut self, retry_after: Option<Duration>) {
         self.due.outcome = Outcome::Overloaded { retry_after };
@@ -139,20 +128,22 @@ impl<C, P> Pick<C, P> {
     pub fn lease(mut self) -> Lease<C> {
         let lease = Lease { client: Arc::clone(self.client()), due: self.due };
         // The lease owes the report now.
-        self.due = self.due.settled();
+        self.due.settle();
         lease
     }
 
-    /// As if it had never been picked.
+    /// Makes it as if it had never been picked.
     pub(crate) fn undo(mut self) {
-        if self.due.counted {
-            self.client().counters.subtract(self.due.slot.index());
+        if self.due.needs.in_flight {
+            self.client().load.end();
         }
-        self.due = self.due.settled();
+        self.due.settle();
     }
 
+    #[inline]
     fn client(&self) -> &Arc<Client<C>> {
-        &self.snapshot.clients[self.place]
+        let row = self.snapshot.table.row(self.due.chosen.slot.index());
+        &row.expect("it was picked from this table").client
     }
 }
 
@@ -165,14 +156,18 @@ impl<C, P> Drop for Pick<C, P> {
 
 impl<C, P> fmt::Debug for Pick<C, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pick").field("target", self.target()).field("due", &self.due).finish_non_exhaustive()
+        f.debug_struct("Pick")
+            .field("target", self.target())
+            .field("due", &self.due)
+            .finish_non_exhaustive()
     }
 }
 
 /// A picked client for one request, as long as that takes; dereferences to the client.
 ///
-/// To be ended by [`success`](Self::success), [`failure`](Self::failure) or [`overloaded`](Self::overloaded); dropped without, the
-/// request counts as canceled. The client of an endpoint that left is dropped with its last lease.
+/// To be ended by [`success`](Self::success), [`failure`](Self::failure) or
+/// [`overloaded`](Self::overloaded); dropped without, the request counts as canceled. The client of
+/// an endpoint that left is dropped with its last lease.
 #[must_use = "a lease that is dropped counts as a canceled request"]
 pub struct Lease<C> {
     client: Arc<Client<C>>,
@@ -180,38 +175,39 @@ pub struct Lease<C> {
 }
 
 impl<C> Lease<C> {
-    /// Where the client leads.
+    /// Returns where the client leads.
     pub fn target(&self) -> &Target {
         &self.client.target
     }
 
-    /// Why this endpoint.
+    /// Returns why this endpoint was picked.
     pub fn why(&self) -> Why {
-        self.due.why
+        self.due.chosen.why
     }
 
-    /// The request was answered well.
+    /// Tells that the request was answered well.
     pub fn success(self) {
         self.report(Outcome::Success);
     }
 
-    /// The request was not answered well.
+    /// Tells that the request was not answered well.
     pub fn failure(self) {
         self.report(Outcome::Failure);
     }
 
-    /// The endpoint refused the request for now, and asked to be left alone for this long if it said so: no failure then.
+    /// Tells that the endpoint refused the request for now, and for how long it asked to be left
+    /// alone, if it did: no failure then.
     pub fn overloaded(self, retry_after: Option<Duration>) {
         self.report(Outcome::Overloaded { retry_after });
     }
 
-    /// The request ended like this.
+    /// Tells how the request ended.
     pub fn report(mut self, outcome: Outcome) {
         self.due.outcome = outcome;
     }
 
     pub(crate) fn slot(&self) -> Slot {
-        self.due.slot
+        self.due.chosen.slot
     }
 
     pub(crate) fn client(&self) -> Arc<Client<C>> {
@@ -235,6 +231,9 @@ impl<C> Drop for Lease<C> {
 
 impl<C> fmt::Debug for Lease<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("target", self.target()).field("due", &self.due).finish_non_exhaustive()
+        f.debug_struct("Lease")
+            .field("target", self.target())
+            .field("due", &self.due)
+            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Client-side load balancing for tokio services.
 //!
-//! A [`Balancer`] finds a service's endpoints ([`DnsSrv`], [`Fixed`], or your own [`Discover`]), keeps a client for each,
-//! picks one for every request, and tries failed requests again elsewhere:
+//! A [`Balancer`] finds a service's endpoints ([`DnsSrv`], [`Fixed`], or your own [`Discover`]),
+//! keeps a client for each, picks one for every request, and tries failed requests again elsewhere:
 //!
 //! ```no_run
 //! use evenkeel::{Balancer, DnsSrv, Retry, Target};
@@ -11,31 +11,34 @@
 //! let balancer = Balancer::builder(DnsSrv::new("_http._tcp.api.example.com")?)
 //!     .build(async |target: Target| target.socket_addr().ok_or("no address"))?;
 //! balancer.ready().await;
-//! let stream = balancer.call(&Retry::attempts(3)?, async |addr| TcpStream::connect(*addr).await).await?;
+//! let retry = Retry::attempts(3)?;
+//! let stream = balancer.call(&retry, async |addr| TcpStream::connect(*addr).await).await?;
 //! # drop(stream);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Every decision is made by [`evenkeel_core`], which does no I/O; this crate feeds it from the network.
+//! Every decision is made by [`evenkeel_core`], which does no I/O; this crate feeds it from the
+//! network.
 
 mod balancer;
 mod builder;
 mod call;
 mod client;
 mod clock;
-mod counters;
 mod discover;
 mod error;
 mod event;
 mod factory;
 mod lease;
+mod load;
 mod maintain;
 mod marks;
 mod shared;
 mod snapshot;
 mod status;
 mod stripe;
+mod table;
 mod target;
 mod vitals;
 
@@ -46,23 +49,26 @@ pub use discover::dns_srv::{self, DnsSrv};
 pub use discover::{Answer, Discover, DiscoveryStatus, Fixed};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
-pub use evenkeel_core::balancer::Candidacy;
+pub use evenkeel_core::cluster::Candidacy;
 pub use evenkeel_core::discovery::poller::{PollerConfig, PollerConfigError, SourceHealth};
 pub use evenkeel_core::policy::{
-    AnyPolicy, Cx, Ketama, LeastRequest, Maglev, ParsePolicyError, PeakEwma, PickFirst, Policy, Random, Rendezvous,
-    RingHash, RoundRobin, View, WeightedRandom, WeightedRoundRobin,
+    AnyPolicy, Cx, Ketama, LeastRequest, Maglev, ParsePolicyError, PeakEwma, PickFirst, Policy,
+    Random, Rendezvous, RingHash, RoundRobin, View, WeightedRandom, WeightedRoundRobin,
 };
 pub use evenkeel_core::retry::{
-    Backoff, Budget, BudgetError, End, Hedging, HedgingError, Jitter, LatencyPercentile, LatencyPercentileError,
-    RetryBudget, RetryPolicy, RetryPolicyError, TokenThrottle, Verdict,
+    Backoff, Budget, BudgetError, End, Hedging, HedgingError, Jitter, LatencyPercentile,
+    LatencyPercentileError, RetryBudget, RetryBudgetSettings, RetryPolicy, RetryPolicyError,
+    TokenThrottle, TokenThrottleSettings,
 };
-pub use evenkeel_core::{Config, ConfigError, Endpoint, EventKind, Outcome, Why, Zone, hash, health, tier};
+pub use evenkeel_core::{
+    Book, Config, ConfigError, Endpoint, EventKind, Outcome, Verdict, Why, Zone, hash, health,
+};
 pub use event::{Change, Event};
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
 pub use status::Status;
 pub use target::{Target, TargetError};
 
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 #[cfg(doctest)]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Which endpoints have news for the maintenance task: a report marks, and never waits.
+//! Marks the endpoints that have news for the maintenance task. A report marks, and never waits.
 
 use core::fmt;
 use core::sync::atomic::{
@@ -17,12 +17,14 @@ pub(crate) struct Marks {
     notify: Notify,
 }
 
-impl Marks {
-    pub(crate) fn new() -> Self {
+impl Default for Marks {
+    fn default() -> Self {
         Self { words: [const { AtomicU64::new(0) }; WORDS], notify: Notify::new() }
     }
+}
 
-    /// The slot with this index has news.
+impl Marks {
+    /// Marks the slot with this index.
     pub(crate) fn mark(&self, index: usize) {
         let (place, bit) = (index % BITS / 64, 1 << (index % 64));
         // Whoever clears the bit later sees all that was written before it was set, or set again.
@@ -46,7 +48,7 @@ impl Marks {
     }
 }
 
-/// The places of the bits that are set.
+/// Lists the places of the bits that are set.
 fn ones(mut word: u64) -> impl Iterator<Item = usize> {
     core::iter::from_fn(move || {
         let place = (word != 0).then(|| word.trailing_zeros() as usize)?;
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn what_is_marked_is_taken_once() {
-        let marks = Marks::new();
+        let marks = Marks::default();
         for index in [0, 63, 64, 4_095, 4_096 + 64, 9_999] {
             marks.mark(index);
         }

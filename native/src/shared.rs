@@ -1,18 +1,18 @@
 //! What the handles of a balancer and its task share.
 
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use evenkeel_core::TableFull;
+use arc_swap::{ArcSwap, Guard};
+use evenkeel_core::{Slot, TableFull};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use crate::clock::Clock;
-use crate::counters::Counters;
 use crate::discover::DiscoveryStatus;
 use crate::error::SharedError;
 use crate::event::{Change, Event};
+use crate::marks::Marks;
 use crate::snapshot::Snapshot;
 use crate::status::Entry;
 use crate::stripe::Stripe;
@@ -21,10 +21,11 @@ use crate::target::Target;
 /// Read by the handles, written by the task; orders go the other way.
 pub(crate) struct Shared<C, P> {
     pub(crate) snapshot: ArcSwap<Snapshot<C, P>>,
+    pub(crate) probes: Probes,
     pub(crate) stripes: ThreadLocal<Stripe>,
     /// How many threads have picked.
     pub(crate) striped: AtomicU64,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) marks: Arc<Marks>,
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
     pub(crate) refresh: Notify,
@@ -36,14 +37,47 @@ pub(crate) struct Shared<C, P> {
     pub(crate) orders: mpsc::UnboundedSender<Order>,
 }
 
-/// How many endpoints there are, and how many of them have a client.
+/// Half-open endpoints that wait for a request which decides: almost always none.
+#[derive(Debug, Default)]
+pub(crate) struct Probes {
+    any: AtomicBool,
+    slots: ArcSwap<Vec<Slot>>,
+}
+
+impl Probes {
+    /// Tells that there may be one.
+    #[inline]
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Relaxed)
+    }
+
+    pub(crate) fn slots(&self) -> Guard<Arc<Vec<Slot>>> {
+        self.slots.load()
+    }
+
+    pub(crate) fn publish(&self, slots: Vec<Slot>) {
+        let any = !slots.is_empty();
+        self.slots.store(Arc::new(slots));
+        self.any.store(any, Relaxed);
+    }
+}
+
+/// What keeps requests waiting, if they wait.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clients {
-    pub(crate) endpoints: usize,
-    pub(crate) ready: usize,
-    pub(crate) pickable: usize,
+    pub(crate) counts: Counts,
     /// Why the last client could not be made.
     pub(crate) error: Option<SharedError>,
+}
+
+/// How many endpoints there are, and how many of them are how far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) endpoints: usize,
+    /// Those that have a client.
+    pub(crate) ready: usize,
+    /// Those that may be picked.
+    pub(crate) pickable: usize,
     /// Why there is no candidate, if there is none.
     pub(crate) none: Option<evenkeel_core::PickError>,
     /// Why the policy could not follow the last change.

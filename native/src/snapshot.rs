@@ -1,120 +1,139 @@
 //! What a pick reads: the candidates, their clients and the policies, all immutable.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use evenkeel_core::cluster::Candidates;
-use evenkeel_core::policy::Keys;
-use evenkeel_core::{Address, Cluster, Heap, Instant, Policy, Slot, TableFull, View};
+use evenkeel_core::cluster::{Candidacy, CandidateGroup, Member, draw_group};
+use evenkeel_core::load::Needs;
+use evenkeel_core::set::{AllOfList, CutList, Set, Slots, SortedList};
+use evenkeel_core::{Config, Heap, Policy, Slot, TableFull};
 
 use crate::client::Client;
-use crate::counters::Counters;
+use crate::stripe::CounterRng;
+use crate::table::{Over, Table};
 use crate::target::Target;
+
+/// The endpoints that have a client.
+pub(crate) type Cluster = evenkeel_core::Cluster<Target, (), Config, Heap>;
 
 /// One state of the set, replaced as a whole.
 #[derive(Debug)]
 pub(crate) struct Snapshot<C, P> {
     /// Above 0, and different for each snapshot of a balancer.
     pub(crate) version: u64,
-    pub(crate) candidates: Candidates<Heap>,
-    /// The client of each candidate, group by group; then those of the probes.
-    pub(crate) clients: Vec<Arc<Client<C>>>,
+    /// What is to be kept of requests.
+    pub(crate) needs: Needs,
+    pub(crate) table: Table<C>,
     /// Never empty: without candidates, there is the policy that waits for some.
-    pub(crate) groups: Arc<[Group<P>]>,
-    /// Half-open endpoints that wait for a request which decides: almost always none.
-    pub(crate) probes: Vec<Slot>,
+    pub(crate) groups: Vec<Group<P>>,
+    /// How many of them share the requests; the others take what those have no room for.
+    pub(crate) sharing: usize,
 }
 
-/// What belongs to one group of candidates.
+/// A group of candidates.
 #[derive(Debug)]
 pub(crate) struct Group<P> {
     pub(crate) policy: P,
-    /// The place of its first candidate among all clients.
-    pub(crate) start: usize,
-    /// For each slot ever used, where in the policy's cycle the candidate that follows its endpoint has its turn.
-    successors: Vec<u32>,
+    pub(crate) members: SortedList,
+    share: u8,
+    /// Endpoints are in it that would be left out if there were enough others.
+    pub(crate) panic: bool,
 }
 
 impl<C, P: Policy + Clone> Snapshot<C, P> {
-    /// The snapshot of `cluster`; `client` knows every endpoint in it.
+    /// Makes the snapshot of `cluster`, whose members are these; `client` knows them all.
     pub(crate) fn new(
         version: u64,
-        cluster: &Cluster<Target, Heap>,
+        cluster: &Cluster,
+        members: &[Member<'_, Target>],
         client: impl Fn(Slot) -> Option<Arc<Client<C>>>,
         policy: &P,
-        counters: &Counters,
     ) -> Result<Self, TableFull> {
-        let candidates = cluster.candidates().clone();
-        let clients = candidates.slots().iter().filter_map(|&slot| client(slot)).collect();
+        let config = cluster.settings();
+        let table = Table::new(cluster.slots(), members, client);
         let mut groups = Vec::new();
-        let mut start = 0;
-        for index in 0..candidates.groups().max(1) {
-            let (group, mut policy) = (candidates.group(index), policy.clone());
-            policy.rebuild(&View::new(group, counters, cluster.set(), &[]))?;
-            let place = |candidate| if candidate < group.slots.len() { policy.place_of(candidate) as u32 } else { 0 };
-            let successors = successors(cluster, group.slots).into_iter().map(place).collect();
-            groups.push(Group { policy, start, successors });
-            start += group.slots.len();
+        for group in cluster.candidate_groups() {
+            groups.push(Group::new(policy, &table, group)?);
         }
-        Ok(Self { version, candidates, clients, groups: groups.into(), probes: Vec::new() })
+        let sharing = groups.len();
+        let limited = config.max_in_flight > 0;
+        if limited && config.overflow {
+            for members in levels_in_reserve(members).values() {
+                let group = CandidateGroup { members, share: 0, panic: false };
+                groups.push(Group::new(policy, &table, group)?);
+            }
+        }
+        let Needs { in_flight, time } = policy.needs();
+        let needs = Needs { in_flight: in_flight || limited, time };
+        Ok(Self { version, needs, table, groups, sharing })
     }
+}
+
+/// Lists the endpoints in service by priority whose levels get no request as long as others have
+/// room.
+fn levels_in_reserve(members: &[Member<'_, Target>]) -> BTreeMap<u16, SortedList> {
+    let mut levels = BTreeMap::<_, SortedList>::new();
+    for member in members.iter().filter(|member| member.candidacy == Candidacy::Priority) {
+        levels.entry(member.endpoint.priority).or_default().put(member.slot.index(), true);
+    }
+    levels
 }
 
 impl<C, P> Snapshot<C, P> {
-    /// The same candidates, with other probes beside them.
-    pub(crate) fn probing(&self, probes: Vec<(Slot, Arc<Client<C>>)>) -> Self {
-        let (probes, probed): (Vec<_>, Vec<_>) = probes.into_iter().unzip();
-        let clients = self.clients.iter().take(self.candidates.len()).cloned().chain(probed).collect();
-        let (candidates, groups) = (self.candidates.clone(), Arc::clone(&self.groups));
-        Self { version: self.version, candidates, clients, groups, probes }
-    }
-
-    /// The place of a probe that is this pick's from now on.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn take_probe(&self, now: Instant) -> Option<(usize, Slot)> {
-        let places = self.candidates.len()..;
-        places.zip(&self.probes).find_map(|(place, &slot)| {
-            let client = &self.clients[place];
-            let taken = client.vitals.take_probe(now);
-            taken.then(|| {
-                client.counters.marks.mark(slot.index());
-                (place, slot)
-            })
-        })
-    }
-}
-
-impl<P> Group<P> {
-    /// The turn after the endpoint that has, or had last, the slot with this index.
-    pub(crate) fn after(&self, slot_index: usize) -> usize {
-        self.successors.get(slot_index).map_or(0, |&place| place as usize)
-    }
-}
-
-impl<C, P> Keys for Snapshot<C, P> {
-    /// O(n): policies write keys when they are rebuilt, and that is from the cluster.
-    fn write_key(&self, slot: Slot, sink: &mut dyn FnMut(&[u8])) {
-        if let Some(place) = self.candidates.slots().iter().position(|&candidate| candidate == slot) {
-            self.clients[place].target.key(sink);
+    /// Draws the group of a request by the shares. Where all of that group are to be avoided, it is
+    /// the first that has others.
+    pub(crate) fn draw(&self, key: Option<u64>, avoid: &[Slot], rng: &mut CounterRng) -> usize {
+        let sharing = self.groups.iter().take(self.sharing);
+        let drawn = draw_group(sharing.clone().map(|group| group.share), key, rng);
+        let offers = |group: &Group<P>| !self.less(group.members.all(), avoid).is_empty();
+        if avoid.is_empty() || self.groups.get(drawn).is_some_and(offers) {
+            return drawn;
         }
+        { sharing }.position(offers).unwrap_or(drawn)
+    }
+
+    /// Leaves out the slots to avoid.
+    #[inline]
+    pub(crate) fn less<'a>(&self, slots: AllOfList<'a>, avoid: &'a [Slot]) -> CutList<'a> {
+        SortedList::less(slots, avoid, |slot| self.table.client(slot).is_some())
+    }
+
+    /// Returns the candidates that have room, of a group from which to pick without those to avoid:
+    /// of `first`, if it has others, or else of the first that has. `None` without room in any.
+    pub(crate) fn with_room(&self, first: usize, avoid: &[Slot]) -> Option<(usize, SortedList)> {
+        let others = (0..self.groups.len()).filter(|&index| index != first);
+        let with_room = core::iter::once(first).chain(others).filter_map(|index| {
+            let mut with_room = SortedList::EMPTY;
+            for slot in self.groups.get(index)?.members.iter() {
+                let has_room = self.table.row(slot).is_some_and(|row| !row.client.load.is_full());
+                with_room.put(slot, has_room);
+            }
+            (!with_room.is_empty()).then_some((index, with_room))
+        });
+        with_room.min_by_key(|(_, slots)| self.less(slots.all(), avoid).is_empty())
+    }
+
+    /// Returns how many candidates there are.
+    pub(crate) fn len(&self) -> usize {
+        self.groups.iter().take(self.sharing).map(|group| group.members.len()).sum()
+    }
+
+    /// Tells that picks may go to the endpoint in this slot.
+    pub(crate) fn offers(&self, slot: Slot) -> bool {
+        let mut sharing = self.groups.iter().take(self.sharing);
+        self.table.client(slot).is_some() && sharing.any(|group| group.members.has(slot.index()))
     }
 }
 
-/// For each slot ever used, the candidate that follows its endpoint; their number, after the last.
-fn successors(cluster: &Cluster<Target, Heap>, candidates: &[Slot]) -> Vec<usize> {
-    const UNKNOWN: usize = usize::MAX;
-    let mut successors = vec![UNKNOWN; cluster.set().slots()];
-    let mut next = 0;
-    for (slot, _) in cluster.set().iter() {
-        if candidates.get(next) == Some(&slot) {
-            next += 1;
-        }
-        successors[slot.index()] = next;
+impl<P: Policy + Clone> Group<P> {
+    fn new<C>(
+        policy: &P,
+        table: &Table<C>,
+        group: CandidateGroup<'_, SortedList>,
+    ) -> Result<Self, TableFull> {
+        let CandidateGroup { members, share, panic } = group;
+        let mut policy = policy.clone();
+        policy.rebuild(&Over::new(table, members.all()))?;
+        Ok(Self { policy, members: members.clone(), share, panic })
     }
-    for (index, successor) in successors.iter_mut().enumerate().filter(|(_, next)| **next == UNKNOWN) {
-        let departed = cluster.set().last_address(index);
-        let before = |slot: &_| cluster.set().get(*slot).map(|endpoint| &endpoint.addr) < departed;
-        *successor = candidates.partition_point(before);
-    }
-    successors
 }

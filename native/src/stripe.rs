@@ -1,62 +1,38 @@
-//! What changes from pick to pick, kept per thread: threads that pick share no written cache line.
+//! Keeps what changes from pick to pick per thread: threads that pick share no written cache line.
 
 use core::cell::Cell;
 use core::convert::Infallible;
 
-use evenkeel_core::cluster::GROUPS;
 use evenkeel_core::hash::{SPLITMIX64_STEP, splitmix64};
-use evenkeel_core::policy::Turn;
+use evenkeel_core::kit::GROUPS;
 use evenkeel_core::rand_core::TryRng;
+use evenkeel_core::slot::Turn;
 
-use crate::snapshot::Group;
-
-/// One thread's place in the rotation of each group, and its source of chance.
+/// One thread's turn in each group, and its source of chance.
 #[derive(Debug)]
 pub(crate) struct Stripe {
-    places: [Place; GROUPS],
+    /// The last is for all levels that take what the groups have no room for.
+    turns: [Cell<Turn>; GROUPS + 1],
     rng: Cell<CounterRng>,
-}
-
-#[derive(Debug)]
-struct Place {
-    version: Cell<u64>,
-    turn: Cell<Turn>,
-    /// The index of the slot picked last.
-    last: Cell<usize>,
 }
 
 impl Stripe {
     pub(crate) fn new(seed: u64) -> Self {
-        let place = || Place { version: Cell::new(0), turn: Cell::new(Turn::UNSET), last: Cell::new(0) };
-        Self { places: core::array::from_fn(|_| place()), rng: Cell::new(CounterRng(seed)) }
+        let turns = [const { Cell::new(Turn::START) }; GROUPS + 1];
+        Self { turns, rng: Cell::new(CounterRng(seed)) }
     }
 
-    /// The turn in this group of a snapshot: after the endpoint this thread picked last, if the snapshot is new to it.
+    /// Returns the turn of the group with this index.
     #[inline]
-    pub(crate) fn turn<P>(&self, version: u64, index: usize, group: &Group<P>) -> Turn {
-        let place = &self.places[index];
-        let turn = place.turn.get();
-        if place.version.get() == version || turn == Turn::UNSET {
-            turn
-        } else {
-            Turn::at(group.after(place.last.get()))
-        }
+    pub(crate) fn turn(&self, group: usize) -> &Cell<Turn> {
+        &self.turns[group.min(GROUPS)]
     }
 
-    pub(crate) fn rng(&self) -> CounterRng {
-        self.rng.get()
+    pub(crate) fn rng(&self) -> &Cell<CounterRng> {
+        &self.rng
     }
 
-    #[inline]
-    pub(crate) fn picked(&self, version: u64, index: usize, turn: Turn, slot_index: usize, rng: CounterRng) {
-        let place = &self.places[index];
-        place.version.set(version);
-        place.turn.set(turn);
-        place.last.set(slot_index);
-        self.rng.set(rng);
-    }
-
-    /// A generator of its own for something longer than a pick.
+    /// Makes a generator for something longer than a pick.
     pub(crate) fn fork(&self) -> CounterRng {
         let mut rng = self.rng.get();
         let fork = CounterRng(rng.next());

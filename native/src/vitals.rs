@@ -9,7 +9,8 @@ use evenkeel_core::{Instant, Outcome};
 
 /// The successes count, too.
 const WATCHED: u32 = 1 << 31;
-/// In [`Counts::probe`]: a pick may take the probe. 0: there is none; everything else is when it was sent.
+/// In [`Counts::probe`]: a pick may take the probe. 0: there is none; everything else is when it
+/// was sent.
 const DUE: u64 = u64::MAX;
 
 /// Which outcomes say something of an endpoint's health.
@@ -23,11 +24,12 @@ pub(crate) enum Heed {
     All,
 }
 
-/// What was reported of an endpoint since it came. A success writes nothing as long as nobody needs to know.
+/// What was reported of an endpoint since it came. A success writes nothing as long as nobody needs
+/// to know.
 #[derive(Debug)]
 pub(crate) struct Vitals {
     heed: Heed,
-    /// Whether an endpoint that asks for it is left alone.
+    /// An endpoint that asks for it is left alone.
     rests: bool,
     /// Failures in a row, and [`WATCHED`]: read at each success, written around failures only.
     watch: AtomicU32,
@@ -39,7 +41,8 @@ pub(crate) struct Vitals {
 struct Counts {
     successes: AtomicU32,
     failures: AtomicU32,
-    /// Successes and failures that say nothing of its health: what is outdated, and refusals for a time.
+    /// Successes and failures that say nothing of its health: what is outdated, and refusals for a
+    /// time.
     others: [AtomicU32; 2],
     /// The successes and failures that the last tally had.
     told: [AtomicU32; 2],
@@ -48,33 +51,11 @@ struct Counts {
     /// For how long the endpoint asked to be left alone at most, in nanoseconds.
     rest: AtomicU64,
     probe: AtomicU64,
-    /// The version of the snapshot in which it came back last: picks from earlier ones say nothing of its health any more.
+    /// The version of the snapshot in which it came back last: picks from earlier ones say nothing
+    /// of its health any more.
     back: AtomicU64,
-    /// For each kind of end, when the last of those requests was sent that decide.
-    decided: [AtomicU64; End::KINDS],
-}
-
-/// How a request ended, as far as health is concerned.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    Success,
-    Failure,
-    /// The endpoint asked to be left alone for a while: no failure.
-    Refusal(Duration),
-    Cancellation,
-}
-
-impl End {
-    const KINDS: usize = 4;
-
-    fn kind(self) -> usize {
-        match self {
-            Self::Success => 0,
-            Self::Failure => 1,
-            Self::Refusal(_) => 2,
-            Self::Cancellation => 3,
-        }
-    }
+    /// For each outcome, when the last of those requests was sent that decide.
+    decided: [AtomicU64; Outcome::NAMES.len()],
 }
 
 impl Vitals {
@@ -83,67 +64,67 @@ impl Vitals {
         Self { heed, rests, watch, counts: CachePadded::default() }
     }
 
-    /// Whether a request that decides nothing and ended like this is worth a [`report`](Self::report).
+    /// Tells that a request which decides nothing and ended like this is worth a
+    /// [`report`](Self::report).
     #[inline]
     pub(crate) fn heeds(&self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Success => self.watch.load(Relaxed) != 0,
-            outcome => outcome != Outcome::Canceled,
+            Outcome::Failure | Outcome::Overloaded { .. } => true,
+            Outcome::Canceled => false,
         }
     }
 
-    /// A request ended that was picked from the snapshot with this version; one that was sent as a probe or in panic `decides`
-    /// and says when it was sent. Tells whether the maintenance task has to know.
+    /// Learns from a request that was picked from the snapshot with this version; one that was sent
+    /// as a probe or in panic `decides` and says when it was sent. Tells that the maintenance task
+    /// has to know.
     pub(crate) fn report(&self, outcome: Outcome, version: u64, decides: Option<Instant>) -> bool {
         let counts = &*self.counts;
-        let end = match outcome {
-            Outcome::Success => End::Success,
-            Outcome::Overloaded { retry_after: Some(rest) } if self.rests && !rest.is_zero() => End::Refusal(rest),
-            Outcome::Failure | Outcome::Overloaded { .. } => End::Failure,
-            _ => End::Cancellation,
+        let rest = match outcome {
+            Outcome::Overloaded { retry_after } if self.rests => nanos(retry_after),
+            Outcome::Success
+            | Outcome::Failure
+            | Outcome::Canceled
+            | Outcome::Overloaded { .. } => 0,
         };
-        if version < counts.back.load(Relaxed) && !matches!(end, End::Refusal(_)) {
-            match end {
-                End::Success => counts.others[0].fetch_add(1, Relaxed),
-                End::Failure => counts.others[1].fetch_add(1, Relaxed),
-                End::Refusal(_) | End::Cancellation => 0,
-            };
+        let failed = matches!(outcome, Outcome::Failure | Outcome::Overloaded { .. });
+        if version < counts.back.load(Relaxed) && rest == 0 {
+            if outcome != Outcome::Canceled {
+                counts.others[usize::from(failed)].fetch_add(1, Relaxed);
+            }
             return false;
         }
         let decides = decides.filter(|_| self.heed != Heed::Nothing);
         if let Some(sent) = decides {
-            counts.decided[end.kind()].fetch_max(stamp(sent), Relaxed);
+            // A refusal without a time is a failure.
+            let end = if failed && rest == 0 { Outcome::Failure } else { outcome };
+            counts.decided[usize::from(end.index())].fetch_max(stamp(sent), Relaxed);
         }
-        match end {
-            End::Success => {
-                let watch = self.watch.load(Relaxed);
-                if watch & !WATCHED != 0 {
-                    self.watch.fetch_and(WATCHED, Relaxed);
-                }
-                if watch != 0 {
-                    counts.successes.fetch_add(1, Relaxed);
-                }
-                decides.is_some()
-            }
-            End::Refusal(rest) => {
-                counts.others[1].fetch_add(1, Relaxed);
-                counts.rest.fetch_max(rest.as_nanos().try_into().unwrap_or(u64::MAX), Relaxed);
-                true
-            }
-            End::Failure => {
-                counts.failures.fetch_add(1, Relaxed);
-                // Far from the other bit, whatever threads do at the same time.
-                if self.heed != Heed::Nothing && self.watch.load(Relaxed) & !WATCHED < WATCHED / 2 {
-                    let before = self.watch.fetch_add(1, Relaxed) & !WATCHED;
-                    counts.longest.fetch_max(before + 1, Relaxed);
-                }
-                self.heed != Heed::Nothing
-            }
-            End::Cancellation => decides.is_some(),
+        if rest > 0 {
+            counts.others[1].fetch_add(1, Relaxed);
+            counts.rest.fetch_max(rest, Relaxed);
+            return true;
         }
+        if failed {
+            counts.failures.fetch_add(1, Relaxed);
+            // Far from the other bit, whatever threads do at the same time.
+            if self.heed != Heed::Nothing && self.watch.load(Relaxed) & !WATCHED < WATCHED / 2 {
+                let before = self.watch.fetch_add(1, Relaxed) & !WATCHED;
+                counts.longest.fetch_max(before + 1, Relaxed);
+            }
+            return self.heed != Heed::Nothing;
+        }
+        let watch = self.watch.load(Relaxed);
+        if outcome == Outcome::Success && watch != 0 {
+            if watch & !WATCHED != 0 {
+                self.forget_streak();
+            }
+            counts.successes.fetch_add(1, Relaxed);
+        }
+        decides.is_some()
     }
 
-    /// What became of requests since the last tally.
+    /// Takes what became of requests since the last tally.
     pub(crate) fn take_tally(&self) -> Tally {
         let counts = &*self.counts;
         let since = |total: &AtomicU32, told: &AtomicU32| {
@@ -158,30 +139,31 @@ impl Vitals {
         }
     }
 
-    /// How long the endpoint asked to be left alone since this was asked last; and when the request was sent that it refused,
-    /// if that decides.
-    pub(crate) fn take_refusal(&self) -> Option<(Duration, Option<Instant>)> {
-        let rest = take(&self.counts.rest)?;
-        Some((Duration::from_nanos(rest), self.take_decision(End::Refusal(Duration::ZERO))))
+    /// Takes the longest time that the endpoint asked to be left alone for, since this was asked
+    /// last; and when the request was sent that it refused, if that decides.
+    pub(crate) fn take_refusal(&self) -> Option<(Outcome, Option<Instant>)> {
+        let retry_after = Some(Duration::from_nanos(take(&self.counts.rest)?));
+        let outcome = Outcome::Overloaded { retry_after };
+        Some((outcome, self.take_decision(outcome)))
     }
 
-    /// The other ends of requests that decide, since this was asked last: the latest of each kind, and when it was sent.
+    /// Takes the other ends of requests that decide, since this was asked last: the latest of each
+    /// kind, and when it was sent.
     pub(crate) fn take_decisions(&self) -> impl Iterator<Item = (Outcome, Instant)> {
-        [(Outcome::Success, End::Success), (Outcome::Failure, End::Failure), (Outcome::Canceled, End::Cancellation)]
-            .into_iter()
-            .filter_map(|(outcome, end)| Some((outcome, self.take_decision(end)?)))
+        let ends = [Outcome::Success, Outcome::Failure, Outcome::Canceled].into_iter();
+        ends.filter_map(|outcome| Some((outcome, self.take_decision(outcome)?)))
     }
 
-    fn take_decision(&self, end: End) -> Option<Instant> {
-        take(&self.counts.decided[end.kind()]).map(Instant::from_nanos)
+    fn take_decision(&self, outcome: Outcome) -> Option<Instant> {
+        take(&self.counts.decided[usize::from(outcome.index())]).map(Instant::from_nanos)
     }
 
-    /// Failures so far are no part of a row any more.
+    /// Forgets the failures in a row so far.
     pub(crate) fn forget_streak(&self) {
         self.watch.fetch_and(WATCHED, Relaxed);
     }
 
-    /// Whether successes count until this is told again.
+    /// Counts successes until this is told again, or does not.
     pub(crate) fn watch(&self, watched: bool) {
         if watched {
             self.watch.fetch_or(WATCHED, Relaxed);
@@ -194,49 +176,55 @@ impl Vitals {
         self.watch.load(Relaxed) != 0
     }
 
-    /// One pick may be the probe.
+    /// Lets one pick be the probe.
     pub(crate) fn offer_probe(&self) {
         self.counts.probe.store(DUE, Relaxed);
     }
 
-    /// No pick may be the probe any more; one that is under way goes on.
+    /// Lets no pick be the probe any more; one that is under way goes on.
     pub(crate) fn retract_probe(&self) {
         let _ = self.counts.probe.compare_exchange(DUE, 0, Relaxed, Relaxed);
     }
 
-    /// Whether this pick is the probe.
+    /// Tells that this pick is the probe.
     pub(crate) fn take_probe(&self, now: Instant) -> bool {
         let probe = &self.counts.probe;
-        probe.load(Relaxed) == DUE && probe.compare_exchange(DUE, stamp(now), Relaxed, Relaxed).is_ok()
+        probe.load(Relaxed) == DUE
+            && probe.compare_exchange(DUE, stamp(now), Relaxed, Relaxed).is_ok()
     }
 
-    /// When the last probe was sent, unless another one is due.
+    /// Returns when the last probe was sent, unless another one is due.
     pub(crate) fn probe_sent(&self) -> Option<Instant> {
         let sent = self.counts.probe.load(Relaxed);
         (sent != 0 && sent != DUE).then(|| Instant::from_nanos(sent))
     }
 
-    /// It has come back with the snapshot of this version.
+    /// Notes that it has come back with the snapshot of this version.
     pub(crate) fn come_back(&self, version: u64) {
         self.counts.back.store(version, Relaxed);
     }
 
-    /// Requests that failed or were refused.
+    /// Returns how many requests failed or were refused.
     pub(crate) fn failures(&self) -> u32 {
         self.counts.failures.load(Relaxed).wrapping_add(self.counts.others[1].load(Relaxed))
     }
 
-    /// Requests that succeeded, where all are counted.
+    /// Returns how many requests succeeded, where all are counted.
     pub(crate) fn successes(&self) -> Option<u32> {
-        let counts = &*self.counts;
-        let successes = || counts.successes.load(Relaxed).wrapping_add(counts.others[0].load(Relaxed));
-        (self.heed == Heed::All).then(successes)
+        let [counted, others] = [&self.counts.successes, &self.counts.others[0]];
+        let all = || counted.load(Relaxed).wrapping_add(others.load(Relaxed));
+        (self.heed == Heed::All).then(all)
     }
 }
 
-/// A time as it is kept, where 0 stands for none.
+/// Returns a time as it is kept, where 0 stands for none.
 fn stamp(time: Instant) -> u64 {
     time.as_nanos().clamp(1, DUE - 1)
+}
+
+/// Returns a duration as it is kept, where 0 stands for none.
+fn nanos(duration: Option<Duration>) -> u64 {
+    duration.map_or(0, |duration| duration.as_nanos().try_into().unwrap_or(u64::MAX))
 }
 
 fn take(word: &AtomicU64) -> Option<u64> {
@@ -252,7 +240,12 @@ mod tests {
         let counts = &*vitals.counts;
         let [watch, successes, failures] =
             [&vitals.watch, &counts.successes, &counts.failures].map(|n| n.load(Relaxed));
-        [watch.into(), successes.into(), failures.into(), counts.decided.iter().map(|word| word.load(Relaxed)).sum()]
+        [
+            watch.into(),
+            successes.into(),
+            failures.into(),
+            counts.decided.iter().map(|word| word.load(Relaxed)).sum(),
+        ]
     }
 
     #[test]
@@ -260,18 +253,29 @@ mod tests {
         for heed in [Heed::Nothing, Heed::Failures] {
             let vitals = Vitals::new(heed, true);
             assert!(!vitals.heeds(Outcome::Success) && !vitals.heeds(Outcome::Canceled));
-            assert!(!vitals.report(Outcome::Success, 1, None) && !vitals.report(Outcome::Canceled, 1, None));
+            assert!(
+                !vitals.report(Outcome::Success, 1, None)
+                    && !vitals.report(Outcome::Canceled, 1, None)
+            );
             assert_eq!(words(&vitals), [0; 4], "{heed:?}");
         }
         let vitals = Vitals::new(Heed::Nothing, true);
-        assert!(!vitals.report(Outcome::Failure, 1, None) && !vitals.report(Outcome::Success, 1, Some(Instant::MAX)));
-        assert_eq!(words(&vitals), [0, 0, 1, 0], "where nothing is ejected, a failure is counted, and no more");
+        assert!(
+            !vitals.report(Outcome::Failure, 1, None)
+                && !vitals.report(Outcome::Success, 1, Some(Instant::MAX))
+        );
+        assert_eq!(
+            words(&vitals),
+            [0, 0, 1, 0],
+            "where nothing is ejected, a failure is counted, and no more"
+        );
     }
 
     #[test]
     fn after_a_failure_successes_count_until_the_task_lets_go() {
         let vitals = Vitals::new(Heed::Failures, true);
-        let tally = |successes, failures, streak, longest| Tally { successes, failures, streak, longest };
+        let tally =
+            |successes, failures, streak, longest| Tally { successes, failures, streak, longest };
         for _ in 0..3 {
             assert!(vitals.report(Outcome::Failure, 1, None));
         }
@@ -294,7 +298,9 @@ mod tests {
         assert!(!vitals.take_probe(Instant::ZERO));
         vitals.offer_probe();
         assert_eq!(vitals.probe_sent(), None);
-        assert!(vitals.take_probe(Instant::from_nanos(7)) && !vitals.take_probe(Instant::from_nanos(8)));
+        assert!(
+            vitals.take_probe(Instant::from_nanos(7)) && !vitals.take_probe(Instant::from_nanos(8))
+        );
         vitals.retract_probe();
         assert_eq!(vitals.probe_sent(), Some(Instant::from_nanos(7)));
         vitals.offer_probe();

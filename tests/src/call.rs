@@ -1,4 +1,5 @@
-//! `Call` under any order of events, beside a model of what its documentation says and an account of what was sent.
+//! `Call` under any order of events, beside a model of what its documentation says and an account
+//! of what was sent.
 //!
 //! [`check`] is the body of the fuzz target `call`; other tests drive a [`CheckedCall`] themselves.
 
@@ -7,10 +8,12 @@ mod settings;
 
 use core::fmt;
 use core::time::Duration;
+use std::rc::Rc;
 
+use evenkeel_core::policy::RoundRobin;
 use evenkeel_core::rand_core::{Rng, SeedableRng};
 use evenkeel_core::retry::{Attempt, Budget, End, Step, Verdict};
-use evenkeel_core::{Call, Endpoint, EndpointSet, Instant, Outcome, Slot};
+use evenkeel_core::{Balancer, Call, Endpoint, Instant, Outcome, RetryPolicy, Slot};
 use rand_chacha::ChaCha8Rng;
 
 use crate::input::Input;
@@ -24,10 +27,11 @@ pub const START: Instant = Instant::from_secs(200 * 365 * 24 * 60 * 60);
 const FREE: u32 = 8;
 const REMEMBERED: usize = 8;
 
-/// A call whose every step is checked: against the model, and against rules that hold whatever the model says.
+/// A call whose every step is checked: against the model, and against rules that hold whatever the
+/// model says.
 #[derive(Clone, Debug)]
 pub struct CheckedCall {
-    call: Call,
+    call: Call<Rc<RetryPolicy>>,
     model: Model,
     account: Account,
     /// The latest time the call was told.
@@ -41,7 +45,8 @@ pub struct CheckedCall {
 #[derive(Clone, Debug, Default)]
 struct Account {
     sent: u32,
-    /// Of those sent, the ones sent again because they never left; and the ones that are over, whatever came of them.
+    /// Of those sent, the ones sent again because they never left; and the ones that are over,
+    /// whatever came of them.
     again: u32,
     ended: u32,
     /// How often it was told that one never left.
@@ -92,7 +97,7 @@ impl CheckedCall {
     /// A call that begins at `now`: [`START`], or thereabouts.
     pub fn new(settings: &Settings, now: Instant) -> Self {
         Self {
-            call: Call::new(&settings.policy(), now),
+            call: Call::new(Rc::new(settings.policy()), now),
             model: Model::new(settings),
             account: Account::default(),
             told: now,
@@ -106,22 +111,28 @@ impl CheckedCall {
     ///
     /// # Panics
     /// When it does anything else than its documentation says.
-    pub fn poll<R: Rng + Clone + PartialEq + fmt::Debug>(&mut self, now: Instant, rng: &mut R) -> Step {
+    pub fn poll<R: Rng + Clone + PartialEq + fmt::Debug>(
+        &mut self,
+        now: Instant,
+        rng: &mut R,
+    ) -> Step {
         self.tell(now);
         let mut same = rng.clone();
         let settings = self.model.settings;
-        let mut budget = CheckedBudget { settings: &settings, book: &mut self.account.book, log: Vec::new() };
+        let mut budget =
+            CheckedBudget { settings: &settings, book: &mut self.account.book, log: Vec::new() };
         let step = self.call.poll(now, &mut budget, rng);
-        let heard: Vec<_> = budget.log.into_iter().map(|(at, entry)| self.entry(now, at, entry)).collect();
+        let heard: Vec<_> =
+            budget.log.into_iter().map(|(at, entry)| self.entry(now, at, entry)).collect();
         let mut log = Vec::new();
         let expected = self.model.poll(&mut same, &mut log);
-        let after = |time: Instant| (time < Instant::MAX).then(|| self.model.elapsed + time.saturating_since(now));
+        let after = |time: Instant| self.model.elapsed + time.saturating_since(now);
         let got = match step {
             Step::Send(attempt) => {
-                let until = attempt.deadline().and_then(after);
+                let until = attempt.deadline().map(after);
                 Expected::Send { number: attempt.number(), hedge: attempt.is_hedge(), until }
             }
-            Step::Wait(until) => Expected::Wait(after(until)),
+            Step::Wait(until) => Expected::Wait(until.map(after)),
             Step::Cancel { attempt, outcome } => Expected::Cancel(attempt.number(), outcome),
             Step::Done(end) => Expected::Done(end),
         };
@@ -142,12 +153,16 @@ impl CheckedCall {
         self.compare();
     }
 
-    /// There is no endpoint for the attempt that was sent last; tells which one, if it is still in flight.
+    /// There is no endpoint for the attempt that was sent last; tells which one, if it is still in
+    /// flight.
     pub fn no_endpoint(&mut self, now: Instant) -> Option<Attempt> {
         self.tell(now);
         self.call.no_endpoint(now);
         let gone = self.model.no_endpoint();
-        let number = self.open.iter().position(|open| gone && !self.model.open().any(|number| number == open.number()));
+        let number = self
+            .open
+            .iter()
+            .position(|open| gone && !self.model.open().any(|number| number == open.number()));
         let attempt = number.map(|index| self.open.remove(index));
         self.over.extend(attempt);
         self.account.ended += u32::from(attempt.is_some());
@@ -190,12 +205,12 @@ impl CheckedCall {
     }
 
     /// The call itself, to look at.
-    pub fn call(&self) -> &Call {
+    pub fn call(&self) -> &Call<Rc<RetryPolicy>> {
         &self.call
     }
 
-    /// Lives on until the end, which comes soon: at each wait an attempt ends with the next of `verdicts`, which go round, or
-    /// else the time comes.
+    /// Lives on until the end, which comes soon: at each wait an attempt ends with the next of
+    /// `verdicts`, which go round, or else the time comes.
     ///
     /// # Panics
     /// When it does not end.
@@ -211,7 +226,7 @@ impl CheckedCall {
             match self.poll(now, rng) {
                 Step::Wait(until) => match (self.open.first(), verdicts.next()) {
                     (Some(&attempt), Some(&verdict)) => self.on_outcome(now, attempt, verdict),
-                    _ => now = until,
+                    _ => now = until.expect("nothing is in flight"),
                 },
                 Step::Send(_) | Step::Cancel { .. } => {}
                 Step::Done(_) => return,
@@ -234,7 +249,10 @@ impl CheckedCall {
         match entry {
             Entry::Verdict(_, verdict) => {
                 let ago = now.saturating_since(at);
-                Entry::Verdict(self.model.elapsed.checked_sub(ago).expect("not before the call began"), verdict)
+                Entry::Verdict(
+                    self.model.elapsed.checked_sub(ago).expect("not before the call began"),
+                    verdict,
+                )
             }
             Entry::Call | Entry::Withdraw => {
                 assert_eq!(at, now);
@@ -245,8 +263,16 @@ impl CheckedCall {
 
     fn compare(&self) {
         assert_eq!(self.call.tried(), self.tried);
-        assert!(self.call.in_flight().eq(self.open.iter().copied()), "{:?} are in flight", self.open);
-        assert!(self.model.open().eq(self.open.iter().map(|open| open.number())), "{:?}", self.open);
+        assert!(
+            self.call.in_flight().eq(self.open.iter().copied()),
+            "{:?} are in flight",
+            self.open
+        );
+        assert!(
+            self.model.open().eq(self.open.iter().map(|open| open.number())),
+            "{:?}",
+            self.open
+        );
         assert_eq!(self.call.attempts(), self.model.attempts);
     }
 
@@ -257,38 +283,62 @@ impl CheckedCall {
         assert!(account.end.is_none_or(|end| step == Step::Done(end)), "{step:?} after the end");
         match step {
             Step::Send(attempt) => {
-                assert!(now < self.call.deadline(), "sent at {now}, not before {}", self.call.deadline());
+                let in_time = self.call.deadline().is_none_or(|deadline| now < deadline);
+                assert!(in_time, "sent at {now}, not before {:?}", self.call.deadline());
                 assert!(attempt.deadline().is_none_or(|deadline| deadline > now));
-                assert!(self.open.iter().all(|open| open.number() != attempt.number()), "{attempt:?} twice");
+                assert!(
+                    self.open.iter().all(|open| open.number() != attempt.number()),
+                    "{attempt:?} twice"
+                );
                 assert!(!attempt.is_hedge() || account.sent > 0, "a hedge of nothing");
                 let same = |over: &Attempt| over.number() == attempt.number();
                 account.sent += 1;
                 account.again += u32::from(self.over.iter().any(same));
-                assert!(account.again <= account.never_sent.min(FREE), "sent again, though it was counted");
-                assert!(account.sent - account.again <= settings.attempts + settings.hedges(), "one too many");
+                assert!(
+                    account.again <= account.never_sent.min(FREE),
+                    "sent again, though it was counted"
+                );
+                assert!(
+                    account.sent - account.again <= settings.attempts + settings.hedges(),
+                    "one too many"
+                );
                 self.open.push(attempt);
                 assert!(self.open.len() as u32 <= 1 + settings.hedges(), "too many at once");
-                assert!(self.open.iter().filter(|open| !open.is_hedge()).count() <= 1, "a retry beside others");
+                assert!(
+                    self.open.iter().filter(|open| !open.is_hedge()).count() <= 1,
+                    "a retry beside others"
+                );
                 assert_eq!(account.book.calls, 1, "the budget was not told of the call once");
                 assert_eq!(account.book.granted, account.sent - account.again - 1, "not paid for");
             }
             Step::Wait(until) => {
-                assert!(until > now, "waiting until {until} at {now} would spin");
-                assert!(!self.open.is_empty() || until < Instant::MAX, "waits for nothing");
+                let later = until.is_none_or(|until| until > now);
+                assert!(later, "waiting until {until:?} at {now} would spin");
+                assert!(!self.open.is_empty() || until.is_some(), "waits for nothing");
                 return;
             }
             Step::Cancel { attempt, outcome } => {
-                let index = self.open.iter().position(|open| *open == attempt).expect("canceled what is not in flight");
+                let index = self
+                    .open
+                    .iter()
+                    .position(|open| *open == attempt)
+                    .expect("canceled what is not in flight");
                 self.over.push(self.open.remove(index));
                 account.ended += 1;
                 account.verdicts += u32::from(outcome == Outcome::Failure);
             }
             Step::Done(end) => {
                 assert!(self.open.is_empty(), "{:?} are left behind", self.open);
-                assert_eq!((account.ended, account.book.verdicts), (account.sent, account.verdicts));
+                assert_eq!(
+                    (account.ended, account.book.verdicts),
+                    (account.sent, account.verdicts)
+                );
                 assert!(account.book.calls == 1 || end == End::Deadline && account.sent == 0);
                 // A retry may be paid for, and its time never come.
-                assert!(account.book.granted <= account.sent.saturating_sub(account.again), "paid for nothing");
+                assert!(
+                    account.book.granted <= account.sent.saturating_sub(account.again),
+                    "paid for nothing"
+                );
                 account.steps += u32::from(account.end.is_none());
                 account.end = Some(end);
                 return;
@@ -299,6 +349,16 @@ impl CheckedCall {
     }
 }
 
+/// Returns the slots of so many endpoints.
+///
+/// # Panics
+/// When they find no room.
+pub fn slots(endpoints: u8) -> Vec<Slot> {
+    let mut balancer: Balancer<u8, RoundRobin> = Balancer::new(RoundRobin::new());
+    let _ = balancer.update(START, (0..endpoints).map(Endpoint::new)).expect("room for all");
+    balancer.endpoints().map(|status| status.slot).collect()
+}
+
 /// Reads `data` as a policy, a budget and events, and lives through them.
 ///
 /// # Panics
@@ -307,17 +367,15 @@ pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
     let settings = Settings::read(&mut input);
     let mut rng = ChaCha8Rng::seed_from_u64(u64::from(input.byte()));
-    let mut set: EndpointSet<u8> = EndpointSet::new();
-    let _ = set.update((0..12).map(Endpoint::new));
-    let slots: Vec<Slot> = set.iter().map(|(slot, _)| slot).collect();
-    let (mut now, mut wake) = (START, START);
+    let slots = slots(12);
+    let (mut now, mut wake) = (START, None);
     let mut call = CheckedCall::new(&settings, now);
     while !input.is_empty() {
         let event = input.below(16);
         match event {
             0..6 => {
                 if event > 3 {
-                    now = if wake < Instant::MAX { wake.max(now) } else { now };
+                    now = wake.map_or(now, |wake: Instant| wake.max(now));
                 }
                 match call.poll(now, &mut rng) {
                     Step::Send(attempt) if input.below(4) > 0 => {
@@ -336,10 +394,19 @@ pub fn check(data: &[u8]) {
             _ => now = now.saturating_sub(input.duration()),
         }
     }
-    call.finish(now, &mut rng, &[Verdict::Retry, Verdict::RetryAfter(Duration::from_nanos(1)), Verdict::Retry]);
+    call.finish(
+        now,
+        &mut rng,
+        &[Verdict::Retry, Verdict::RetryAfter(Duration::from_nanos(1)), Verdict::Retry],
+    );
 }
 
-fn end_one(call: &mut CheckedCall, now: Instant, input: &mut Input<'_>, of: impl Fn(&CheckedCall) -> &[Attempt]) {
+fn end_one(
+    call: &mut CheckedCall,
+    now: Instant,
+    input: &mut Input<'_>,
+    of: impl Fn(&CheckedCall) -> &[Attempt],
+) {
     let verdict = input.verdict();
     let attempts = of(call);
     if let Some(&attempt) = attempts.get(input.below(attempts.len())) {

@@ -12,12 +12,10 @@ mod told;
 
 use core::fmt::{self, Write};
 
-use evenkeel_core::balancer::Candidacy;
-use evenkeel_core::event::EventKind;
+use evenkeel_core::balancer::Stats;
 use evenkeel_core::health::Health;
 use evenkeel_core::retry::End;
-use evenkeel_core::stats::Stats;
-use evenkeel_core::{Address, Changes, Instant, Store, Why};
+use evenkeel_core::{Address, Candidacy, Changes, EventKind, Instant, Store, Why};
 use read::write_millis;
 pub use replay::Replay;
 
@@ -34,7 +32,8 @@ impl Address for Url<'_> {
     }
 }
 
-/// Replays a golden file and compares every answer; tells how many there were. `P` is where the policy keeps its table.
+/// Replays a golden file and compares every answer; tells how many there were. `P` is where the
+/// policy keeps its table.
 ///
 /// # Errors
 /// The first line that answers otherwise, or cannot be read.
@@ -101,8 +100,8 @@ pub enum Answer<'a> {
     Event(Option<(Option<&'a str>, EventKind)>),
     /// Of `poll`: an attempt was sent.
     Sent(u32, Option<&'a str>),
-    /// Of `poll`: nothing to do until then.
-    Wait(Instant),
+    /// Of `poll`: nothing to do until then, or until the attempt ends.
+    Wait(Option<Instant>),
     /// Of `poll`: an attempt was given up.
     Canceled(u32),
     /// Of `poll`: the call is over.
@@ -120,30 +119,29 @@ impl fmt::Display for Answer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => Ok(()),
-            Self::Changed(changes) => write!(f, "+{} -{} ~{}", changes.added, changes.removed, changes.changed),
+            Self::Changed(changes) => {
+                write!(f, "+{} -{} ~{}", changes.added, changes.removed, changes.changed)
+            }
             Self::Removed(was_there) => f.write_str(if *was_there { "yes" } else { "no" }),
-            Self::Picked(None) | Self::Stats(None) | Self::Health(None) | Self::Event(None) => f.write_str("none"),
-            Self::Picked(Some((addr, why))) => write!(f, "{addr}{}", told::why(*why)),
-            Self::Health(Some((health, candidacy, weight))) => told::write_health(f, *health, *candidacy, *weight),
+            Self::Picked(None) | Self::Stats(None) | Self::Health(None) | Self::Event(None) => {
+                f.write_str("none")
+            }
+            Self::Picked(Some((addr, why))) => told::write_pick(f, addr, *why),
+            Self::Health(Some((health, candidacy, weight))) => {
+                told::write_health(f, *health, *candidacy, *weight)
+            }
             Self::Event(Some((addr, kind))) => told::write_event(f, *addr, *kind),
-            Self::Stats(Some(stats)) => write!(f, "{} {} {}", stats.successes, stats.failures, stats.canceled),
+            Self::Stats(Some(stats)) => {
+                write!(f, "{} {} {}", stats.successes, stats.failures, stats.canceled)
+            }
             Self::Sent(number, addr) => write!(f, "send {number} {}", addr.unwrap_or("none")),
-            Self::Wait(Instant::MAX) => f.write_str("wait"),
-            Self::Wait(until) => {
+            Self::Wait(None) => f.write_str("wait"),
+            Self::Wait(Some(until)) => {
                 f.write_str("wait ")?;
                 write_millis(f, *until)
             }
             Self::Canceled(number) => write!(f, "cancel {number}"),
-            Self::Done(end) => f.write_str(match end {
-                End::Success => "done success",
-                End::Attempts => "done attempts",
-                End::Deadline => "done deadline",
-                End::NoEndpoints => "done no_endpoints",
-                End::Fatal => "done fatal",
-                End::Budget => "done budget",
-                End::RetryAfter => "done retry_after",
-                _ => "done",
-            }),
+            Self::Done(end) => write!(f, "done {}", end.name()),
         }
     }
 }

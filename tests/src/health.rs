@@ -1,16 +1,17 @@
 //! Health under any reports and any clock, checked against a plain model after every event.
 //!
-//! [`check`] is the body of the fuzz target `health`; `tests/tests/health_model.rs` draws [`Event`]s for [`live`].
+//! [`check`] is the body of the fuzz target `health`; `tests/tests/health_model` draws
+//! [`Event`]s for [`live`].
 
 mod judge;
+mod known;
 mod life;
 mod model;
 mod read;
 
 use core::time::Duration;
 
-use evenkeel_core::health::OutlierDetection;
-use evenkeel_core::{Endpoint, Heap, Inline, Outcome};
+use evenkeel_core::{Config, Endpoint, Heap, Inline, Outcome};
 
 use crate::input::Input;
 pub use life::live;
@@ -24,18 +25,16 @@ pub const SMALL: usize = 4;
 /// What a life begins with.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// Of the balancer.
-    pub seed: u64,
-    /// When endpoints are ejected.
-    pub settings: Option<OutlierDetection>,
-    /// The longest that an overloaded endpoint is left alone.
-    pub max_retry_after: Duration,
-    /// Whether the policy is least request rather than round robin.
+    /// The settings: of them, the seed, the rules, and how long an overloaded endpoint is left
+    /// alone.
+    pub config: Config,
+    /// The policy is least request rather than round robin.
     pub least_request: bool,
 }
 
 /// What may happen to a balancer.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few")]
 pub enum Event {
     /// The whole set.
     Update(Vec<Endpoint<u8>>),
@@ -45,15 +44,16 @@ pub enum Event {
     Remove(u8),
     /// An active check found this of one.
     SetDown(u8, bool),
-    /// Other settings.
-    Configure(Option<OutlierDetection>),
+    /// Other rules.
+    Configure(Config),
     /// A pick that avoids the endpoints whose bit is set; it stays open.
     Pick(u16),
     /// One of the open picks ends.
     Report(usize, Outcome),
     /// One of the open picks is never reported.
     Lose(usize),
-    /// So many picks one after the other, so far apart; those of the endpoints whose bit is set fail, the others succeed.
+    /// So many picks one after the other, so far apart; those of the endpoints whose bit is set
+    /// fail, the others succeed.
     Burst(u16, u16, Duration),
     /// The time goes on.
     Ahead(Duration),
@@ -67,7 +67,8 @@ pub enum Event {
     Drain,
 }
 
-/// Reads `data` as settings and events, and lives through them with storage on the heap and in place.
+/// Reads `data` as settings and events, and lives through them with storage on the heap and in
+/// place.
 ///
 /// # Panics
 /// When a balancer does what the model does not.

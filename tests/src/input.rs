@@ -1,4 +1,5 @@
-//! Bytes as a source of decisions. Every byte string is a valid input; past its end there are only zeros.
+//! Bytes as a source of decisions. Every byte string is a valid input; past its end there are only
+//! zeros.
 
 use core::time::Duration;
 

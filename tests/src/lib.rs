@@ -1,4 +1,5 @@
-//! What the tests share; the tests themselves are in `tests/`, the command that runs them all is `tests/run`.
+//! What the tests share; the tests themselves are in `tests/`, the command that runs them all is
+//! `tests/run`.
 
 pub mod call;
 pub mod config;
@@ -15,7 +16,8 @@ pub mod simulation;
 pub mod source;
 pub mod state;
 
-/// go-kit's fault 17: internal slices were handed out, and a caller could corrupt them. Ours can be looked at
+/// go-kit's fault 17: internal slices were handed out, and a caller could corrupt them. Ours can be
+/// looked at
 ///
 /// ```
 /// use evenkeel_core::{Balancer, Endpoint, Instant, policy::RoundRobin};
@@ -36,3 +38,7 @@ pub mod state;
 /// ```
 #[cfg(doctest)]
 pub struct Fault17;
+
+#[doc = include_str!("../../README.md")]
+#[cfg(all(doctest, feature = "net"))]
+struct Readme;

@@ -1,13 +1,18 @@
-//! Any order of events in the life of a balancer and its calls, checked against a simple model after every one.
+//! Any order of events in the life of a balancer and its calls, checked against a simple model
+//! after every one.
 //!
-//! [`check`] is the body of the fuzz target `lifecycle`; an ordinary test replays the fuzz target's corpus through it.
+//! [`check`] is the body of the fuzz target `lifecycle`; an ordinary test replays the fuzz target's
+//! corpus through it.
 
 mod model;
 
-use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::policy::{AnyPolicy, BoxedPolicy, boxed};
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::{Attempt, Step, Verdict};
-use evenkeel_core::{Balancer, Cx, Heap, Inline, Instant, Outcome, Pick, Policy, Request, Slot, Store, View};
+use evenkeel_core::{
+    Balancer, Book, Config, Cx, Heap, Inline, Instant, Outcome, Pick, Policy, Request, Slot, Store,
+    View,
+};
 use rand_chacha::ChaCha8Rng;
 
 use crate::call::{CheckedCall, START, Settings};
@@ -17,7 +22,8 @@ use model::Model;
 
 const SMALL: usize = 4;
 
-/// Reads `data` as a sequence of events and lives through them, with storage on the heap and in place.
+/// Reads `data` as a sequence of events and lives through them, with storage on the heap and in
+/// place.
 ///
 /// # Panics
 /// When a balancer or a call does what the model does not allow.
@@ -26,11 +32,14 @@ pub fn check(data: &[u8]) {
     Lifecycle::<Inline<SMALL>>::new(Input::new(data), SMALL).run();
 }
 
+/// A policy of any kind.
+type Any = Box<dyn BoxedPolicy<Load = <AnyPolicy as Policy>::Load> + Send + Sync>;
+
 struct Lifecycle<'a, S: Store> {
     input: Input<'a>,
-    balancer: Balancer<u8, Box<dyn Policy>, S>,
+    balancer: Balancer<u8, Any, Config, S>,
     /// Another client of the same service: its picks mean nothing to the balancer.
-    stranger: Balancer<u8, Box<dyn Policy>, S>,
+    stranger: Balancer<u8, Any, Config, S>,
     model: Model,
     round_robin: bool,
     picks: Vec<Pick>,
@@ -45,19 +54,18 @@ impl<'a, S: Store> Lifecycle<'a, S> {
     fn new(mut input: Input<'a>, capacity: usize) -> Self {
         let texts: Vec<_> = roomy().collect();
         let text = texts.get(input.below(texts.len() + 1)).copied();
-        let policy: Box<dyn Policy> = match text {
-            Some(text) => Box::new(text.parse::<AnyPolicy>().expect("a text from the list")),
-            None => Box::new(least_in_flight),
+        let policy = match text {
+            Some(text) => boxed(text.parse::<AnyPolicy>().expect("a text from the list")),
+            None => boxed(least_in_flight),
         };
-        let counts = policy.counts();
-        let mut balancer = Balancer::new(policy);
         // Health has a model of its own.
-        balancer.set_outlier_detection(Instant::ZERO, None).expect("no settings");
+        let config = Config { book: Book::Off, ..Config::default() };
+        let balancer = |policy| Balancer::with_config(policy, config).expect("good settings");
         Self {
-            model: Model::new(capacity, counts),
+            model: Model::new(capacity),
             round_robin: text == Some("round_robin"),
-            balancer,
-            stranger: Balancer::new(Box::new(least_in_flight)),
+            balancer: balancer(policy),
+            stranger: balancer(boxed(least_in_flight)),
             picks: Vec::new(),
             departed: Vec::new(),
             call: None,
@@ -103,7 +111,10 @@ impl<'a, S: Store> Lifecycle<'a, S> {
     fn update(&mut self) {
         let records: Vec<_> = (0..self.input.below(8)).map(|_| self.input.endpoint()).collect();
         self.departed.extend(self.balancer.endpoints().map(|status| status.slot));
-        let changes = self.balancer.update(self.now, records.iter().copied()).expect("the policy's table has room");
+        let changes = self
+            .balancer
+            .update(self.now, records.iter().copied())
+            .expect("the policy's table has room");
         self.model.update(&records, changes);
     }
 
@@ -121,9 +132,17 @@ impl<'a, S: Store> Lifecycle<'a, S> {
 
     fn pick_avoiding(&mut self) {
         let mask = self.input.byte();
-        let slots = self.balancer.endpoints().map(|status| status.slot).chain(self.departed.iter().rev().copied());
-        let avoid: Vec<_> =
-            slots.take(8).enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, slot)| slot).collect();
+        let slots = self
+            .balancer
+            .endpoints()
+            .map(|status| status.slot)
+            .chain(self.departed.iter().rev().copied());
+        let avoid: Vec<_> = slots
+            .take(8)
+            .enumerate()
+            .filter(|(i, _)| mask >> i & 1 == 1)
+            .map(|(_, slot)| slot)
+            .collect();
         self.pick(&avoid);
     }
 
@@ -203,8 +222,14 @@ impl<'a, S: Store> Lifecycle<'a, S> {
         Some(step)
     }
 
-    fn report_attempt(&mut self, picks: &mut Vec<(Attempt, Pick)>, attempt: Attempt, outcome: Outcome) {
-        let index = picks.iter().position(|(other, _)| *other == attempt).expect("each attempt ends once");
+    fn report_attempt(
+        &mut self,
+        picks: &mut Vec<(Attempt, Pick)>,
+        attempt: Attempt,
+        outcome: Outcome,
+    ) {
+        let index =
+            picks.iter().position(|(other, _)| *other == attempt).expect("each attempt ends once");
         self.report_pick(picks.swap_remove(index).1, outcome);
     }
 
@@ -217,7 +242,8 @@ impl<'a, S: Store> Lifecycle<'a, S> {
         let Some((mut call, mut picks)) = self.call.take() else { return };
         if let Some(&attempt) = call.open().get(self.input.below(call.open().len())) {
             call.on_outcome(self.now, attempt, verdict);
-            let outcome = if verdict == Verdict::Success { Outcome::Success } else { Outcome::Failure };
+            let outcome =
+                if verdict == Verdict::Success { Outcome::Success } else { Outcome::Failure };
             self.report_attempt(&mut picks, attempt, outcome);
         }
         self.call = Some((call, picks));
@@ -241,8 +267,8 @@ impl<'a, S: Store> Lifecycle<'a, S> {
                     self.call = None;
                     return;
                 }
-                Some(Step::Wait(Instant::MAX)) => self.end_attempt_with(Verdict::Retry),
-                Some(Step::Wait(until)) => self.now = until,
+                Some(Step::Wait(None)) => self.end_attempt_with(Verdict::Retry),
+                Some(Step::Wait(Some(until))) => self.now = until,
                 Some(Step::Send(_) | Step::Cancel { .. }) => {}
             }
         }
@@ -250,7 +276,8 @@ impl<'a, S: Store> Lifecycle<'a, S> {
     }
 }
 
-/// The place with the fewest requests under way; unlike the policies with names, it has them counted.
-fn least_in_flight(view: &View<'_>, _cx: &mut Cx<'_>) -> Option<usize> {
-    (0..view.len()).min_by_key(|&place| (!view.allowed(place), view.in_flight(place)))
+/// Picks the slot with the fewest requests under way.
+fn least_in_flight(view: &dyn View, _cx: &mut Cx<'_>) -> Option<usize> {
+    let slots = (0..view.len()).filter_map(|place| view.at(place));
+    slots.min_by_key(|&slot| view.in_flight(slot))
 }

@@ -31,7 +31,8 @@ impl MeteredRng {
     }
 
     fn spend(&mut self, words: usize) {
-        self.left = self.left.checked_sub(words).expect("a pick takes a bounded number of random words");
+        self.left =
+            self.left.checked_sub(words).expect("a pick takes a bounded number of random words");
     }
 }
 

@@ -1,14 +1,17 @@
-//! A client, the hosts of a service and their faults on virtual time: what a policy, outlier detection, retries and budgets do.
+//! A client, the hosts of a service and their faults on virtual time: what a policy, outlier
+//! detection, retries and budgets do.
 //!
-//! All decisions are those of the core's [`Balancer`](evenkeel_core::Balancer) and [`Call`](evenkeel_core::Call), driven as a
-//! shell drives them. Here are only what surrounds them: calls that arrive independently of each other, hosts that
-//! answer, fail or are slow, and a clock that jumps to whatever comes next, so that a minute takes a fraction of a second.
+//! All decisions are those of the core's [`Balancer`](evenkeel_core::Balancer) and
+//! [`Call`](evenkeel_core::Call), driven as a shell drives them. Here are only what surrounds them:
+//! calls that arrive independently of each other, hosts that answer, fail or are slow, and a clock
+//! that jumps to whatever comes next, so that a minute takes a fraction of a second.
 //!
-//! A scenario and a seed give the same [`Log`] on every platform, bit for bit, so its figures can be committed and compared:
-//! times are whole nanoseconds, and exponential ones come from the core's fixed-point logarithm, since `f64::ln` is
-//! whatever the platform's library makes of it. What chance does to an attempt follows from the seed and the numbers of call and
-//! attempt, so that scenarios with the same seed and rate see the same calls: what differs is what the client made of them.
-//! The client's own chance is a `ChaCha8Rng`.
+//! A scenario and a seed give the same [`Log`] on every platform, bit for bit, so its figures can
+//! be committed and compared: times are whole nanoseconds, and exponential ones come from the
+//! core's fixed-point logarithm, since `f64::ln` is whatever the platform's library makes of it.
+//! What chance does to an attempt follows from the seed and the numbers of call and attempt, so
+//! that scenarios with the same seed and rate see the same calls: what differs is what the client
+//! made of them. The client's own chance is a `ChaCha8Rng`.
 //!
 //! ```
 //! use core::time::Duration;
@@ -70,7 +73,8 @@ pub enum Hedge {
 }
 
 impl Default for Scenario {
-    /// No hosts; 100 calls per second for 60 s; round robin with the default settings, neither retries nor hedges.
+    /// No hosts; 100 calls per second for 60 s; round robin with the default settings, neither
+    /// retries nor hedges.
     fn default() -> Self {
         Self {
             hosts: Vec::new(),

@@ -41,7 +41,8 @@ pub struct Script {
 pub fn source(says: Says) -> (Source, Script) {
     let (sender, receiver) = watch::channel(says);
     let lookups = Arc::new(AtomicUsize::new(0));
-    let source = Source { says: receiver, lookups: Arc::clone(&lookups), poller: PollerConfig::default() };
+    let source =
+        Source { says: receiver, lookups: Arc::clone(&lookups), poller: PollerConfig::default() };
     (source, Script { says: sender, lookups })
 }
 
@@ -51,12 +52,12 @@ impl Script {
         self.says.send_replace(says);
     }
 
-    /// How often the source was asked.
+    /// Returns how often the source was asked.
     pub fn lookups(&self) -> usize {
         self.lookups.load(SeqCst)
     }
 
-    /// Whether the source is gone: nobody can ask it any more.
+    /// Tells that the source is gone: nobody can ask it any more.
     pub fn is_stopped(&self) -> bool {
         self.says.is_closed()
     }
@@ -70,8 +71,12 @@ impl Discover for Source {
         let says = self.says.borrow().clone();
         match says {
             Says::Endpoints(list) => {
-                let endpoints = list.split_whitespace().map(|target| Ok(Endpoint::new(target.parse()?)));
-                Ok(Answer { endpoints: endpoints.collect::<Result<_, BoxError>>()?, ..Answer::default() })
+                let endpoints =
+                    list.split_whitespace().map(|target| Ok(Endpoint::new(target.parse()?)));
+                Ok(Answer {
+                    endpoints: endpoints.collect::<Result<_, BoxError>>()?,
+                    ..Answer::default()
+                })
             }
             Says::These(endpoints) => Ok(Answer { endpoints, ..Answer::default() }),
             Says::Absent => Ok(Answer { absent: true, ..Answer::default() }),

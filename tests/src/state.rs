@@ -1,14 +1,14 @@
-//! Any bytes as what another balancer has learned, and what was really learned with bytes changed in it.
+//! Any bytes as what another balancer has learned, and what was really learned with bytes changed
+//! in it.
 //!
-//! [`check`] is the body of the fuzz target `state`; an ordinary test replays the fuzz target's corpus through it.
+//! [`check`] is the body of the fuzz target `state`; an ordinary test replays the fuzz target's
+//! corpus through it.
 
 mod life;
 
 use core::time::Duration;
 
-use evenkeel_core::health::OutlierDetection;
-use evenkeel_core::tier::{Levels, SlowStart};
-use evenkeel_core::{Config, Heap, ImportError, Inline, Instant, State};
+use evenkeel_core::{Book, Config, Heap, ImportError, Inline, Instant, State};
 use serde_json::{Value, json};
 
 use crate::input::Input;
@@ -17,10 +17,12 @@ use life::Life;
 /// Room for the state of all addresses, in the form with few bytes.
 const BYTES: usize = 1 << 12;
 
-/// Reads `data` as the life of a balancer, and a state that comes into it: of bytes, or of another balancer.
+/// Reads `data` as the life of a balancer, and a state that comes into it: of bytes, or of another
+/// balancer.
 ///
 /// # Panics
-/// When a state that is refused changes something, or one that is not breaks the settings' bounds or what comes after.
+/// When a state that is refused changes something, or one that is not breaks the settings' bounds
+/// or what comes after.
 pub fn check(data: &[u8]) {
     let mut input = Input::new(data);
     let setup = Setup::read(&mut input);
@@ -44,23 +46,31 @@ struct Setup {
 
 impl Setup {
     fn read(input: &mut Input<'_>) -> Self {
-        const POLICIES: [&str; 6] =
-            ["round_robin", "weighted_round_robin", "least_request", "peak_ewma", "maglev(size=251)", "pick_first"];
-        let rules = match input.below(6) {
-            0 | 1 => Some(OutlierDetection::EVENKEEL),
-            2 => Some(OutlierDetection { half_open: false, max_ejection_percent: 100, ..OutlierDetection::EVENKEEL }),
-            3 => Some(OutlierDetection::ENVOY),
-            4 => Some(OutlierDetection::GRPC),
-            _ => None,
+        const POLICIES: [&str; 6] = [
+            "round_robin",
+            "weighted_round_robin",
+            "least_request",
+            "peak_ewma",
+            "maglev(size=251)",
+            "pick_first",
+        ];
+        let mut config = match input.below(6) {
+            0 | 1 => Config::DEFAULT,
+            2 => Config { half_open: false, max_ejection_percent: 100, ..Config::DEFAULT },
+            3 => Config::ENVOY,
+            4 => Config::GRPC,
+            _ => Config { book: Book::Off, ..Config::DEFAULT },
         };
         let kind = input.byte();
-        let config = Config {
-            outlier_detection: rules,
-            levels: if kind & 1 == 1 { Levels::OVERPROVISIONED } else { Levels::FirstAvailable },
-            slow_start: (kind >> 1 & 3 == 3).then(|| SlowStart::new(Duration::from_secs(30))),
-            subset: (kind >> 3 & 3 == 3).then_some(3),
-            ..Config::default()
-        };
+        if kind & 1 == 1 {
+            config.overprovisioning_percent = 140;
+        }
+        if kind >> 1 & 3 == 3 {
+            config.slow_start = Duration::from_secs(30);
+        }
+        if kind >> 3 & 3 == 3 {
+            config.subset = 3;
+        }
         let policy = POLICIES[input.below(POLICIES.len())];
         Self { config, policy, begin: Instant::from_nanos(input.number()), seed: input.byte() }
     }
@@ -91,7 +101,8 @@ fn damaged(state: &State<u8>, text: bool, input: &mut Input<'_>) -> Option<State
         let length = bytes.len();
         bytes[at % length] = input.byte();
     }
-    let read = if text { serde_json::from_slice(&bytes).ok() } else { postcard::from_bytes(&bytes).ok() };
+    let read =
+        if text { serde_json::from_slice(&bytes).ok() } else { postcard::from_bytes(&bytes).ok() };
     if let Some(read) = &read
         && refusal(read).is_none()
     {
@@ -115,7 +126,10 @@ fn forge(state: &State<u8>) -> State<u8> {
     let mut content = serde_json::to_value(state).expect("a value");
     content["checksum"] = json!(format!("{computed:016x}"));
     let forged = serde_json::from_value(content).expect("only the checksum is another");
-    assert!(!matches!(refusal(&forged), Some(ImportError::Checksum { .. })), "it is the right one now");
+    assert!(
+        !matches!(refusal(&forged), Some(ImportError::Checksum { .. })),
+        "it is the right one now"
+    );
     forged
 }
 

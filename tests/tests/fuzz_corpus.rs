@@ -7,7 +7,9 @@ use evenkeel_tests::{call, config, health, lifecycle, policies, state};
 
 fn replay(target: &str, check: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    let inputs = fs::read_dir(&corpus).expect("the corpus is committed").map(|entry| entry.expect("readable").path());
+    let inputs = fs::read_dir(&corpus)
+        .expect("the corpus is committed")
+        .map(|entry| entry.expect("readable").path());
     let mut replayed = 0;
     for path in inputs {
         println!("{}", path.display());

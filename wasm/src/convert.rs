@@ -1,7 +1,6 @@
 use core::time::Duration;
 
 use evenkeel_core::Instant;
-use wasm_bindgen::prelude::*;
 
 const NANOS_PER_MILLI: f64 = 1e6;
 
@@ -16,11 +15,15 @@ pub(crate) fn duration(millis: f64) -> Duration {
     Duration::from_nanos(nanos(millis))
 }
 
-/// In milliseconds, rounded up: who waits until then does not wake too early and spin. The end of time is infinity.
-pub(crate) fn millis(instant: Instant) -> f64 {
-    if instant == Instant::MAX {
-        return f64::INFINITY;
-    }
+/// From milliseconds, where NaN stands for none.
+pub(crate) fn maybe(millis: f64) -> Option<Duration> {
+    (!millis.is_nan()).then(|| duration(millis))
+}
+
+/// In milliseconds, rounded up: who waits until then does not wake too early and spin. Never is
+/// infinity.
+pub(crate) fn millis(instant: Option<Instant>) -> f64 {
+    let Some(instant) = instant else { return f64::INFINITY };
     let millis = fraction(instant.as_nanos());
     if nanos(millis) < instant.as_nanos() { millis.next_up() } else { millis }
 }
@@ -37,16 +40,6 @@ fn nanos(millis: f64) -> u64 {
     (millis * NANOS_PER_MILLI + 0.5) as u64
 }
 
-#[wasm_bindgen]
-extern "C" {
-    /// JavaScript's error for a value outside its limits.
-    #[derive(Debug)]
-    pub type RangeError;
-
-    #[wasm_bindgen(constructor)]
-    pub(crate) fn new(message: &str) -> RangeError;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,7 +52,8 @@ mod tests {
         assert_eq!(instant(f64::NAN), Instant::ZERO);
         assert_eq!(instant(f64::INFINITY), Instant::MAX);
         assert_eq!(duration(2.0), Duration::from_millis(2));
-        assert!(millis(Instant::MAX).is_infinite());
+        assert_eq!(maybe(f64::NAN), None);
+        assert!(millis(None).is_infinite());
     }
 
     #[test]
@@ -67,7 +61,7 @@ mod tests {
         let year = 365 * 24 * 3600 * 1_000_000_000_u64;
         for nanos in [1, 333, 1_000_001, year + 1, 57 * year + 12_345_678_901] {
             let until = Instant::from_nanos(nanos);
-            assert!(instant(millis(until)) >= until, "{nanos}");
+            assert!(instant(millis(Some(until))) >= until, "{nanos}");
         }
     }
 }

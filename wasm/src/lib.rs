@@ -1,11 +1,11 @@
 //! evenkeel for JavaScript: thin classes over [`evenkeel_core`], wrapped by the TypeScript in `ts/`.
 //!
-//! On the way of a request only numbers cross the boundary: times are milliseconds of the caller's clock, endpoints are
-//! slot indices, picks and attempts are small integers that stand for tokens kept on this side. Nothing here panics: what
-//! users give is checked in `ts/check.ts`, and whatever arrives all the same is clamped or ignored.
+//! Only numbers cross the boundary on the way of a request: times are milliseconds of the caller's
+//! clock, endpoints are slot indices, picks and attempts are small integers that stand for tokens
+//! kept on this side, and what has a name in the core is its `index()` there. Nothing here panics:
+//! what users give is checked in `ts/`, and whatever arrives all the same is clamped or ignored.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![forbid(unsafe_code)]
-#![allow(clippy::float_cmp, reason = "in what wasm-bindgen writes for enums")]
 
 extern crate alloc;
 
@@ -14,13 +14,17 @@ mod budget;
 mod call;
 mod convert;
 mod look;
-mod settings;
+mod names;
+mod parts;
+#[cfg(feature = "full")]
 mod state;
 mod tickets;
 
-pub use balancer::{Balancer, Outcome, Why};
+pub use balancer::Balancer;
 pub use budget::Budget;
-pub use call::{Call, End, StepKind, Verdict};
+pub use call::Call;
+pub use look::{ENDPOINT_COLUMNS, EVENT_COLUMNS};
+pub use tickets::{SLOTS, TICKETS, WHYS};
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]

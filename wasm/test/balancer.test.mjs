@@ -80,9 +80,26 @@ test('one endpoint comes, changes and goes', () => {
   assert.equal(balancer.pick(), null);
 });
 
-test('without an endpoint there is no pick', () => {
-  assert.equal(new Balancer().pick(), null);
-  assert.equal(new Balancer({ endpoints: [{ url: A, weight: 0 }] }).pick(), null);
+test('without an endpoint there is no pick, and it says why', () => {
+  const none = (options) => {
+    const balancer = new Balancer(options);
+    assert.equal(balancer.noPick, undefined);
+    assert.equal(balancer.pick(), null);
+    return balancer.noPick;
+  };
+  assert.deepEqual(none({}), { reason: 'no_endpoints', until: undefined });
+  assert.equal(none({ endpoints: [{ url: A, weight: 0 }] }).reason, 'all_drained');
+});
+
+test('endpoints with as many requests in flight as they may have are busy', () => {
+  const balancer = new Balancer({ endpoints: [A, B], config: { maxInFlight: 2 }, now: () => 7 });
+  const open = [1, 2, 3, 4].map(() => balancer.pick());
+  assert.equal(balancer.pick(), null);
+  assert.deepEqual(balancer.noPick, { reason: 'busy', until: undefined });
+  assert.deepEqual(balancer.endpoints().map(({ candidacy, inFlight }) => [candidacy, inFlight]), [['full', 2], ['full', 2]]);
+  open.find(({ url }) => url === B).success();
+  assert.equal(balancer.pick().url, B);
+  assert.equal(balancer.noPick, undefined);
 });
 
 test('a higher priority number waits until the lower has nobody', () => {

@@ -35,7 +35,7 @@ test('each attempt goes to an endpoint not tried before', () => {
 });
 
 test('it ends with a success, an error not worth retrying, or nobody to send to', () => {
-  for (const [verdict, end] of [['success', 'success'], ['not_retryable', 'not_retryable']]) {
+  for (const [verdict, end] of [['success', 'success'], ['fatal', 'fatal']]) {
     const { call } = start(URLS);
     call.onOutcome(send(call, 0).attempt, verdict);
     assert.deepEqual(call.poll(), { type: 'done', end });

@@ -112,7 +112,7 @@ class Replay {
     },
     poll: () => this.poll(),
     outcome: (verdict, time) => {
-      const known = time ? { retryAfterMs: Number(time) } : verdict === 'fatal' ? 'not_retryable' : verdict;
+      const known = time ? { retryAfterMs: Number(time) } : verdict;
       if (verdict === 'success') this.sent.pick.success();
       else this.sent.pick.failure();
       this.call.onOutcome(this.sent.attempt, known);
@@ -148,7 +148,7 @@ class Replay {
         else this.sent.pick.cancel();
         return `cancel ${step.attempt}`;
       case 'done':
-        return `done ${step.end === 'not_retryable' ? 'fatal' : step.end}`;
+        return `done ${step.end}`;
     }
   }
 }

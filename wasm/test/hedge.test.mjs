@@ -137,9 +137,9 @@ test('an error not worth retrying ends all of it', async (t) => {
     if (attempt === 1) return never();
     throw new Error('404');
   });
-  const call = balancer.call(send, { hedge: { afterMs: 10 }, classify: () => 'not_retryable' });
+  const call = balancer.call(send, { hedge: { afterMs: 10 }, classify: () => 'fatal' });
   const rejected = assert.rejects(call, (error) => {
-    assert.equal(error.code, 'not_retryable');
+    assert.equal(error.code, 'fatal');
     assert.deepEqual(error.attempts.map(({ error: { message } }) => message), ['404']);
     return true;
   });

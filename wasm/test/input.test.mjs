@@ -16,23 +16,23 @@ const constructors = [
   ['a bracket left open', { policy: 'ring_hash(minimum=5' }, RangeError, '"ring_hash(minimum=5" has no closing bracket'],
   ['a policy that is no string', { policy: 7 }, TypeError, 'policy must be a string, not 7'],
   ['levels that there are not', { config: { levels: 'all' } }, RangeError, 'levels must be "first_available" or "overprovisioned", not "all"'],
-  ['an empty subset', { config: { subset: 0 } }, RangeError, 'subset must be an integer in 1..=4294967295, not 0'],
+  ['a negative subset', { config: { subset: -1 } }, RangeError, 'subset must be an integer in 0..=4294967295, not -1'],
   ['a zone that is no string', { config: { zone: 1 } }, TypeError, 'zone must be a string, not 1'],
-  ['a slow start of no time', { config: { slowStartMs: 0 } }, RangeError, 'slowStartMs must be a finite number of milliseconds above 0, not 0'],
+  ['a slow start of less than no time', { config: { slowStartMs: -1 } }, RangeError, 'slowStartMs must be a number in 0..=18446744073709.55, not -1'],
   ['settings that are no object', { config: 7 }, TypeError, 'config must be an object, not 7'],
-  ['an unknown preset', { config: { outlierDetection: 'linkerd' } }, RangeError, 'outlierDetection must be one of evenkeel, envoy, grpc, false or an object, not "linkerd"'],
+  ['an unknown preset', { config: { outlierDetection: 'linkerd' } }, RangeError, 'outlierDetection must be one of evenkeel, envoy, grpc, off, false or an object, not "linkerd"'],
   ['outlier detection by a number', { config: { outlierDetection: 5 } }, TypeError, 'outlierDetection must be an object, not 5'],
   ['too many failures', eject({ consecutiveFailures: 65536 }), RangeError, 'outlierDetection.consecutiveFailures must be an integer in 0..=65535, not 65536'],
   ['an ejection of no time', eject({ baseEjectionMs: 0 }), RangeError, 'outlierDetection.baseEjectionMs must be a number in 1..=86400000, not 0'],
-  ['a longest ejection below the first', eject({ baseEjectionMs: 60, maxEjectionMs: 50 }), RangeError, 'outlierDetection.maxEjectionMs must be a number in 60..=86400000, not 50'],
-  ['a first ejection above the longest', eject({ baseEjectionMs: 600_000 }), RangeError, 'max_ejection_time (ns) is 300000000000; the least is 600000000000'],
+  ['a longest ejection below the first', eject({ baseEjectionMs: 60, maxEjectionMs: 50 }), RangeError, 'outlierDetection.maxEjectionMs is 50; the least is 60'],
+  ['a first ejection above the longest', eject({ baseEjectionMs: 600_000 }), RangeError, 'outlierDetection.maxEjectionMs is 300000; the least is 600000'],
   ['more than all', eject({ maxEjectionPercent: 101 }), RangeError, 'maxEjectionPercent must be an integer in 0..=100, not 101'],
   ['half-open by a number', eject({ halfOpen: 1 }), TypeError, 'outlierDetection.halfOpen must be true or false, not 1'],
-  ['a percentage of 0', eject({ failurePercentage: { threshold: 0 } }), RangeError, 'outlierDetection.failurePercentage.threshold must be an integer in 1..=100, not 0'],
+  ['a percentage above all', eject({ failurePercentage: { threshold: 101 } }), RangeError, 'outlierDetection.failurePercentage.threshold must be an integer in 0..=100, not 101'],
   ['a percentage for a rule', eject({ failurePercentage: 85 }), TypeError, 'outlierDetection.failurePercentage must be true or false, not 85'],
   ['a negative factor', eject({ successRate: { stdevFactor: -1 } }), RangeError, 'outlierDetection.successRate.stdevFactor must be a number in 0..=1000, not -1'],
   ['more than a day of rest', { config: { maxRetryAfterMs: 86_400_001 } }, RangeError, 'maxRetryAfterMs must be a number in 0..=86400000, not 86400001'],
-  ['a factor below 100', { config: { levels: { overprovisioningFactor: 99 } } }, RangeError, 'levels.overprovisioningFactor must be an integer in 100..=65535, not 99'],
+  ['a factor below 100', { config: { levels: { overprovisioningFactor: 99 } } }, RangeError, 'levels.overprovisioningFactor is 99; the least is 100'],
   ['a panic above 100', { config: { levels: { panicThreshold: 101 } } }, RangeError, 'levels.panicThreshold must be an integer in 0..=100, not 101'],
   ['a past that is forgotten at once', { config: { latency: { tauMs: 0 } } }, RangeError, 'latency.tauMs must be a number in 1..=86400000, not 0'],
   ['a budget that is none', { budget: { ratio: 0.2 } }, TypeError, 'budget must be a RetryBudget or a TokenThrottle, not an object'],
@@ -55,6 +55,7 @@ const endpoints = [
   ['a malformed URL', 'http://a b', TypeError, 'not "http://a b"'],
   ['a relative URL', '/v1', TypeError, 'not "/v1"'],
   ['a port out of range', 'http://a:65536', TypeError, 'not "http://a:65536"'],
+  ['a URL of two lines', 'http://a/b\nc', TypeError, 'not "http://a/b\\nc"'],
   ['an endpoint that is nothing', undefined, TypeError, 'not undefined'],
   ['an endpoint without a URL', { weight: 1 }, TypeError, 'not an object'],
   ['a negative weight', { url: B, weight: -1 }, RangeError, `endpoint 1 (${B}): weight must be an integer in 0..=4294967295, not -1`],
@@ -148,7 +149,7 @@ test('a verdict that there is not', () => {
   const { attempt } = call.poll();
   call.started(attempt, call.pick());
   for (const verdict of ['ok', 'toString', undefined, null]) {
-    assert.throws(() => call.onOutcome(attempt, verdict), matches(TypeError, 'success, retry, not_retryable, never_sent'));
+    assert.throws(() => call.onOutcome(attempt, verdict), matches(TypeError, 'success, retry, fatal, never_sent'));
   }
   assert.throws(() => call.onOutcome(attempt, { retryAfterMs: -1 }), RangeError);
   assert.equal(call.poll().type, 'wait', 'the attempt is still under way');

@@ -110,8 +110,8 @@ test('what ends after it was given up is dropped', async (t) => {
 test('an error not worth retrying', async () => {
   const balancer = new Balancer({ endpoints: [A, B] });
   const error = new Error('404');
-  await assert.rejects(balancer.call(() => Promise.reject(error), { classify: () => 'not_retryable' }), (thrown) => {
-    assert.equal(thrown.code, 'not_retryable');
+  await assert.rejects(balancer.call(() => Promise.reject(error), { classify: () => 'fatal' }), (thrown) => {
+    assert.equal(thrown.code, 'fatal');
     assert.equal(thrown.cause, error);
     assert.equal(thrown.attempts.length, 1);
     return true;

@@ -1,9 +1,12 @@
 import { budget as checkBudget, type Budget } from './budget.js';
 import * as check from './check.js';
-import type { LbErrorCode } from './error.js';
-import { BackoffJitter, Call as WasmCall, End, Outcome, StepKind, Verdict as WasmVerdict } from './glue.js';
+import { ENDS, JITTERS, OUTCOMES, STEPS, type EndName, type Jitter, type Outcome } from './generated.js';
+import { Call as WasmCall } from './glue.js';
 import type { Pick } from './pick.js';
 import type { Key, Picker } from './picker.js';
+import { numbers, type Verdict } from './verdict.js';
+
+export type { Jitter } from './generated.js';
 
 /** What a call's attempts have in common, and its bounds. */
 export interface RetryOptions {
@@ -27,14 +30,12 @@ export interface RetryOptions {
   readonly hedge?: Hedge;
 }
 
-/** A constant wait in milliseconds, or waits from `baseMs` on, doubled with each failure, at most `maxMs`, and random. */
-export type Backoff = number | { readonly baseMs: number; readonly maxMs: number; readonly jitter?: Jitter };
-
 /**
- * What is random about a wait of `e` milliseconds: nothing, `0..e` (the default), `e/2..e`, or from `baseMs` to thrice the
- * wait before.
+ * A constant wait in milliseconds, or waits from `baseMs` on, doubled with each failure, at most `maxMs`, and random: of a wait
+ * of `e` milliseconds nothing is (`none`), `0..e` (`full`, the default), `e/2..e` (`equal`), or it is from `baseMs` to thrice
+ * the wait before (`decorrelated`).
  */
-export type Jitter = 'none' | 'full' | 'equal' | 'decorrelated';
+export type Backoff = number | { readonly baseMs: number; readonly maxMs: number; readonly jitter?: Jitter };
 
 /**
  * When another attempt goes beside those in flight: so long after the last one was sent, or after the percentile (`p50`, `p95`,
@@ -52,12 +53,9 @@ export type Step =
   /** Poll again then, or when an attempt under way ends. */
   | { readonly type: 'wait'; readonly until: number }
   /** Give the attempt up, and report this of it: it took too long, or another one decided the call. */
-  | { readonly type: 'cancel'; readonly attempt: number; readonly outcome: 'failure' | 'canceled' }
+  | { readonly type: 'cancel'; readonly attempt: number; readonly outcome: Outcome }
   /** The call is over. */
-  | { readonly type: 'done'; readonly end: 'success' | LbErrorCode };
-
-/** What to make of an attempt's result. `never_sent` is tried again at once without counting. */
-export type Verdict = 'success' | 'retry' | 'not_retryable' | 'never_sent' | { readonly retryAfterMs: number };
+  | { readonly type: 'done'; readonly end: EndName };
 
 /**
  * One logical request over as many attempts as it takes, as a machine without I/O; `Balancer.call` is the loop around it.
@@ -82,8 +80,9 @@ export class Call {
     this.#budget = budget === undefined ? balancer.budget : checkBudget(budget);
     this.#balancer = balancer;
     this.#key = key === undefined ? undefined : check.key(key);
-    this.#wasm = new WasmCall(attempts, timeoutMs, attemptTimeoutMs, base, cap, jitter, at);
-    if (maxRetryAfterMs !== undefined || retryAfterJitter) this.#wasm.retry_after(at, maxRetryAfterMs, retryAfterJitter ?? false);
+    this.#wasm = new WasmCall(at, attempts ?? 3, timeoutMs ?? NaN, attemptTimeoutMs ?? NaN, base, cap, jitter);
+    if (maxRetryAfterMs !== undefined) this.#wasm.max_retry_after(at, maxRetryAfterMs);
+    if (retryAfterJitter) this.#wasm.retry_after_jitter(at);
     if (hedges !== undefined) this.#wasm.hedge(at, ...hedges);
   }
 
@@ -91,15 +90,17 @@ export class Call {
   poll(now?: number): Step {
     const wasm = this.#wasm;
     const [at, balancer, budget] = [this.#time(now), this.#balancer.wasm, this.#budget];
-    switch (budget === undefined ? wasm.poll(at, balancer) : wasm.poll_within(at, balancer, budget.wasm)) {
-      case StepKind.Send:
-        return { type: 'send', attempt: wasm.attempt, deadline: wasm.time, hedge: wasm.hedged };
-      case StepKind.Wait:
-        return { type: 'wait', until: wasm.time };
-      case StepKind.Cancel:
-        return { type: 'cancel', attempt: wasm.attempt, outcome: wasm.outcome === Outcome.Canceled ? 'canceled' : 'failure' };
-      case StepKind.Done:
-        return { type: 'done', end: ENDS[wasm.end] };
+    const step = budget === undefined ? wasm.poll(at, balancer) : wasm.poll_within(at, balancer, budget.wasm);
+    const type = STEPS[step]!;
+    switch (type) {
+      case 'send':
+        return { type, attempt: wasm.attempt(), deadline: wasm.until(), hedge: wasm.hedged() };
+      case 'wait':
+        return { type, until: wasm.until() };
+      case 'cancel':
+        return { type, attempt: wasm.attempt(), outcome: OUTCOMES[wasm.detail()]! };
+      case 'done':
+        return { type, end: ENDS[wasm.detail()]! };
     }
   }
 
@@ -123,15 +124,7 @@ export class Call {
 
   /** The attempt ended. That of an attempt which is not under way changes nothing. */
   onOutcome(attempt: number, verdict: Verdict, now?: number): void {
-    const at = this.#time(now);
-    if (typeof verdict === 'object' && verdict !== null) {
-      this.#wasm.on_retry_after(at, attempt, check.duration('retryAfterMs', verdict.retryAfterMs));
-    } else if (Object.hasOwn(VERDICTS, verdict)) {
-      this.#wasm.on_outcome(at, attempt, VERDICTS[verdict]);
-    } else {
-      const known = Object.keys(VERDICTS).join(', ');
-      throw new TypeError(`a verdict must be one of ${known} or { retryAfterMs }, not ${check.show(verdict)}`);
-    }
+    this.#wasm.on_outcome(this.#time(now), attempt, ...numbers(verdict));
   }
 
   /** The URLs tried last, at most 8, oldest first. */
@@ -149,15 +142,16 @@ export class Call {
   }
 }
 
-function waits(backoff: Backoff | undefined): { base?: number; cap?: number; jitter: BackoffJitter } {
-  if (backoff === undefined) return { jitter: BackoffJitter.Full };
-  if (typeof backoff !== 'object' || backoff === null) return { base: check.duration('backoff', backoff), jitter: BackoffJitter.None };
+/** NaN stands for what is left out. */
+function waits(backoff: Backoff | undefined): { base: number; cap: number; jitter: number } {
+  if (backoff === undefined) return { base: NaN, cap: NaN, jitter: NaN };
+  if (typeof backoff !== 'object' || backoff === null) return { base: check.duration('backoff', backoff), cap: NaN, jitter: NaN };
   const base = check.duration('backoff.baseMs', backoff.baseMs);
   const cap = check.duration('backoff.maxMs', backoff.maxMs);
   if (cap < base) throw new RangeError(`backoff.maxMs must be at least baseMs (${base}), not ${cap}`);
-  const jitter = backoff.jitter ?? 'full';
-  if (Object.hasOwn(JITTERS, jitter)) return { base, cap, jitter: JITTERS[jitter] };
-  throw new RangeError(`backoff.jitter must be one of ${Object.keys(JITTERS).join(', ')}, not ${check.show(jitter)}`);
+  const jitter = JITTERS.indexOf(backoff.jitter ?? 'full');
+  if (jitter >= 0) return { base, cap, jitter };
+  throw new RangeError(`backoff.jitter must be one of ${JITTERS.join(', ')}, not ${check.show(backoff.jitter)}`);
 }
 
 /** The delay, and how many; nothing as long as no percentile is known. */
@@ -169,29 +163,5 @@ function hedging(balancer: Picker, hedge: Hedge, now: number): [delay: number, m
   const perMille = Math.round(Number(percent) * 10);
   if (!(perMille > 0)) throw new RangeError(`hedge.after must be a percentile in p0.1..=p99.9, not ${check.show(after)}`);
   const delay = balancer.wasm.percentile(now, perMille);
-  return delay === undefined ? undefined : [delay, max];
+  return Number.isNaN(delay) ? undefined : [delay, max];
 }
-
-const JITTERS = {
-  none: BackoffJitter.None,
-  full: BackoffJitter.Full,
-  equal: BackoffJitter.Equal,
-  decorrelated: BackoffJitter.Decorrelated,
-} as const;
-
-const VERDICTS = {
-  success: WasmVerdict.Success,
-  retry: WasmVerdict.Retry,
-  not_retryable: WasmVerdict.Fatal,
-  never_sent: WasmVerdict.NeverSent,
-} as const;
-
-const ENDS: Record<End, 'success' | LbErrorCode> = {
-  [End.Success]: 'success',
-  [End.Attempts]: 'attempts',
-  [End.Deadline]: 'deadline',
-  [End.NoEndpoints]: 'no_endpoints',
-  [End.Fatal]: 'not_retryable',
-  [End.Budget]: 'budget',
-  [End.RetryAfter]: 'retry_after',
-};

@@ -33,7 +33,8 @@ export function object<T>(name: string, value: T): T & object {
 export function positive(name: string, value: unknown): number {
   const limit = `${name} must be a finite number of milliseconds above 0`;
   if (typeof value !== 'number') throw new TypeError(`${limit}, not ${show(value)}`);
-  if (!(value > 0 && value < Infinity)) throw new RangeError(`${limit}, not ${value}`);
+  // Less than half a nanosecond is none.
+  if (!(value * 2e6 >= 1 && value < Infinity)) throw new RangeError(`${limit}, not ${value}`);
   return value;
 }
 
@@ -57,7 +58,7 @@ export function url(name: string, value: unknown): string {
   const limit = `${name} must be an absolute URL such as "https://a.example"`;
   if (typeof value !== 'string' && !(value instanceof URL)) throw new TypeError(`${limit}, not ${show(value)}`);
   const text = String(value);
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text) || !parses(text)) throw new TypeError(`${limit}, not ${show(text)}`);
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\x00-\x1f]*$/i.test(text) || !parses(text)) throw new TypeError(`${limit}, not ${show(text)}`);
   return text;
 }
 

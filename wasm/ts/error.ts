@@ -1,5 +1,7 @@
+import type { EndName } from './generated.js';
+
 /** Why a call failed. */
-export type LbErrorCode = 'attempts' | 'deadline' | 'no_endpoints' | 'not_retryable' | 'budget' | 'retry_after';
+export type LbErrorCode = Exclude<EndName, 'success'>;
 
 /** One attempt of a failed call. */
 export interface FailedAttempt {
@@ -37,7 +39,7 @@ const WHY: Record<LbErrorCode, string> = {
   attempts: 'all attempts failed',
   deadline: 'the deadline passed, or would before another attempt',
   no_endpoints: 'there is no endpoint to send to',
-  not_retryable: 'an attempt failed in a way that is not worth retrying',
+  fatal: 'an attempt failed in a way that is not worth retrying',
   budget: 'the retry budget is used up',
   retry_after: 'a server asked for a longer wait than is allowed',
 };

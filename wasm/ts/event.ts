@@ -1,12 +1,12 @@
-import { REASONS, type EjectionReason } from './status.js';
+import { EVENTS, EVENT_COLUMNS, REASONS, type EjectionReason, type EventKind } from './generated.js';
+import { rows } from './status.js';
 
 /** Something that changed, in the order in which it did; `at` is in milliseconds of the balancer's clock. */
 export type BalancerEvent =
-  /** It came, left, was probed, takes requests again, or was set down. */
-  | { readonly type: 'added' | 'removed' | 'probing' | 'readmitted' | 'down'; readonly at: number; readonly url: string | undefined }
   | {
       readonly type: 'ejected';
       readonly at: number;
+      /** Unknown if another endpoint has its slot by now. */
       readonly url: string | undefined;
       readonly reason: EjectionReason;
       /** Until when at least. */
@@ -17,40 +17,22 @@ export type BalancerEvent =
   /** So few endpoints are available that others are used, too; or enough again. */
   | { readonly type: 'panic_on' | 'panic_off'; readonly at: number }
   /** So many events before were dropped, as nobody took them. */
-  | { readonly type: 'lost'; readonly at: number; readonly count: number };
+  | { readonly type: 'lost'; readonly at: number; readonly count: number }
+  /** It came, left, was probed, takes requests again, or was set down. */
+  | {
+      readonly type: Exclude<EventKind, 'ejected' | 'overloaded' | 'panic_on' | 'panic_off' | 'lost'>;
+      readonly at: number;
+      readonly url: string | undefined;
+    };
 
-/** Reads the rows of the wasm side. */
-export function events(urls: string[], rows: Float64Array): BalancerEvent[] {
-  return urls.map((text, place): BalancerEvent => {
-    const [kind = 0, at = 0, until = 0, detail = 0] = rows.subarray(place * 4, place * 4 + 4);
-    const type = TYPES[kind]!;
-    // Empty if another endpoint has its slot by now.
-    const url = text === '' ? undefined : text;
-    switch (type) {
-      case 'ejected':
-        return { type, at, url, reason: REASONS[detail]!, until };
-      case 'overloaded':
-        return { type, at, url, until };
-      case 'panic_on':
-      case 'panic_off':
-        return { type, at };
-      case 'lost':
-        return { type, at, count: detail };
-      default:
-        return { type, at, url };
-    }
+/** Reads the rows of the wasm side: what is not there is left out. */
+export function events(numbers: Float64Array, url: (index: number) => string): BalancerEvent[] {
+  return rows(EVENT_COLUMNS, numbers).map(({ type, at, index, known, until, reason, count }) => {
+    const event: Record<string, unknown> = { type: EVENTS[type], at };
+    if (index >= 0) event['url'] = known ? url(index) : undefined;
+    if (reason >= 0) event['reason'] = REASONS[reason];
+    if (until < Infinity) event['until'] = until;
+    if (count >= 0) event['count'] = count;
+    return event as BalancerEvent;
   });
 }
-
-const TYPES = [
-  'added',
-  'removed',
-  'ejected',
-  'probing',
-  'readmitted',
-  'overloaded',
-  'down',
-  'panic_on',
-  'panic_off',
-  'lost',
-] as const satisfies readonly BalancerEvent['type'][];

@@ -1,12 +1,9 @@
-import { time, duration } from './check.js';
-import { Outcome, type Balancer as WasmBalancer } from './glue.js';
+import { duration, time } from './check.js';
+import { OUTCOMES, type Outcome, type PickReason } from './generated.js';
+import type { Balancer as WasmBalancer } from './glue.js';
+import { numbers, type Verdict } from './verdict.js';
 
-/**
- * Why an endpoint was picked: by the policy among all candidates, or among those not to be avoided; because it was ejected and
- * this request decides whether it comes back (`probe`); among endpoints of which some would be left out if there were enough
- * others (`panic`); or although all were to be avoided.
- */
-export type PickReason = 'policy' | 'retry' | 'probe' | 'panic' | 'last_resort';
+export type { PickReason } from './generated.js';
 
 /**
  * A picked endpoint. Report how its request ended exactly once; later reports are ignored.
@@ -26,6 +23,11 @@ export class Pick {
     readonly index: number,
     /** The endpoint's URL, as it was given. */
     readonly url: string,
+    /**
+     * Why this one: by the policy among all candidates, or among those not to be avoided (`retry`); because it was ejected and
+     * this request decides whether it comes back (`probe`); among endpoints of which some would be left out if there were
+     * enough others (`panic`); or although all were to be avoided (`last_resort`).
+     */
     readonly why: PickReason,
   ) {
     this.#balancer = balancer;
@@ -35,24 +37,22 @@ export class Pick {
 
   /** The endpoint did its work. */
   success(now?: number): void {
-    this.report(Outcome.Success, now);
+    this.report('success', NaN, now);
   }
 
   /** It did not: an error, or no answer in time. */
   failure(now?: number): void {
-    this.report(Outcome.Failure, now);
+    this.report('failure', NaN, now);
   }
 
   /** It refused for now, perhaps saying for how many milliseconds (`Retry-After`). */
   overloaded(retryAfterMs?: number, now?: number): void {
-    if (retryAfterMs !== undefined) duration('retryAfterMs', retryAfterMs);
-    const at = this.#time(now);
-    this.#redeem()?.overloaded(at, this.#ticket, retryAfterMs);
+    this.report('overloaded', retryAfterMs === undefined ? NaN : duration('retryAfterMs', retryAfterMs), now);
   }
 
   /** The caller lost interest; says nothing of the endpoint's health. */
   cancel(now?: number): void {
-    this.report(Outcome.Canceled, now);
+    this.report('canceled', NaN, now);
   }
 
   [Symbol.dispose](): void {
@@ -60,9 +60,19 @@ export class Pick {
   }
 
   /** @internal */
-  report(outcome: Outcome, now?: number): void {
+  report(outcome: Outcome, retryAfterMs: number, now?: number): void {
     const at = this.#time(now);
-    this.#redeem()?.report(at, this.#ticket, outcome);
+    this.#redeem()?.report(at, this.#ticket, OUTCOMES.indexOf(outcome), retryAfterMs);
+  }
+
+  /** @internal Reports what a verdict on the attempt says of the endpoint. */
+  conclude(verdict: Verdict, now: number): void {
+    this.#redeem()?.conclude(now, this.#ticket, ...numbers(verdict));
+  }
+
+  /** @internal Reports a request that was given up, which took as long as until now at least. */
+  timeOut(now: number): void {
+    this.#redeem()?.time_out(now, this.#ticket);
   }
 
   /** @internal The number that stands for this pick, until it is reported. */

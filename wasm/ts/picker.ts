@@ -1,24 +1,14 @@
 import { budget as checkBudget, type Budget } from './budget.js';
 import * as check from './check.js';
 import { events, type BalancerEvent } from './event.js';
-import { Balancer as WasmBalancer, Why } from './glue.js';
-import { Pick, type PickReason } from './pick.js';
-import { numbers, type BalancerConfig } from './settings.js';
+import { MOST_SLOTS, MOST_WHYS, REFUSALS, WHYS, type PolicyName, type Refusal } from './generated.js';
+import { Balancer as WasmBalancer } from './glue.js';
+import { Pick } from './pick.js';
+import { pairs, translate, type BalancerConfig } from './settings.js';
 import { decode, encode } from './state.js';
 import { endpoints, type EndpointInfo } from './status.js';
 
-export type PolicyName =
-  | 'round_robin'
-  | 'random'
-  | 'weighted_round_robin'
-  | 'weighted_random'
-  | 'least_request'
-  | 'peak_ewma'
-  | 'rendezvous'
-  | 'maglev'
-  | 'ring_hash'
-  | 'ketama'
-  | 'pick_first';
+export type { PolicyName } from './generated.js';
 
 /** A policy's name, perhaps with parameters in brackets: `least_request(full_scan)`, `maglev(size=251)`. */
 export type Policy = PolicyName | `${PolicyName}(${string})`;
@@ -84,6 +74,16 @@ export interface Imported {
   readonly unknown: number;
 }
 
+/**
+ * Why there is no endpoint to pick: there are none; all drain or have weight 0; all are ejected, overloaded or down; all have as
+ * many requests in flight as they may have (`busy`), perhaps until another one comes back; or the policy wants none of them.
+ */
+export interface NoPick {
+  readonly reason: Refusal;
+  /** When another endpoint comes back into service at the latest. */
+  readonly until: number | undefined;
+}
+
 /** Everything of a balancer but the loop of a call: a set of endpoints to pick from. It starts no timer and does no I/O. */
 export class Picker {
   /** @internal Of calls that have none of their own. */
@@ -91,7 +91,10 @@ export class Picker {
   readonly #wasm: WasmBalancer;
   readonly #clock: () => number;
   #seeded: boolean;
-  /** URLs by slot index. */
+  #noPick: NoPick | undefined;
+  /** Taken from the wasm side, but not yet by the user. */
+  #events: BalancerEvent[] = [];
+  /** URLs by slot index, of those that left until another one has their slot. */
   #urls: string[] = [];
   #indices = new Map<string, number>();
   /** Names by number, from 1 on. */
@@ -104,9 +107,11 @@ export class Picker {
     if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
     this.#clock = () => check.time(now());
     this.budget = budget === undefined ? undefined : checkBudget(budget);
-    this.#wasm = new WasmBalancer(policy, numbers(config, (name) => this.#zone(name)));
+    this.#wasm = new WasmBalancer(policy);
+    for (const pair of pairs(config, (name) => this.#zone(name))) this.#wasm.set(...pair);
     this.#seeded = seed !== undefined;
-    if (seed !== undefined) this.#wasm.seed(...check.seed(seed));
+    this.#wasm.seed(...check.seed(seed ?? 0));
+    this.#check();
     this.update(endpoints);
   }
 
@@ -145,15 +150,20 @@ export class Picker {
     return this.toPick(wasm.pick(at));
   }
 
+  /** Why the last pick found nothing, if it did. */
+  get noPick(): NoPick | undefined {
+    return this.#noPick;
+  }
+
   /** Every endpoint, in the order of URLs. */
   endpoints(): EndpointInfo[] {
-    return endpoints(this.#wasm.urls(), this.#wasm.rows(), (number) => this.#zones[number]);
+    return endpoints(this.#listed(), this.#wasm.endpoints(), (number) => this.#zones[number]);
   }
 
   /** What changed since it was asked last, oldest first, for logs and metrics: the last 256 events. */
   events(): BalancerEvent[] {
-    const rows = this.#wasm.events();
-    return events(this.#wasm.event_urls(), rows);
+    this.#takeEvents();
+    return this.#events.splice(0);
   }
 
   /** Takes over what your own checks find of an endpoint: one that is down gets no requests. Whether it is in the set. */
@@ -185,6 +195,7 @@ export class Picker {
     check.duration('ageMs', ageMs);
     const at = this.#time(now);
     const [endpoints = 0, kept = 0, unknown = 0] = this.wasm.import_state(at, decode(text), ageMs);
+    this.#check();
     return { endpoints, kept, unknown };
   }
 
@@ -197,6 +208,7 @@ export class Picker {
   get wasm(): WasmBalancer {
     if (!this.#seeded) {
       const [hi = 0, lo = 0] = crypto.getRandomValues(new Uint32Array(2));
+      this.#takeEvents();
       this.#wasm.seed(hi, lo);
       this.#seeded = true;
       this.#index();
@@ -216,10 +228,16 @@ export class Picker {
   }
 
   /** @internal */
-  toPick(ticket: number): Pick | null {
-    if (ticket === NO_TICKET) return null;
-    const index = this.#wasm.slot(ticket);
-    return new Pick(this.#wasm, ticket, this.#clock, index, this.url(index), REASONS[this.#wasm.why(ticket)]);
+  toPick(packed: number): Pick | null {
+    if (packed < 0) {
+      const until = this.#wasm.until();
+      this.#noPick = { reason: REFUSALS[-1 - packed]!, until: until < Infinity ? until : undefined };
+      return null;
+    }
+    this.#noPick = undefined;
+    const index = Math.floor(packed / MOST_WHYS) % MOST_SLOTS;
+    const ticket = Math.floor(packed / (MOST_WHYS * MOST_SLOTS));
+    return new Pick(this.#wasm, ticket, this.#clock, index, this.url(index), WHYS[packed % MOST_WHYS]!);
   }
 
   /** @internal */
@@ -260,27 +278,28 @@ export class Picker {
   }
 
   #index(): void {
-    this.#urls = [];
     this.#indices.clear();
-    const rows = this.#wasm.slots();
-    for (const [place, url] of this.#wasm.urls().entries()) {
-      const index = rows[place]!;
+    for (const { url, index } of this.endpoints()) {
       this.#urls[index] = url;
       this.#indices.set(url, index);
     }
+  }
+
+  #listed(): string[] {
+    return this.#wasm.urls().split('\n').slice(0, -1);
+  }
+
+  #takeEvents(): void {
+    this.#events.push(...events(this.#wasm.events(), (index) => this.url(index)));
+  }
+
+  /** What the wasm side says that is wrong. */
+  #check(): void {
+    const error = this.#wasm.error();
+    if (error !== undefined) throw new RangeError(translate(error));
   }
 
   #time(now: number | undefined): number {
     return now === undefined ? this.#clock() : check.time(now);
   }
 }
-
-const REASONS: Record<Why, PickReason> = {
-  [Why.Policy]: 'policy',
-  [Why.Retry]: 'retry',
-  [Why.Probe]: 'probe',
-  [Why.Panic]: 'panic',
-  [Why.LastResort]: 'last_resort',
-};
-
-const NO_TICKET = 0xffff_ffff;

@@ -1,9 +1,9 @@
 import { show } from './check.js';
-import { Call, type RetryOptions, type Step, type Verdict } from './call.js';
+import { Call, type RetryOptions, type Step } from './call.js';
 import { LbError, type FailedAttempt } from './error.js';
-import { Outcome } from './glue.js';
 import type { Pick } from './pick.js';
 import type { Picker } from './picker.js';
+import type { Verdict } from './verdict.js';
 
 /** What `send` gets for one attempt. */
 export interface Attempt {
@@ -75,7 +75,7 @@ export async function run<T>(
     // Should `classify` throw, the attempt is still in flight and gets canceled with the call.
     const verdict = settled.ok ? 'success' : classify(settled.error);
     call.onOutcome(settled.attempt, verdict, settled.at);
-    report(pick, verdict, settled.at);
+    pick.conclude(verdict, settled.at);
     inFlight.delete(settled.attempt);
   };
 
@@ -92,7 +92,7 @@ export async function run<T>(
     const elapsedMs = now - ended.startedAt;
     const error = new DOMException(`no answer from ${ended.pick.url} in ${Math.round(elapsedMs)} ms`, 'TimeoutError');
     failed.push({ url: ended.pick.url, error, elapsedMs });
-    ended.pick.report(Outcome.TimedOut, now);
+    ended.pick.timeOut(now);
     ended.controller?.abort(error);
   };
 
@@ -133,10 +133,3 @@ export async function run<T>(
 
 /** Beyond it, timers fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** What a verdict says of the endpoint: a request that would fail anywhere says nothing against it. */
-function report(pick: Pick, verdict: Verdict, now: number): void {
-  if (typeof verdict === 'object') pick.overloaded(verdict.retryAfterMs, now);
-  else if (verdict === 'success' || verdict === 'not_retryable') pick.success(now);
-  else pick.failure(now);
-}

@@ -1,13 +1,13 @@
-use core::fmt;
-
-use crate::cluster::{Cluster, Member};
+use crate::cluster::{Candidacy, Cluster, Member};
+use crate::counts::Counter;
 use crate::endpoint::{Address, Endpoint};
 use crate::health::Health;
-use crate::set::Slot;
-use crate::stats::{Estimate, Stats, Table};
+use crate::kit::Kit;
+use crate::load::{Estimate, Load};
+use crate::slot::Slot;
 use crate::store::Store;
 
-/// What a balancer knows of an endpoint.
+/// Shows what a balancer knows of an endpoint.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Status<'a, A> {
@@ -15,82 +15,57 @@ pub struct Status<'a, A> {
     pub slot: Slot,
     /// The endpoint.
     pub endpoint: &'a Endpoint<A>,
-    /// Whether it may be picked. What reports changed of its health counts from the next pick on.
+    /// It may be picked.
     pub candidate: bool,
-    /// Why it may be picked, or may not.
+    /// The reason that it may be picked, or may not.
     pub candidacy: Candidacy,
-    /// How it is doing.
+    /// Its health.
     pub health: Health,
-    /// Its weight among the candidates of its group, where [slow start](crate::tier::SlowStart) counts in tenths of a weight; 0
-    /// when it is none.
+    /// Its weight among the candidates of its group, where
+    /// [slow start](crate::Settings::slow_start) counts in tenths of a weight; 0 if it is none.
     pub weight: u32,
-    /// What was reported of it, and the requests under way.
+    /// Its counts of reports, and the requests in flight.
     pub stats: Stats,
-    /// How long it takes to answer; unknown with a policy that does not look at the time.
+    /// Its answer time; unknown with a policy that does not look at the time.
     pub estimate: Estimate,
 }
 
-/// Why an endpoint may be picked, or may not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum Candidacy {
-    /// It is a candidate.
-    Candidate,
-    /// It is one because there are too few others.
-    Panic,
-    /// It has weight 0.
-    NoWeight,
-    /// It drains.
-    Draining,
-    /// Its health is bad.
-    Unhealthy,
-    /// A better priority serves all requests.
-    Priority,
-    /// The subset does not include it.
-    Subset,
-    /// Other zones serve all requests.
-    Zone,
-    /// It has just come back: the next pick will choose among the candidates with it.
-    Pending,
+/// The counts of one endpoint since it came. They wrap at 2³².
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+pub struct Stats {
+    /// Requests in flight; 0 with a policy that does not count them.
+    pub in_flight: u32,
+    /// Requests reported as successful.
+    pub successes: u32,
+    /// Requests reported as failed or refused by an overloaded endpoint.
+    pub failures: u32,
+    /// Requests reported as canceled.
+    pub canceled: u32,
 }
 
-impl fmt::Display for Candidacy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Candidate => "candidate",
-            Self::Panic => "candidate for want of better ones",
-            Self::NoWeight => "weight 0",
-            Self::Draining => "draining",
-            Self::Unhealthy => "unhealthy",
-            Self::Priority => "a better priority serves all",
-            Self::Subset => "not in the subset",
-            Self::Zone => "other zones serve all",
-            Self::Pending => "a candidate from the next pick on",
+/// Lists the status of all endpoints, in the order of addresses.
+pub(super) fn all<A: Address, L: Load, S: Kit, St: Store>(
+    cluster: &Cluster<A, L, S, St>,
+) -> impl Iterator<Item = Status<'_, A>> {
+    cluster.members().filter_map(|member| {
+        let Member { slot, endpoint, candidacy, health, weight } = member;
+        let row = cluster.row(slot)?;
+        let counts = row.counts.counts();
+        Some(Status {
+            slot,
+            endpoint,
+            candidate: candidacy.is_candidate(),
+            candidacy,
+            health,
+            weight,
+            stats: Stats {
+                in_flight: row.load.in_flight(),
+                successes: counts.successes,
+                failures: counts.failures,
+                canceled: counts.canceled,
+            },
+            estimate: row.load.estimate(),
         })
-    }
-}
-
-impl Candidacy {
-    /// Whether it may be picked now.
-    pub const fn is_candidate(self) -> bool {
-        matches!(self, Self::Candidate | Self::Panic)
-    }
-}
-
-/// The status of all endpoints, in the order of addresses.
-pub(super) fn all<'a, A: Address, S: Store>(
-    cluster: &'a Cluster<A, S>,
-    stats: &'a Table<S>,
-) -> impl ExactSizeIterator<Item = Status<'a, A>> {
-    cluster.members().map(|Member { slot, endpoint, candidacy, health, weight }| Status {
-        slot,
-        endpoint,
-        candidate: candidacy.is_candidate(),
-        candidacy,
-        health,
-        weight,
-        stats: stats.get(slot.index()),
-        estimate: stats.estimate(slot.index()),
     })
 }

@@ -6,15 +6,16 @@ use core::time::Duration;
 
 use rand_core::Rng;
 
+use crate::names::named;
 use crate::retry::{doubled, up_to};
-use crate::time::{Instant, nanos};
+use crate::time::{Instant, Ticks, ticks};
 pub use config::{PollerConfig, PollerConfigError};
 
 /// Decides when to query a source, how long to wait for it, and how good what is known still is.
 ///
-/// Ask [`poll`](Self::poll) what to do until it says [`PollerStep::Wait`]; give it every result. Its answer changes with
-/// time, [`on_result`](Self::on_result), [`refresh`](Self::refresh) and [`close`](Self::close). A late poll means one query,
-/// never a burst.
+/// Ask [`poll`](Self::poll) what to do until it says [`PollerStep::Wait`]; give it every result.
+/// Its answer changes with time, [`on_result`](Self::on_result), [`refresh`](Self::refresh) and
+/// [`close`](Self::close). A late poll means one query, never a burst.
 ///
 /// ```
 /// use evenkeel_core::discovery::poller::{Answer, Poller, PollerConfig, PollerStep, SourceHealth};
@@ -23,12 +24,14 @@ pub use config::{PollerConfig, PollerConfigError};
 /// # use std::time::Duration;
 /// # let mut rng = ChaCha8Rng::seed_from_u64(1);
 /// let mut poller = Poller::new(PollerConfig::default())?;
-/// let PollerStep::Query { id, .. } = poller.poll(Instant::ZERO, &mut rng) else { panic!() };
+/// let PollerStep::Query { id, .. } = poller.poll(Instant::ZERO, &mut rng) else {
+///     panic!("the first query is due at once")
+/// };
 /// // … ask; the answer is there after 3 ms and lives for 60 s …
 /// let now = Instant::from_millis(3);
 /// assert!(poller.on_result(now, id, Answer::Ok { ttl: Some(Duration::from_secs(60)) }));
 /// assert_eq!(poller.poll(now, &mut rng), PollerStep::Health(SourceHealth::Fresh));
-/// let PollerStep::Wait(Some(at)) = poller.poll(now, &mut rng) else { panic!() };
+/// let PollerStep::Wait(Some(at)) = poller.poll(now, &mut rng) else { panic!("nothing is due") };
 /// assert!(at >= Instant::from_secs(60) && at < Instant::from_secs(67));
 /// # Ok::<(), evenkeel_core::discovery::poller::PollerConfigError>(())
 /// ```
@@ -40,13 +43,16 @@ pub struct Poller {
     told: SourceHealth,
     next_id: u32,
     failures: u32,
-    last: Instant,
+    /// The latest time it was told.
+    last: Option<Instant>,
     last_start: Option<Instant>,
     last_ok: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
+    /// The first query is due at once.
+    New,
     /// The next query is due at this time.
     Idle {
         at: Instant,
@@ -54,7 +60,7 @@ enum State {
     /// A query ended at `from`; the next is due `wait` later, spread at random.
     Settled {
         from: Instant,
-        wait: Duration,
+        wait: Ticks,
         spread: Spread,
     },
     Asked {
@@ -81,18 +87,17 @@ enum Spread {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QueryId(u32);
 
-/// How a query ended.
+/// The end of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Answer {
     /// Endpoints.
     Ok {
-        /// How long the answer is good; `None` or zero: not said.
+        /// Life of the answer; `None` or zero: not said.
         ttl: Option<Duration>,
     },
     /// A good answer that there is nothing.
     Empty {
-        /// How long that is good; `None`: not said.
+        /// Life of the answer; `None`: not said.
         negative_ttl: Option<Duration>,
     },
     /// No good answer.
@@ -102,7 +107,7 @@ pub enum Answer {
     },
 }
 
-/// What a [`Poller`] asks of its caller.
+/// One thing that a [`Poller`] asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum PollerStep {
@@ -110,21 +115,28 @@ pub enum PollerStep {
     Query {
         /// To be given back with the result.
         id: QueryId,
-        /// When the query is given up.
+        /// Time to give the query up.
         deadline: Instant,
     },
     /// Give this query up.
     Cancel {
-        /// Which one.
+        /// Its name.
         id: QueryId,
     },
-    /// What is known of the source has changed to this.
+    /// Hear that what is known of the source has changed to this.
     Health(SourceHealth),
     /// Poll again at this time, or after a result; `None`: no more.
     Wait(Option<Instant>),
 }
 
-/// How good what is known of a source still is.
+named!(PollerStep {
+    Query { .. } => "query",
+    Cancel { .. } => "cancel",
+    Health(..) => "health",
+    Wait(..) => "wait",
+});
+
+/// Tells how good what is known of a source still is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceHealth {
     /// No good answer yet.
@@ -140,8 +152,15 @@ pub enum SourceHealth {
     Expired,
 }
 
+named!(SourceHealth {
+    Pending => "pending",
+    Fresh => "fresh",
+    Stale { .. } => "stale",
+    Expired => "expired",
+});
+
 impl Poller {
-    /// A poller whose first query is due at once.
+    /// Makes a poller whose first query is due at once.
     ///
     /// # Errors
     /// [`PollerConfigError`] when the settings contradict each other.
@@ -149,18 +168,18 @@ impl Poller {
         config.check()?;
         Ok(Self {
             config,
-            state: State::Idle { at: Instant::ZERO },
+            state: State::New,
             health: SourceHealth::Pending,
             told: SourceHealth::Pending,
             next_id: 0,
             failures: 0,
-            last: Instant::ZERO,
+            last: None,
             last_start: None,
             last_ok: None,
         })
     }
 
-    /// What to do now.
+    /// Decides what to do now.
     pub fn poll(&mut self, now: Instant, rng: &mut impl Rng) -> PollerStep {
         self.follow_clock(now);
         if let State::Asked { id, deadline, .. } = self.state
@@ -177,9 +196,10 @@ impl Poller {
             return PollerStep::Health(self.health);
         }
         if let State::Settled { from, wait, spread } = self.state {
-            self.state = State::Idle { at: from + self.spread(wait, spread, rng) };
+            self.state = State::Idle { at: from.later(self.spread(wait, spread, rng)) };
         }
         match self.state {
+            State::New => self.query(now),
             State::Idle { at } if now >= at => self.query(now),
             State::Idle { at } => self.wait(at),
             State::Asked { deadline, .. } => self.wait(deadline),
@@ -191,34 +211,39 @@ impl Poller {
         }
     }
 
-    /// The result of a query. `false`: it came too late and must be dropped, payload and all.
+    /// Takes the result of a query. `false`: it came too late and must be dropped, payload and all.
     pub fn on_result(&mut self, now: Instant, id: QueryId, answer: Answer) -> bool {
         self.follow_clock(now);
         let State::Asked { id: asked, again, .. } = self.state else { return false };
         if asked != id {
             return false;
         }
-        let config = &self.config;
+        let PollerConfig { min, max, default, backoff_max, .. } = self.config;
         let (wait, spread) = match answer {
             Answer::Ok { ttl } => {
                 self.failures = 0;
                 self.last_ok = Some(now);
                 self.health = SourceHealth::Fresh;
-                let ttl = ttl.filter(|ttl| !ttl.is_zero()).unwrap_or(config.default);
-                (ttl.clamp(config.min, config.max), Spread::Later)
+                let ttl = ttl.filter(|ttl| !ttl.is_zero()).unwrap_or(default);
+                // Not `clamp`, which panics where the least is above the most.
+                (ticks(ttl.max(min).min(max)), Spread::Later)
             }
             Answer::Empty { negative_ttl } => {
                 self.fail(now);
                 match negative_ttl.filter(|ttl| !ttl.is_zero()) {
-                    Some(ttl) => (ttl.min(self.config.backoff_max).max(self.config.min), Spread::Later),
+                    Some(ttl) => (ticks(ttl.min(backoff_max).max(min)), Spread::Later),
                     None => (self.backoff(), Spread::Around),
                 }
             }
             Answer::Fail { retry_after } => {
                 self.fail(now);
-                let (backoff, asked) = (self.backoff(), retry_after.unwrap_or_default());
+                let (backoff, asked) = (self.backoff(), ticks(retry_after.unwrap_or_default()));
                 // Never earlier than the source asked for.
-                if asked > backoff / 5 * 4 { (backoff.max(asked), Spread::Later) } else { (backoff, Spread::Around) }
+                if asked > backoff / 5 * 4 {
+                    (backoff.max(asked), Spread::Later)
+                } else {
+                    (backoff, Spread::Around)
+                }
             }
         };
         self.state = State::Settled { from: now, wait, spread };
@@ -228,46 +253,50 @@ impl Poller {
         true
     }
 
-    /// Asks for a query soon: a connection failed, or the network came back. Any number of calls means one query, at
-    /// least [`PollerConfig::min_gap`] after the last one began.
+    /// Asks for a query soon: a connection failed, or the network came back. Any number of calls
+    /// means one query, at least [`PollerConfig::min_gap`] after the last one began.
     pub fn refresh(&mut self, now: Instant) {
         let soonest = self.last_start.map_or(now, |start| now.max(start + self.config.min_gap));
         match &mut self.state {
-            State::Idle { at } => *at = soonest.min(*at),
-            State::Settled { from, wait, .. } => self.state = State::Idle { at: soonest.min(*from + *wait) },
+            State::Idle { at } => *at = soonest.or_earlier(*at),
+            State::Settled { from, wait, .. } => {
+                self.state = State::Idle { at: soonest.or_earlier(from.later(*wait)) };
+            }
             State::Asked { again, .. } => *again = true,
-            State::Closing { .. } | State::Closed => {}
+            State::New | State::Closing { .. } | State::Closed => {}
         }
     }
 
-    /// No more queries; one under way is canceled.
+    /// Ends: there are no more queries; one under way is canceled.
     pub fn close(&mut self) {
         self.state = match self.state {
             State::Asked { id, .. } | State::Closing { id } => State::Closing { id },
-            _ => State::Closed,
+            State::New | State::Idle { .. } | State::Settled { .. } | State::Closed => {
+                State::Closed
+            }
         };
     }
 
-    /// How good what is known of the source still is.
+    /// Returns how good what is known of the source still is.
     pub fn health(&self) -> SourceHealth {
         self.health
     }
 
-    /// A clock that went backwards takes all times along: no wait gets longer.
+    /// Takes all times along with a clock that went backwards: no wait gets longer.
     fn follow_clock(&mut self, now: Instant) {
-        let back = self.last.saturating_since(now);
-        self.last = now;
-        if back.is_zero() {
+        let back = self.last.map_or(0, |last| last.since(now));
+        self.last = Some(now);
+        if back == 0 {
             return;
         }
         let state = match &mut self.state {
             State::Idle { at } => Some(at),
             State::Settled { from, .. } => Some(from),
             State::Asked { deadline, .. } => Some(deadline),
-            State::Closing { .. } | State::Closed => None,
+            State::New | State::Closing { .. } | State::Closed => None,
         };
         for time in state.into_iter().chain(&mut self.last_start).chain(&mut self.last_ok) {
-            *time = time.saturating_sub(back);
+            *time = time.earlier(back);
         }
     }
 
@@ -281,7 +310,7 @@ impl Poller {
     }
 
     fn wait(&self, until: Instant) -> PollerStep {
-        PollerStep::Wait(Some(self.expiry().map_or(until, |expiry| until.min(expiry))))
+        PollerStep::Wait(Some(self.expiry().map_or(until, |expiry| until.or_earlier(expiry))))
     }
 
     fn fail(&mut self, now: Instant) {
@@ -291,26 +320,24 @@ impl Poller {
         }
     }
 
-    fn backoff(&self) -> Duration {
-        let wait = doubled(nanos(self.config.backoff_base), self.failures.saturating_sub(1));
-        Duration::from_nanos(wait.min(nanos(self.config.backoff_max)))
+    fn backoff(&self) -> Ticks {
+        let wait = doubled(ticks(self.config.backoff_base), self.failures.saturating_sub(1));
+        wait.min(ticks(self.config.backoff_max))
     }
 
-    /// When a stale source expires.
+    /// Returns when a stale source expires.
     fn expiry(&self) -> Option<Instant> {
         let stale = matches!(self.health, SourceHealth::Stale { .. });
         Some(self.last_ok.filter(|_| stale)? + self.config.max_stale?)
     }
 
-    fn spread(&self, wait: Duration, spread: Spread, rng: &mut impl Rng) -> Duration {
-        let wait = nanos(wait);
-        Duration::from_nanos(match spread {
-            Spread::Later => wait.saturating_add(up_to(percent(wait, self.config.jitter_percent), rng)),
+    fn spread(&self, wait: Ticks, spread: Spread, rng: &mut impl Rng) -> Ticks {
+        match spread {
+            Spread::Later => {
+                let most = (wait / 100).saturating_mul(self.config.jitter_percent.into());
+                wait.saturating_add(up_to(most, rng))
+            }
             Spread::Around => (wait - wait / 5).saturating_add(up_to(wait / 5 * 2, rng)),
-        })
+        }
     }
-}
-
-fn percent(nanos: u64, percent: u8) -> u64 {
-    (nanos / 100).saturating_mul(u64::from(percent))
 }

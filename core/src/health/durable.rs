@@ -1,22 +1,29 @@
-//! What of an endpoint's health outlives the process.
+//! The part of an endpoint's health that outlives the process.
 
+#![allow(clippy::useless_conversion, reason = "counts are smaller with 32-bit time")]
+
+use super::Rules;
 use super::ejection::may_eject;
-use super::{Arithmetic, OutlierDetection, Reason, Row, Scope, Standing, Table};
-use crate::event::EventKind;
-use crate::set::Slot;
-use crate::state::LONGEST;
-use crate::store::Store;
-use crate::time::{Instant, nanos};
+use super::facts::Facts;
+use super::report::Effect;
+use super::row::{Count, Ejections, HealthRow, Phase, Reason};
+use crate::settings::Settings;
+use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
 
-/// The longest that any settings keep an endpoint out of service: an ejection and its jitter, a day each.
+/// The longest that any settings keep an endpoint out of service: an ejection and its jitter, a day
+/// each. In nanoseconds.
 pub(crate) const MOST_LEFT: u64 = 2 * 86_400_000_000_000;
 
-/// A row with times relative to the export, in nanoseconds.
+/// The largest number of a state: all below 2⁵³ are whole numbers to JavaScript. As a time, it is
+/// 104 days.
+pub(crate) const LONGEST: u64 = (1 << 53) - 1;
+
+/// A health row with times relative to the export, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Record {
     pub(crate) condition: Condition,
-    /// How long ago the window opened that outcomes are counted in, or it was taken out of service.
+    /// The time since the counting window began, or since it was taken out of service.
     pub(crate) since: u64,
     pub(crate) successes: u32,
     pub(crate) failures: u32,
@@ -24,25 +31,30 @@ pub(crate) struct Record {
     pub(crate) ejections: u16,
 }
 
-/// Whether an endpoint takes requests. One whose probe was under way is half-open again: the probe is gone with its process.
+/// The health of an endpoint. One whose probe was in flight is half-open again: the probe is gone
+/// with its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub(crate) enum Condition {
     /// For how long again, if it ever was out of service.
     InService { served: Option<u64> },
     /// For how long it wants to be left alone.
     Overloaded { left: u64 },
-    /// How long that takes.
+    /// The rest of that time.
     Ejected { reason: Reason, left: u64 },
-    /// Why it was ejected; its time is over.
+    /// The rule that it broke; its time is over.
     HalfOpen { reason: Reason },
 }
 
-/// Where the rounds over all endpoints stand.
+/// The standing of the rounds over all endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Rounds {
-    /// What is left of the interval in which all outcomes are counted, if there are such.
+    /// The rest of the interval in which all outcomes are counted, if there are such.
     pub(crate) interval_left: Option<u64>,
     /// The slot with which the search for one to be probed goes on.
     pub(crate) next_probe: u32,
@@ -50,151 +62,126 @@ pub(crate) struct Rounds {
     pub(crate) draws: u32,
 }
 
-impl<S: Store> Table<S> {
-    /// What is known of a slot's endpoint, unless that is nothing. What active checks found is left out: they will find it again,
-    /// and where nobody checks any more, nobody would ever take it back.
-    pub(crate) fn export(&self, index: usize, now: Instant) -> Option<Record> {
-        if self.blank(index) {
-            return None;
+/// Returns what is known of an endpoint, unless that is nothing. What active checks found is left
+/// out: they will find it again, and where nobody checks any more, nobody would ever take it back.
+pub(crate) fn export(row: &HealthRow, now: Instant) -> Option<Record> {
+    if row.blank() {
+        return None;
+    }
+    let since = |at: Instant| nanos_of_ticks(now.since(at)).min(LONGEST);
+    let left = nanos_of_ticks(row.until.since(now)).min(MOST_LEFT);
+    let condition = match row.phase() {
+        Phase::InService => {
+            let served = (row.until != Instant::ZERO).then(|| since(row.until));
+            Condition::InService { served }
         }
-        let Row { since, until, successes, failures, streak, ejections, standing, reason, down: _ } = self.row(index);
-        let left = until.nanos_since(now).min(MOST_LEFT);
-        let condition = match standing {
-            Standing::Admitted => {
-                Condition::InService { served: (until > Instant::ZERO).then(|| now.nanos_since(until).min(LONGEST)) }
-            }
-            Standing::Resting => Condition::Overloaded { left },
-            Standing::Ejected => Condition::Ejected { reason, left },
-            Standing::HalfOpen | Standing::Probing => Condition::HalfOpen { reason },
-        };
-        Some(Record { condition, since: now.nanos_since(since).min(LONGEST), successes, failures, streak, ejections })
-    }
+        Phase::Resting => Condition::Overloaded { left },
+        Phase::Ejected => Condition::Ejected { reason: row.reason(), left },
+        Phase::HalfOpen | Phase::Probing => Condition::HalfOpen { reason: row.reason() },
+    };
+    Some(Record {
+        condition,
+        since: since(row.since),
+        successes: row.successes.into(),
+        failures: row.failures.into(),
+        streak: row.streak,
+        ejections: row.ejections.into(),
+    })
+}
 
-    /// Whether no report told anything of a slot's endpoint that still counts.
-    pub(crate) fn blank(&self, index: usize) -> bool {
-        let row = self.row(index);
-        row.quiet() && row.successes == 0 && row.ejections == 0
-    }
-
-    pub(crate) fn rounds(&self, now: Instant) -> Rounds {
-        let begun = self.judge.is_some() && self.interval_end < Instant::MAX;
-        Rounds {
-            interval_left: begun.then(|| self.interval_end.nanos_since(now).min(MOST_LEFT)),
-            next_probe: self.next as u32,
-            draws: self.draws,
+/// Goes on with what was known of an endpoint `age` nanoseconds ago, within the bounds of these
+/// settings. All outcomes were counted then if there were `intervals`.
+pub(crate) fn import<R: Rules, S: Settings>(
+    row: &mut HealthRow,
+    s: &S,
+    facts: &Facts<'_>,
+    record: &Record,
+    age: u64,
+    intervals: bool,
+) -> Effect {
+    let now = facts.now;
+    let ago = |nanos: u64| now.earlier(ticks_of_nanos(nanos));
+    *row = recall::<R, S>(s, record, now, age, intervals);
+    let may = may_eject::<R, S>(s, facts.hosts, facts.ejected) && R::ejects(s);
+    match record.condition {
+        Condition::InService { served: None } => {}
+        Condition::InService { served: Some(served) } => {
+            serve::<R, S>(row, s, now, served.saturating_add(age));
         }
-    }
-
-    /// Goes on with what was known of a slot's endpoint `age` nanoseconds ago, within the bounds of these settings. All outcomes
-    /// were counted then if there were `intervals`.
-    pub(crate) fn import(&mut self, scope: &mut Scope<'_, S>, slot: Slot, record: &Record, age: u64, intervals: bool) {
-        let now = scope.now;
-        let mut row = Row { down: self.row(slot.index()).down, ..self.recall(record, now, age, intervals) };
-        match record.condition {
-            Condition::InService { served } => {
-                self.serve(&mut row, now, served.map(|served| served.saturating_add(age)));
-            }
-            Condition::Overloaded { left } if left > age && self.max_retry_after > 0 => {
-                let until = now.later((left - age).min(self.max_retry_after));
-                (row.standing, row.until) = (Standing::Resting, until);
-                self.due(until);
-                scope.events.push(now, Some(slot), EventKind::Overloaded { until });
-            }
-            Condition::Ejected { reason, left } if self.still_ejects(left.saturating_sub(age), scope.hosts) => {
-                let most = left.saturating_sub(age).min(self.longest());
-                let until = back(now, age.saturating_sub(left)).later(most);
-                (row.standing, row.reason, row.until) = (Standing::Ejected, reason, until);
-                if !self.timed() {
-                    self.due(until);
-                }
-                scope.events.push(now, Some(slot), EventKind::Ejected { reason, until });
-            }
-            Condition::HalfOpen { reason } if self.probes_still(scope.hosts) => {
-                (row.standing, row.reason, row.until) = (Standing::HalfOpen, reason, now);
-                scope.events.push(now, Some(slot), EventKind::Ejected { reason, until: now });
-            }
-            Condition::Overloaded { left } | Condition::Ejected { left, .. } => {
-                row.admit(back(now, age.saturating_sub(left)));
-            }
-            Condition::HalfOpen { .. } => row.admit(back(now, age)),
+        Condition::Overloaded { left } if left > age && !s.max_retry_after().is_zero() => {
+            let rest = ticks_of_nanos(left - age).min(s.ticks(s.max_retry_after()));
+            row.enter(Phase::Resting, now.later(rest));
+            return Effect::Rests;
         }
-        if row.standing != Standing::Admitted {
-            scope.touched.slot(slot);
+        Condition::Ejected { reason, left }
+            if may && (left > age || s.half_open() || R::timed(s)) =>
+        {
+            let most = ticks_of_nanos(left.saturating_sub(age)).min(longest(s));
+            let until = ago(age.saturating_sub(left)).later(most);
+            row.set_reason(reason);
+            row.enter(Phase::Ejected, until);
+            return Effect::Ejected;
         }
-        self.put(slot.index(), row);
-    }
-
-    /// Goes on with the rounds over all endpoints. An interval that ended meanwhile is judged now.
-    pub(crate) fn go_on(&mut self, now: Instant, age: u64, rounds: Rounds) {
-        self.draws = self.draws.wrapping_add(rounds.draws);
-        self.next = rounds.next_probe as usize;
-        if let (Some(settings), Some(left), true) = (self.settings, rounds.interval_left, self.judge.is_some()) {
-            let end = now.later(left.saturating_sub(age).min(nanos(settings.interval)));
-            // At the end of time it would be none.
-            self.interval_end = end.min(Instant::from_nanos(u64::MAX - 1));
-            self.due(self.interval_end);
+        Condition::HalfOpen { reason } if may && s.half_open() => {
+            row.set_reason(reason);
+            row.enter(Phase::HalfOpen, now);
+            return Effect::Ejected;
         }
-    }
-
-    /// What was counted, as far as it still counts.
-    fn recall(&self, record: &Record, now: Instant, age: u64, intervals: bool) -> Row {
-        let &Record { since, successes, failures, streak, ejections, .. } = record;
-        let since = since.saturating_add(age);
-        let mut row = Row { since: back(now, since), successes, failures, streak, ejections, ..Row::default() };
-        let over = |settings: OutlierDetection| since >= nanos(settings.interval);
-        if intervals != self.judge.is_some() || !intervals && self.settings.is_none_or(over) {
-            row.close_window();
+        Condition::Overloaded { left } | Condition::Ejected { left, .. } => {
+            row.admit(ago(age.saturating_sub(left)));
         }
-        if self.settings.is_none() {
-            (row.streak, row.ejections) = (0, 0);
-        } else if !self.timed() {
-            row.ejections = ejections.min(63);
+        Condition::HalfOpen { .. } => row.admit(ago(age)),
+    }
+    Effect::None
+}
+
+/// Returns what was counted, as far as it still counts.
+fn recall<R: Rules, S: Settings>(
+    s: &S,
+    record: &Record,
+    now: Instant,
+    age: u64,
+    intervals: bool,
+) -> HealthRow {
+    let since = record.since.saturating_add(age);
+    let capped = |count: u32| count.min(Count::MAX.into()) as Count;
+    let mut row = HealthRow {
+        since: now.earlier(ticks_of_nanos(since)),
+        successes: capped(record.successes),
+        failures: capped(record.failures),
+        streak: record.streak,
+        ejections: record.ejections.min(Ejections::MAX.into()) as Ejections,
+        ..HealthRow::NEW
+    };
+    let over = !R::ejects(s) || ticks_of_nanos(since) >= s.ticks(s.interval());
+    if intervals != R::in_intervals(s) || !intervals && over {
+        row.close_window();
+    }
+    if !R::ejects(s) {
+        (row.streak, row.ejections) = (0, 0);
+    } else if !R::timed(s) {
+        row.ejections = row.ejections.min(63);
+    }
+    row
+}
+
+/// Notes that an endpoint has been in service again for `served` nanoseconds. What lies before the
+/// clock's origin cannot be noted; the ejections that it makes good for are taken off at once.
+fn serve<R: Rules, S: Settings>(row: &mut HealthRow, s: &S, now: Instant, served: u64) {
+    if cfg!(feature = "millis32") || served < now.as_nanos() {
+        row.until = now.earlier(ticks_of_nanos(served));
+    } else if R::ejects(s) && !R::timed(s) {
+        let interval = s.ticks(s.interval()).max(1);
+        let mut served = ticks_of_nanos(served);
+        while row.ejections > 0 && served >= interval {
+            row.ejections -= 1;
+            served -= interval;
         }
-        row
-    }
-
-    /// Has been in service again for `served` nanoseconds. What lies before the clock's origin cannot be noted; the ejections
-    /// that it makes good for are taken off at once.
-    fn serve(&self, row: &mut Row, now: Instant, served: Option<u64>) {
-        let Some(mut served) = served else { return };
-        if served < now.as_nanos() {
-            row.until = back(now, served);
-        } else if let Some(settings) = self.settings.filter(|_| !self.timed()) {
-            let interval = nanos(settings.interval).max(1);
-            while row.ejections > 0 && served >= interval {
-                row.ejections -= 1;
-                served -= interval;
-            }
-        }
-    }
-
-    /// Whether an endpoint stays ejected of whose time so much is left.
-    fn still_ejects(&self, left: u64, hosts: usize) -> bool {
-        self.settings.is_some_and(|settings| {
-            (left > 0 || settings.half_open || self.timed()) && may_eject(&settings, self.ejected as usize, hosts)
-        })
-    }
-
-    /// Whether an endpoint stays half-open.
-    fn probes_still(&self, hosts: usize) -> bool {
-        self.settings.is_some_and(|settings| settings.half_open && may_eject(&settings, self.ejected as usize, hosts))
-    }
-
-    /// How long these settings keep an ejected endpoint out of service.
-    fn longest(&self) -> u64 {
-        let ejection = self.settings.map_or(0, |settings| {
-            nanos(settings.max_ejection_time.max(settings.base_ejection_time)) + nanos(settings.max_ejection_jitter)
-        });
-        ejection.max(self.max_retry_after)
-    }
-
-    /// Whether ejections end with intervals.
-    fn timed(&self) -> bool {
-        self.settings.is_some_and(|settings| settings.arithmetic != Arithmetic::Evenkeel)
     }
 }
 
-/// So many nanoseconds ago, or at the clock's origin.
-fn back(now: Instant, age: u64) -> Instant {
-    Instant::from_nanos(now.as_nanos().saturating_sub(age))
+/// Returns how long these settings keep an ejected endpoint out of service.
+fn longest(s: &impl Settings) -> Ticks {
+    let ejection = s.ticks(s.max_ejection_time()).max(s.ticks(s.base_ejection_time()));
+    ejection.saturating_add(s.ticks(s.max_ejection_jitter())).max(s.ticks(s.max_retry_after()))
 }

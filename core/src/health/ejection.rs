@@ -1,119 +1,115 @@
-//! How an endpoint is ejected and comes back.
+//! Decides for how long an endpoint is ejected, and how many may be.
 
-use super::{Arithmetic, OutlierDetection, Reason, Row, Scope, Standing, Table};
-use crate::event::EventKind;
-use crate::hash::{self, part};
-use crate::retry::doubled;
-use crate::set::Slot;
-use crate::store::Store;
-use crate::time::nanos;
+use super::facts::Facts;
+use super::row::{HealthRow, Phase, Reason, Requests};
+use super::{Rules, envoy, grpc};
+use crate::hash;
+use crate::settings::{Book, Settings};
+use crate::time::{Instant, Ticks};
 
-impl<S: Store> Table<S> {
-    /// Ejects an endpoint in service that crossed a threshold, unless too many are ejected already, or chance spares it.
-    pub(super) fn eject(
-        &mut self,
-        scope: &mut Scope<'_, S>,
-        slot: Slot,
-        row: &mut Row,
-        reason: Reason,
-        enforcement: u8,
-    ) {
-        let Some(settings) = self.settings.filter(|settings| may_eject(settings, self.ejected as usize, scope.hosts))
-        else {
-            return;
-        };
-        if enforcement < 100 && part(100, self.draw(slot)) >= enforcement.into() {
-            if settings.arithmetic == Arithmetic::Evenkeel {
-                // What is judged at each failure would be drawn for at each, too.
-                row.close_window();
-            }
-            return;
-        }
-        if settings.arithmetic == Arithmetic::Evenkeel {
-            // Each interval in service makes good for one ejection.
-            let mut served = scope.now.nanos_since(row.until);
-            let interval = nanos(settings.interval).max(1);
-            while row.ejections > 0 && served >= interval {
-                row.ejections -= 1;
-                served -= interval;
-            }
-        }
-        self.eject_again(scope, slot, row, reason);
+/// Ejects an endpoint in service that crossed a threshold, unless too many are ejected already, or
+/// chance spares it. Tells that it did.
+pub(super) fn eject<R: Rules, S: Settings>(
+    row: &mut HealthRow,
+    s: &S,
+    facts: &mut Facts<'_>,
+    reason: Reason,
+    enforcement: u8,
+) -> bool {
+    if !may_eject::<R, S>(s, facts.hosts, facts.ejected) {
+        return false;
     }
-
-    pub(super) fn eject_again(&mut self, scope: &mut Scope<'_, S>, slot: Slot, row: &mut Row, reason: Reason) {
-        let Some(settings) = self.settings else { return };
-        let (base, most) = (nanos(settings.base_ejection_time), nanos(settings.max_ejection_time));
-        let time = if settings.arithmetic == Arithmetic::Evenkeel {
-            let whole = doubled(base, row.ejections.into()).min(most);
-            row.ejections = (row.ejections + 1).min(63);
-            // Equal jitter: at least half.
-            whole - part(whole / 2, self.draw(slot))
-        } else {
-            let most = most.max(base);
-            // Envoy's backoff grows until it is more than enough, gRPC's without end: there, much is to be made good.
-            let enough = base.saturating_mul(row.ejections.into()) >= most.saturating_add(base);
-            if !enough || settings.arithmetic == Arithmetic::Grpc {
-                row.ejections = row.ejections.saturating_add(1);
-            }
-            base.saturating_mul(row.ejections.into()).min(most)
-        };
-        let jitter = part(nanos(settings.max_ejection_jitter), self.draw(slot));
-        let mut until = scope.now.later(time).later(jitter);
-        if row.standing == Standing::Resting {
-            // It asked to be left alone as long.
-            until = until.max(row.until);
-        }
-        row.streak = 0;
-        (row.since, row.until) = (scope.now, until);
-        (row.standing, row.reason) = (Standing::Ejected, reason);
-        // Elsewhere intervals end ejections, and what was counted in one is judged at its end.
-        if settings.arithmetic == Arithmetic::Evenkeel {
+    let ours = R::book(s) == Book::Evenkeel;
+    if enforcement < 100 && hash::share(100, (facts.bits(s) >> 32) as u32) >= enforcement.into() {
+        if ours {
+            // What is judged at each failure would be drawn for at each, too.
             row.close_window();
-            self.due(row.until);
         }
-        scope.touched.slot(slot);
-        scope.events.push(scope.now, Some(slot), EventKind::Ejected { reason, until: row.until });
+        return false;
     }
-
-    /// The time of an ejection is over.
-    pub(super) fn release(&mut self, scope: &mut Scope<'_, S>, slot: Slot, row: &mut Row) {
-        if self.settings.is_some_and(|settings| settings.half_open) {
-            row.standing = Standing::HalfOpen;
-            self.probes = true;
-        } else {
-            readmit(scope, slot, row);
-        }
+    if ours {
+        forgive(row, s, facts.now);
     }
+    eject_again::<R, S>(row, s, facts, reason);
+    true
+}
 
-    /// 64 random bits, from the seed, the slot, and how many were drawn before.
-    fn draw(&mut self, slot: Slot) -> u64 {
-        self.draws = self.draws.wrapping_add(1);
-        hash::mix(self.seed, (slot.index() as u64) << 32 | u64::from(self.draws))
+/// Takes off one ejection for each interval in service.
+fn forgive(row: &mut HealthRow, s: &impl Settings, now: Instant) {
+    let interval = s.ticks(s.interval()).max(1);
+    // One in service since after now is since before a clock of 32 bits began anew.
+    let long = !now.has_reached(row.until);
+    let mut served = if long { Ticks::MAX } else { now.since(row.until) };
+    while row.ejections > 0 && served >= interval {
+        row.ejections -= 1;
+        served -= interval;
     }
 }
 
-/// Puts an endpoint back in service.
-pub(super) fn readmit<S: Store>(scope: &mut Scope<'_, S>, slot: Slot, row: &mut Row) {
-    row.admit(scope.now);
-    scope.touched.slot(slot);
-    if !row.down {
-        scope.events.push(scope.now, Some(slot), EventKind::Readmitted);
+/// Ejects an endpoint, for longer than the last time.
+///
+/// By our rules the time doubles from ejection to ejection, and the upper half of it is random
+/// ("equal jitter"): with a base of 5 s, 2.5 to 5 s, then 5 to 10 s, up to 150 to 300 s.
+pub(super) fn eject_again<R: Rules, S: Settings>(
+    row: &mut HealthRow,
+    s: &S,
+    facts: &mut Facts<'_>,
+    reason: Reason,
+) {
+    let now = facts.now;
+    let base = s.ticks(s.base_ejection_time());
+    let time = match R::book(s) {
+        Book::Evenkeel | Book::Off => {
+            let mut whole = base;
+            for _ in 0..row.ejections {
+                whole = whole.saturating_add(whole);
+            }
+            let whole = whole.min(s.ticks(s.max_ejection_time()));
+            row.ejections = (row.ejections + 1).min(63);
+            whole - facts.part(s, whole / 2)
+        }
+        Book::Envoy => envoy::ejection_time(row, s, base),
+        Book::Grpc => grpc::ejection_time(row, s, base),
+    };
+    let jitter = s.ticks(s.max_ejection_jitter());
+    let mut until =
+        now.later(time).later(if jitter > 0 { facts.part(s, jitter) } else { facts.skip() });
+    if row.phase() == Phase::Resting {
+        // It asked to be left alone as long.
+        until = until.or_later(row.until);
+    }
+    row.streak = 0;
+    row.since = now;
+    row.set_reason(reason);
+    row.enter(Phase::Ejected, until);
+    // By other books, what was counted in an interval is judged at its end.
+    if !R::timed(s) {
+        row.close_window();
     }
 }
 
-/// Whether one more may be ejected of `hosts` endpoints: the rules differ.
-pub(super) fn may_eject(settings: &OutlierDetection, ejected: usize, hosts: usize) -> bool {
-    let percent = usize::from(settings.max_ejection_percent);
-    match settings.arithmetic {
-        // With the only one ejected, all would be panic.
-        Arithmetic::Evenkeel if hosts < 2 => false,
-        _ if ejected == 0 && settings.always_eject_one => true,
-        Arithmetic::Evenkeel => {
+/// Tells that one more of `hosts` endpoints may be ejected.
+///
+/// By our rules, of 10 endpoints with a limit of 30 %, a third may be: (2 + 1) · 100 ≤ 10 · 30. Of
+/// up to 4 it is at least half, and never the only one: with that ejected, all would be panic.
+pub(crate) fn may_eject<R: Rules, S: Settings>(s: &S, hosts: u32, ejected: u32) -> bool {
+    // With numbers of 32 bits, of at most 16 million.
+    let (hosts, ejected) = (Requests::from(hosts), Requests::from(ejected));
+    let percent = Requests::from(s.max_ejection_percent());
+    let book = R::book(s);
+    if book == Book::Evenkeel && hosts < 2 || book == Book::Off {
+        return false;
+    }
+    if ejected == 0 && s.always_eject_one() {
+        return true;
+    }
+    match book {
+        Book::Evenkeel => {
             let percent = if hosts <= 4 && percent > 0 { percent.max(50) } else { percent };
-            (ejected + 1).saturating_mul(100) <= hosts.saturating_mul(percent)
+            (ejected + 1) * 100 <= hosts * percent
         }
-        Arithmetic::Envoy => (ejected + 1).saturating_mul(100) <= hosts.saturating_mul(percent),
-        Arithmetic::Grpc => ejected.saturating_mul(100) < hosts.saturating_mul(percent),
+        Book::Envoy => (ejected + 1) * 100 <= hosts * percent,
+        Book::Grpc => ejected * 100 < hosts * percent,
+        Book::Off => false,
     }
 }

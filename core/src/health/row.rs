@@ -1,103 +1,195 @@
 use core::fmt;
 
+use crate::names::named;
+use crate::part::Fresh;
 use crate::time::Instant;
 
-/// What is known of one endpoint's health; 32 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Row {
-    /// In service: when the window opened that its outcomes are counted in. Otherwise: when it was taken out, or its probe sent.
-    pub(crate) since: Instant,
-    /// In service: since when. Otherwise: until when not, or when its probe has failed.
-    pub(crate) until: Instant,
-    /// In the window.
-    pub(crate) successes: u32,
-    /// In the window.
-    pub(crate) failures: u32,
+/// Counts of requests in one interval: no more than 65,535 where every byte counts.
+#[cfg(not(feature = "millis32"))]
+pub(crate) type Count = u32;
+/// Counts of requests in one interval: no more than 65,535 where every byte counts.
+#[cfg(feature = "millis32")]
+pub(crate) type Count = u16;
+
+/// Room for the sum of two counts, in percent of each.
+#[cfg(not(feature = "millis32"))]
+pub(crate) type Requests = u64;
+/// Room for the sum of two counts, in percent of each.
+#[cfg(feature = "millis32")]
+pub(crate) type Requests = u32;
+
+/// The number of ejections of an endpoint: no more than 255 where every byte counts.
+#[cfg(not(feature = "millis32"))]
+pub(crate) type Ejections = u16;
+/// The number of ejections of an endpoint: no more than 255 where every byte counts.
+#[cfg(feature = "millis32")]
+pub(crate) type Ejections = u8;
+
+/// Keeps the health of one endpoint; 32 bytes, or 16 with times of 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+#[repr(C)]
+pub(crate) struct HealthRow {
+    /// The phase, and why it was ejected last.
+    pub(super) standing: u8,
+    /// The number of ejections, less the intervals that it did well since.
+    pub(crate) ejections: Ejections,
     /// Failures in a row.
     pub(crate) streak: u16,
-    /// How often it was ejected, less how long it did well since.
-    pub(crate) ejections: u16,
-    pub(crate) standing: Standing,
-    /// Why it was ejected last.
-    pub(crate) reason: Reason,
-    /// Active checks say that it is not there.
-    pub(crate) down: bool,
+    /// In the window.
+    pub(crate) failures: Count,
+    /// In the window.
+    pub(crate) successes: Count,
+    /// In service: the start of the counting window. Else: the time at which it was taken out, or
+    /// its probe sent.
+    pub(crate) since: Instant,
+    /// In service: since when. Else: until when it is out, or when its probe has failed.
+    pub(crate) until: Instant,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Standing {
-    #[default]
-    Admitted,
+/// The bits of the phase in what both share a byte of: rows are as short as may be.
+const PHASE: u8 = 0b111;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    InService,
     /// It asked to be left alone.
     Resting,
     Ejected,
     /// Its time is over: the next request decides.
     HalfOpen,
-    /// A request under way decides.
+    /// A request in flight decides.
     Probing,
 }
 
-impl Row {
-    /// Whether it takes requests.
-    pub(crate) fn admits(&self) -> bool {
-        self.standing == Standing::Admitted && !self.down
+impl HealthRow {
+    /// Of an endpoint that nothing was reported of.
+    pub(crate) const NEW: Self = Self {
+        since: Instant::ZERO,
+        until: Instant::ZERO,
+        successes: 0,
+        failures: 0,
+        streak: 0,
+        ejections: 0,
+        standing: 0,
+    };
+
+    #[inline]
+    pub(crate) const fn phase(&self) -> Phase {
+        match self.standing & PHASE {
+            0 => Phase::InService,
+            1 => Phase::Resting,
+            2 => Phase::Ejected,
+            3 => Phase::HalfOpen,
+            _ => Phase::Probing,
+        }
     }
 
-    /// Whether it counts as ejected.
-    pub(super) fn ejected(&self) -> bool {
-        matches!(self.standing, Standing::Ejected | Standing::HalfOpen | Standing::Probing)
+    pub(crate) fn set_phase(&mut self, phase: Phase) {
+        self.standing = self.standing & !PHASE | phase as u8;
     }
 
-    /// Whether a success would teach nothing.
-    pub(super) fn quiet(&self) -> bool {
-        self.standing == Standing::Admitted && self.streak == 0 && self.failures == 0
+    /// Takes up a phase that lasts until then.
+    pub(crate) fn enter(&mut self, phase: Phase, until: Instant) {
+        self.set_phase(phase);
+        self.until = until;
     }
 
-    pub(super) fn requests(&self) -> u64 {
-        u64::from(self.successes) + u64::from(self.failures)
+    /// Returns why it was ejected last.
+    pub(crate) const fn reason(&self) -> Reason {
+        match self.standing >> PHASE.count_ones() {
+            0 => Reason::ConsecutiveFailures,
+            1 => Reason::FailurePercentage,
+            2 => Reason::SuccessRate,
+            3 => Reason::ProbeFailed,
+            _ => Reason::ProbeTimedOut,
+        }
     }
 
-    pub(super) fn close_window(&mut self) {
+    /// Notes why it is ejected.
+    pub(crate) fn set_reason(&mut self, reason: Reason) {
+        self.standing = self.standing & PHASE | (reason as u8) << PHASE.count_ones();
+    }
+
+    /// Tells that it counts as ejected.
+    pub(crate) fn ejected(&self) -> bool {
+        matches!(self.phase(), Phase::Ejected | Phase::HalfOpen | Phase::Probing)
+    }
+
+    /// Tells that it is not ejected: it takes requests, or rests.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.phase(), Phase::InService | Phase::Resting)
+    }
+
+    /// Tells that it waits for `until`.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self.phase(), Phase::Resting | Phase::Ejected | Phase::Probing)
+    }
+
+    /// Tells that a success would teach nothing.
+    #[inline]
+    pub(crate) fn quiet(&self) -> bool {
+        self.phase() == Phase::InService && self.streak == 0 && self.failures == 0
+    }
+
+    /// Tells that nothing that was reported counts still.
+    pub(crate) fn blank(&self) -> bool {
+        self.quiet() && self.successes == 0 && self.ejections == 0
+    }
+
+    pub(crate) fn requests(&self) -> Requests {
+        Requests::from(self.successes) + Requests::from(self.failures)
+    }
+
+    pub(crate) fn close_window(&mut self) {
         (self.successes, self.failures) = (0, 0);
     }
 
     /// Puts it back in service.
-    pub(super) fn admit(&mut self, now: Instant) {
+    pub(crate) fn admit(&mut self, now: Instant) {
         self.close_window();
-        (self.standing, self.streak, self.until) = (Standing::Admitted, 0, now);
+        self.streak = 0;
+        self.enter(Phase::InService, now);
     }
 
     pub(crate) fn health(&self) -> Health {
-        match self.standing {
-            _ if self.down => Health::Down,
-            Standing::Admitted => Health::Healthy,
-            Standing::Resting => Health::Overloaded { until: self.until },
-            Standing::Ejected => Health::Ejected { reason: self.reason, until: self.until },
-            Standing::HalfOpen => Health::HalfOpen,
-            Standing::Probing => Health::Probing { until: self.until },
+        match self.phase() {
+            Phase::InService => Health::Healthy,
+            Phase::Resting => Health::Overloaded { until: self.until },
+            Phase::Ejected => Health::Ejected { reason: self.reason(), until: self.until },
+            Phase::HalfOpen => Health::HalfOpen,
+            Phase::Probing => Health::Probing { until: self.until },
         }
     }
 }
 
-/// How an endpoint is doing.
+impl Fresh for HealthRow {
+    const NEW: Self = Self::NEW;
+}
+
+/// Tells how an endpoint is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Health {
     /// As far as anybody knows, well.
     Healthy,
     /// Ejected for what requests to it met.
     Ejected {
-        /// What that was.
+        /// The rule that it broke.
         reason: Reason,
-        /// When its time is over.
+        /// The end of its time.
         until: Instant,
     },
-    /// Its time is over: the next request to be sent decides whether it comes back.
+    /// Its time is over: the next request to be sent decides if it comes back.
     HalfOpen,
-    /// A request is under way that decides whether it comes back.
+    /// A request is in flight that decides if it comes back.
     Probing {
-        /// When that has failed, unless it is reported before.
+        /// The time at which that has failed, unless it is reported before.
         until: Instant,
     },
     /// It asked to be left alone.
@@ -109,10 +201,47 @@ pub enum Health {
     Down,
 }
 
-/// Why an endpoint was ejected.
+named!(Health {
+    Healthy => "healthy",
+    Ejected { .. } => "ejected",
+    HalfOpen => "half_open",
+    Probing { .. } => "probing",
+    Overloaded { .. } => "overloaded",
+    Down => "down",
+});
+
+impl Health {
+    /// Returns the time that it lasts to, where there is one.
+    pub const fn until(&self) -> Option<Instant> {
+        match *self {
+            Self::Ejected { until, .. } | Self::Probing { until } | Self::Overloaded { until } => {
+                Some(until)
+            }
+            Self::Healthy | Self::HalfOpen | Self::Down => None,
+        }
+    }
+
+    /// Returns why it was ejected, where it was.
+    pub const fn reason(&self) -> Option<Reason> {
+        match *self {
+            Self::Ejected { reason, .. } => Some(reason),
+            Self::Healthy
+            | Self::HalfOpen
+            | Self::Probing { .. }
+            | Self::Overloaded { .. }
+            | Self::Down => None,
+        }
+    }
+}
+
+/// Names the rule by which an endpoint was ejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reason {
     /// Too many failures in a row.
     #[default]
@@ -121,14 +250,22 @@ pub enum Reason {
     FailurePercentage,
     /// A success rate far below the others'.
     SuccessRate,
-    /// The request failed that was to decide whether it comes back.
+    /// The request failed that was to decide if it comes back.
     ProbeFailed,
     /// The request that was to decide did not end in time, or was never reported.
     ProbeTimedOut,
 }
 
+named!(all Reason {
+    ConsecutiveFailures => "consecutive_failures",
+    FailurePercentage => "failure_percentage",
+    SuccessRate => "success_rate",
+    ProbeFailed => "probe_failed",
+    ProbeTimedOut => "probe_timed_out",
+});
+
 impl Reason {
-    /// Whether a probe's end is the reason: the endpoint was ejected before.
+    /// Tells that a probe's end is the reason: the endpoint was ejected before.
     pub const fn is_of_probe(self) -> bool {
         matches!(self, Self::ProbeFailed | Self::ProbeTimedOut)
     }

@@ -1,17 +1,17 @@
-use super::two_choices::{Load, best_of_all, better_of_two};
+use super::two_choices::{best_of_all, better_of_two};
 use super::{Cx, Policy, View};
-use crate::time::Instant;
+use crate::load::InFlight;
 
-/// The candidate with fewer requests in flight for its weight: of two drawn at random, or of all.
+/// Picks the candidate with fewer requests in flight for its weight: of two drawn at random, or of
+/// all.
 ///
-/// Compares (in flight + 1)/weight, so that idle candidates too get requests by their weights. Two choices
-/// already keep the fullest endpoint close to the average, and clients that do not know of each other do not all go
-/// to the same one, as they do when each looks for the least of all.
+/// Compares (in flight + 1)/weight, so that idle candidates too get requests by their weights. Two
+/// choices already keep the fullest endpoint close to the average, and clients that do not know of
+/// each other do not all go to the same one, as they do when each looks for the least of all.
 ///
-/// - Per pick: O(1): 64 random bits, two loads, two multiplications; by full scan O(n), with 32 random bits per tie.
-/// - Per rebuild: nothing. Memory: none; the balancer counts the requests in flight.
-///
-/// Of two, one to avoid loses to one that is not.
+/// - Per pick: O(1): 64 random bits, two loads, two multiplications; by full scan O(n), with 32
+///   random bits per tie.
+/// - Per rebuild: nothing. Memory: none; rows count the requests in flight.
 ///
 /// ```
 /// use evenkeel_core::{Balancer, Endpoint, Instant, Outcome, policy::LeastRequest};
@@ -32,50 +32,30 @@ use crate::time::Instant;
 pub struct LeastRequest<const SCAN: bool = false>;
 
 impl LeastRequest {
-    /// The better of two candidates drawn at random.
+    /// Makes the policy that takes the better of two candidates drawn at random.
     pub const fn new() -> Self {
         Self
     }
 
-    /// The best of all candidates; ties are drawn fairly.
+    /// Makes the policy that takes the best of all candidates; ties are drawn fairly.
     pub const fn full_scan() -> LeastRequest<true> {
         LeastRequest
     }
 }
 
 impl<const SCAN: bool> Policy for LeastRequest<SCAN> {
-    #[inline]
-    fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize> {
-        Some(if SCAN { best_of_all::<InFlight>(view, cx) } else { better_of_two::<InFlight>(view, cx) })
-    }
-
-    fn timed(&self) -> bool {
-        false
-    }
-
-    fn hashes(&self) -> bool {
-        false
-    }
-
-    fn rotates(&self) -> bool {
-        false
-    }
-}
-
-/// Requests in flight, with the one to be sent.
-struct InFlight(u64);
-
-impl Load for InFlight {
-    type Scaled = u64;
+    type Load = InFlight;
 
     #[inline]
-    fn of(view: &View<'_>, place: usize, _now: Instant) -> Self {
-        Self(u64::from(view.in_flight(place)) + 1)
+    fn keeps_to_view(&self) -> bool {
+        true
     }
 
     #[inline]
-    fn times(&self, weight: u32) -> u64 {
+    fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        let load = |slot| u64::from(view.in_flight(slot)) + 1;
         // At most 2³² × (2³² − 1).
-        self.0 * u64::from(weight)
+        let times = |load, weight| load * u64::from(weight);
+        if SCAN { best_of_all(view, cx, load, times) } else { better_of_two(view, cx, load, times) }
     }
 }

@@ -7,9 +7,9 @@ use core::fmt;
 pub enum InvalidParameter {
     /// It is too small or too large.
     OutOfRange {
-        /// Which one.
+        /// Its name.
         name: &'static str,
-        /// What it was.
+        /// Its value.
         value: u64,
         /// The least that it may be.
         least: u64,
@@ -18,25 +18,38 @@ pub enum InvalidParameter {
     },
     /// It must be a prime number.
     NotPrime {
-        /// Which one.
+        /// Its name.
         name: &'static str,
-        /// What it was.
+        /// Its value.
         value: u64,
     },
 }
 
 impl InvalidParameter {
     /// Checks that `value` is in `least..=most`.
-    pub(super) const fn check(name: &'static str, value: u64, least: u64, most: u64) -> Result<(), Self> {
-        if least <= value && value <= most { Ok(()) } else { Err(Self::OutOfRange { name, value, least, most }) }
+    pub(super) const fn check(
+        name: &'static str,
+        value: u64,
+        least: u64,
+        most: u64,
+    ) -> Result<(), Self> {
+        if least <= value && value <= most {
+            Ok(())
+        } else {
+            Err(Self::OutOfRange { name, value, least, most })
+        }
     }
 }
 
 impl fmt::Display for InvalidParameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OutOfRange { name, value, least, most } => write!(f, "{name} is {value}, not in {least}..={most}"),
-            Self::NotPrime { name, value } => write!(f, "{name} is {value}, which is not a prime number"),
+            Self::OutOfRange { name, value, least, most } => {
+                write!(f, "{name} is {value}, not in {least}..={most}")
+            }
+            Self::NotPrime { name, value } => {
+                write!(f, "{name} is {value}, which is not a prime number")
+            }
         }
     }
 }

@@ -1,75 +1,64 @@
-use super::{Cx, Policy, View};
+use super::{Cx, Policy, View, slots};
 use crate::error::TableFull;
 use crate::hash;
+use crate::load::Hashed;
 
-/// All requests to one endpoint while it is a candidate; the next of an order of its own when it is to be avoided.
+/// Sends all requests to one endpoint while it is a candidate; to the next of an order of its own
+/// when a call has tried that one.
 ///
-/// The order is that of hash(seed, id): the clients spread over the endpoints instead of herding onto one, provided that
-/// each has another seed, its own or its balancer's. Weights are ignored.
+/// The order is that of hash(seed, id): the clients spread over the endpoints instead of herding
+/// onto one, provided that each has another seed, its own or its balancer's. Weights are ignored.
 ///
-/// O(1) per pick; O(n) when the first is to be avoided, and per rebuild. No memory.
+/// O(1) per pick; O(n) when the first was tried, and per rebuild. No memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PickFirst {
+    own: Option<u64>,
     seed: u64,
-    own: bool,
-    first: usize,
+    first: Option<usize>,
 }
 
 impl PickFirst {
-    /// The policy with the seed of its balancer.
+    /// Makes the policy with the seed of its balancer.
     pub const fn new() -> Self {
-        Self { seed: 0, own: false, first: 0 }
+        Self { own: None, seed: 0, first: None }
     }
 
-    /// The policy with a seed of its own.
+    /// Makes the policy with a seed of its own.
     pub const fn with_seed(seed: u64) -> Self {
-        Self { seed, own: true, first: 0 }
+        Self { own: Some(seed), ..Self::new() }
     }
 
-    /// The seed of its own, if it has one.
-    pub(super) fn own_seed(&self) -> Option<u64> {
-        self.own.then_some(self.seed)
+    /// Returns the seed of its own, if it has one.
+    pub(super) const fn own_seed(&self) -> Option<u64> {
+        self.own
     }
 
     #[cold]
-    fn next(&self, view: View<'_>) -> Option<usize> {
-        self.first(&view, |place| view.allowed(place)).or(Some(self.first)).filter(|&place| place < view.len())
-    }
-
-    fn first(&self, view: &View<'_>, admit: impl Fn(usize) -> bool) -> Option<usize> {
-        (0..view.len()).filter(|&place| admit(place)).min_by_key(|&place| hash::mix(self.seed, view.id(place)))
+    fn first(&self, view: &dyn View) -> Option<usize> {
+        let seed = self.own.unwrap_or(self.seed);
+        slots(view).min_by_key(|&slot| hash::mix(seed, view.id(slot)))
     }
 }
 
 impl Policy for PickFirst {
+    type Load = Hashed;
+
     #[inline]
-    fn pick(&self, view: &View<'_>, _cx: &mut Cx<'_>) -> Option<usize> {
-        if view.allowed(self.first) {
-            return Some(self.first);
-        }
-        self.next(*view)
+    fn keeps_to_view(&self) -> bool {
+        true
     }
 
-    fn rebuild(&mut self, view: &View<'_>) -> Result<(), TableFull> {
-        self.first = self.first(view, |_| true).unwrap_or(0);
+    #[inline]
+    fn pick(&self, view: &dyn View, _cx: &mut Cx<'_>) -> Option<usize> {
+        self.first.filter(|&slot| !view.is_cut() || view.has(slot)).or_else(|| self.first(view))
+    }
+
+    fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
+        self.first = self.first(view);
         Ok(())
     }
 
     fn seed(&mut self, seed: u64) {
-        if !self.own {
-            self.seed = seed;
-        }
-    }
-
-    fn counts(&self) -> bool {
-        false
-    }
-
-    fn timed(&self) -> bool {
-        false
-    }
-
-    fn rotates(&self) -> bool {
-        false
+        self.seed = seed;
     }
 }

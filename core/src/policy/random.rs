@@ -1,35 +1,28 @@
 use super::{Cx, Policy, View};
 
-/// Any candidate with the same probability; weights are ignored. O(1) per pick: 32 random bits and a multiplication.
+/// Picks any candidate with the same probability; weights are ignored.
+///
+/// O(1) per pick: 32 random bits and a multiplication.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Random;
 
 impl Random {
-    /// The policy.
+    /// Makes the policy.
     pub const fn new() -> Self {
         Self
     }
 }
 
 impl Policy for Random {
+    type Load = ();
+
     #[inline]
-    fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize> {
-        Some(cx.below(view.len()))
+    fn keeps_to_view(&self) -> bool {
+        true
     }
 
-    fn counts(&self) -> bool {
-        false
-    }
-
-    fn timed(&self) -> bool {
-        false
-    }
-
-    fn hashes(&self) -> bool {
-        false
-    }
-
-    fn rotates(&self) -> bool {
-        false
+    #[inline]
+    fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        view.at(cx.below(view.len()))
     }
 }

@@ -1,15 +1,19 @@
 use super::fixed_log::minus_ln;
-use super::{Cx, InvalidParameter, Policy, View};
+use super::{Cx, InvalidParameter, Policy, View, slots};
 use crate::hash;
+use crate::load::{Hashed, InFlight, Needs};
 
-/// Each key has an order of the endpoints, and goes to the first: highest random weight (Thaler and Ravishankar, 1998).
+/// Orders the endpoints for each key, and picks the first: highest random weight (Thaler and
+/// Ravishankar, 1998).
 ///
-/// The order is that of the scores w / −ln(u), where w is the endpoint's weight and u in 0..1 a hash of key and endpoint
-/// (Schindelhauer and Schomaker, 2005). So each endpoint gets its weight's share of the keys; one that leaves gives its
-/// keys, and no others, to the rest by their weights; one that comes takes its share and moves nothing else. A place to
-/// avoid sends a key to the next endpoint of its order. Requests without a key go by a random one.
+/// The order is that of the scores w / −ln(u), where w is the endpoint's weight and u in 0..1 a
+/// hash of key and endpoint (Schindelhauer and Schomaker, 2005). So each endpoint gets its weight's
+/// share of the keys; one that leaves gives its keys, and no others, to the rest by their weights;
+/// one that comes takes its share and moves nothing else. A key whose endpoint was tried goes to
+/// the next of its order. Requests without a key go by a random one.
 ///
-/// O(n) per pick: a hash per endpoint, and a logarithm for some where weights differ. No rebuild, no memory.
+/// O(n) per pick: a hash per endpoint, and a logarithm for some where weights differ. No rebuild,
+/// no memory.
 ///
 /// ```
 /// use evenkeel_core::{Balancer, Endpoint, Instant, Request, hash, policy::Rendezvous};
@@ -31,75 +35,83 @@ pub struct Rendezvous {
 }
 
 impl Rendezvous {
-    /// The policy, without a limit on what one endpoint may get.
+    /// Makes the policy, without a limit on what one endpoint may get.
     pub const fn new() -> Self {
         Self { factor_percent: None }
     }
 
-    /// The policy with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2018): a popular key does not overload its
-    /// endpoint, but overflows to the next of its order.
+    /// Makes the policy with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2018): a popular
+    /// key does not overload its endpoint, but overflows to the next of its order.
     ///
-    /// No endpoint gets a request while it has `factor_percent` / 100 of its fair share of all requests in flight, the new
-    /// one included, rounded up. 100 is the most even, 125 to 200 keep most keys where they are. Takes two passes.
+    /// No endpoint gets a request while it has `factor_percent` / 100 of its fair share of all
+    /// requests in flight, the new one included, rounded up. 100 is the most even, 125 to 200 keep
+    /// most keys where they are. Takes two passes. Where endpoints were tried, it is the fair share
+    /// among the others.
     ///
     /// # Errors
     /// [`InvalidParameter`] when the factor is below 100: not all requests would find a place.
     pub const fn bounded(factor_percent: u32) -> Result<Self, InvalidParameter> {
-        match InvalidParameter::check("factor_percent", factor_percent as u64, 100, u32::MAX as u64) {
+        let most = u32::MAX as u64;
+        match InvalidParameter::check("factor_percent", factor_percent as u64, 100, most) {
             Ok(()) => Ok(Self { factor_percent: Some(factor_percent) }),
             Err(invalid) => Err(invalid),
         }
     }
 
-    /// The factor of the bound in percent, if loads are bounded.
+    /// Returns the factor of the bound in percent, if loads are bounded.
     pub const fn bound(&self) -> Option<u32> {
         self.factor_percent
     }
 }
 
 impl Policy for Rendezvous {
-    fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize> {
+    type Load = Hashed<InFlight>;
+
+    #[inline]
+    fn keeps_to_view(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
         let key = cx.key_or_random();
-        let allowed = |place| view.avoided() == 0 || view.allowed(place);
-        if let Some(factor_percent) = self.factor_percent {
-            let bound = Bound::new(view, factor_percent);
-            // Only where places are to be avoided can all others be full.
-            let admitted = first(view, key, |place| allowed(place) && bound.admits(view, place));
-            if admitted.is_some() {
-                return admitted;
-            }
+        match self.factor_percent {
+            Some(factor_percent) => first_below(view, key, factor_percent),
+            None => first(view, key, |_| true),
         }
-        first(view, key, allowed).or_else(|| first(view, key, |_| true))
     }
 
-    fn counts(&self) -> bool {
-        self.factor_percent.is_some()
-    }
-
-    fn timed(&self) -> bool {
-        false
-    }
-
-    fn rotates(&self) -> bool {
-        false
+    fn needs(&self) -> Needs {
+        Needs { in_flight: self.factor_percent.is_some(), ..Needs::default() }
     }
 }
 
-/// The first of the key's order among the places that `admit` lets through.
-fn first(view: &View<'_>, key: u64, admit: impl Fn(usize) -> bool) -> Option<usize> {
-    let mut candidates = (0..view.len()).filter(|&place| admit(place)).map(|place| Score::new(view, key, place));
+/// Returns the first of the key's order that is below its bound.
+#[inline(never)]
+fn first_below(view: &dyn View, key: u64, factor_percent: u32) -> Option<usize> {
+    let bound = Bound::new(view, factor_percent);
+    let admitted = first(view, key, |slot| bound.admits(view, slot));
+    // With more than 2³² requests in flight, all may be full.
+    admitted.or_else(|| first(view, key, |_| true))
+}
+
+/// Returns the first of the key's order among the slots that `admit` lets through.
+#[inline]
+fn first(view: &dyn View, key: u64, admit: impl Fn(usize) -> bool) -> Option<usize> {
+    let admitted = slots(view).filter(|&slot| admit(slot));
+    let mut candidates = admitted.map(|slot| Score::new(view, key, slot));
     let mut leader = candidates.next()?;
     for mut candidate in candidates {
         if candidate.beats(&mut leader) {
             leader = candidate;
         }
     }
-    Some(leader.place)
+    Some(leader.slot)
 }
 
 /// w / −ln(u), never divided out.
 struct Score {
-    place: usize,
+    slot: usize,
     weight: u32,
     hash: u64,
     /// −ln(u), once it was needed.
@@ -107,11 +119,13 @@ struct Score {
 }
 
 impl Score {
-    fn new(view: &View<'_>, key: u64, place: usize) -> Self {
-        Self { place, weight: view.weight(place), hash: hash::mix(key, view.id(place)), log: None }
+    #[inline]
+    fn new(view: &dyn View, key: u64, slot: usize) -> Self {
+        Self { slot, weight: view.weight(slot), hash: hash::mix(key, view.id(slot)), log: None }
     }
 
-    /// Whether it is the higher one; equal scores go by the hash, then to the earlier place.
+    /// Tells that it is the higher one; equal scores go by the hash, then to the earlier slot.
+    #[inline]
     fn beats(&mut self, other: &mut Self) -> bool {
         // −ln(u) never grows with the hash, so that most pairs need no logarithm.
         if self.weight == other.weight {
@@ -120,31 +134,40 @@ impl Score {
         if (self.weight > other.weight) == (self.hash > other.hash) {
             return self.weight > other.weight;
         }
+        self.beats_by_logarithm(other)
+    }
+
+    #[inline(never)]
+    fn beats_by_logarithm(&mut self, other: &mut Self) -> bool {
         let (ours, theirs) = (self.crossed(other), other.crossed(self));
         ours > theirs || ours == theirs && self.hash > other.hash
     }
 
     fn crossed(&self, other: &mut Self) -> u128 {
-        u128::from(self.weight) * u128::from(*other.log.get_or_insert_with(|| minus_ln(other.hash)))
+        let log = *other.log.get_or_insert_with(|| minus_ln(other.hash));
+        u128::from(self.weight) * u128::from(log)
     }
 }
 
-/// What each endpoint may have in flight, as Envoy rounds it: slots = ⌈⌈(in flight + 1) · factor⌉ · w / Σw⌉.
+/// The most in flight to each endpoint, as Envoy rounds it: room · w / Σw, rounded up, where room
+/// is (in flight + 1) · factor, rounded up.
 struct Bound {
-    slots: u64,
+    room: u64,
     weights: u64,
 }
 
 impl Bound {
-    fn new(view: &View<'_>, factor_percent: u32) -> Self {
-        let in_flight: u64 = (0..view.len()).map(|place| u64::from(view.in_flight(place))).sum();
-        let slots = (in_flight + 1).saturating_mul(factor_percent.into()).div_ceil(100);
-        Self { slots, weights: view.weights().iter().copied().map(u64::from).sum() }
+    fn new(view: &dyn View, factor_percent: u32) -> Self {
+        let in_flight: u64 = slots(view).map(|slot| u64::from(view.in_flight(slot))).sum();
+        let weights = slots(view).map(|slot| u64::from(view.weight(slot))).sum();
+        let room = (in_flight + 1).saturating_mul(factor_percent.into()).div_ceil(100);
+        Self { room, weights }
     }
 
-    /// in flight < slots · w / Σw: as all limits together are above what is in flight, one endpoint always has room.
-    fn admits(&self, view: &View<'_>, place: usize) -> bool {
-        u128::from(view.in_flight(place)) * u128::from(self.weights)
-            < u128::from(self.slots) * u128::from(view.weight(place))
+    /// Tells that in flight < room · w / Σw: as all limits together are above what is in flight,
+    /// one endpoint always has room.
+    fn admits(&self, view: &dyn View, slot: usize) -> bool {
+        let in_flight = u128::from(view.in_flight(slot));
+        in_flight * u128::from(self.weights) < u128::from(self.room) * u128::from(view.weight(slot))
     }
 }

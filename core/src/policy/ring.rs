@@ -1,65 +1,94 @@
-use super::View;
-use crate::error::TableFull;
-use crate::store::{self, List, Store};
+//! The parts that both hash rings share.
 
-/// Points on a circle, each of one candidate; a hash belongs to the first point at or after it.
+use super::{View, by_address};
+use crate::error::TableFull;
+use crate::store::{List, Store};
+
+/// Points on a circle, each of one slot; a hash belongs to the first point at or after it.
 pub(super) struct Ring<H, S: Store> {
     points: S::List<(H, u32)>,
+    /// The points are those of candidates from before, as those of now have no room.
+    outdated: bool,
 }
 
 impl<H: Copy + Ord, S: Store> Ring<H, S> {
-    pub(super) const CAPACITY: usize = <S::List<(H, u32)>>::LIMIT;
+    pub(super) const NEW: Self = Self { points: S::List::NEW, outdated: false };
 
-    /// Replaces all points. There are no more of them than [`Self::CAPACITY`]; of those with the same hash, the one of the
-    /// candidate that is listed first counts.
-    pub(super) fn replace(&mut self, points: impl Iterator<Item = (H, usize)>) {
-        self.points.shorten(0);
-        for (hash, place) in points {
-            let _ = self.points.try_push((hash, place as u32));
-        }
-        self.points.sort_with(Ord::cmp);
-        let mut last = None;
-        self.points.keep(|&mut (hash, _)| last.replace(hash) != Some(hash));
-    }
-
-    /// Whom `hash` belongs to; the next on the circle who is not to be avoided.
-    #[inline]
-    pub(super) fn pick(&self, view: &View<'_>, hash: H) -> Option<usize> {
-        let start = self.points.partition_point(|&(point, _)| point < hash);
-        let &(_, first) = self.points.get(start).or(self.points.first())?;
-        if view.allowed(first as usize) { Some(first as usize) } else { self.walk(*view, start, first as usize) }
-    }
-
-    #[cold]
-    fn walk(&self, view: View<'_>, start: usize, first: usize) -> Option<usize> {
-        if !view.any_allowed() {
-            return Some(first).filter(|&first| first < view.len());
-        }
-        let (before, after) = self.points.split_at(start);
-        let next = after.iter().chain(before).map(|&(_, place)| place as usize).find(|&place| view.allowed(place));
-        // A candidate without a point is better than one to avoid.
-        next.or_else(|| (0..view.len()).find(|&place| view.allowed(place)))
-    }
-
+    /// Returns how many points there are.
     pub(super) fn len(&self) -> usize {
         self.points.len()
     }
-}
 
-/// Checks that `needed` points are no more than `capacity`.
-pub(super) fn check_room(needed: u128, capacity: usize) -> Result<(), TableFull> {
-    let needed = usize::try_from(needed).unwrap_or(usize::MAX);
-    if needed <= capacity { Ok(()) } else { Err(TableFull { needed, capacity }) }
-}
+    /// Replaces all points, of which there will be `needed`, by those that `place` adds for each
+    /// slot. Of points with the same hash, that of the first address counts.
+    ///
+    /// # Errors
+    /// [`TableFull`] when that is more than `most` or than the store holds; the ring stays as it
+    /// is, and its slots that are no candidates are passed over.
+    pub(super) fn rebuild(
+        &mut self,
+        view: &dyn View,
+        needed: u128,
+        most: u32,
+        mut place: impl FnMut(usize, &mut dyn FnMut(H)),
+    ) -> Result<(), TableFull> {
+        let needed = usize::try_from(needed).unwrap_or(usize::MAX);
+        let capacity = <S::List<(H, u32)>>::LIMIT.min(most as usize);
+        self.outdated = needed > capacity;
+        if self.outdated {
+            return Err(TableFull { needed, capacity });
+        }
+        self.points.shorten(0);
+        self.points.expect(needed);
+        // While the points are sorted, they name the place of the slot in the order of addresses.
+        let mut slots = <S::List<u32>>::NEW;
+        for (rank, slot) in (0..).zip(by_address(view)) {
+            let _ = slots.try_push(slot as u32);
+            place(slot, &mut |hash| {
+                // There is room: the capacity was checked above.
+                let _ = self.points.try_push((hash, rank));
+            });
+        }
+        self.points.sort_with(Ord::cmp);
+        let (mut kept, mut last) = (0, None);
+        for at in 0..self.points.len() {
+            let Some(&(hash, rank)) = self.points.get(at) else { break };
+            if last.replace(hash) == Some(hash) {
+                continue;
+            }
+            if let Some(point) = self.points.get_mut(kept)
+                && let Some(&slot) = slots.get(rank as usize)
+            {
+                *point = (hash, slot);
+                kept += 1;
+            }
+        }
+        self.points.shorten(kept);
+        Ok(())
+    }
 
-impl<H, S: Store> Default for Ring<H, S> {
-    fn default() -> Self {
-        Self { points: S::List::default() }
+    /// Returns the slot that `hash` belongs to; the next on the circle that is in the view.
+    #[inline]
+    pub(super) fn pick(&self, view: &dyn View, hash: H) -> Option<usize> {
+        let start = self.points.partition_point(|&(point, _)| point < hash);
+        let &(_, first) = self.points.get(start).or(self.points.first())?;
+        if (view.is_cut() || self.outdated) && !view.has(first as usize) {
+            return self.walk(view, start);
+        }
+        Some(first as usize)
+    }
+
+    #[cold]
+    fn walk(&self, view: &dyn View, start: usize) -> Option<usize> {
+        let around = self.points.iter().cycle().skip(start).take(self.points.len());
+        let mut around = around.map(|&(_, slot)| slot as usize);
+        // A candidate without a point is better than none.
+        around.find(|&slot| view.has(slot)).or_else(|| view.after(None))
     }
 }
 
 impl<H: Copy, S: Store> Clone for Ring<H, S> {
     fn clone(&self) -> Self {
-        Self { points: store::copied(&self.points) }
+        Self { points: List::copied(&self.points), outdated: self.outdated }
     }
 }

@@ -1,70 +1,44 @@
-//! What the policies that compare loads share: the better of two, or the best of all.
+//! Compares loads: the better of two, or the best of all.
+//!
+//! `load` is what a slot carries, `times` that load times the weight of the slot that it is
+//! compared with: products say who carries less for its weight, without division.
 
 use core::hint::select_unpredictable;
 
-use super::{Cx, View};
-use crate::time::Instant;
+use super::{Cx, View, slots};
 
-/// A load that can be weighed against another.
-pub(super) trait Load {
-    /// Wide enough for a load times a weight.
-    type Scaled: Ord;
-
-    /// The load of this candidate.
-    fn of(view: &View<'_>, place: usize, now: Instant) -> Self;
-
-    /// The load times the weight of the candidate it is compared with.
-    fn times(&self, weight: u32) -> Self::Scaled;
-}
-
-/// Asks whether `a` carries less for its weight than `b`, or as much: cross-multiplied, without division.
+/// Returns the better of two slots drawn uniformly, never the same twice; of equals, the first.
 #[inline]
-fn at_most<L: Load>(a: (&L, u32), b: (&L, u32)) -> bool {
-    a.0.times(b.1) <= b.0.times(a.1)
-}
-
-/// The better of two candidates drawn uniformly, never the same twice; one to avoid loses to one that is not.
-#[inline]
-pub(super) fn better_of_two<L: Load>(view: &View<'_>, cx: &mut Cx<'_>) -> usize {
+pub(super) fn better_of_two<T: Ord>(
+    view: &dyn View,
+    cx: &mut Cx<'_>,
+    load: impl Fn(usize) -> u64,
+    times: impl Fn(u64, u32) -> T,
+) -> Option<usize> {
     let (a, b) = cx.pair(view.len());
-    if view.avoided() > 0
-        && let Some(only) = only_allowed(*view, a, b)
-    {
-        return only;
-    }
-    let (load_a, load_b) = (L::of(view, a, cx.now), L::of(view, b, cx.now));
+    let (a, b) = (view.at(a)?, view.at(b)?);
+    let first = times(load(a), view.weight(b)) <= times(load(b), view.weight(a));
     // Which of the two it is cannot be foretold: a branch would be wrong every other time.
-    select_unpredictable(at_most((&load_a, view.weight(a)), (&load_b, view.weight(b))), a, b)
+    Some(select_unpredictable(first, a, b))
 }
 
-/// The one of two candidates that is not to be avoided, if the other is.
-#[cold]
-fn only_allowed(view: View<'_>, a: usize, b: usize) -> Option<usize> {
-    match (view.allowed(a), view.allowed(b)) {
-        (true, false) => Some(a),
-        (false, true) => Some(b),
-        _ => None,
-    }
-}
-
-/// The best of all candidates that are not to be avoided; each of equals with the same probability.
-pub(super) fn best_of_all<L: Load>(view: &View<'_>, cx: &mut Cx<'_>) -> usize {
-    let mut best: Option<(usize, L)> = None;
+/// Returns the best slot of all; each of equals with the same probability.
+pub(super) fn best_of_all<T: Ord>(
+    view: &dyn View,
+    cx: &mut Cx<'_>,
+    load: impl Fn(usize) -> u64,
+    times: impl Fn(u64, u32) -> T,
+) -> Option<usize> {
+    let mut all = slots(view).map(|slot| (slot, load(slot), view.weight(slot)));
+    let mut best = all.next()?;
     let mut equals = 1;
-    for place in (0..view.len()).filter(|&place| view.avoided() == 0 || view.allowed(place)) {
-        let load = L::of(view, place, cx.now);
-        if let Some((at, least)) = &best {
-            let (new, old) = ((&load, view.weight(place)), (least, view.weight(*at)));
-            if !at_most(new, old) {
-                continue;
-            }
-            // The k-th of equals takes over with probability 1/k (reservoir sampling).
-            equals = if at_most(old, new) { equals + 1 } else { 1 };
-            if equals > 1 && cx.below(equals) > 0 {
-                continue;
-            }
+    for new in all {
+        let order = times(new.1, best.2).cmp(&times(best.1, new.2));
+        equals = if order.is_lt() { 1 } else { equals + usize::from(order.is_eq()) };
+        // The k-th of equals takes over with probability 1/k (reservoir sampling).
+        if order.is_lt() || order.is_eq() && cx.below(equals) == 0 {
+            best = new;
         }
-        best = Some((place, load));
     }
-    best.map_or(0, |(place, _)| place)
+    Some(best.0)
 }

@@ -1,18 +1,19 @@
 use core::fmt;
 
 use super::alias::Alias;
-use super::{Cx, Policy, View};
+use super::{Cx, Policy, View, equal_weights};
 use crate::error::TableFull;
 use crate::store::Store;
 
-/// Any candidate, with a probability in proportion to its weight, by an alias table.
+/// Picks any candidate, with a probability in proportion to its weight, by an alias table.
 ///
-/// - Per pick: O(1): 64 random bits, one multiplication, one load, no branch on chance.
+/// - Per pick: O(1): 64 random bits, one multiplication, one load, no branch on chance; where slots
+///   were tried, up to 8 draws, and then any other slot by chance.
 /// - Per rebuild: O(n), without scratch memory.
-/// - Memory: 8 bytes per candidate in its own store `S`; none while all weights are equal.
+/// - Memory: 12 bytes per candidate in its own store `S`; none while all weights are equal.
 ///
-/// Probabilities are exact to 2⁻³² of an equal share, and none is rounded to 0. When the store is too small for the
-/// candidates, all are picked with the same probability.
+/// Probabilities are exact to 2⁻³² of an equal share, and none is rounded to 0. When the store is
+/// too small for the candidates, all are picked with the same probability.
 ///
 /// ```
 /// use evenkeel_core::{Balancer, Endpoint, Instant, policy::WeightedRandom};
@@ -30,48 +31,62 @@ use crate::store::Store;
 /// assert!(picks[0].abs_diff(3_000) < 100);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct WeightedRandom<#[cfg(feature = "alloc")] S: Store = crate::Heap, #[cfg(not(feature = "alloc"))] S: Store> {
+pub struct WeightedRandom<
+    #[cfg(feature = "alloc")] S: Store = crate::store::Heap,
+    #[cfg(not(feature = "alloc"))] S: Store,
+> {
     /// Empty while all candidates have the same probability.
     table: Alias<S>,
 }
 
+/// The number of draws for a slot that is in the view.
+const REDRAWS: usize = 8;
+
 #[cfg(feature = "alloc")]
 impl WeightedRandom {
-    /// The policy, with its table on the heap; the [default](Default) is for every store.
-    pub fn new() -> Self {
-        Self::default()
+    /// Makes the policy, with its table on the heap.
+    pub const fn new() -> Self {
+        Self::in_store()
+    }
+}
+
+impl<S: Store> WeightedRandom<S> {
+    /// Makes the policy, with its table in the store `S`.
+    pub const fn in_store() -> Self {
+        Self { table: Alias::NEW }
+    }
+
+    #[cold]
+    fn redraw(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        let mut draws = (1..REDRAWS).filter_map(|_| self.table.at(cx.rng().next_u64()));
+        let drawn = draws.find(|&slot| view.has(slot));
+        drawn.or_else(|| view.at(cx.below(view.len())))
     }
 }
 
 impl<S: Store> Policy for WeightedRandom<S> {
+    type Load = ();
+
     #[inline]
-    fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize> {
-        // A table for another number of candidates cannot be theirs.
-        if self.table.len() != view.len() {
-            return Some(cx.below(view.len()));
+    fn keeps_to_view(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        if self.table.is_empty() {
+            return view.at(cx.below(view.len()));
         }
-        Some(self.table.at(cx.rng().next_u64()))
+        let slot = self.table.at(cx.rng().next_u64())?;
+        if view.is_cut() && !view.has(slot) {
+            return self.redraw(view, cx);
+        }
+        Some(slot)
     }
 
-    fn rebuild(&mut self, view: &View<'_>) -> Result<(), TableFull> {
-        self.table = Alias::default();
-        if view.equal_weights() { Ok(()) } else { self.table.build(view.weights(), 1) }
-    }
-
-    fn counts(&self) -> bool {
-        false
-    }
-
-    fn timed(&self) -> bool {
-        false
-    }
-
-    fn hashes(&self) -> bool {
-        false
-    }
-
-    fn rotates(&self) -> bool {
-        false
+    fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
+        self.table = Alias::NEW;
+        if equal_weights(view) { Ok(()) } else { self.table.build(view, 1) }
     }
 }
 
@@ -83,7 +98,7 @@ impl<S: Store> Clone for WeightedRandom<S> {
 
 impl<S: Store> Default for WeightedRandom<S> {
     fn default() -> Self {
-        Self { table: Alias::default() }
+        Self::in_store()
     }
 }
 

@@ -1,13 +1,26 @@
+//! Waits between the attempts of a call.
+
 use core::time::Duration;
 
 use rand_core::Rng;
 
-use crate::time::nanos;
+use crate::names::named;
+use crate::time::{Ticks, duration, ticks};
 
-/// How long to wait before the next attempt.
+/// Decides how long a call waits before its next attempt.
 ///
-/// Each wait follows from the number of failures alone, in whole nanoseconds, never from an earlier random wait
-/// ([`Jitter::Decorrelated`] excepted). Times beyond 2⁶⁴ nanoseconds, 584 years, count as that.
+/// A wait follows from the number of failures alone, never from an earlier random wait
+/// ([`Jitter::Decorrelated`] excepted). Waits are whole nanoseconds, at most 2⁶⁴ of them; with the
+/// feature `millis32` whole milliseconds.
+///
+/// A worked example, from 25 ms to 250 ms:
+///
+/// | failures | without jitter | [`Full`](Jitter::Full) | [`Equal`](Jitter::Equal) |
+/// |---|---|---|---|
+/// | 1 | 25 ms | 0-25 ms | 12.5-25 ms |
+/// | 2 | 50 ms | 0-50 ms | 25-50 ms |
+/// | 4 | 200 ms | 0-200 ms | 100-200 ms |
+/// | 5 and more | 250 ms (400 ms, capped) | 0-250 ms | 125-250 ms |
 ///
 /// ```
 /// use evenkeel_core::retry::{Backoff, Jitter};
@@ -16,43 +29,50 @@ use crate::time::nanos;
 /// # let mut rng = ChaCha8Rng::seed_from_u64(1);
 /// let (base, cap) = (Duration::from_millis(25), Duration::from_millis(250));
 /// let backoff = Backoff::exponential(base, cap).with_jitter(Jitter::None);
-/// let waits = [1, 2, 3, 4, 5].map(|failures| backoff.wait(failures, Duration::ZERO, &mut rng).as_millis());
+/// let waits = [1, 2, 3, 4, 5].map(|n| backoff.wait(n, Duration::ZERO, &mut rng).as_millis());
 /// assert_eq!(waits, [25, 50, 100, 200, 250]);
 /// ```
 ///
 /// # Settings of others
 ///
-/// - **gRPC**: `initialBackoff` is `base` and `maxBackoff` is `cap`; `backoffMultiplier` is 2 here. What its proposal A6 first
-///   said is [`Jitter::Full`]. Now it is 0.8 to 1.2 of the wait: nearest to that are [`Jitter::None`], with the same mean, and
-///   [`Jitter::Equal`].
-/// - **Envoy**: `base_interval` is `base` and `max_interval` is `cap`, with [`Jitter::Full`]. Its `n`-th wait is at most
-///   `(2ⁿ − 1) · base`, ours `2ⁿ⁻¹ · base`: the first is the same, later ones are up to twice as long there.
+/// - **gRPC**: `initialBackoff` is `base` and `maxBackoff` is `cap`; `backoffMultiplier` is 2 here.
+///   Proposal A6 first had [`Jitter::Full`]. Now it has 0.8 to 1.2 of the wait: nearest to that are
+///   [`Jitter::None`], with the same mean, and [`Jitter::Equal`].
+/// - **Envoy**: `base_interval` is `base` and `max_interval` is `cap`, with [`Jitter::Full`]. Its
+///   `n`-th wait is at most `(2ⁿ − 1) · base`, ours `2ⁿ⁻¹ · base`: the first is the same, later
+///   ones are up to twice as long there.
 /// - **AWS SDKs**: [`Jitter::Full`] from 1 s to 20 s.
 /// - **Finagle**: `equalJittered` is [`Jitter::Equal`] with twice its start as `base`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Backoff {
-    /// Not at all.
+    /// Does not wait.
     None,
-    /// Always the same.
+    /// Waits for the same time after every failure.
     Constant(Duration),
-    /// Doubled with each failure: `e = min(cap, base · 2ⁿ⁻¹)` after the `n`-th, or a random time near it.
+    /// Doubles with each failure: `e = min(cap, base · 2ⁿ⁻¹)` after the `n`-th, less the jitter.
     Exponential {
         /// The first wait, before jitter.
         base: Duration,
-        /// The longest wait ever.
+        /// The longest wait; not below `base`.
         cap: Duration,
-        /// What is random about it.
+        /// The random part of the wait.
         jitter: Jitter,
     },
 }
 
-/// What is random about exponential waits, so that clients that failed together do not come back together.
+named!(Backoff {
+    None => "none",
+    Constant(..) => "constant",
+    Exponential { .. } => "exponential",
+});
+
+/// Spreads exponential waits, so that clients that failed together do not come back together.
 ///
-/// With `e` the wait without jitter and U a uniform draw; names and formulas are those of Marc Brooker, "Exponential Backoff
-/// And Jitter" (AWS Architecture Blog, 2015).
+/// `e` is the wait without jitter and `U` a uniform draw. Names and formulas are those of Marc
+/// Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Jitter {
     /// `e`: for a single client.
     None,
@@ -61,101 +81,118 @@ pub enum Jitter {
     Full,
     /// `e/2 + U(0, e/2)`: never at once.
     Equal,
-    /// `min(cap, U(base, 3 · previous))`, where `previous` is the wait before, `base` at first: never below `base`, and two
-    /// clients that once waited alike soon differ.
+    /// `min(cap, U(base, 3 · previous))`, where `previous` is the wait before, `base` at first:
+    /// never below `base`, and two clients that once waited alike soon differ.
     Decorrelated,
 }
 
+named!(all Jitter {
+    None => "none",
+    Full => "full",
+    Equal => "equal",
+    Decorrelated => "decorrelated",
+});
+
 impl Backoff {
-    /// Exponential with full jitter.
+    /// From 25 ms to 250 ms with full jitter, as Envoy by default.
+    pub const DEFAULT: Self =
+        Self::exponential(Duration::from_millis(25), Duration::from_millis(250));
+
+    /// Makes an exponential backoff with full jitter.
     pub const fn exponential(base: Duration, cap: Duration) -> Self {
         Self::Exponential { base, cap, jitter: Jitter::Full }
     }
 
-    /// The same with other jitter; nothing else than [`Exponential`](Self::Exponential) has any.
+    /// Changes the jitter of an [`Exponential`](Self::Exponential) backoff; others have none.
     #[must_use]
     pub const fn with_jitter(self, jitter: Jitter) -> Self {
         match self {
             Self::Exponential { base, cap, .. } => Self::Exponential { base, cap, jitter },
-            other => other,
+            Self::None | Self::Constant(_) => self,
         }
     }
 
-    /// The wait after `failures >= 1` failed attempts; `previous` is the wait before that, zero at first, which only
-    /// [`Jitter::Decorrelated`] looks at.
+    /// Returns the wait after `failures >= 1` failed attempts.
+    ///
+    /// `previous` is the wait before this one, zero at first. Only [`Jitter::Decorrelated`] looks
+    /// at it. O(`failures`), at most 64 steps.
     pub fn wait(&self, failures: u32, previous: Duration, rng: &mut impl Rng) -> Duration {
-        Duration::from_nanos(self.waits().wait(failures, nanos(previous), rng))
+        duration(self.waits().next(failures, ticks(previous), rng))
     }
 
     pub(super) const fn waits(self) -> Waits {
-        match self {
-            Self::None => Waits { base: 0, cap: 0, jitter: Jitter::None },
-            Self::Constant(wait) => Waits { base: nanos(wait), cap: nanos(wait), jitter: Jitter::None },
-            Self::Exponential { base, cap, jitter } => Waits { base: nanos(base), cap: nanos(cap), jitter },
-        }
-    }
-
-    pub(super) const DEFAULT: Self = Self::exponential(Duration::from_millis(25), Duration::from_millis(250));
-}
-
-/// A backoff in nanoseconds: without the divisions that a [`Duration`] takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Waits {
-    base: u64,
-    cap: u64,
-    jitter: Jitter,
-}
-
-impl Waits {
-    /// See [`Backoff::wait`].
-    pub(super) fn wait(&self, failures: u32, previous: u64, rng: &mut impl Rng) -> u64 {
-        let &Self { base, cap, jitter } = self;
-        let plain = doubled(base, failures.saturating_sub(1)).min(cap);
-        match jitter {
-            Jitter::None => plain,
-            Jitter::Full => up_to(plain, rng),
-            Jitter::Equal => plain / 2 + up_to(plain - plain / 2, rng),
-            Jitter::Decorrelated => {
-                let previous = previous.max(base);
-                let most = previous.saturating_add(previous).saturating_add(previous);
-                base.saturating_add(up_to(most - base, rng)).min(cap)
-            }
-        }
+        let (base, cap, jitter) = match self {
+            Self::None => (Duration::ZERO, Duration::ZERO, Jitter::None),
+            Self::Constant(wait) => (wait, wait, Jitter::None),
+            Self::Exponential { base, cap, jitter } => (base, cap, jitter),
+        };
+        Waits { base: ticks(base), cap: ticks(cap), jitter }
     }
 }
 
 impl Default for Backoff {
-    /// Exponential from 25 ms to 250 ms with full jitter, as Envoy's settings are.
+    /// [`Backoff::DEFAULT`].
     fn default() -> Self {
         Self::DEFAULT
     }
 }
 
-/// `base · 2^exponent`, saturating.
-pub(crate) fn doubled(base: u64, exponent: u32) -> u64 {
-    // After 64 steps it is 0 or the most there is.
-    (0..exponent.min(64)).fold(base, |doubled, _| doubled.saturating_add(doubled))
+/// A backoff in ticks: without the divisions that a [`Duration`] takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waits {
+    base: Ticks,
+    cap: Ticks,
+    jitter: Jitter,
 }
 
-/// A random number in `0..=most`.
-pub(crate) fn up_to(most: u64, rng: &mut impl Rng) -> u64 {
+impl Waits {
+    /// See [`Backoff::wait`].
+    pub(super) fn next(&self, failures: u32, previous: Ticks, rng: &mut impl Rng) -> Ticks {
+        let &Self { base, cap, jitter } = self;
+        let plain = doubled(base, failures.saturating_sub(1)).min(cap);
+        let (least, most) = match jitter {
+            Jitter::None => return plain,
+            Jitter::Full => (0, plain),
+            Jitter::Equal => (plain / 2, plain),
+            Jitter::Decorrelated => {
+                let previous = previous.max(base);
+                (base, previous.saturating_add(previous).saturating_add(previous))
+            }
+        };
+        least.saturating_add(up_to(most - least, rng)).min(cap)
+    }
+}
+
+/// Returns `base · 2^exponent`, saturating.
+pub(crate) fn doubled(base: Ticks, exponent: u32) -> Ticks {
+    // After as many steps as there are bits it is 0 or the most there is.
+    (0..exponent.min(Ticks::BITS)).fold(base, |doubled, _| doubled.saturating_add(doubled))
+}
+
+/// Draws a number in `0..=most`. Both clocks take one word of 64 bits, so that what is drawn
+/// afterwards is the same.
+pub(crate) fn up_to(most: Ticks, rng: &mut impl Rng) -> Ticks {
     scaled(rng.next_u64(), most)
 }
 
-/// The number in `0..=most` that lies where `word` lies in `0..2⁶⁴`: `word · (most + 1) / 2⁶⁴`, rounded down.
-///
-/// With random words, no number's probability is more than 2⁻⁶⁴ off. By halves, because small processors have no product of
-/// 64 bits, let alone of 128.
-pub(crate) const fn scaled(word: u64, most: u64) -> u64 {
-    const HALF: u64 = u32::MAX as u64;
-    let (high, low) = (word >> 32, word & HALF);
-    let (most_high, most_low) = (most >> 32, most & HALF);
-    let lowest = low * most_low;
-    let middle = high * most_low + (lowest >> 32);
-    let other = low * most_high + (middle & HALF);
-    let below = (other << 32) | (lowest & HALF);
-    let carry = below.checked_add(word).is_none() as u64;
-    high * most_high + (middle >> 32) + (other >> 32) + carry
+/// Returns the number in `0..=most` that lies where `word` lies in `0..2⁶⁴`:
+/// `word · (most + 1) / 2⁶⁴`, rounded down. No number's probability is more than 2⁻⁶⁴ off.
+#[cfg(not(feature = "millis32"))]
+pub(crate) const fn scaled(word: u64, most: Ticks) -> Ticks {
+    // word · most + word: the upper half, and the carry from the lower one.
+    let carry = word.wrapping_mul(most).checked_add(word).is_none();
+    crate::time::high_product(word, most) + carry as u64
+}
+
+/// Returns the number in `0..=most` that lies where `word` lies in `0..2⁶⁴`, by its upper half. No
+/// number's probability is more than 2⁻³² off.
+#[cfg(feature = "millis32")]
+pub(crate) const fn scaled(word: u64, most: Ticks) -> Ticks {
+    let word = (word >> 32) as u32;
+    match most.checked_add(1) {
+        Some(whole) => crate::hash::share(whole, word),
+        None => word,
+    }
 }
 
 #[cfg(test)]
@@ -164,23 +201,23 @@ mod tests {
 
     #[test]
     fn doubling_saturates() {
-        assert_eq!(doubled(25, 0), 25);
-        assert_eq!(doubled(25, 3), 200);
-        assert_eq!(doubled(0, 70), 0);
-        assert_eq!(doubled(1, 63), 1 << 63);
-        assert_eq!(doubled(1, 64), u64::MAX);
-        assert_eq!(doubled(3, 63), u64::MAX);
-        assert_eq!(doubled(u64::MAX, 1), u64::MAX);
+        assert_eq!((doubled(25, 0), doubled(25, 3), doubled(0, 70)), (25, 200, 0));
+        assert_eq!(doubled(1, Ticks::BITS - 1), 1 << (Ticks::BITS - 1));
+        assert_eq!(doubled(1, Ticks::BITS), Ticks::MAX);
+        assert_eq!(doubled(3, Ticks::BITS - 1), Ticks::MAX);
+        assert_eq!(doubled(Ticks::MAX, 1), Ticks::MAX);
     }
 
     #[test]
-    fn scaling_by_halves_is_the_product_of_128_bits() {
-        let edges = [0, 1, 2, 0x7fff_ffff, 0xffff_ffff, 0x1_0000_0000, 0x1_0000_0001, 1 << 63, u64::MAX - 1, u64::MAX];
-        let random = (0..200).map(|step| crate::hash::mix(1, step)).map(|word| word >> (word % 64));
+    fn scaling_is_the_product_of_all_bits() {
+        let edges = [0, 1, 2, 0x7fff_ffff, 0xffff_ffff, 1 << 32, 0x1_0000_0001, 1 << 63, u64::MAX];
+        let random =
+            (1..200_u64).map(|step| step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (step % 64));
         let words = edges.into_iter().chain(random);
         for word in words.clone() {
-            for most in words.clone() {
-                let product = (u128::from(word) * (u128::from(most) + 1)) >> 64;
+            for most in words.clone().map(|most| most as Ticks) {
+                let used = u128::from(word >> (64 - Ticks::BITS));
+                let product = (used * (u128::from(most) + 1)) >> Ticks::BITS;
                 assert_eq!(u128::from(scaled(word, most)), product, "{word} in 0..={most}");
             }
         }

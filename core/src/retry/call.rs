@@ -1,33 +1,43 @@
+//! One logical request, over as many attempts as it takes.
+
 mod decide;
 mod in_flight;
 mod step;
 
+use core::mem::{replace, swap};
+use core::ops::Deref;
+
 use rand_core::Rng;
 
+use super::budget::Budget;
 use super::hedge::MOST_HEDGES;
-use super::{Budget, RetryPolicy};
-use crate::set::Slot;
-use crate::store::List;
+use super::policy::RetryPolicy;
+use crate::outcome::Verdict;
+use crate::slot::Slot;
 use crate::time::Instant;
 use in_flight::InFlight;
-pub use step::{Attempt, End, Step, Verdict};
+pub use step::{Attempt, End, Step};
 
-/// How many of the slots tried last a call remembers, to avoid them.
-const REMEMBERED: usize = 8;
-/// How many attempts that never left the client are free.
+/// The number of attempts that never left the client and are free.
 const FREE: u8 = 8;
 
 /// One logical request, over as many attempts as it takes.
 ///
-/// Poll it until [`Step::Done`]: it asks for an attempt to be sent or given up, or says until when to wait. The answer of
-/// [`poll`](Self::poll) changes with time, [`on_outcome`](Self::on_outcome) and [`no_endpoint`](Self::no_endpoint). A call may
-/// be dropped at any time; what is [in flight](Self::in_flight) is then the caller's to give up.
+/// Poll it until [`Step::Done`]: it asks for an attempt to be sent or given up, or says until when
+/// to wait. The answer of [`poll`](Self::poll) changes with time, [`on_outcome`](Self::on_outcome)
+/// and [`no_endpoint`](Self::no_endpoint). A call may be dropped at any time; what is
+/// [in flight](Self::in_flight) is then the caller's to give up.
+///
+/// It holds its policy as `P`: `&RetryPolicy` in firmware, an `Rc` or `Arc` elsewhere. It has room
+/// for `ROOM` attempts at a time, one more than its hedges, and remembers the last `TRIED` slots. A
+/// `Call<&RetryPolicy, 1, 2>` takes 72 bytes where pointers have 32 bits and times are `millis32`.
 ///
 /// # Retries
 ///
-/// The first attempt goes at once. When nothing is in flight any more because all failed, the next one goes after the
-/// backoff, or when a server asked for it, as long as attempts are left, it comes before the deadline and the [`Budget`] grants
-/// it. The backoff grows with every such wait of the call, and begins anew after a push-back. [`End`] says what ends a call.
+/// The first attempt goes at once. When nothing is in flight any more because all failed, the next
+/// one goes after the backoff, or when a server asked for it, as long as attempts are left, it
+/// comes before the deadline and the [`Budget`] grants it. The backoff grows with every such wait
+/// of the call, and begins anew after a push-back. [`End`] says what ends a call.
 ///
 /// # Hedging
 ///
@@ -37,15 +47,17 @@ const FREE: u8 = 8;
 /// - at once when one fails and others are in flight, and the delay restarts;
 /// - when a server asked to wait, not before that, and then again one per delay.
 ///
-/// The budget is asked for each hedge when it is due. One that it refuses is left out for good; the call's later ones are
-/// asked for in turn. Hedges do not count as `attempts` of the policy, and not to the backoff either: those that fail together
-/// are one failure to it. When all in flight have failed, it is as without hedging, and a retry has the hedges that are left.
+/// The budget is asked for each hedge when it is due. One that it refuses is left out for good; the
+/// call's later ones are asked for in turn. Hedges do not count as `attempts` of the policy, and
+/// not to the backoff either: those that fail together are one failure to it. When all in flight
+/// have failed, it is as without hedging, and a retry has the hedges that are left.
 ///
-/// The first success, or failure that is fatal, decides the call: the others in flight are given up, one [`Step::Cancel`]
-/// after the other. What is told of them before counts for the budget, and nothing else.
+/// The first success, or failure that is fatal, decides the call: the others in flight are given
+/// up, one [`Step::Cancel`] after the other. What is told of them before counts for the budget, and
+/// nothing else.
 ///
-/// So a caller who hedges keeps what is in flight in a list, and polls again after each step; it waits only at
-/// [`Step::Wait`], for the time or for any answer:
+/// So a caller who hedges keeps what is in flight in a list, and polls again after each step; it
+/// waits only at [`Step::Wait`], for the time or for any answer:
 ///
 /// ```
 /// use core::time::Duration;
@@ -55,32 +67,37 @@ const FREE: u8 = 8;
 /// # let mut rng = ChaCha8Rng::seed_from_u64(1);
 /// # let mut balancer: Balancer<&str, RoundRobin> = Balancer::new(RoundRobin::new());
 /// # balancer.update(Instant::ZERO, ["a", "b"].map(Endpoint::new))?;
-/// let policy = RetryPolicy::new(2)?.with_hedging(Hedging::new(Duration::from_millis(20), 1)?);
+/// let hedging = Hedging::new(Duration::from_millis(20), 1)?;
+/// let policy = RetryPolicy::new(2)?.with_hedging(hedging);
 /// let mut now = Instant::ZERO;
 /// let mut call = Call::new(&policy, now);
 /// let mut requests: Vec<(Attempt, Pick)> = Vec::new();
 /// let end = loop {
 ///     match call.poll(now, &mut Unlimited, &mut rng) {
-///         Step::Send(attempt) => match balancer.pick_with(Request::at(now).avoiding(call.tried()), &mut rng) {
-///             Ok(pick) => {
-///                 call.started(attempt, pick.slot());
-///                 requests.push((attempt, pick)); // … and send
+///         Step::Send(attempt) => {
+///             let request = Request::at(now).avoiding(call.tried());
+///             match balancer.pick_with(request, &mut rng) {
+///                 Ok(pick) => {
+///                     call.started(attempt, pick.slot());
+///                     requests.push((attempt, pick)); // … and send
+///                 }
+///                 Err(_) => call.no_endpoint(now),
 ///             }
-///             Err(_) => call.no_endpoint(now),
-///         },
+///         }
 ///         Step::Wait(until) => {
-///             // … until then, or until an answer comes. Here, the first request is stuck, and the hedge answered at once.
+///             // … until then, or until an answer comes. Here the first request is stuck, and the
+///             // hedge is answered at once.
 ///             if let Some(index) = requests.iter().position(|(attempt, _)| attempt.is_hedge()) {
 ///                 let (attempt, pick) = requests.swap_remove(index);
 ///                 balancer.report(now, pick, Outcome::Success);
 ///                 call.on_outcome(now, attempt, Verdict::Success);
 ///             } else {
-///                 now = until;
+///                 now = until.expect("a hedge is due");
 ///             }
 ///         }
 ///         Step::Cancel { attempt, outcome } => {
-///             let index = requests.iter().position(|(other, _)| *other == attempt).expect("in flight");
-///             balancer.report(now, requests.swap_remove(index).1, outcome); // … and drop the request
+///             let index = requests.iter().position(|(other, _)| *other == attempt).expect("sent");
+///             balancer.report(now, requests.swap_remove(index).1, outcome); // … and drop it
 ///         }
 ///         Step::Done(end) => break end,
 ///     }
@@ -92,115 +109,151 @@ const FREE: u8 = 8;
 #[derive(Clone, Debug)]
 // The small fields first: on a Cortex-M0 it takes more instructions to reach what is further away.
 #[repr(C)]
-pub struct Call<const ROOM: usize = 5> {
-    /// Why the call is over, though some may still be in flight.
-    end: Option<End>,
+pub struct Call<P, const ROOM: usize = 5, const TRIED: usize = 8> {
     /// A server asked for more than the policy allows: there are no more attempts.
     too_long: bool,
+    /// Hedges that were sent.
+    hedged: u8,
+    /// Attempts that never left the client and were free.
+    never_sent: u8,
+    /// Attempts with a number that are not counted: they never left, and were not sent again.
+    uncounted: u8,
+    /// Counts what was sent, wrapping: far more than can be in flight.
+    sent: u8,
+    /// Counts waits of the backoff since the last push-back, saturating; doubling ends long
+    /// before 255.
+    waits: u8,
+    /// The length of `tried`.
+    remembered: u8,
     /// Hedges that are left.
     hedges: u8,
-    never_sent: u8,
-    /// The place of the last attempt among all, and its number.
-    sent: u16,
+    /// The reason that the call is over, though some may still be in flight.
+    end: Option<End>,
+    policy: P,
+    /// The number of the last attempt.
     number: u32,
-    /// Attempts sent, and those of them that are neither hedges nor sent again because they never left.
-    attempts: u32,
-    rounds: u32,
-    /// How many waits of the backoff there were since the last push-back, and the last one (nanoseconds).
-    waits: u32,
-    waited: u64,
+    /// The last wait of the backoff.
+    waited: crate::time::Ticks,
     /// The latest time it was told.
     last: Instant,
+    /// Counts only if the policy has a timeout.
     deadline: Instant,
-    /// When the next attempt is due: a hedge while others are under way, else the first one or a retry.
+    /// The next attempt is due: a hedge while others are under way, else the first one or a
+    /// retry.
     next: Instant,
-    /// The latest time that a server asked for.
-    not_before: Instant,
-    policy: RetryPolicy,
     in_flight: InFlight<ROOM>,
-    tried: heapless::Vec<Slot, REMEMBERED>,
+    /// The latest time that a server asked for. It stands between the zeros of a new call: more
+    /// than 16 bytes of those would take a function that clears memory.
+    not_before: Instant,
+    tried: [Slot; TRIED],
 }
 
-impl Call {
-    /// A call that begins at `now`; its overall deadline counts from here.
-    pub fn new(policy: &RetryPolicy, now: Instant) -> Self {
-        Self::begin(policy, now)
+impl<P: Deref<Target = RetryPolicy>> Call<P> {
+    /// Begins a call at `now`; its overall deadline counts from here.
+    pub fn new(policy: P, now: Instant) -> Self {
+        Self::sized(policy, now)
     }
 }
 
-impl Call<1> {
-    /// The same, but it never hedges, whatever the policy says: for firmware, as it takes less flash and RAM.
-    pub fn without_hedges(policy: &RetryPolicy, now: Instant) -> Self {
-        Self::begin(policy, now)
+impl<P: Deref<Target = RetryPolicy>> Call<P, 1> {
+    /// Begins a call that never hedges, whatever the policy says: it takes less flash and RAM.
+    pub fn without_hedges(policy: P, now: Instant) -> Self {
+        Self::sized(policy, now)
     }
 }
 
+#[cfg(all(target_pointer_width = "32", feature = "millis32"))]
+const _: () = assert!(size_of::<Call<&RetryPolicy, 1, 2>>() == 72);
 // One attempt that is no hedge, and all the hedges there may be.
-const _: () = assert!(size_of::<Call>() == size_of::<Call<{ 1 + MOST_HEDGES as usize }>>());
+const _: () = assert!(size_of::<Call<()>>() == size_of::<Call<(), { 1 + MOST_HEDGES as usize }>>());
 
-impl<const ROOM: usize> Call<ROOM> {
-    fn begin(policy: &RetryPolicy, now: Instant) -> Self {
+impl<P, const ROOM: usize, const TRIED: usize> Call<P, ROOM, TRIED>
+where
+    P: Deref<Target = RetryPolicy>,
+{
+    /// Begins a call with as much room as its type says; with more hedges in its policy than fit,
+    /// it sends those that fit.
+    ///
+    /// Firmware saves 400 bytes of flash by a type that stands for one policy: what that does not
+    /// use is not linked.
+    ///
+    /// ```
+    /// use evenkeel_core::Instant;
+    /// use evenkeel_core::retry::{Call, RetryPolicy};
+    ///
+    /// struct Thrice;
+    ///
+    /// impl core::ops::Deref for Thrice {
+    ///     type Target = RetryPolicy;
+    ///
+    ///     fn deref(&self) -> &RetryPolicy {
+    ///         static POLICY: RetryPolicy = RetryPolicy::DEFAULT;
+    ///         &POLICY
+    ///     }
+    /// }
+    ///
+    /// let call: Call<Thrice, 1, 2> = Call::sized(Thrice, Instant::ZERO);
+    /// assert!(call.tried().is_empty());
+    /// ```
+    pub fn sized(policy: P, now: Instant) -> Self {
+        const { assert!(ROOM > 0 && ROOM < 256 && TRIED < 256, "room for 1 to 255") };
         Self {
             end: None,
             too_long: false,
             hedges: policy.hedges.min((ROOM - 1) as u8),
+            hedged: 0,
             never_sent: 0,
+            uncounted: 0,
             sent: 0,
-            number: 0,
-            attempts: 0,
-            rounds: 0,
             waits: 0,
+            remembered: 0,
+            number: 0,
             waited: 0,
             last: now,
             deadline: now.later(policy.timeout),
-            next: Instant::ZERO,
-            not_before: Instant::ZERO,
-            policy: *policy,
-            in_flight: InFlight::default(),
-            tried: heapless::Vec::new(),
+            next: now,
+            not_before: now,
+            policy,
+            in_flight: InFlight::NONE,
+            tried: const { [Slot { index: 0, generation: 0 }; TRIED] },
         }
     }
 
-    /// What to do now.
+    /// Decides what to do now.
     ///
-    /// Tells `budget` of the call before its first attempt, and of each attempt's verdict once, a timeout being
-    /// [`Verdict::Retry`]; asks it before each retry and each hedge. Of attempts that are given up because the call is decided it
-    /// tells nothing.
+    /// Tells `budget` of the call before its first attempt, and of each attempt's verdict once, a
+    /// timeout being [`Verdict::Retry`]; asks it before each retry and each hedge. Of attempts that
+    /// are given up because the call is decided it tells nothing.
     pub fn poll(&mut self, now: Instant, budget: &mut impl Budget, rng: &mut impl Rng) -> Step {
         self.follow_clock(now);
-        loop {
-            let step = match self.end {
-                Some(end) => Some(self.wind_up(end, budget)),
-                None if self.in_flight.is_empty() => self.next_round(now, budget),
-                None => self.attend(now, budget, rng),
-            };
-            if let Some(step) = step {
-                return step;
-            }
-        }
+        self.next_step(now, budget, rng)
     }
 
-    /// The attempt goes to the endpoint in `slot`; later attempts avoid it.
+    /// Tells that the attempt goes to the endpoint in `slot`; later attempts avoid it.
     pub fn started(&mut self, attempt: Attempt, slot: Slot) {
-        if !self.in_flight().any(|other| other == attempt) || self.tried.contains(&slot) {
+        if !self.in_flight.any(|flight| flight.is(attempt)) || self.tried().contains(&slot) {
             return;
         }
-        if self.tried.is_full() {
-            self.tried.take(0);
+        if let Some(free) = self.tried.get_mut(usize::from(self.remembered)) {
+            *free = slot;
+            self.remembered += 1;
+        } else if let Some((last, older)) = self.tried.split_last_mut() {
+            // All move by one; the oldest is forgotten.
+            let mut newer = replace(last, slot);
+            older.iter_mut().rev().for_each(|slot| swap(slot, &mut newer));
         }
-        // There is room for one.
-        let _ = self.tried.push(slot);
     }
 
-    /// There is no endpoint for the attempt of the last [`Step::Send`].
+    /// Tells that there is no endpoint for the attempt of the last [`Step::Send`].
     ///
-    /// Without others in flight the call ends, since trying again at once would find none either. With others, it goes on
-    /// with those and has no hedges any more; what the budget was asked for stays taken. A caller whose balancer knows
-    /// only endpoints that were tried may send a hedge to one of them, or say this.
+    /// Without others in flight the call ends, since trying again at once would find none either.
+    /// With others, it goes on with those and has no hedges any more; what the budget was asked for
+    /// stays taken. A caller whose balancer knows only endpoints that were tried may send a hedge
+    /// to one of them, or say this.
     pub fn no_endpoint(&mut self, now: Instant) {
         self.follow_clock(now);
         if self.in_flight.forget(self.sent) {
-            self.attempts -= 1;
+            self.uncounted = self.uncounted.wrapping_add(1);
             self.hedges = 0;
             if self.in_flight.is_empty() {
                 self.end = self.end.or(Some(End::NoEndpoints));
@@ -208,7 +261,8 @@ impl<const ROOM: usize> Call<ROOM> {
         }
     }
 
-    /// The attempt ended; poll until [`Step::Done`]. The end of an attempt that is not in flight (any more) changes nothing.
+    /// Tells how the attempt ended; poll until [`Step::Done`]. The end of an attempt that is not in
+    /// flight (any more) changes nothing.
     pub fn on_outcome(&mut self, now: Instant, attempt: Attempt, verdict: Verdict) {
         self.follow_clock(now);
         if self.in_flight.end(attempt, now, verdict) {
@@ -220,29 +274,33 @@ impl<const ROOM: usize> Call<ROOM> {
         }
     }
 
-    /// The slots of the last attempts, at most 8, oldest first: what the next attempt had better avoid.
+    /// Returns the slots of the last attempts, at most `TRIED`, oldest first: what the next attempt
+    /// had better avoid.
     pub fn tried(&self) -> &[Slot] {
-        &self.tried
+        self.tried.get(..usize::from(self.remembered)).unwrap_or_default()
     }
 
-    /// The attempts sent of which nothing was told yet, at most 5, in the order they were sent.
+    /// Returns the attempts sent of which nothing was told yet, at most `ROOM`, in the order they
+    /// were sent.
     pub fn in_flight(&self) -> impl Iterator<Item = Attempt> {
         self.in_flight.under_way()
     }
 
-    /// Attempts sent so far, hedges included, not counting those that never left the client.
+    /// Returns the number of attempts sent so far, hedges included, not counting those that never
+    /// left the client.
     pub fn attempts(&self) -> u32 {
-        self.attempts
+        self.number.wrapping_sub(self.uncounted.into())
     }
 
-    /// When the call ends at the latest; [`Instant::MAX`] without a timeout.
-    pub fn deadline(&self) -> Instant {
-        self.deadline
+    /// Returns when the call ends at the latest; `None` without a timeout.
+    pub fn deadline(&self) -> Option<Instant> {
+        (self.policy.timeout > 0).then_some(self.deadline)
     }
 
-    /// A clock that went backwards takes all times along: no wait gets longer. All that learn the time call it.
+    /// Takes all times along with a clock that went backwards: no wait gets longer. All that learn
+    /// the time call it.
     fn follow_clock(&mut self, now: Instant) {
-        let back = self.last.nanos_since(now);
+        let back = self.last.since(now);
         self.last = now;
         if back > 0 {
             for time in [&mut self.deadline, &mut self.next, &mut self.not_before] {

@@ -1,77 +1,114 @@
+//! The bounds of a call.
+
 use core::error::Error;
 use core::fmt;
-use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::backoff::Waits;
-use super::{Backoff, Hedging};
-use crate::time::nanos;
+use super::backoff::{Backoff, Waits};
+use super::hedge::Hedging;
+use crate::time::{Ticks, ticks};
 
-/// The bounds of a [`Call`](super::Call): how many attempts, for how long, how far apart.
+/// Bounds a [`Call`](super::Call): how many attempts it may make, for how long, how far apart.
 ///
-/// There is no hidden timeout: without [`with_timeout`](Self::with_timeout) a call has no deadline of its own.
+/// There is no hidden timeout: without [`with_timeout`](Self::with_timeout) a call has no deadline
+/// of its own. Everything is const, so a policy may be a `static`:
 ///
 /// ```
 /// use core::time::Duration;
-/// use evenkeel_core::retry::{Backoff, Hedging, RetryPolicy};
-/// let millis = Duration::from_millis;
-/// let policy = RetryPolicy::new(3)?
-///     .with_timeout(Duration::from_secs(2))?
-///     .with_attempt_timeout(millis(500))?
-///     .with_backoff(Backoff::exponential(millis(10), millis(100)))?
-///     .with_hedging(Hedging::new(millis(50), 1)?);
-/// # let _ = policy;
+/// use evenkeel_core::retry::{Backoff, Hedging, RetryPolicy, RetryPolicyError};
+///
+/// const fn policy() -> Result<RetryPolicy, RetryPolicyError> {
+///     match RetryPolicy::new(3) {
+///         Ok(policy) => policy.with_timeout(Duration::from_secs(2)),
+///         Err(error) => Err(error),
+///     }
+/// }
+/// static POLICY: RetryPolicy = match policy() {
+///     Ok(policy) => policy,
+///     Err(_) => RetryPolicy::DEFAULT,
+/// };
+/// let (base, cap) = (Duration::from_millis(10), Duration::from_millis(100));
+/// let hedged = POLICY
+///     .with_attempt_timeout(Duration::from_millis(500))?
+///     .with_backoff(Backoff::exponential(base, cap))?
+///     .with_hedging(Hedging::new(Duration::from_millis(50), 1)?);
+/// assert_ne!(hedged, POLICY);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    // Times in nanoseconds; the most there are mean "never".
-    pub(super) timeout: u64,
-    pub(super) attempt_timeout: u64,
+    /// For the whole call; 0 for no limit.
+    pub(super) timeout: Ticks,
+    /// For each attempt; 0 for no limit.
+    pub(super) attempt_timeout: Ticks,
     pub(super) waits: Waits,
-    pub(super) hedge_delay: u64,
-    pub(super) max_retry_after: u64,
-    pub(super) attempts: NonZeroU32,
-    /// At most so many.
+    pub(super) hedge_delay: Ticks,
+    pub(super) max_retry_after: Ticks,
+    /// At least 1.
+    pub(super) attempts: u32,
+    /// At most [`MOST_HEDGES`](super::hedge::MOST_HEDGES).
     pub(super) hedges: u8,
     pub(super) retry_after_jitter: bool,
 }
 
 impl RetryPolicy {
-    /// At most `attempts` attempts, the first one included, with the default backoff.
+    /// 3 attempts; exponential backoff from 25 ms to 250 ms with full jitter; no deadlines, no
+    /// hedges; servers may ask for waits up to 300 s.
+    pub const DEFAULT: Self = Self {
+        timeout: 0,
+        attempt_timeout: 0,
+        waits: Backoff::DEFAULT.waits(),
+        hedge_delay: 0,
+        max_retry_after: ticks(Duration::from_secs(300)),
+        attempts: 3,
+        hedges: 0,
+        retry_after_jitter: false,
+    };
+
+    /// Allows at most `attempts` attempts, the first one included, with the default backoff.
     ///
     /// # Errors
     /// [`RetryPolicyError::ZeroAttempts`].
-    pub fn new(attempts: u32) -> Result<Self, RetryPolicyError> {
-        let attempts = NonZeroU32::new(attempts).ok_or(RetryPolicyError::ZeroAttempts)?;
-        Ok(Self { attempts, ..Self::default() })
+    pub const fn new(attempts: u32) -> Result<Self, RetryPolicyError> {
+        if attempts == 0 {
+            return Err(RetryPolicyError::ZeroAttempts);
+        }
+        Ok(Self { attempts, ..Self::DEFAULT })
     }
 
     /// Bounds the whole call: all attempts and the waits between them.
     ///
     /// # Errors
     /// [`RetryPolicyError::ZeroTimeout`].
-    pub fn with_timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
-        Ok(Self { timeout: positive(timeout)?, ..self })
+    pub const fn with_timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
+        match limit(timeout) {
+            Ok(timeout) => Ok(Self { timeout, ..self }),
+            Err(error) => Err(error),
+        }
     }
 
     /// Bounds each attempt; one that takes longer counts as failed.
     ///
     /// # Errors
     /// [`RetryPolicyError::ZeroTimeout`].
-    pub fn with_attempt_timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
-        Ok(Self { attempt_timeout: positive(timeout)?, ..self })
+    pub const fn with_attempt_timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
+        match limit(timeout) {
+            Ok(attempt_timeout) => Ok(Self { attempt_timeout, ..self }),
+            Err(error) => Err(error),
+        }
     }
 
-    /// The waits between attempts.
+    /// Sets the waits between attempts.
     ///
     /// # Errors
     /// [`RetryPolicyError::CapBelowBase`].
-    pub fn with_backoff(self, backoff: Backoff) -> Result<Self, RetryPolicyError> {
-        match backoff {
-            Backoff::Exponential { base, cap, .. } if cap < base => Err(RetryPolicyError::CapBelowBase { base, cap }),
-            _ => Ok(Self { waits: backoff.waits(), ..self }),
+    pub const fn with_backoff(self, backoff: Backoff) -> Result<Self, RetryPolicyError> {
+        if let Backoff::Exponential { base, cap, .. } = backoff
+            && is_shorter(cap, base)
+        {
+            return Err(RetryPolicyError::CapBelowBase { base, cap });
         }
+        Ok(Self { waits: backoff.waits(), ..self })
     }
 
     /// Sends attempts beside those in flight; at most `attempts` and the hedges are sent in all.
@@ -79,23 +116,25 @@ impl RetryPolicy {
     /// Only for requests that may be done twice.
     #[must_use]
     pub const fn with_hedging(self, hedging: Hedging) -> Self {
-        Self { hedge_delay: nanos(hedging.delay), hedges: hedging.hedges, ..self }
+        Self { hedge_delay: ticks(hedging.delay), hedges: hedging.hedges, ..self }
     }
 
-    /// The longest wait that a server may ask for: 300 s by default, as Envoy's.
+    /// Sets the longest wait that a server may ask for: 300 s by default, as Envoy's.
     ///
-    /// Longer than that, the call ends with [`End::RetryAfter`](super::End::RetryAfter) once nothing of it is in flight: to try
-    /// earlier would be against the server's wish. With 0, every wish to wait ends it.
+    /// Longer than that, the call ends with [`End::RetryAfter`](super::End::RetryAfter) once
+    /// nothing of it is in flight: to try earlier would be against the server's wish. With 0, every
+    /// wish to wait ends it.
     #[must_use]
     pub const fn with_max_retry_after(self, longest: Duration) -> Self {
-        Self { max_retry_after: nanos(longest), ..self }
+        Self { max_retry_after: ticks(longest), ..self }
     }
 
-    /// Makes each wait `d` that a server asks for a random one between `d` and 1.5 `d`, as Envoy, but not so long that it would
-    /// miss the deadline.
+    /// Makes each wait `d` that a server asks for a random one between `d` and 1.5 `d`, as Envoy,
+    /// but not so long that it would miss the deadline.
     ///
-    /// For services that tell many clients the same time: without, they come back all together. Off by default, as
-    /// gRPC: servers that spread their clients themselves are taken at their word.
+    /// For services that tell many clients the same time: without it, they come back all together.
+    /// Off by default, as gRPC: servers that spread their clients themselves are taken at their
+    /// word.
     #[must_use]
     pub const fn with_retry_after_jitter(self) -> Self {
         Self { retry_after_jitter: true, ..self }
@@ -103,27 +142,27 @@ impl RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// 3 attempts; exponential backoff from 25 ms to 250 ms with full jitter; no deadlines, no hedges; servers may ask for
-    /// waits up to 300 s.
+    /// [`RetryPolicy::DEFAULT`].
     fn default() -> Self {
-        Self {
-            timeout: u64::MAX,
-            attempt_timeout: u64::MAX,
-            waits: const { Backoff::DEFAULT.waits() },
-            hedge_delay: u64::MAX,
-            max_retry_after: const { nanos(Duration::from_secs(300)) },
-            attempts: const { NonZeroU32::MIN.saturating_add(2) },
-            hedges: 0,
-            retry_after_jitter: false,
-        }
+        Self::DEFAULT
     }
 }
 
-fn positive(timeout: Duration) -> Result<u64, RetryPolicyError> {
-    if timeout.is_zero() { Err(RetryPolicyError::ZeroTimeout) } else { Ok(nanos(timeout)) }
+/// Compares durations in a constant.
+const fn is_shorter(a: Duration, b: Duration) -> bool {
+    a.as_secs() < b.as_secs() || a.as_secs() == b.as_secs() && a.subsec_nanos() < b.subsec_nanos()
 }
 
-/// What is wrong with a [`RetryPolicy`].
+/// Returns a timeout in ticks; 0 (no limit) for one that the clock cannot tell from never.
+const fn limit(timeout: Duration) -> Result<Ticks, RetryPolicyError> {
+    if timeout.is_zero() {
+        return Err(RetryPolicyError::ZeroTimeout);
+    }
+    let limit = ticks(timeout);
+    Ok(if limit < ticks(Duration::MAX) { limit } else { 0 })
+}
+
+/// Tells what is wrong with a [`RetryPolicy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryPolicyError {
@@ -133,9 +172,9 @@ pub enum RetryPolicyError {
     ZeroTimeout,
     /// The longest wait is shorter than the first one.
     CapBelowBase {
-        /// Longest first wait.
+        /// The longest first wait.
         base: Duration,
-        /// Longest wait ever.
+        /// The longest wait of all.
         cap: Duration,
     },
 }
@@ -145,7 +184,9 @@ impl fmt::Display for RetryPolicyError {
         match self {
             Self::ZeroAttempts => f.write_str("0 attempts: at least 1 is needed"),
             Self::ZeroTimeout => f.write_str("a timeout of 0: leave it out for no timeout"),
-            Self::CapBelowBase { base, cap } => write!(f, "the backoff's cap {cap:?} is below its base {base:?}"),
+            Self::CapBelowBase { base, cap } => {
+                write!(f, "the backoff's cap {cap:?} is below its base {base:?}")
+            }
         }
     }
 }

@@ -1,24 +1,20 @@
-use core::hash::Hasher;
-
-use twox_hash::XxHash64;
-
-use super::{Latency, Learned, Next, State};
+use super::{LastTurn, Latency, Learned, State};
 use crate::endpoint::Address;
-use crate::health::{Condition, Reason, Record, Rounds};
+use crate::hash::Xxh64;
+use crate::health::{Condition, Record, Rounds};
 use crate::store::Store;
 
-/// XXH64 over all of a state, except its checksum and its age: numbers as 8 bytes, most significant first; addresses as their keys,
-/// their length after them.
+/// Returns XXH64 over all of a state, except its checksum and its age: numbers as 8 bytes, most
+/// significant first; addresses as their keys, their length after them.
 pub(super) fn of<A: Address, S: Store>(state: &State<A, S>) -> u64 {
-    let mut sum = Sum(XxHash64::with_seed(0));
+    let mut sum = Sum(Xxh64::new(0));
     sum.number(state.version.into());
     sum.number(state.endpoints.len() as u64);
     state.endpoints.iter().for_each(|learned| sum.learned(learned));
-    for next in &state.next {
-        sum.optional(next.as_ref().map(|Next { place, .. }| u64::from(*place)));
-        if let Some(Next { addr, cycle, .. }) = next {
+    for turn in &state.turns {
+        sum.optional(turn.as_ref().map(|LastTurn { place, .. }| u64::from(*place)));
+        if let Some(LastTurn { addr, .. }) = turn {
             sum.address(addr);
-            sum.number(*cycle);
         }
     }
     let Rounds { interval_left, next_probe, draws } = state.rounds;
@@ -28,7 +24,7 @@ pub(super) fn of<A: Address, S: Store>(state: &State<A, S>) -> u64 {
     sum.0.finish()
 }
 
-struct Sum(XxHash64);
+struct Sum(Xxh64);
 
 impl Sum {
     fn number(&mut self, number: u64) {
@@ -55,7 +51,11 @@ impl Sum {
         self.number(learned.latency.map_or(0, |Latency { age, .. }| age));
         self.number(learned.warming);
         self.number(learned.health.is_some().into());
-        let Some(Record { condition, since, successes, failures, streak, ejections }) = learned.health else { return };
+        let Some(Record { condition, since, successes, failures, streak, ejections }) =
+            learned.health
+        else {
+            return;
+        };
         match condition {
             Condition::InService { served } => {
                 self.number(0);
@@ -67,12 +67,12 @@ impl Sum {
             }
             Condition::Ejected { reason, left } => {
                 self.number(2);
-                self.number(code(reason));
+                self.number(reason.index().into());
                 self.number(left);
             }
             Condition::HalfOpen { reason } => {
                 self.number(3);
-                self.number(code(reason));
+                self.number(reason.index().into());
             }
         }
         self.number(since);
@@ -80,15 +80,5 @@ impl Sum {
         self.number(failures.into());
         self.number(streak.into());
         self.number(ejections.into());
-    }
-}
-
-fn code(reason: Reason) -> u64 {
-    match reason {
-        Reason::ConsecutiveFailures => 0,
-        Reason::FailurePercentage => 1,
-        Reason::SuccessRate => 2,
-        Reason::ProbeFailed => 3,
-        Reason::ProbeTimedOut => 4,
     }
 }

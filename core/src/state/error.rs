@@ -1,7 +1,7 @@
 use core::error::Error;
 use core::fmt;
 
-/// What became of a state that was imported.
+/// Tells what became of a state that was imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Endpoints that go on with what was known of them.
@@ -12,7 +12,7 @@ pub struct Imported {
     pub unknown: usize,
 }
 
-/// Why a state is refused; nothing has changed.
+/// Tells why a state is refused; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ImportError {
@@ -32,30 +32,31 @@ pub enum ImportError {
     },
     /// No balancer exports such a number.
     TooLarge {
-        /// Which one.
+        /// Its name.
         what: &'static str,
-        /// What it is.
+        /// Its value.
         value: u64,
         /// The most that it may be.
         most: u64,
     },
     /// Its endpoints are not in the order of their addresses, or one of them stands in it twice.
     Unordered {
-        /// Which one does not follow the one before it; they are counted from 0.
+        /// The first that does not follow the one before it; they are counted from 0.
         place: usize,
     },
     /// It was exported too long ago; see [`MAX_AGE`](super::MAX_AGE).
     Stale {
-        /// How long ago, in nanoseconds.
+        /// The time since then, in nanoseconds.
         age: u64,
-        /// How long ago it may be.
+        /// The most that it may be.
         most: u64,
     },
-    /// It is about other endpoints: none of its addresses is in the set. Into an empty set, nothing can be imported: update first.
+    /// It is about other endpoints: none of its addresses is in the set. Into an empty set, nothing
+    /// can be imported: update first.
     Foreign {
-        /// How many addresses it has.
+        /// The number of its addresses.
         addresses: usize,
-        /// How many endpoints are in the set.
+        /// The number of endpoints in the set.
         set: usize,
     },
 }
@@ -67,9 +68,14 @@ impl fmt::Display for ImportError {
                 write!(f, "the state has version {found}; only {supported} is supported")
             }
             Self::Checksum { found, computed } => {
-                write!(f, "the state is damaged: its checksum is {found:016x}, that of its content {computed:016x}")
+                write!(
+                    f,
+                    "the state is damaged: its checksum is {found:016x}, that of its content {computed:016x}"
+                )
             }
-            Self::TooLarge { what, value, most } => write!(f, "the state has a {what} of {value}; the most is {most}"),
+            Self::TooLarge { what, value, most } => {
+                write!(f, "the state has a {what} of {value}; the most is {most}")
+            }
             Self::Unordered { place } => {
                 write!(f, "endpoint {place} of the state does not come after the one before it")
             }

@@ -29,11 +29,15 @@ pub(crate) mod list {
             type Value = L;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                if L::LIMIT == usize::MAX { f.write_str("a list") } else { write!(f, "a list of at most {}", L::LIMIT) }
+                if L::LIMIT == usize::MAX {
+                    f.write_str("a list")
+                } else {
+                    write!(f, "a list of at most {}", L::LIMIT)
+                }
             }
 
             fn visit_seq<Q: SeqAccess<'de>>(self, mut elements: Q) -> Result<L, Q::Error> {
-                let mut list = L::default();
+                let mut list = L::NEW;
                 while let Some(element) = elements.next_element()? {
                     if list.try_push(element).is_err() {
                         return Err(Error::invalid_length(list.len() + 1, &self));
@@ -65,7 +69,7 @@ pub(crate) mod hex {
         let mut rest = *number;
         let text = [(); 16].map(|()| {
             rest = rest.rotate_left(4);
-            DIGITS[(rest & 15) as usize]
+            DIGITS.get((rest & 15) as usize).copied().unwrap_or(b'0')
         });
         // ASCII is UTF-8.
         serializer.serialize_str(str::from_utf8(&text).unwrap_or_default())
@@ -90,8 +94,11 @@ pub(crate) mod hex {
 
         fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
             let digit = |byte: u8| DIGITS.iter().position(|&digit| digit == byte);
-            let number = text.bytes().try_fold(0, |number, byte| Some(number << 4 | digit(byte)? as u64));
-            number.filter(|_| text.len() == 16).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            let number =
+                text.bytes().try_fold(0, |number, byte| Some(number << 4 | digit(byte)? as u64));
+            number
+                .filter(|_| text.len() == 16)
+                .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
         }
     }
 }

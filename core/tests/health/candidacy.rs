@@ -1,14 +1,11 @@
 //! Why an endpoint may be picked, or may not, and the weight in effect.
 
-use evenkeel_core::balancer::Candidacy;
-use evenkeel_core::health::OutlierDetection;
-use evenkeel_core::tier::{Levels, SlowStart, ZoneAware};
-use evenkeel_core::{Config, Endpoint, Outcome, Zone};
+use evenkeel_core::{Candidacy, Config, Endpoint, Outcome, Zone};
 
-use super::bed::{Bed, OURS, config, secs};
+use super::fixture::{Fixture, OURS, secs};
 
-fn candidacies(bed: &Bed) -> Vec<Candidacy> {
-    bed.balancer.endpoints().map(|status| status.candidacy).collect()
+fn candidacies(fixture: &Fixture) -> Vec<Candidacy> {
+    fixture.balancer.endpoints().map(|status| status.candidacy).collect()
 }
 
 fn new(addr: u8) -> Endpoint<u8> {
@@ -29,110 +26,116 @@ fn each_reason() {
         new(6),
         new(7),
     ];
-    let mut bed: Bed = Bed::with(config(OURS), set);
-    bed.fail(3, 5);
-    bed.report_to(5, Outcome::Overloaded { retry_after: Some(secs(60)) }, 1);
-    let slot = bed.slot(6);
-    bed.balancer.set_down(bed.now, slot, true);
-    assert_eq!([5, 6].map(|addr| bed.status(addr).candidacy), [Candidate; 2], "until the next pick");
-    bed.handle_timeout();
-    let expected = [Candidate, NoWeight, Draining, Unhealthy, Priority, Unhealthy, Unhealthy, Candidate];
-    assert_eq!(candidacies(&bed), expected);
-    for status in bed.balancer.endpoints() {
+    let mut fixture: Fixture = Fixture::with(OURS, set);
+    fixture.fail(3, 5);
+    fixture.report_to(5, Outcome::Overloaded { retry_after: Some(secs(60)) }, 1);
+    let slot = fixture.slot(6);
+    fixture.balancer.set_down(fixture.now, slot, true);
+    let expected =
+        [Candidate, NoWeight, Draining, Unhealthy, Priority, Unhealthy, Unhealthy, Candidate];
+    assert_eq!(candidacies(&fixture), expected);
+    for status in fixture.balancer.endpoints() {
         assert_eq!(status.candidate, status.candidacy == Candidate);
         assert_eq!(status.weight, u32::from(status.candidate));
     }
     // Weight and draining come before health, health before priority.
-    bed.update([new(0), new(3).with_weight(0), new(5).with_draining(true), new(6).with_priority(9)]);
-    assert_eq!(candidacies(&bed), [Candidate, NoWeight, Draining, Unhealthy]);
+    fixture.update([
+        new(0),
+        new(3).with_weight(0),
+        new(5).with_draining(true),
+        new(6).with_priority(9),
+    ]);
+    assert_eq!(candidacies(&fixture), [Candidate, NoWeight, Draining, Unhealthy]);
 }
 
 #[test]
 fn one_that_has_just_come_back() {
-    let mut bed: Bed = Bed::with(config(OURS), [new(0), new(1), new(2).with_priority(1)]);
-    bed.open(0);
-    let probe = bed.pick();
-    bed.report(probe, Outcome::Success);
-    assert_eq!(candidacies(&bed), [Candidacy::Pending, Candidacy::Candidate, Candidacy::Priority]);
-    assert!(!bed.status(0).candidate);
-    bed.handle_timeout();
-    assert_eq!(candidacies(&bed)[0], Candidacy::Candidate);
+    let mut fixture: Fixture = Fixture::with(OURS, [new(0), new(1), new(2).with_priority(1)]);
+    fixture.open(0);
+    let probe = fixture.pick();
+    fixture.report(probe, Outcome::Success);
+    let expected = [Candidacy::Candidate, Candidacy::Candidate, Candidacy::Priority];
+    assert_eq!(candidacies(&fixture), expected);
+    assert!(fixture.status(0).candidate);
 }
 
 #[test]
 fn panic() {
-    let mut bed: Bed = Bed::with(
-        config(OutlierDetection { max_ejection_percent: 100, ..OURS }),
+    let mut fixture: Fixture = Fixture::with(
+        Config { max_ejection_percent: 100, ..OURS },
         [new(0), new(1), new(2).with_weight(0)],
     );
-    bed.fail(0, 5);
-    bed.fail(1, 5);
-    bed.handle_timeout();
-    assert_eq!(candidacies(&bed), [Candidacy::Panic, Candidacy::Panic, Candidacy::NoWeight]);
+    fixture.fail(0, 5);
+    fixture.fail(1, 5);
+    fixture.handle_timeout();
+    assert_eq!(candidacies(&fixture), [Candidacy::Panic, Candidacy::Panic, Candidacy::NoWeight]);
 }
 
 #[test]
 fn a_subset() {
-    let mut bed: Bed = Bed::with(Config { subset: Some(2), ..config(OURS) }, (0..5).map(new));
-    let in_it = bed.candidates();
-    let expect = |bed: &Bed| {
-        for status in bed.balancer.endpoints() {
+    let mut fixture: Fixture = Fixture::with(Config { subset: 2, ..OURS }, (0..5).map(new));
+    let in_it = fixture.candidates();
+    let expect = |fixture: &Fixture| {
+        for status in fixture.balancer.endpoints() {
             let expected = match () {
-                () if bed.candidates().contains(&status.endpoint.addr) => Candidacy::Candidate,
-                () if bed.ejected().contains(&status.endpoint.addr) => Candidacy::Unhealthy,
+                () if fixture.candidates().contains(&status.endpoint.addr) => Candidacy::Candidate,
+                () if fixture.ejected().contains(&status.endpoint.addr) => Candidacy::Unhealthy,
                 () => Candidacy::Subset,
             };
             assert_eq!(status.candidacy, expected);
         }
-        bed.candidates().len()
+        fixture.candidates().len()
     };
-    assert_eq!(expect(&bed), 2);
+    assert_eq!(expect(&fixture), 2);
     // One that is ejected leaves its place to another, and takes it again.
-    bed.open(in_it[0]);
-    bed.handle_timeout();
-    assert_eq!(expect(&bed), 2);
-    assert_eq!(bed.request(Outcome::Success).0, in_it[0]);
-    assert_eq!(bed.status(in_it[0]).candidacy, Candidacy::Pending);
-    bed.handle_timeout();
-    assert_eq!((expect(&bed), bed.candidates()), (2, in_it));
+    fixture.open(in_it[0]);
+    fixture.handle_timeout();
+    assert_eq!(expect(&fixture), 2);
+    assert_eq!(fixture.request(Outcome::Success).0, in_it[0]);
+    assert_eq!((expect(&fixture), fixture.candidates()), (2, in_it));
 }
 
-/// Two zones of three. The own one serves all of its clients as long as these are half of all, or less.
+/// Two zones of three. The own one serves all of its clients as long as these are half of all, or
+/// less.
 #[test]
 fn zones() {
-    let set = || (0..6).map(|addr| new(addr).with_zone(Zone::new(1 + u32::from(addr) / 3)));
-    let zone = |clients| Some(ZoneAware { clients_in_zone: Some(clients), ..ZoneAware::new(Zone::new(1)) });
-    let mut bed: Bed = Bed::with(Config { zone: zone(5_000), ..config(OURS) }, set());
+    let set = || (0..6).map(|addr| new(addr).with_zone(Zone::new(1 + u16::from(addr) / 3)));
+    let zone =
+        |zone_clients_per_mille| Config { zone: Zone::new(1), zone_clients_per_mille, ..OURS };
+    let mut fixture: Fixture = Fixture::with(zone(500), set());
     let expected = [[Candidacy::Candidate; 3], [Candidacy::Zone; 3]].concat();
-    assert_eq!(candidacies(&bed), expected);
-    // With one ejected, the zone has fewer endpoints than it needs, and there are too few for zones to matter.
-    bed.fail(0, 5);
-    bed.handle_timeout();
-    assert_eq!(candidacies(&bed)[0], Candidacy::Unhealthy);
-    assert_eq!(candidacies(&bed)[1..], [Candidacy::Candidate; 5]);
+    assert_eq!(candidacies(&fixture), expected);
+    // With one ejected, the zone has fewer endpoints than it needs, and there are too few for zones
+    // to matter.
+    fixture.fail(0, 5);
+    fixture.handle_timeout();
+    assert_eq!(candidacies(&fixture)[0], Candidacy::Unhealthy);
+    assert_eq!(candidacies(&fixture)[1..], [Candidacy::Candidate; 5]);
 
-    let bed: Bed = Bed::with(Config { zone: zone(6_000), ..config(OURS) }, set());
-    assert_eq!(candidacies(&bed), [Candidacy::Candidate; 6], "in two groups");
+    let fixture: Fixture = Fixture::with(zone(600), set());
+    assert_eq!(candidacies(&fixture), [Candidacy::Candidate; 6], "in two groups");
 }
 
-/// The subset comes first, then zones divide what it leaves; if these are too few, zones do not matter.
+/// The subset comes first, then zones divide what it leaves; if these are too few, zones do not
+/// matter.
 #[test]
 fn a_subset_and_zones() {
-    let set = || (0..16).map(|addr| new(addr).with_zone(Zone::new(1 + u32::from(addr) % 2)));
-    let zone = Some(ZoneAware { clients_in_zone: Some(1_000), ..ZoneAware::new(Zone::new(1)) });
-    for most in 1..=16 {
-        let subset: Bed = Bed::with(Config { subset: Some(most), ..config(OURS) }, set());
-        let both: Bed = Bed::with(Config { subset: Some(most), zone, ..config(OURS) }, set());
-        let left = subset.candidates();
+    let set = || (0..16).map(|addr| new(addr).with_zone(Zone::new(1 + u16::from(addr) % 2)));
+    for subset in 1..=16 {
+        let one = Config { subset, ..OURS };
+        let both = Config { zone: Zone::new(1), zone_clients_per_mille: 100, ..one };
+        let (one, both): (Fixture, Fixture) =
+            (Fixture::with(one, set()), Fixture::with(both, set()));
+        let left = one.candidates();
         let in_own = left.iter().any(|addr| addr % 2 == 0);
-        let divided = most >= 6 && in_own && left.iter().any(|addr| addr % 2 == 1);
+        let divided = subset >= 6 && in_own && left.iter().any(|addr| addr % 2 == 1);
         for (place, candidacy) in candidacies(&both).into_iter().enumerate() {
             let expected = match () {
                 () if !left.contains(&(place as u8)) => Candidacy::Subset,
                 () if divided && place % 2 == 1 => Candidacy::Zone,
                 () => Candidacy::Candidate,
             };
-            assert_eq!(candidacy, expected, "{place} in a subset of {most}");
+            assert_eq!(candidacy, expected, "{place} in a subset of {subset}");
         }
     }
 }
@@ -142,71 +145,78 @@ fn a_subset_and_zones() {
 fn levels() {
     use Candidacy::{Candidate, Panic, Priority, Unhealthy};
     let set = [new(0), new(1), new(2), new(3), new(4).with_priority(1), new(5).with_priority(2)];
-    let settings = OutlierDetection { max_ejection_percent: 100, ..OURS };
-    let mut bed: Bed = Bed::with(Config { levels: Levels::OVERPROVISIONED, ..config(settings) }, set);
-    assert_eq!(candidacies(&bed), [Candidate, Candidate, Candidate, Candidate, Priority, Priority]);
+    let settings = Config { max_ejection_percent: 100, ..OURS };
+    let mut fixture: Fixture =
+        Fixture::with(Config { overprovisioning_percent: 140, ..settings }, set);
+    assert_eq!(
+        candidacies(&fixture),
+        [Candidate, Candidate, Candidate, Candidate, Priority, Priority]
+    );
     for addr in [0, 1] {
-        bed.fail(addr, 5);
+        fixture.fail(addr, 5);
     }
-    bed.handle_timeout();
-    assert_eq!(candidacies(&bed), [Unhealthy, Unhealthy, Candidate, Candidate, Candidate, Priority]);
+    fixture.handle_timeout();
+    assert_eq!(
+        candidacies(&fixture),
+        [Unhealthy, Unhealthy, Candidate, Candidate, Candidate, Priority]
+    );
     for addr in [2, 4, 5] {
-        let slot = bed.slot(addr);
-        bed.balancer.set_down(bed.now, slot, true);
+        let slot = fixture.slot(addr);
+        fixture.balancer.set_down(fixture.now, slot, true);
     }
-    bed.handle_timeout();
-    assert_eq!(candidacies(&bed), [Panic; 6]);
+    fixture.handle_timeout();
+    assert_eq!(candidacies(&fixture), [Panic; 6]);
 }
 
-/// A readmitted endpoint warms up; not when more than half of the candidates would, nor when all are new.
+/// A readmitted endpoint warms up; not when more than half of the candidates would, nor when all
+/// are new.
 #[test]
 fn slow_start() {
-    let slow_start = Some(SlowStart::new(secs(10)));
-    let settings = Config { slow_start, ..config(OURS) };
-    let mut bed: Bed = Bed::with(settings, (0..4).map(new));
-    let weights = |bed: &Bed| bed.balancer.endpoints().map(|status| status.weight).collect::<Vec<_>>();
-    assert_eq!(weights(&bed), [1; 4], "a client that has just begun");
-    bed.fail(0, 5);
-    bed.now = bed.until(0);
-    assert_eq!(bed.request(Outcome::Success).0, 0);
-    let back = bed.now;
+    let settings = Config { slow_start: secs(10), ..OURS };
+    let mut fixture: Fixture = Fixture::with(settings, (0..4).map(new));
+    let weights = |fixture: &Fixture| {
+        fixture.balancer.endpoints().map(|status| status.weight).collect::<Vec<_>>()
+    };
+    assert_eq!(weights(&fixture), [1; 4], "a client that has just begun");
+    fixture.fail(0, 5);
+    fixture.now = fixture.until(0);
+    assert_eq!(fixture.request(Outcome::Success).0, 0);
+    let back = fixture.now;
     for (second, weight) in [(0, 1), (1, 1), (2, 2), (5, 5), (9, 9)] {
-        bed.now = back + secs(second);
-        bed.handle_timeout();
-        assert_eq!(weights(&bed), [weight, 10, 10, 10], "{second} s");
+        fixture.now = back + secs(second);
+        fixture.handle_timeout();
+        assert_eq!(weights(&fixture), [weight, 10, 10, 10], "{second} s");
     }
-    bed.now = back + secs(10);
-    bed.handle_timeout();
-    assert_eq!(weights(&bed), [1; 4]);
+    fixture.now = back + secs(10);
+    fixture.handle_timeout();
+    assert_eq!(weights(&fixture), [1; 4]);
 
     // After active checks, the same.
-    let slot = bed.slot(3);
-    bed.balancer.set_down(bed.now, slot, true);
-    bed.wait(secs(1));
-    bed.balancer.set_down(bed.now, slot, false);
-    bed.handle_timeout();
-    assert_eq!(weights(&bed), [10, 10, 10, 1]);
+    let slot = fixture.slot(3);
+    fixture.balancer.set_down(fixture.now, slot, true);
+    fixture.wait(secs(1));
+    fixture.balancer.set_down(fixture.now, slot, false);
+    fixture.handle_timeout();
+    assert_eq!(weights(&fixture), [10, 10, 10, 1]);
 
     // Two of two come back at once.
-    let mut bed: Bed = Bed::with(settings, (0..2).map(new));
+    let mut fixture: Fixture = Fixture::with(settings, (0..2).map(new));
     for addr in 0..2 {
-        let slot = bed.slot(addr);
-        bed.balancer.set_down(bed.now, slot, true);
+        let slot = fixture.slot(addr);
+        fixture.balancer.set_down(fixture.now, slot, true);
     }
-    bed.handle_timeout();
+    fixture.handle_timeout();
     for addr in 0..2 {
-        let slot = bed.slot(addr);
-        bed.balancer.set_down(bed.now, slot, false);
+        let slot = fixture.slot(addr);
+        fixture.balancer.set_down(fixture.now, slot, false);
     }
-    bed.handle_timeout();
-    assert_eq!(weights(&bed), [1; 2]);
+    fixture.handle_timeout();
+    assert_eq!(weights(&fixture), [1; 2]);
 }
 
 #[test]
 fn each_has_a_text() {
-    use Candidacy::{Candidate, Draining, NoWeight, Panic, Pending, Priority, Subset, Unhealthy, Zone};
-    let all = [Candidate, Panic, NoWeight, Draining, Unhealthy, Priority, Subset, Zone, Pending];
-    let mut texts = all.map(|candidacy| candidacy.to_string());
+    let mut texts: Vec<String> = Candidacy::ALL.iter().map(ToString::to_string).collect();
     texts.sort_unstable();
     assert!(texts.windows(2).all(|pair| pair[0] != pair[1] && !pair[0].is_empty()));
 }

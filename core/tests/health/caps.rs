@@ -1,26 +1,25 @@
-//! How many may be ejected at once.
+//! The share of endpoints that may be ejected at once.
 
-use evenkeel_core::health::OutlierDetection;
-use evenkeel_core::{Endpoint, Why};
+use evenkeel_core::{Config, Endpoint, Why};
 
-use super::bed::{Bed, OURS};
+use super::fixture::{Fixture, OURS};
 
-/// How many of `hosts` endpoints are ejected when all fail.
-fn most(hosts: u8, settings: OutlierDetection) -> usize {
-    let mut bed = Bed::of(hosts, OutlierDetection { consecutive_failures: 1, ..settings });
+/// Returns how many of `hosts` endpoints are ejected after all fail.
+fn most(hosts: u8, settings: Config) -> usize {
+    let mut fixture = Fixture::of(hosts, Config { consecutive_failures: 1, ..settings });
     for addr in 0..hosts {
         // Reported before the next pick, so that nobody is left out of the picks.
-        let pick = bed.send(addr);
-        bed.report(pick, evenkeel_core::Outcome::Failure);
-        if bed.candidates().is_empty() {
+        let pick = fixture.send(addr);
+        fixture.report(pick, evenkeel_core::Outcome::Failure);
+        if fixture.candidates().is_empty() {
             break;
         }
     }
-    bed.ejected().len()
+    fixture.ejected().len()
 }
 
-fn with_percent(settings: OutlierDetection, max_ejection_percent: u8) -> OutlierDetection {
-    OutlierDetection { max_ejection_percent, ..settings }
+fn with_percent(settings: Config, max_ejection_percent: u8) -> Config {
+    Config { max_ejection_percent, ..settings }
 }
 
 #[test]
@@ -32,80 +31,96 @@ fn ours_by_default() {
 
 #[test]
 fn ours_with_other_percentages() {
-    assert_eq!([1, 2, 4, 5].map(|hosts| most(hosts, with_percent(OURS, 100))), [0, 2, 4, 5], "but never the only one");
+    assert_eq!(
+        [1, 2, 4, 5].map(|hosts| most(hosts, with_percent(OURS, 100))),
+        [0, 2, 4, 5],
+        "but never the only one"
+    );
     assert_eq!([2, 4, 5, 10].map(|hosts| most(hosts, with_percent(OURS, 0))), [1; 4], "always one");
     assert_eq!([2, 3, 4, 5, 10].map(|hosts| most(hosts, with_percent(OURS, 1))), [1, 1, 2, 1, 1]);
-    let not_always = OutlierDetection { always_eject_one: false, ..OURS };
+    let not_always = Config { always_eject_one: false, ..OURS };
     assert_eq!([2, 3, 4, 5, 9, 10].map(|hosts| most(hosts, with_percent(not_always, 0))), [0; 6]);
-    assert_eq!([2, 3, 4, 5, 9, 10].map(|hosts| most(hosts, with_percent(not_always, 10))), [1, 1, 2, 0, 0, 1]);
+    assert_eq!(
+        [2, 3, 4, 5, 9, 10].map(|hosts| most(hosts, with_percent(not_always, 10))),
+        [1, 1, 2, 0, 0, 1]
+    );
 }
 
 /// Envoy counts the one that is about to be ejected, so 10 % of up to 9 are none.
 #[test]
 fn envoys() {
-    let envoy = OutlierDetection::ENVOY;
+    let envoy = Config::ENVOY;
     assert_eq!([1, 2, 5, 9, 10, 19, 20].map(|hosts| most(hosts, envoy)), [0, 0, 0, 0, 1, 1, 2]);
     assert_eq!([1, 2, 3, 4].map(|hosts| most(hosts, with_percent(envoy, 50))), [0, 1, 1, 2]);
     assert_eq!(most(1, with_percent(envoy, 100)), 1);
-    let one = OutlierDetection { always_eject_one: true, ..envoy };
+    let one = Config { always_eject_one: true, ..envoy };
     assert_eq!([1, 2, 5, 9, 10, 20].map(|hosts| most(hosts, one)), [1, 1, 1, 1, 1, 2]);
 }
 
-/// gRPC does not, so it ejects one whatever the percentage, and then as long as the percentage is not reached.
+/// gRPC does not, so it ejects one whatever the percentage, and then as long as the percentage is
+/// not reached.
 #[test]
 fn grpcs() {
-    let grpc = OutlierDetection::GRPC;
-    assert_eq!([1, 2, 5, 9, 10, 11, 20, 21].map(|hosts| most(hosts, grpc)), [1, 1, 1, 1, 1, 2, 2, 3]);
+    let grpc = Config::GRPC;
+    assert_eq!(
+        [1, 2, 5, 9, 10, 11, 20, 21].map(|hosts| most(hosts, grpc)),
+        [1, 1, 1, 1, 1, 2, 2, 3]
+    );
     assert_eq!([1, 3, 4].map(|hosts| most(hosts, with_percent(grpc, 33))), [1, 1, 2]);
     assert_eq!([1, 5, 10].map(|hosts| most(hosts, with_percent(grpc, 0))), [0; 3]);
 }
 
-/// All endpoints count, whatever their priority and weight: as in Envoy, where a level may thus be ejected as a whole.
+/// All endpoints count, whatever their priority and weight: as in Envoy, where a level may thus be
+/// ejected as a whole.
 #[test]
 fn all_endpoints_count() {
     let standby = (10..18).map(|addr| Endpoint::new(addr).with_priority(1));
-    let mut bed: Bed = Bed::with(super::bed::config(OURS), (0..2).map(Endpoint::new).chain(standby));
-    bed.fail(0, 5);
-    bed.fail(1, 5);
-    assert_eq!(bed.ejected(), [0, 1]);
-    assert_eq!(bed.request(evenkeel_core::Outcome::Success).1, Why::Policy, "the next level takes over");
+    let mut fixture: Fixture = Fixture::with(OURS, (0..2).map(Endpoint::new).chain(standby));
+    fixture.fail(0, 5);
+    fixture.fail(1, 5);
+    assert_eq!(fixture.ejected(), [0, 1]);
+    assert_eq!(
+        fixture.request(evenkeel_core::Outcome::Success).1,
+        Why::Policy,
+        "the next level takes over"
+    );
 }
 
 /// Where no more may be ejected, the next failure is judged again once there is room.
 #[test]
 fn room_that_comes_later() {
-    let mut bed = Bed::of(2, OURS);
-    bed.fail(0, 5);
-    bed.fail(1, 7);
-    assert_eq!(bed.ejected(), [0]);
-    bed.now = bed.until(0);
-    assert_eq!(bed.request(evenkeel_core::Outcome::Success), (0, Why::Probe));
-    assert_eq!(bed.ejected(), [0; 0]);
-    bed.fail(1, 1);
-    assert_eq!(bed.ejected(), [1]);
+    let mut fixture = Fixture::of(2, OURS);
+    fixture.fail(0, 5);
+    fixture.fail(1, 7);
+    assert_eq!(fixture.ejected(), [0]);
+    fixture.now = fixture.until(0);
+    assert_eq!(fixture.request(evenkeel_core::Outcome::Success), (0, Why::Probe));
+    assert_eq!(fixture.ejected(), [0; 0]);
+    fixture.fail(1, 1);
+    assert_eq!(fixture.ejected(), [1]);
 
-    let mut bed = Bed::of(2, OURS);
-    bed.fail(0, 5);
-    bed.fail(1, 5);
-    bed.insert(Endpoint::new(2));
-    bed.insert(Endpoint::new(3));
-    bed.fail(1, 1);
-    assert_eq!(bed.ejected(), [0, 1], "four endpoints");
+    let mut fixture = Fixture::of(2, OURS);
+    fixture.fail(0, 5);
+    fixture.fail(1, 5);
+    fixture.insert(Endpoint::new(2));
+    fixture.insert(Endpoint::new(3));
+    fixture.fail(1, 1);
+    assert_eq!(fixture.ejected(), [0, 1], "four endpoints");
 }
 
 /// Who leaves no longer counts; a set that shrinks brings nobody back.
 #[test]
 fn a_set_that_shrinks() {
-    let mut bed = Bed::of(4, OURS);
-    bed.fail(0, 5);
-    bed.fail(1, 5);
-    bed.update((0..3).map(Endpoint::new));
-    assert_eq!(bed.ejected(), [0, 1]);
-    bed.update((1..4).map(Endpoint::new));
-    assert_eq!(bed.ejected(), [1]);
-    bed.fail(2, 5);
-    assert_eq!(bed.ejected(), [1], "one of three");
-    bed.update((2..4).map(Endpoint::new));
-    bed.fail(2, 1);
-    assert_eq!(bed.ejected(), [2]);
+    let mut fixture = Fixture::of(4, OURS);
+    fixture.fail(0, 5);
+    fixture.fail(1, 5);
+    fixture.update((0..3).map(Endpoint::new));
+    assert_eq!(fixture.ejected(), [0, 1]);
+    fixture.update((1..4).map(Endpoint::new));
+    assert_eq!(fixture.ejected(), [1]);
+    fixture.fail(2, 5);
+    assert_eq!(fixture.ejected(), [1], "one of three");
+    fixture.update((2..4).map(Endpoint::new));
+    fixture.fail(2, 1);
+    assert_eq!(fixture.ejected(), [2]);
 }

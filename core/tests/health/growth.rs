@@ -1,23 +1,22 @@
-//! How long ejections take: growth, cap, jitter and forgiveness, by our arithmetic.
+//! The length of ejections: growth, cap, jitter and forgiveness, by our arithmetic.
 
 use core::time::Duration;
 
-use evenkeel_core::health::OutlierDetection;
 use evenkeel_core::{Config, Endpoint, Outcome, Why};
 
-use super::bed::{Bed, OURS, config, millis, secs};
+use super::fixture::{Fixture, OURS, millis, secs};
 
-/// How long the ejection takes that begins now.
-fn time(bed: &Bed) -> Duration {
-    bed.until(0).saturating_since(bed.now)
+/// Returns the length of the ejection that begins now.
+fn time(fixture: &Fixture) -> Duration {
+    fixture.until(0).saturating_since(fixture.now)
 }
 
 /// Ejects endpoint 0, lets its time pass and its probe succeed; tells how long it took.
-fn eject_and_come_back(bed: &mut Bed) -> Duration {
-    bed.fail(0, 5);
-    let took = time(bed);
-    bed.now = bed.until(0);
-    assert_eq!(bed.request(Outcome::Success), (0, Why::Probe));
+fn eject_and_come_back(fixture: &mut Fixture) -> Duration {
+    fixture.fail(0, 5);
+    let took = time(fixture);
+    fixture.now = fixture.until(0);
+    assert_eq!(fixture.request(Outcome::Success), (0, Why::Probe));
     took
 }
 
@@ -31,34 +30,34 @@ fn is_of(time: Duration, whole: Duration) -> bool {
 
 #[test]
 fn it_doubles_up_to_the_cap() {
-    let mut bed = Bed::of(2, OURS);
+    let mut fixture = Fixture::of(2, OURS);
     for whole in [5, 10, 20, 40, 80, 160, 300, 300, 300] {
-        let took = eject_and_come_back(&mut bed);
+        let took = eject_and_come_back(&mut fixture);
         assert!(is_of(took, secs(whole)), "{took:?} of {whole} s");
     }
     // However long it goes on.
     for _ in 0..100 {
-        bed.fail(0, 5);
-        bed.now = bed.until(0);
+        fixture.fail(0, 5);
+        fixture.now = fixture.until(0);
         for _ in 0..3 {
-            assert_eq!(bed.request(Outcome::Failure), (0, Why::Probe));
-            assert!(is_of(time(&bed), secs(300)));
-            bed.now = bed.until(0);
+            assert_eq!(fixture.request(Outcome::Failure), (0, Why::Probe));
+            assert!(is_of(time(&fixture), secs(300)));
+            fixture.now = fixture.until(0);
         }
-        assert_eq!(bed.request(Outcome::Success), (0, Why::Probe));
+        assert_eq!(fixture.request(Outcome::Success), (0, Why::Probe));
     }
 }
 
 #[test]
 fn each_interval_in_service_makes_good_for_one() {
     let after = |service: Duration| {
-        let mut bed = Bed::of(2, OURS);
+        let mut fixture = Fixture::of(2, OURS);
         for _ in 0..3 {
-            eject_and_come_back(&mut bed);
+            eject_and_come_back(&mut fixture);
         }
-        bed.wait(service);
-        bed.fail(0, 5);
-        time(&bed)
+        fixture.wait(service);
+        fixture.fail(0, 5);
+        time(&fixture)
     };
     for (service, whole) in [
         (Duration::ZERO, 40),
@@ -77,54 +76,60 @@ fn each_interval_in_service_makes_good_for_one() {
 /// Time spent ejected or resting is none in service.
 #[test]
 fn only_time_in_service() {
-    let mut bed = Bed::of(2, OURS);
-    eject_and_come_back(&mut bed);
-    eject_and_come_back(&mut bed);
-    bed.report_to(0, Outcome::Overloaded { retry_after: Some(secs(100)) }, 1);
-    bed.wait(secs(100));
-    bed.handle_timeout();
-    bed.fail(0, 5);
-    assert!(is_of(time(&bed), secs(20)), "{:?}", time(&bed));
+    let mut fixture = Fixture::of(2, OURS);
+    eject_and_come_back(&mut fixture);
+    eject_and_come_back(&mut fixture);
+    fixture.report_to(0, Outcome::Overloaded { retry_after: Some(secs(100)) }, 1);
+    fixture.wait(secs(100));
+    fixture.handle_timeout();
+    fixture.fail(0, 5);
+    assert!(is_of(time(&fixture), secs(20)), "{:?}", time(&fixture));
 }
 
 #[test]
 fn jitter_fills_the_upper_half() {
     let first = |seed| {
-        let mut bed: Bed = Bed::with(Config { seed, ..config(OURS) }, [0, 1].map(Endpoint::new));
-        bed.fail(0, 5);
-        time(&bed)
+        let mut fixture: Fixture =
+            Fixture::with(Config { seed, ..OURS }, [0, 1].map(Endpoint::new));
+        fixture.fail(0, 5);
+        time(&fixture)
     };
     let times: Vec<Duration> = (0..1000).map(first).collect();
     assert!(times.iter().all(|time| is_of(*time, secs(5))));
     let mean = times.iter().sum::<Duration>() / 1000;
     assert!(mean > millis(3_700) && mean < millis(3_800), "{mean:?}");
-    assert!(*times.iter().min().unwrap() < millis(2_510) && *times.iter().max().unwrap() > millis(4_990));
+    assert!(
+        *times.iter().min().unwrap() < millis(2_510)
+            && *times.iter().max().unwrap() > millis(4_990)
+    );
     assert_eq!(first(42), first(42), "the same seed, the same time");
 }
 
-/// Endpoints that are ejected together do not come back together; nor does one take the same time twice.
+/// Endpoints that are ejected together do not come back together; nor does one take the same time
+/// twice.
 #[test]
 fn each_draws_for_itself() {
-    let mut bed = Bed::of(20, OURS);
-    (0..6).for_each(|addr| bed.fail(addr, 5));
-    let mut untils: Vec<_> = (0..6).map(|addr| bed.until(addr)).collect();
+    let mut fixture = Fixture::of(20, OURS);
+    (0..6).for_each(|addr| fixture.fail(addr, 5));
+    let mut untils: Vec<_> = (0..6).map(|addr| fixture.until(addr)).collect();
     untils.sort_unstable();
     untils.dedup();
     assert_eq!(untils.len(), 6);
-    let longest = OutlierDetection { base_ejection_time: secs(5), max_ejection_time: secs(5), ..OURS };
-    let mut bed = Bed::of(2, longest);
-    assert_ne!(eject_and_come_back(&mut bed), eject_and_come_back(&mut bed));
+    let longest = Config { base_ejection_time: secs(5), max_ejection_time: secs(5), ..OURS };
+    let mut fixture = Fixture::of(2, longest);
+    assert_ne!(eject_and_come_back(&mut fixture), eject_and_come_back(&mut fixture));
 }
 
 /// `max_ejection_jitter` comes on top.
 #[test]
 fn more_jitter() {
-    let settings = OutlierDetection { max_ejection_jitter: secs(100), ..OURS };
+    let settings = Config { max_ejection_jitter: secs(100), ..OURS };
     let times: Vec<Duration> = (0..200)
         .map(|seed| {
-            let mut bed: Bed = Bed::with(Config { seed, ..config(settings) }, [0, 1].map(Endpoint::new));
-            bed.fail(0, 5);
-            time(&bed)
+            let mut fixture: Fixture =
+                Fixture::with(Config { seed, ..settings }, [0, 1].map(Endpoint::new));
+            fixture.fail(0, 5);
+            time(&fixture)
         })
         .collect();
     assert!(times.iter().all(|time| *time > millis(2_500) && *time < secs(105)));
@@ -135,17 +140,21 @@ fn more_jitter() {
 #[test]
 fn extremes() {
     let day = secs(86_400);
-    let settings =
-        OutlierDetection { base_ejection_time: day, max_ejection_time: day, max_ejection_jitter: day, ..OURS };
-    let mut bed = Bed::of(2, settings);
+    let settings = Config {
+        base_ejection_time: day,
+        max_ejection_time: day,
+        max_ejection_jitter: day,
+        ..OURS
+    };
+    let mut fixture = Fixture::of(2, settings);
     for _ in 0..70 {
-        let took = eject_and_come_back(&mut bed);
+        let took = eject_and_come_back(&mut fixture);
         assert!(took > day / 2 && took < 2 * day);
     }
-    let short = OutlierDetection { base_ejection_time: millis(1), max_ejection_time: day, ..OURS };
-    let mut bed = Bed::of(2, short);
+    let short = Config { base_ejection_time: millis(1), max_ejection_time: day, ..OURS };
+    let mut fixture = Fixture::of(2, short);
     for n in 0..70 {
-        let took = eject_and_come_back(&mut bed);
+        let took = eject_and_come_back(&mut fixture);
         assert!(is_of(took, millis(1_u64 << n.min(27)).min(day)), "{took:?}");
     }
 }

@@ -1,13 +1,16 @@
-//! A client in a made-up world, which can be restarted: its endpoints fail, overload and answer as chance has it.
+//! A client in a made-up world, which can be restarted: its endpoints fail, overload and answer as
+//! chance has it.
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use evenkeel_core::balancer::Candidacy;
 use evenkeel_core::health::Health;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::rand_core::{Rng, SeedableRng};
-use evenkeel_core::{Balancer, Config, Endpoint, EventKind, Heap, Instant, Outcome, Pick, State, Store, Why};
+use evenkeel_core::{
+    Balancer, Candidacy, Config, Endpoint, EventKind, Heap, Instant, Outcome, Pick, State, Store,
+    Why,
+};
 use rand_chacha::ChaCha8Rng;
 
 pub(crate) const MS: u64 = 1_000_000;
@@ -24,12 +27,12 @@ pub(crate) enum Seen {
     Event(Moment, Option<String>, EventKind),
 }
 
-/// All that is known of an endpoint, apart from the counters: its health, with the end of that; its weight; its answer time and the age of
-/// that.
+/// All that is known of an endpoint, apart from the counters: its health, with the end of that; its
+/// weight; its answer time and the age of that.
 pub(crate) type View = (String, Candidacy, Health, Moment, u32, u64, u64);
 
 pub(crate) struct Client<S: Store = Heap> {
-    pub(crate) balancer: Balancer<String, AnyPolicy, S>,
+    pub(crate) balancer: Balancer<String, AnyPolicy, Config, S>,
     policy: String,
     config: Config,
     rng: ChaCha8Rng,
@@ -43,7 +46,9 @@ pub(crate) struct Client<S: Store = Heap> {
 
 /// Endpoints `a`, `b`, … with weights 1, 2, 3, 1, ….
 pub(crate) fn endpoints(count: u8) -> impl Iterator<Item = Endpoint<String>> {
-    (0..count).map(|index| Endpoint::new(char::from(b'a' + index).to_string()).with_weight(1 + u32::from(index % 3)))
+    (0..count).map(|index| {
+        Endpoint::new(char::from(b'a' + index).to_string()).with_weight(1 + u32::from(index % 3))
+    })
 }
 
 impl<S: Store> Client<S> {
@@ -96,7 +101,10 @@ impl<S: Store> Client<S> {
     /// Every third endpoint is bad: it fails, or asks to be left alone.
     fn report(&mut self, draw: u32) {
         let Some(pick) = self.in_flight.pop_front() else { return };
-        let bad = self.balancer.endpoint(&pick).is_some_and(|endpoint| endpoint.addr.as_bytes()[0] % 3 == 0);
+        let bad = self
+            .balancer
+            .endpoint(&pick)
+            .is_some_and(|endpoint| endpoint.addr.as_bytes()[0] % 3 == 0);
         let outcome = match draw >> 8 & 15 {
             0..=8 if bad => Outcome::Failure,
             9 if bad => Outcome::Overloaded { retry_after: Some(Duration::from_secs(4)) },
@@ -113,7 +121,9 @@ impl<S: Store> Client<S> {
         self.seen.extend(self.balancer.events().map(|event| {
             let addr = event.endpoint.and_then(|(_, addr)| addr.cloned());
             let kind = match event.kind {
-                EventKind::Ejected { reason, until } => EventKind::Ejected { reason, until: since(until) },
+                EventKind::Ejected { reason, until } => {
+                    EventKind::Ejected { reason, until: since(until) }
+                }
                 EventKind::Overloaded { until } => EventKind::Overloaded { until: since(until) },
                 kind => kind,
             };
@@ -127,8 +137,10 @@ impl<S: Store> Client<S> {
         let state: State<String, S> = serde_json::from_str(&text).unwrap();
         let later = |at: Instant| Instant::from_nanos(at.as_nanos() + shift);
         let count = u8::try_from(self.balancer.len()).unwrap();
-        let mut next = Self::new(&self.policy, self.config, later(self.now).as_nanos() + gap, count, 0);
-        (next.origin, next.rng, next.world) = (later(self.origin), self.rng.clone(), self.world.clone());
+        let mut next =
+            Self::new(&self.policy, self.config, later(self.now).as_nanos() + gap, count, 0);
+        (next.origin, next.rng, next.world) =
+            (later(self.origin), self.rng.clone(), self.world.clone());
         next.balancer.import(next.now, &state.aged(Duration::from_nanos(gap))).unwrap();
         next.note_events();
         next.seen.clear();
@@ -157,13 +169,23 @@ impl<S: Store> Client<S> {
         let since = |at: Instant| at.max(self.now).as_nanos().wrapping_sub(self.origin.as_nanos());
         let view = self.balancer.endpoints().map(|status| {
             let (health, until) = match status.health {
-                Health::Ejected { reason, until } => (Health::Ejected { reason, until: Instant::ZERO }, since(until)),
-                Health::Overloaded { until } => (Health::Overloaded { until: Instant::ZERO }, since(until)),
-                Health::Probing { until } => (Health::Probing { until: Instant::ZERO }, since(until)),
+                Health::Ejected { reason, until } => {
+                    (Health::Ejected { reason, until: Instant::ZERO }, since(until))
+                }
+                Health::Overloaded { until } => {
+                    (Health::Overloaded { until: Instant::ZERO }, since(until))
+                }
+                Health::Probing { until } => {
+                    (Health::Probing { until: Instant::ZERO }, since(until))
+                }
                 health => (health, 0),
             };
             let (estimate, addr) = (status.estimate, status.endpoint.addr.clone());
-            let age = if estimate.nanos > 0 { self.now.saturating_since(estimate.stamp).as_nanos() as u64 } else { 0 };
+            let age = if estimate.nanos > 0 {
+                self.now.saturating_since(estimate.stamp).as_nanos() as u64
+            } else {
+                0
+            };
             (addr, status.candidacy, health, until, status.weight, estimate.nanos, age)
         });
         view.collect()

@@ -1,11 +1,11 @@
-//! What an operator reads: the status of endpoints, and events, as JSON.
+//! For operators: the status of endpoints, and events, as JSON.
 
-use evenkeel_core::balancer::Candidacy;
+use evenkeel_core::balancer::Stats;
 use evenkeel_core::health::{Health, Reason};
+use evenkeel_core::load::Estimate;
 use evenkeel_core::policy::PeakEwma;
 use evenkeel_core::rand_core::SeedableRng;
-use evenkeel_core::stats::{Estimate, Stats};
-use evenkeel_core::{Balancer, Endpoint, EventKind, Instant, Outcome, Zone};
+use evenkeel_core::{Balancer, Candidacy, Endpoint, EventKind, Instant, Outcome, Zone};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{from_value, json, to_value};
 
@@ -17,10 +17,12 @@ fn the_status_and_the_events_can_be_read() {
     let pick = balancer.pick(sent, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
     balancer.report(now, pick, Outcome::Success);
     let status = balancer.endpoints().next().unwrap();
-    let slot = json!({"index": 0, "generation": 1});
+    let slot = json!({"index": 0, "generation": 0});
     let expected = json!({
         "slot": slot,
-        "endpoint": {"addr": "10.0.0.1:80", "weight": 3, "priority": 0, "zone": 0, "draining": false},
+        "endpoint": {
+            "addr": "10.0.0.1:80", "weight": 3, "priority": 0, "zone": 0, "draining": false
+        },
         "candidate": true,
         "candidacy": "candidate",
         "health": "healthy",
@@ -42,7 +44,10 @@ fn health_and_events_have_readable_names() {
     let (reason, until) = (Reason::ConsecutiveFailures, Instant::from_nanos(7));
     let healths = [
         (Health::Healthy, json!("healthy")),
-        (Health::Ejected { reason, until }, json!({"ejected": {"reason": "consecutive_failures", "until": 7}})),
+        (
+            Health::Ejected { reason, until },
+            json!({"ejected": {"reason": "consecutive_failures", "until": 7}}),
+        ),
         (Health::HalfOpen, json!("half_open")),
         (Health::Probing { until }, json!({"probing": {"until": 7}})),
         (Health::Overloaded { until }, json!({"overloaded": {"until": 7}})),
@@ -53,7 +58,10 @@ fn health_and_events_have_readable_names() {
         assert_eq!(from_value::<Health>(value).unwrap(), health);
     }
     let kinds = [
-        (EventKind::Ejected { reason, until }, json!({"ejected": {"reason": "consecutive_failures", "until": 7}})),
+        (
+            EventKind::Ejected { reason, until },
+            json!({"ejected": {"reason": "consecutive_failures", "until": 7}}),
+        ),
         (EventKind::PanicOn, json!("panic_on")),
         (EventKind::Lost(3), json!({"lost": 3})),
     ];
@@ -69,8 +77,12 @@ fn health_and_events_have_readable_names() {
 fn an_endpoint_needs_only_an_address() {
     let read = |value| from_value::<Endpoint<String>>(value).unwrap();
     assert_eq!(read(json!({"addr": "a"})), Endpoint::new("a".to_string()));
-    let full = json!({"addr": "a", "weight": 0, "priority": 65535, "zone": 4_294_967_295_u32, "draining": true});
-    let endpoint = Endpoint::new("a".to_string()).with_weight(0).with_priority(u16::MAX).with_zone(Zone::new(u32::MAX));
+    let full =
+        json!({"addr": "a", "weight": 0, "priority": 65535, "zone": 65535, "draining": true});
+    let endpoint = Endpoint::new("a".to_string())
+        .with_weight(0)
+        .with_priority(u16::MAX)
+        .with_zone(Zone::new(u16::MAX));
     assert_eq!(read(full.clone()), endpoint.clone().with_draining(true));
     assert_eq!(to_value(endpoint.with_draining(true)).unwrap(), full);
     assert!(from_value::<Endpoint<String>>(json!({"weight": 1})).is_err());

@@ -36,7 +36,9 @@ fn refused(state: &State<String>) -> ImportError {
 pub(crate) fn forged(mut content: Value) -> State<String> {
     let read = |content: &Value| serde_json::from_value::<State<String>>(content.clone()).unwrap();
     let mut client: Client = Client::new("random", Config::default(), 0, 1, 0);
-    if let Err(ImportError::Checksum { computed, .. }) = client.balancer.import(client.now, &read(&content)) {
+    if let Err(ImportError::Checksum { computed, .. }) =
+        client.balancer.import(client.now, &read(&content))
+    {
         content["checksum"] = json!(format!("{computed:016x}"));
     }
     read(&content)
@@ -58,9 +60,9 @@ fn a_sound_one_is_not() {
 
 #[test]
 fn another_version() {
-    let error = refused(&changed(|content| content["version"] = json!(2)));
-    assert_eq!(error, ImportError::Version { found: 2, supported: 1 });
-    assert_eq!(error.to_string(), "the state has version 2; only 1 is supported");
+    let error = refused(&changed(|content| content["version"] = json!(3)));
+    assert_eq!(error, ImportError::Version { found: 3, supported: 2 });
+    assert_eq!(error.to_string(), "the state has version 3; only 2 is supported");
 }
 
 #[test]
@@ -98,7 +100,8 @@ fn one_before_the_first_update() {
         let before = format!("{:?}", new.balancer);
         let error = new.balancer.import(client.now, &state).unwrap_err();
         let ImportError::Foreign { addresses, set: 0 } = error else { panic!("{error}") };
-        let expected = format!("the state has {addresses} addresses, and the set none: update it first");
+        let expected =
+            format!("the state has {addresses} addresses, and the set none: update it first");
         assert_eq!(error.to_string(), expected);
         assert_eq!(format!("{:?}", new.balancer), before);
     }
@@ -118,7 +121,9 @@ fn a_damaged_one() {
     let error = refused(&serde_json::from_value(content).unwrap());
     let ImportError::Checksum { found, computed } = error else { panic!("{error}") };
     assert_ne!(found, computed);
-    let expected = format!("the state is damaged: its checksum is {found:016x}, that of its content {computed:016x}");
+    let expected = format!(
+        "the state is damaged: its checksum is {found:016x}, that of its content {computed:016x}"
+    );
     assert_eq!(error.to_string(), expected);
 }
 
@@ -139,10 +144,19 @@ type Change<'a> = (&'static str, u64, &'a dyn Fn(&mut Value, u64));
 fn numbers_that_no_balancer_exports() {
     const LONGEST: u64 = (1 << 53) - 1;
     const TWO_DAYS: u64 = 2 * 24 * 3600 * SECOND;
-    let health = |condition: Value| json!({"condition": condition, "since": 0, "successes": 0, "failures": 0, "streak": 0, "ejections": 0});
+    let health = |condition: Value| {
+        json!({
+            "condition": condition, "since": 0,
+            "successes": 0, "failures": 0, "streak": 0, "ejections": 0
+        })
+    };
     let changes: [Change<'_>; 8] = [
-        ("latency.nanos", LONGEST, &|content, value| content["endpoints"][1]["latency"]["nanos"] = json!(value)),
-        ("latency.age", LONGEST, &|content, value| content["endpoints"][1]["latency"]["age"] = json!(value)),
+        ("latency.nanos", LONGEST, &|content, value| {
+            content["endpoints"][1]["latency"]["nanos"] = json!(value);
+        }),
+        ("latency.age", LONGEST, &|content, value| {
+            content["endpoints"][1]["latency"]["age"] = json!(value);
+        }),
         ("warming", LONGEST, &|content, value| content["endpoints"][0]["warming"] = json!(value)),
         ("health.since", LONGEST, &|content, value| {
             content["endpoints"][0]["health"] = health(json!({"in_service": {"served": null}}));
@@ -155,16 +169,25 @@ fn numbers_that_no_balancer_exports() {
             content["endpoints"][0]["health"] = health(json!({"overloaded": {"left": value}}));
         }),
         ("left", TWO_DAYS, &|content, value| {
-            content["endpoints"][0]["health"] = health(json!({"ejected": {"reason": "success_rate", "left": value}}));
+            content["endpoints"][0]["health"] =
+                health(json!({"ejected": {"reason": "success_rate", "left": value}}));
         }),
-        ("interval_left", TWO_DAYS, &|content, value| content["rounds"]["interval_left"] = json!(value)),
+        ("interval_left", TWO_DAYS, &|content, value| {
+            content["rounds"]["interval_left"] = json!(value);
+        }),
     ];
     for (what, most, change) in changes {
         let error = refused(&changed(|content| change(content, most + 1)));
         assert_eq!(error, ImportError::TooLarge { what, value: most + 1, most });
-        assert_eq!(error.to_string(), format!("the state has a {what} of {}; the most is {most}", most + 1));
+        assert_eq!(
+            error.to_string(),
+            format!("the state has a {what} of {}; the most is {most}", most + 1)
+        );
         let (mut client, _) = clients();
-        assert!(client.balancer.import(client.now, &changed(|content| change(content, most))).is_ok(), "{what}");
+        assert!(
+            client.balancer.import(client.now, &changed(|content| change(content, most))).is_ok(),
+            "{what}"
+        );
     }
 }
 

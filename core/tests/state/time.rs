@@ -2,30 +2,28 @@
 
 use core::time::Duration;
 
-use evenkeel_core::health::{FailurePercentage, Health, OutlierDetection, Reason};
+use evenkeel_core::health::{Health, Reason};
 use evenkeel_core::policy::RoundRobin;
 use evenkeel_core::rand_core::SeedableRng;
-use evenkeel_core::stats::{Estimate, Estimator, Latency};
-use evenkeel_core::tier::SlowStart;
-use evenkeel_core::{Balancer, Config, Cx, Endpoint, EventKind, Instant, Outcome, Policy, State, View, Why};
+use evenkeel_core::{Balancer, Config, Endpoint, EventKind, Instant, Outcome, Policy, Why};
 use rand_chacha::ChaCha8Rng;
 
 use crate::bed::{MS, SECOND};
 
-const START: Instant = Instant::from_secs(50_000);
+pub(crate) const START: Instant = Instant::from_secs(50_000);
 
-fn secs(seconds: u64) -> Duration {
+pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn balancer<P: Policy + Default>(now: Instant) -> Balancer<u8, P> {
+pub(crate) fn balancer<P: Policy + Clone + Default>(now: Instant) -> Balancer<u8, P> {
     let mut balancer = Balancer::new(P::default());
     let _ = balancer.update(now, (0..4).map(Endpoint::new)).unwrap();
     balancer
 }
 
 /// So many requests to one endpoint, at once; each takes `took`.
-fn requests<P: Policy>(
+pub(crate) fn requests<P: Policy + Clone>(
     balancer: &mut Balancer<u8, P>,
     now: Instant,
     addr: u8,
@@ -44,7 +42,7 @@ fn requests<P: Policy>(
     }
 }
 
-fn health<P: Policy>(balancer: &Balancer<u8, P>, addr: u8) -> Health {
+pub(crate) fn health<P: Policy + Clone>(balancer: &Balancer<u8, P>, addr: u8) -> Health {
     balancer.endpoints().find(|status| status.endpoint.addr == addr).unwrap().health
 }
 
@@ -53,7 +51,9 @@ fn ejected() -> (Balancer<u8, RoundRobin>, u64) {
     let mut balancer = balancer::<RoundRobin>(START);
     requests(&mut balancer, START, 0, 5, Duration::ZERO, Outcome::Failure);
     balancer.handle_timeout(START);
-    let Health::Ejected { until, .. } = health(&balancer, 0) else { panic!("it failed five times in a row") };
+    let Health::Ejected { until, .. } = health(&balancer, 0) else {
+        panic!("it failed five times in a row")
+    };
     (balancer, until.saturating_since(START).as_nanos() as u64)
 }
 
@@ -62,13 +62,17 @@ fn an_ejection_ends_at_the_same_moment() {
     let (before, time) = ejected();
     // The new clock begins long before, and with the process.
     for origin in [900_000 * SECOND, SECOND, 1, 0] {
-        for (exported, age) in [(0, 0), (SECOND, 0), (0, SECOND), (SECOND, 700 * MS), (0, time - 1)] {
+        for (exported, age) in [(0, 0), (SECOND, 0), (0, SECOND), (SECOND, 700 * MS), (0, time - 1)]
+        {
             let state = before.export(START + Duration::from_nanos(exported));
             let now = Instant::from_nanos(origin);
             let mut next = balancer::<RoundRobin>(now);
             next.import(now, &state.aged(Duration::from_nanos(age))).unwrap();
             let until = now + Duration::from_nanos(time - exported - age);
-            assert_eq!(health(&next, 0), Health::Ejected { reason: Reason::ConsecutiveFailures, until });
+            assert_eq!(
+                health(&next, 0),
+                Health::Ejected { reason: Reason::ConsecutiveFailures, until }
+            );
             assert_eq!(next.poll_timeout(), Some(until));
             let mut rng = ChaCha8Rng::seed_from_u64(1);
             let mut picked = |now| {
@@ -76,7 +80,10 @@ fn an_ejection_ends_at_the_same_moment() {
                 (pick.slot().index(), pick.why())
             };
             for _ in 0..8 {
-                assert!(matches!(picked(Instant::from_nanos(until.as_nanos() - 1)), (1..=3, Why::Policy)));
+                assert!(matches!(
+                    picked(Instant::from_nanos(until.as_nanos() - 1)),
+                    (1..=3, Why::Policy)
+                ));
             }
             assert_eq!(picked(until), (0, Why::Probe));
         }
@@ -102,7 +109,10 @@ fn one_that_is_over_by_then_is_half_open() {
         next.import(START, &before.export(START).aged(Duration::from_nanos(age))).unwrap();
         assert_eq!(health(&next, 0), Health::HalfOpen);
         let kinds: Vec<_> = next.events().map(|event| event.kind).skip(4).collect();
-        assert!(matches!(kinds[..], [EventKind::Ejected { reason: Reason::ConsecutiveFailures, .. }]), "{kinds:?}");
+        assert!(
+            matches!(kinds[..], [EventKind::Ejected { reason: Reason::ConsecutiveFailures, .. }]),
+            "{kinds:?}"
+        );
     }
 }
 
@@ -114,7 +124,10 @@ fn a_probe_under_way_is_gone_with_its_process() {
     assert_eq!(health(&before, 0), Health::HalfOpen);
     let half_open = before.export(now);
     let probe = before.pick(now, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
-    assert_eq!((probe.why(), health(&before, 0)), (Why::Probe, Health::Probing { until: now + secs(10) }));
+    assert_eq!(
+        (probe.why(), health(&before, 0)),
+        (Why::Probe, Health::Probing { until: now + secs(10) })
+    );
     for state in [before.export(now + secs(3)), half_open] {
         let mut next = balancer::<RoundRobin>(Instant::ZERO);
         next.import(Instant::ZERO, &state).unwrap();
@@ -140,7 +153,10 @@ fn what_active_checks_found_is_left_out() {
     next.set_down(START, slots[3], true);
     next.import(START, &state).unwrap();
     let healths: Vec<_> = next.endpoints().map(|status| status.health).collect();
-    assert!(matches!(healths[..], [Health::Ejected { .. }, Health::Healthy, Health::Healthy, Health::Down]));
+    assert!(matches!(
+        healths[..],
+        [Health::Ejected { .. }, Health::Healthy, Health::Healthy, Health::Down]
+    ));
     // What they found here stays.
     let mut next = balancer::<RoundRobin>(START);
     next.set_down(START, slots[0], true);
@@ -157,7 +173,8 @@ fn an_overloaded_endpoint_is_left_alone_as_long_as_it_asked_for() {
     for (age, left) in [(0, Some(50)), (20, Some(30)), (49, Some(1)), (50, None), (3600, None)] {
         let mut next = balancer::<RoundRobin>(Instant::ZERO);
         next.import(Instant::ZERO, &state.clone().aged(secs(age))).unwrap();
-        let expected = left.map_or(Health::Healthy, |left| Health::Overloaded { until: Instant::from_secs(left) });
+        let expected = left
+            .map_or(Health::Healthy, |left| Health::Overloaded { until: Instant::from_secs(left) });
         assert_eq!(health(&next, 2), expected);
     }
 }
@@ -179,18 +196,26 @@ fn time_in_service_counts_over_the_restart() {
     before.report(now, probe, Outcome::Success);
     let state = before.export(now + secs(4));
 
-    // After the fourth ejection the fifth would take 40 to 80 s; each 10 s in service halve that, down to 5 s.
-    for (age, origin) in [(0, 5000), (0, 0), (15, 5000), (15, 0), (26, 5000), (26, 0), (3000, 5000), (3000, 0)] {
+    // After the fourth ejection the fifth would take 40 to 80 s; each 10 s in service halve that,
+    // down to 5 s.
+    for (age, origin) in
+        [(0, 5000), (0, 0), (15, 5000), (15, 0), (26, 5000), (26, 0), (3000, 5000), (3000, 0)]
+    {
         let served = if origin == 0 { 10 * ((age + 4) / 10) } else { age + 4 };
         let now = Instant::from_secs(origin);
         let mut next = balancer::<RoundRobin>(now);
         next.import(now, &state.clone().aged(secs(age))).unwrap();
         requests(&mut next, now, 0, 5, Duration::ZERO, Outcome::Failure);
         next.handle_timeout(now);
-        let Health::Ejected { until, .. } = health(&next, 0) else { panic!("it failed five times in a row") };
+        let Health::Ejected { until, .. } = health(&next, 0) else {
+            panic!("it failed five times in a row")
+        };
         let whole = (80 >> (served / 10).min(4)).max(5);
         let took = until.saturating_since(now);
-        assert!(took >= secs(whole) / 2 && took <= secs(whole), "{took:?} of {whole} s after {served} s in service");
+        assert!(
+            took >= secs(whole) / 2 && took <= secs(whole),
+            "{took:?} of {whole} s after {served} s in service"
+        );
     }
 }
 
@@ -199,12 +224,13 @@ fn time_in_service_counts_over_the_restart() {
 fn time_in_service_counts_from_the_end_of_an_ejection() {
     let (before, time) = ejected();
     let mut next = balancer::<RoundRobin>(START);
-    let rules = OutlierDetection { half_open: false, ..OutlierDetection::EVENKEEL };
-    next.set_outlier_detection(START, Some(rules)).unwrap();
+    next.set_config(START, Config { half_open: false, ..Config::default() }).unwrap();
     next.import(START, &before.export(START).aged(Duration::from_nanos(time) + secs(10))).unwrap();
     requests(&mut next, START, 0, 5, Duration::ZERO, Outcome::Failure);
     next.handle_timeout(START);
-    let Health::Ejected { until, .. } = health(&next, 0) else { panic!("it failed five times in a row") };
+    let Health::Ejected { until, .. } = health(&next, 0) else {
+        panic!("it failed five times in a row")
+    };
     assert!(until <= START + secs(5), "no longer than the first time");
 }
 
@@ -218,114 +244,22 @@ fn a_window_closes_at_the_same_moment() {
     }
     assert_eq!(health(&before, 1), Health::Healthy);
     let state = before.export(START + secs(4));
-    let cases = [(0, 5000), (5, 5000), (6, 5000), (5, 0), (6, 0)].map(|(age, origin)| (age, origin, 0));
+    let cases =
+        [(0, 5000), (5, 5000), (6, 5000), (5, 0), (6, 0)].map(|(age, origin)| (age, origin, 0));
     for (age, origin, later) in cases.into_iter().chain([(0, 5000, 5), (0, 5000, 6)]) {
         let (now, ejected) = (Instant::from_secs(origin), age + later < 6);
-        let rule = FailurePercentage { threshold: 80, ..OutlierDetection::EVENKEEL.failure_percentage.unwrap() };
         let mut next = balancer::<RoundRobin>(now);
         let settings =
-            OutlierDetection { consecutive_failures: 0, failure_percentage: Some(rule), ..OutlierDetection::EVENKEEL };
-        next.set_outlier_detection(now, Some(settings)).unwrap();
+            Config { consecutive_failures: 0, failure_percentage: 80, ..Config::default() };
+        next.set_config(now, settings).unwrap();
         next.import(now, &state.clone().aged(secs(age))).unwrap();
         let now = now + secs(later);
         requests(&mut next, now, 1, 1, Duration::ZERO, Outcome::Failure);
         next.handle_timeout(now);
-        assert_eq!(health(&next, 1) != Health::Healthy, ejected, "{age} s and {later} s later, at {origin} s");
+        assert_eq!(
+            health(&next, 1) != Health::Healthy,
+            ejected,
+            "{age} s and {later} s later, at {origin} s"
+        );
     }
-}
-
-/// Round robin that has answer times measured.
-#[derive(Clone, Default)]
-struct Timed(RoundRobin);
-
-impl Policy for Timed {
-    fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize> {
-        self.0.pick(view, cx)
-    }
-}
-
-fn answered() -> State<u8> {
-    let mut before = balancer::<Timed>(START);
-    for addr in 0..4 {
-        let took = Duration::from_millis(10 << addr);
-        requests(&mut before, START, addr, 1, took, Outcome::Success);
-    }
-    before.export(START + secs(1))
-}
-
-#[test]
-fn answer_times_age() {
-    let state = answered();
-    for age in [0, 1, 10, 100, 3599] {
-        let now = Instant::from_secs(90_000);
-        let mut next = balancer::<Timed>(now);
-        next.import(now, &state.clone().aged(secs(age))).unwrap();
-        for (shift, status) in (0..).zip(next.endpoints()) {
-            let took = Duration::from_millis(10 << shift);
-            let stamp = now.saturating_sub(secs(age + 1)) + took;
-            assert_eq!(status.estimate, Estimate { nanos: took.as_nanos() as u64, stamp });
-        }
-    }
-}
-
-/// Before its origin, a clock has no times: what has decayed until then is decayed when it is imported.
-#[test]
-fn a_clock_that_begins_with_the_process_costs_no_accuracy_to_speak_of() {
-    let (state, estimator) = (answered(), Estimator::new(Latency::default()));
-    for age in [0, 1, 5, 10, 20, 60, 3599] {
-        for origin in [0, 1, 700 * MS, 3 * SECOND] {
-            let (early, late) = (Instant::from_nanos(origin), Instant::from_secs(90_000));
-            let [mut new, mut old] = [early, late].map(balancer::<Timed>);
-            for (balancer, now) in [(&mut new, early), (&mut old, late)] {
-                balancer.import(now, &state.clone().aged(secs(age))).unwrap();
-            }
-            for later in [0, 1, 30].map(secs) {
-                for (new, old) in new.endpoints().zip(old.endpoints()) {
-                    let cost = estimator.cost(new.estimate, 0, early + later);
-                    let exact = estimator.cost(old.estimate, 0, late + later);
-                    assert!(cost.abs_diff(exact) <= exact / 250, "{cost}, not {exact}, {age} s later");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn no_clock_is_too_early_or_too_late() {
-    let ends = [0, 1, SECOND, 1 << 53, u64::MAX - SECOND, u64::MAX - 1, u64::MAX].map(Instant::from_nanos);
-    let mut out = 0;
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let config = Config { slow_start: Some(SlowStart::new(secs(30))), ..Config::default() };
-    for rules in [OutlierDetection::EVENKEEL, OutlierDetection::ENVOY, OutlierDetection::GRPC] {
-        for (begin, end) in ends.into_iter().flat_map(|begin| ends.map(|end| (begin, end))) {
-            let rules = OutlierDetection { max_ejection_percent: 50, ..rules };
-            let config = Config { outlier_detection: Some(rules), ..config };
-            let new = |now| {
-                let mut balancer = Balancer::<u8, Timed>::with_config(Timed::default(), config).unwrap();
-                let _ = balancer.update(now, (0..4).map(Endpoint::new)).unwrap();
-                balancer
-            };
-            let mut before = new(begin);
-            for turn in 0..40 {
-                let pick = before.pick(begin, &mut rng).unwrap();
-                let bad = pick.slot().index() == 0;
-                before.report(begin, pick, if bad && turn < 39 { Outcome::Failure } else { Outcome::Success });
-            }
-            let state = before.export(end);
-            before.handle_timeout(begin);
-            out += u32::from(health(&before, 0) != Health::Healthy);
-            for (now, age) in ends.into_iter().flat_map(|now| [0, 7].map(|age| (now, age))) {
-                let mut next = new(now);
-                next.import(now, &state.clone().aged(secs(age))).unwrap();
-                // Time goes on from the beginning, and whoever was out of service comes back.
-                for second in 0..1000 {
-                    let now = Instant::from_secs(second);
-                    let pick = next.pick(now, &mut rng).unwrap();
-                    next.report(now, pick, Outcome::Success);
-                }
-                assert!(next.endpoints().all(|status| status.health == Health::Healthy), "{begin} {end} {now}");
-            }
-        }
-    }
-    assert!(out > 50, "{out}");
 }

@@ -1,4 +1,5 @@
-//! `evenkeel demo`: a name server, five backends and a client in one process, and what happens when things go wrong.
+//! `evenkeel demo`: a name server, five backends and a client in one process, and what happens when
+//! things go wrong.
 
 mod backend;
 mod dns;
@@ -16,9 +17,10 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use evenkeel::core::stats::Latency;
-use evenkeel::health::{Health, OutlierDetection};
-use evenkeel::{AnyPolicy, Balancer, Change, Config, DnsSrv, Event, EventKind, PollerConfig, Target};
+use evenkeel::health::Health;
+use evenkeel::{
+    AnyPolicy, Balancer, Change, Config, DnsSrv, Event, EventKind, PollerConfig, Target,
+};
 use tokio::runtime;
 use tokio::signal::ctrl_c;
 use tokio::sync::{Notify, mpsc};
@@ -42,10 +44,22 @@ const INTERRUPTED: u8 = 130;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// How long the demo runs; its events are spread over this time
-    #[arg(long, default_value_t = 12, value_name = "SECONDS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(2..=3600))]
+    #[arg(
+        long,
+        default_value_t = 12,
+        value_name = "SECONDS",
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u64).range(2..=3600),
+    )]
     seconds: u64,
     /// Calls per second
-    #[arg(long, default_value_t = 200, value_name = "RATE", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(
+        long,
+        default_value_t = 200,
+        value_name = "RATE",
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u32).range(1..=10_000),
+    )]
     rps: u32,
     #[arg(long, default_value = "round_robin", value_name = "POLICY", help = policy_help())]
     policy: AnyPolicy,
@@ -59,13 +73,15 @@ pub(crate) struct Args {
 
 fn policy_help() -> String {
     let names = AnyPolicy::NAMES.join(", ");
-    format!("How the balancer chooses an endpoint: {names}; with parameters as in 'maglev(size=251)'")
+    format!(
+        "How the balancer chooses an endpoint: {names}; with parameters as in 'maglev(size=251)'"
+    )
 }
 
 /// Runs the demo; fails if a call was lost.
 pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
-    // The servers have a thread of their own, as they would have machines of their own. The client has one thread
-    // too: with more, the same seed would not give the same picks.
+    // The servers have a thread of their own, as they would have machines of their own. The client
+    // has one thread too: with more, the same seed would not give the same picks.
     let servers = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stage = servers.block_on(Stage::set())?;
     let client = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -133,27 +149,23 @@ async fn play(args: &Args, stage: Stage) -> io::Result<ExitCode> {
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// DNS is asked often enough that a change is seen long before the next one.
+/// Asks DNS often enough that a change is seen long before the next one.
 fn poller(length: Duration) -> PollerConfig {
     let gap = (length / 40).min(SECOND);
     PollerConfig { min: gap, max: gap, jitter_percent: 0, ..PollerConfig::default() }
 }
 
-/// A backend that works again is back before the demo ends: ejections are shorter than usual.
+/// Brings a backend that works again back before the demo ends: ejections are shorter than usual,
+/// and the past is forgotten sooner. A failure counts as a timeout: with less, the failing backend
+/// would be better than a slow one that has a few requests already.
 fn config(length: Duration) -> Config {
-    let outlier_detection = OutlierDetection {
+    Config {
         base_ejection_time: length / 24,
         max_ejection_time: length / 8,
-        ..OutlierDetection::default()
-    };
-    Config { latency: latency(length), outlier_detection: Some(outlier_detection), ..Config::default() }
-}
-
-/// The past is forgotten soon enough that a backend which works again is back before the demo ends. A failure counts as a
-/// timeout: with less, the failing backend would be better than a slow one that has a few requests already.
-fn latency(length: Duration) -> Latency {
-    let usual = Latency::default();
-    Latency { tau: usual.tau.min(length / 30), failure_penalty: load::ATTEMPT_TIMEOUT, ..usual }
+        latency_tau: Config::DEFAULT.latency_tau.min(length / 30),
+        failure_penalty: load::ATTEMPT_TIMEOUT,
+        ..Config::DEFAULT
+    }
 }
 
 /// The stage, and what the audience sees of it.
@@ -190,13 +202,22 @@ impl Show {
 
     fn introduce(&mut self) -> io::Result<()> {
         let head = " evenkeel demo: a client, the backends that it balances over, and their faults";
-        let settings = format!(" {}, for {} s; no call may be lost", self.title, self.length.as_secs());
+        let settings =
+            format!(" {}, for {} s; no call may be lost", self.title, self.length.as_secs());
         self.screen.line(&Line::new().put(Tone::Strong, head))?;
         self.screen.line(&Line::new().put(Tone::Quiet, settings))?;
         self.screen.line(&Line::new())?;
-        self.say("demo", Tone::Plain, &format!("a name server is up on {}, UDP and TCP", self.stage.name_server.addr))?;
+        self.say(
+            "demo",
+            Tone::Plain,
+            &format!("a name server is up on {}, UDP and TCP", self.stage.name_server.addr),
+        )?;
         let count = self.stage.in_dns().count();
-        self.say("demo", Tone::Plain, &format!("{count} HTTP backends are up, in DNS as {}", dns::SERVICE))
+        self.say(
+            "demo",
+            Tone::Plain,
+            &format!("{count} HTTP backends are up, in DNS as {}", dns::SERVICE),
+        )
     }
 
     async fn step(&mut self, step: Step) -> io::Result<()> {
@@ -214,29 +235,46 @@ impl Show {
         self.say("demo", step.tone(), &step.describe())
     }
 
-    /// The balancer's set changed.
+    /// Tells that the balancer's set changed.
     fn change(&mut self, change: &Change) -> io::Result<()> {
         match change {
             Change::Added(endpoint) => {
                 self.stats.set_listed(&endpoint.addr, true);
-                let since = self.joined_dns.filter(|_| label(&endpoint.addr) == JOINING).map(|time| time.elapsed());
+                let since = self
+                    .joined_dns
+                    .filter(|_| label(&endpoint.addr) == JOINING)
+                    .map(|time| time.elapsed());
                 match since {
                     Some(_) => self.notes.arrival_noticed = since,
                     None => self.notes.found += 1,
                 }
-                self.say("balancer", Tone::Good, &format!("+ {}{}", place(&endpoint.addr), after(since)))
+                self.say(
+                    "balancer",
+                    Tone::Good,
+                    &format!("+ {}{}", place(&endpoint.addr), after(since)),
+                )
             }
             Change::Removed(endpoint) => {
                 self.stats.set_listed(&endpoint.addr, false);
-                let since = self.left_dns.filter(|_| label(&endpoint.addr) == LEAVING).map(|time| time.elapsed());
+                let since = self
+                    .left_dns
+                    .filter(|_| label(&endpoint.addr) == LEAVING)
+                    .map(|time| time.elapsed());
                 self.notes.departure_noticed = since.or(self.notes.departure_noticed);
-                self.say("balancer", Tone::Warning, &format!("- {}{}", place(&endpoint.addr), after(since)))
+                self.say(
+                    "balancer",
+                    Tone::Warning,
+                    &format!("- {}{}", place(&endpoint.addr), after(since)),
+                )
             }
-            Change::Changed(endpoint) => self.say("balancer", Tone::Plain, &format!("~ {}", place(&endpoint.addr))),
+            Change::Changed(endpoint) => {
+                self.say("balancer", Tone::Plain, &format!("~ {}", place(&endpoint.addr)))
+            }
         }
     }
 
-    /// The balancer found an endpoint unfit, or fit again. Of the probes only the one that succeeds is worth a line.
+    /// Tells that the balancer found an endpoint unfit, or fit again. Of the probes only the one
+    /// that succeeds is worth a line.
     fn event(&mut self, event: &Event) -> io::Result<()> {
         let Some(target) = &event.target else { return Ok(()) };
         let failing = label(target) == FAILING;
@@ -252,28 +290,42 @@ impl Show {
             }
             EventKind::Readmitted => {
                 self.notes.readmitted = elapsed(self.recovered).or(self.notes.readmitted);
-                self.say("balancer", Tone::Good, &format!("{} is back: a probe succeeded", label(target)))
+                self.say(
+                    "balancer",
+                    Tone::Good,
+                    &format!("{} is back: a probe succeeded", label(target)),
+                )
             }
-            _ => Ok(()),
+            EventKind::Added
+            | EventKind::Removed
+            | EventKind::Ejected { .. }
+            | EventKind::Overloaded { .. }
+            | EventKind::Down
+            | EventKind::PanicOn
+            | EventKind::PanicOff
+            | EventKind::Lost(_) => Ok(()),
         }
     }
 
-    /// The calls met a failing endpoint, or one that is well again.
+    /// Tells that the calls met a failing endpoint, or one that is well again.
     fn sight(&mut self, sight: &Sight) -> io::Result<()> {
         match sight {
             Sight::Fails { target, reason } => {
                 let text = format!("{} fails ({reason}), retried elsewhere", label(target));
                 self.say("calls", Tone::Bad, &text)
             }
-            Sight::Recovers { target } => self.say("calls", Tone::Good, &format!("{} answers again", label(target))),
+            Sight::Recovers { target } => {
+                self.say("calls", Tone::Good, &format!("{} answers again", label(target)))
+            }
         }
     }
 
-    /// A second is over: its table.
+    /// Shows the table of a second that is over.
     fn second(&mut self, balancer: &Balancer<HttpClient>) -> io::Result<()> {
         let look = Look { live: self.screen.live() };
         let frame = self.stats.take_second();
-        let mut block = vec![Line::new(), look.title(&self.title, self.begun.elapsed(), self.length)];
+        let mut block =
+            vec![Line::new(), look.title(&self.title, self.begun.elapsed(), self.length)];
         block.extend(look.table(&frame, self.states(balancer)));
         if !look.live {
             block.push(Line::new());
@@ -281,7 +333,7 @@ impl Show {
         self.screen.block(block)
     }
 
-    /// What the demo does to a backend, and what the balancer thinks of it.
+    /// Tells what the demo does to a backend, and what the balancer thinks of it.
     fn states(&self, balancer: &Balancer<HttpClient>) -> impl Fn(&Target) -> State {
         let known: BTreeMap<_, _> =
             balancer.endpoints().into_iter().map(|status| (status.target, status.health)).collect();
@@ -292,11 +344,15 @@ impl Show {
     }
 
     fn interrupted(&mut self) -> io::Result<()> {
-        self.say("demo", Tone::Warning, "interrupted: no new calls; waiting for the answers to those sent")?;
+        self.say(
+            "demo",
+            Tone::Warning,
+            "interrupted: no new calls; waiting for the answers to those sent",
+        )?;
         if self.screen.live() { Ok(()) } else { self.screen.line(&Line::new()) }
     }
 
-    /// The summary; whether every call was answered.
+    /// Shows the summary; tells that every call was answered.
     fn finish(&mut self, report: &Report, balancer: &Balancer<HttpClient>) -> io::Result<bool> {
         let look = Look { live: self.screen.live() };
         let elapsed = self.begun.elapsed();
@@ -307,7 +363,10 @@ impl Show {
         if look.live {
             lines.push(Line::new());
         }
-        lines.push(Line::new().put(Tone::Strong, format!(" What happened in {:.0} s", elapsed.as_secs_f64())));
+        lines.push(
+            Line::new()
+                .put(Tone::Strong, format!(" What happened in {:.0} s", elapsed.as_secs_f64())),
+        );
         for sentence in self.notes.sentences(self.length, elapsed, &frame) {
             lines.push(Line::new().put(Tone::Good, tick).put(Tone::Plain, sentence));
         }
@@ -323,7 +382,10 @@ impl Show {
 
     fn say(&mut self, who: &str, tone: Tone, text: &str) -> io::Result<()> {
         let time = format!(" {:>5.1} s  ", self.begun.elapsed().as_secs_f64());
-        let line = Line::new().put(Tone::Quiet, time).put(Tone::Accent, format!("{who:<9} ")).put(tone, text);
+        let line = Line::new()
+            .put(Tone::Quiet, time)
+            .put(Tone::Accent, format!("{who:<9} "))
+            .put(tone, text);
         self.screen.line(&line)
     }
 }

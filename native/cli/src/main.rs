@@ -1,4 +1,5 @@
-//! The `evenkeel` command: see client-side load balancing work, or watch the endpoints of a real service.
+//! The `evenkeel` command: see client-side load balancing work, or watch the endpoints of a real
+//! service.
 
 mod demo;
 mod screen;
@@ -21,7 +22,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start a DNS server and HTTP backends on loopback ports, call them through the balancer, and break them
+    /// Start a DNS server and HTTP backends on loopback ports, call them through the balancer, and
+    /// break them
     Demo(demo::Args),
     /// Print the endpoints behind a DNS SRV name, and every change of them
     Watch(watch::Args),
@@ -29,7 +31,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
+    let filter =
+        EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let result = match cli.command {
         Command::Demo(args) => demo::run(&args),

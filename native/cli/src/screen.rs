@@ -1,4 +1,5 @@
-//! Where output goes: lines that stay, above a block that is redrawn in place if this is a terminal.
+//! Where output goes: lines that stay, above a block that is redrawn in place if this is a
+//! terminal.
 
 use core::fmt;
 use std::env;
@@ -49,7 +50,7 @@ impl Line {
         text.trim_end().to_owned()
     }
 
-    /// With colours, cut off after `columns`.
+    /// Writes it with colours, cut off after `columns`.
     fn coloured(&self, columns: usize) -> String {
         let mut left = columns;
         let mut line = String::new();
@@ -87,7 +88,8 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// Plain if asked for, by `NO_COLOR`, or where nothing can be redrawn or a log on the terminal would break it.
+    /// Makes it plain if asked for, by `NO_COLOR`, or where nothing can be redrawn or a log on the
+    /// terminal would break it.
     pub(crate) fn new(plain: bool) -> Self {
         let out = io::stdout();
         let set = |variable| env::var_os(variable).is_some_and(|value| !value.is_empty());
@@ -97,11 +99,12 @@ impl Screen {
             && !set("NO_COLOR")
             && !set("RUST_LOG")
             && out.is_terminal()
-            && terminal::size().is_ok_and(|(columns, rows)| columns >= MIN_SIZE.0 && rows >= MIN_SIZE.1);
+            && terminal::size()
+                .is_ok_and(|(columns, rows)| columns >= MIN_SIZE.0 && rows >= MIN_SIZE.1);
         Self { out, live, block: Vec::new(), drawn: 0 }
     }
 
-    /// Whether there are colours, characters beyond ASCII, and a block that is redrawn.
+    /// Tells that there are colours, characters beyond ASCII, and a block that is redrawn.
     pub(crate) fn live(&self) -> bool {
         self.live
     }
@@ -141,7 +144,12 @@ impl Screen {
 
     fn erase(&mut self) -> io::Result<()> {
         if self.drawn > 0 {
-            queue!(self.out, MoveToColumn(0), MoveUp(self.drawn), Clear(ClearType::FromCursorDown))?;
+            queue!(
+                self.out,
+                MoveToColumn(0),
+                MoveUp(self.drawn),
+                Clear(ClearType::FromCursorDown)
+            )?;
             self.drawn = 0;
         }
         Ok(())
@@ -159,10 +167,12 @@ impl Screen {
     }
 }
 
-/// An endpoint by its host's name, if it is known by one, and its address.
+/// Writes an endpoint by its host's name, if it is known by one, and its address.
 pub(crate) fn place(target: &Target) -> String {
     match target.socket_addr() {
-        Some(addr) if addr.ip().to_string() != target.host() => format!("{} at {addr}", target.host()),
+        Some(addr) if addr.ip().to_string() != target.host() => {
+            format!("{} at {addr}", target.host())
+        }
         _ => target.to_string(),
     }
 }

@@ -9,7 +9,9 @@ use std::io;
 use std::process::ExitCode;
 
 use evenkeel::dns_srv::DnsSrvError;
-use evenkeel::{Balancer, Change, DiscoveryStatus, DnsSrv, Endpoint, PollerConfig, SourceHealth, Target};
+use evenkeel::{
+    Balancer, Change, DiscoveryStatus, DnsSrv, Endpoint, PollerConfig, SourceHealth, Target,
+};
 use tokio::runtime;
 use tokio::signal::ctrl_c;
 use tokio::sync::broadcast::error::RecvError;
@@ -38,7 +40,8 @@ pub(crate) struct Args {
     /// The service's SRV name, such as _http._tcp.web.example.com
     #[arg(value_parser = srv_name)]
     name: String,
-    /// A name server to ask instead of the system's; given again, the next to ask if it does not answer
+    /// A name server to ask instead of the system's; given again, the next to ask if it does not
+    /// answer
     #[arg(long = "server", value_name = "IP:PORT", value_parser = server)]
     servers: Vec<SocketAddr>,
 }
@@ -48,7 +51,8 @@ fn srv_name(name: &str) -> Result<String, DnsSrvError> {
 }
 
 fn server(text: &str) -> Result<SocketAddr, String> {
-    let addr = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT)));
+    let addr =
+        text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT)));
     match addr {
         Ok(addr) if addr.port() == 0 => Err("a name server cannot have port 0".to_owned()),
         Ok(addr) => Ok(addr),
@@ -67,10 +71,13 @@ async fn watch(args: &Args) -> io::Result<ExitCode> {
         source = source.servers(args.servers.iter().copied()).map_err(io::Error::other)?;
     }
     // Nobody calls anything here: the clients are empty.
-    let balancer = Balancer::builder(source).build(async |_| Ok::<_, Infallible>(())).map_err(io::Error::other)?;
+    let balancer = Balancer::builder(source)
+        .build(async |_| Ok::<_, Infallible>(()))
+        .map_err(io::Error::other)?;
     let (mut changes, mut discovery) = (balancer.changes(), balancer.discovery());
 
-    let mut log = Log { screen: Screen::new(false), known: BTreeMap::new(), trouble: None, empty_held: 0 };
+    let mut log =
+        Log { screen: Screen::new(false), known: BTreeMap::new(), trouble: None, empty_held: 0 };
     let at: Vec<_> = args.servers.iter().map(SocketAddr::to_string).collect();
     let at = if at.is_empty() { "the system's name servers".to_owned() } else { at.join(", ") };
     log.print(Tone::Quiet, &format!("watching {} at {at}; ctrl-C ends it", args.name))?;
@@ -89,7 +96,8 @@ async fn watch(args: &Args) -> io::Result<ExitCode> {
                     log.count()?;
                 }
                 Err(RecvError::Lagged(missed)) => {
-                    log.print(Tone::Warning, &format!("! {missed} changes came too fast to be shown"))?;
+                    let text = format!("! {missed} changes came too fast to be shown");
+                    log.print(Tone::Warning, &text)?;
                 }
                 Err(RecvError::Closed) => return Err(io::Error::other("discovery has ended")),
             },
@@ -122,7 +130,8 @@ impl Log {
             }
             Change::Changed(endpoint) => {
                 let before = self.known.insert(endpoint.addr.clone(), endpoint.clone());
-                let was = before.map(|before| format!(" (was {})", rank(&before))).unwrap_or_default();
+                let was =
+                    before.map(|before| format!(" (was {})", rank(&before))).unwrap_or_default();
                 self.print(Tone::Warning, &format!("~ {}{was}", describe(&endpoint)))?;
             }
         }
@@ -140,7 +149,9 @@ impl Log {
         self.empty_held = status.empty_held;
         let trouble = match &status.error {
             Some(error) => error.to_string(),
-            None if empty && status.skipped > 0 => "all SRV records have port 0 or the target \".\"".to_owned(),
+            None if empty && status.skipped > 0 => {
+                "all SRV records have port 0 or the target \".\"".to_owned()
+            }
             None if empty => "there are no SRV records of this name".to_owned(),
             None if status.health == SourceHealth::Fresh && self.trouble.take().is_some() => {
                 return self.print(Tone::Good, "= DNS answers again");

@@ -38,14 +38,20 @@ fn the_demo_tells_its_story_and_loses_no_call() {
             "800 calls sent, 800 answered, 0 lost.",
         ],
         &["birch starts to fail", "birch fails (", "birch works again", "birch answers again"],
-        &["birch starts to fail", "birch ejected: failures in a row", "birch works again", "birch is back"],
+        &[
+            "birch starts to fail",
+            "birch ejected: failures in a row",
+            "birch works again",
+            "birch is back",
+        ],
         &["dogwood leaves DNS", "- dogwood.demo.test at 127.0.0.1:"],
         &["elm joins DNS", "+ elm.demo.test at 127.0.0.1:"],
     ];
     for events in story {
         let mut rest = text.as_str();
         for event in events {
-            let at = rest.find(event).unwrap_or_else(|| panic!("no {event:?} in its place in\n{text}"));
+            let at =
+                rest.find(event).unwrap_or_else(|| panic!("no {event:?} in its place in\n{text}"));
             rest = &rest[at + event.len()..];
         }
     }
@@ -55,9 +61,11 @@ fn the_demo_tells_its_story_and_loses_no_call() {
 
 #[test]
 fn the_same_seed_makes_the_same_choices() {
-    // Three calls, far apart from each other and from the story's steps: nothing depends on who is first.
+    // Three calls, far apart from each other and from the story's steps: nothing depends on who is
+    // first.
     let args = ["demo", "--seconds", "3", "--rps", "1", "--policy", "random", "--seed", "7"];
-    let shares = |text: &str| totals(text).into_iter().map(|row| (row.name, row.share)).collect::<Vec<_>>();
+    let shares =
+        |text: &str| totals(text).into_iter().map(|row| (row.name, row.share)).collect::<Vec<_>>();
     let runs = [demo(&args), demo(&args)].map(|run| shares(&outcome(run)));
     assert_eq!(runs[0], runs[1]);
 }
@@ -95,11 +103,20 @@ fn nonsense_is_named_and_refused() {
         (&["demo", "--rps", "-5"], &["'-5'", "--rps"]),
         (&["demo", "--seed", "1.5"], &["'1.5'", "--seed"]),
         (&["demo", "--policy", "fastest"], &["'fastest'", "--policy", "round_robin", "pick_first"]),
-        (&["demo", "--policy", "maglev(size=250)"], &["'maglev(size=250)'", "--policy", "250", "prime"]),
-        (&["demo", "--policy", "random(size=3)"], &["'random(size=3)'", "random has no parameters"]),
+        (
+            &["demo", "--policy", "maglev(size=250)"],
+            &["'maglev(size=250)'", "--policy", "250", "prime"],
+        ),
+        (
+            &["demo", "--policy", "random(size=3)"],
+            &["'random(size=3)'", "random has no parameters"],
+        ),
         (&["watch", "_http._tcp..test"], &["'_http._tcp..test'", "empty label"]),
         (&["watch", "two words"], &["'two words'", "' '"]),
-        (&["watch", "_http._tcp.lb.test", "--server", "localhost"], &["'localhost'", "--server", "IP address"]),
+        (
+            &["watch", "_http._tcp.lb.test", "--server", "localhost"],
+            &["'localhost'", "--server", "IP address"],
+        ),
         (&["watch", "_http._tcp.lb.test", "--server", "127.0.0.1:0"], &["'127.0.0.1:0'", "port 0"]),
         (&["watch"], &["<NAME>"]),
         (&["balance"], &["'balance'"]),
@@ -120,7 +137,8 @@ async fn a_demo_whose_reader_leaves_ends_in_silence() {
     let mut lines = lines(&mut child);
     line_with(&mut lines, "+ ash.demo.test").await;
     drop(lines);
-    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").expect("it ran");
+    let output =
+        timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").expect("it ran");
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
@@ -156,7 +174,11 @@ async fn watch_follows_a_live_change() {
     line_with(&mut lines, "  1 endpoint").await;
 
     server.srv(&owner, 1, 0, 30, 8002, "b.lb.test.").await;
-    line_with(&mut lines, "~ a.lb.test at 127.0.0.1:8001  priority 0, weight 60 (was priority 0, weight 1)").await;
+    line_with(
+        &mut lines,
+        "~ a.lb.test at 127.0.0.1:8001  priority 0, weight 60 (was priority 0, weight 1)",
+    )
+    .await;
     line_with(&mut lines, "+ b.lb.test at 127.0.0.2:8002  priority 0, weight 30").await;
     line_with(&mut lines, "  2 endpoints").await;
 
@@ -165,7 +187,11 @@ async fn watch_follows_a_live_change() {
     server.srv(&owner, 1, 5, 30, 8002, "b.lb.test.").await;
     let gone = line_with(&mut lines, "- ").await;
     assert!(gone.ends_with("a.lb.test at 127.0.0.1:8001"), "{gone}");
-    line_with(&mut lines, "~ b.lb.test at 127.0.0.2:8002  priority 5, weight 1 (was priority 0, weight 30)").await;
+    line_with(
+        &mut lines,
+        "~ b.lb.test at 127.0.0.2:8002  priority 5, weight 1 (was priority 0, weight 30)",
+    )
+    .await;
     line_with(&mut lines, "  1 endpoint").await;
 
     interrupt(&child);
@@ -189,12 +215,18 @@ struct Row {
 }
 
 fn totals(text: &str) -> Vec<Row> {
-    let totals = text.split("attempts  failed").nth(1).unwrap_or_else(|| panic!("no totals in\n{text}"));
-    let number = |cell: &str| cell.replace(',', "").parse().unwrap_or_else(|_| panic!("{cell} in\n{text}"));
+    let totals =
+        text.split("attempts  failed").nth(1).unwrap_or_else(|| panic!("no totals in\n{text}"));
+    let number =
+        |cell: &str| cell.replace(',', "").parse().unwrap_or_else(|_| panic!("{cell} in\n{text}"));
     let row = |line: &str| {
-        // Names and states have blanks, percentiles have units; the share is the cell with a percent sign.
+        // Names and states have blanks, percentiles have units; the share is the cell with a
+        // percent sign.
         let cells: Vec<_> = line.split_whitespace().collect();
-        let share = cells.iter().position(|cell| cell.ends_with('%')).unwrap_or_else(|| panic!("{line:?} in\n{text}"));
+        let share = cells
+            .iter()
+            .position(|cell| cell.ends_with('%'))
+            .unwrap_or_else(|| panic!("{line:?} in\n{text}"));
         let (attempts, failed) = (number(cells[share + 1]), number(cells[share + 2]));
         Row { name: cells[0].to_owned(), share: cells[share].to_owned(), attempts, failed }
     };

@@ -23,7 +23,8 @@ pub struct CallError<E> {
 /// One attempt that failed.
 #[derive(Debug)]
 pub struct AttemptError<E> {
-    /// Which one it was: 1 for the first. One that never left the client is sent again under its number.
+    /// Which one it was: 1 for the first. One that never left the client is sent again under its
+    /// number.
     pub number: u32,
     /// Where it went.
     pub target: Target,
@@ -48,10 +49,15 @@ impl<E> CallError<E> {
     pub(super) fn push<C>(&mut self, flight: &Flight<C>, now: Instant, cause: Cause<E>) {
         let Flight { attempt, lease, began } = flight;
         let (number, target) = (attempt.number(), lease.target().clone());
-        self.attempts.push(AttemptError { number, target, cause, elapsed: now.saturating_since(*began) });
+        self.attempts.push(AttemptError {
+            number,
+            target,
+            cause,
+            elapsed: now.saturating_since(*began),
+        });
     }
 
-    /// The error of the last attempt that failed by itself.
+    /// Returns the error of the last attempt that failed by itself.
     pub fn last(&self) -> Option<&E> {
         self.attempts.iter().rev().find_map(|attempt| match &attempt.cause {
             Cause::Failed(error) => Some(error),
@@ -69,9 +75,14 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             (End::Fatal, _) => f.write_str("not retryable")?,
             (End::Budget, _) => f.write_str("retry budget exhausted")?,
             (End::RetryAfter, _) => f.write_str("the service asked to wait for too long")?,
-            _ => f.write_str("attempts exhausted")?,
+            (End::Success | End::Attempts, _) => f.write_str("attempts exhausted")?,
         }
-        write!(f, " after {} attempt{}", self.attempts.len(), if self.attempts.len() == 1 { "" } else { "s" })?;
+        write!(
+            f,
+            " after {} attempt{}",
+            self.attempts.len(),
+            if self.attempts.len() == 1 { "" } else { "s" }
+        )?;
         for (i, attempt) in self.attempts.iter().enumerate() {
             write!(f, "{} {attempt}", if i == 0 { ":" } else { ";" })?;
         }
@@ -82,7 +93,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
 impl<E: fmt::Display> fmt::Display for AttemptError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
-            Cause::Failed(error) => write!(f, "{} failed after {:?}: {error}", self.target, self.elapsed),
+            Cause::Failed(error) => {
+                write!(f, "{} failed after {:?}: {error}", self.target, self.elapsed)
+            }
             Cause::TimedOut => write!(f, "{} timed out after {:?}", self.target, self.elapsed),
             Cause::GivenUp => write!(f, "{} was given up after {:?}", self.target, self.elapsed),
         }
@@ -90,7 +103,8 @@ impl<E: fmt::Display> fmt::Display for AttemptError<E> {
 }
 
 impl<E: Error + 'static> Error for CallError<E> {
-    /// The error of the last attempt that failed by itself, else why no endpoint could be picked.
+    /// Returns the error of the last attempt that failed by itself, else why no endpoint could be
+    /// picked.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self.last() {
             Some(error) => Some(error),

@@ -17,8 +17,8 @@ pub(super) struct Flight<C> {
     pub(super) began: Instant,
 }
 
-/// All that are under way. Only one is not a hedge: it has its place in the call's own future, so that calls which do not hedge
-/// allocate nothing for it.
+/// All that are under way. Only one is not a hedge: it has its place in the call's own future, so
+/// that calls which do not hedge allocate nothing for it.
 pub(super) struct InFlight<'a, C, Fut> {
     first: Option<Flight<C>>,
     future: Pin<&'a mut Option<Fut>>,
@@ -39,13 +39,15 @@ impl<'a, C, Fut: Future> InFlight<'a, C, Fut> {
         }
     }
 
-    /// The next that ends by itself; never, if nothing is under way.
+    /// Returns the next that ends by itself; never, if nothing is under way.
     pub(super) async fn next(&mut self) -> (Flight<C>, Fut::Output) {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Flight<C>, Fut::Output)> {
-        if let Some(Poll::Ready(output)) = self.future.as_mut().as_pin_mut().map(|future| future.poll(cx)) {
+        if let Some(Poll::Ready(output)) =
+            self.future.as_mut().as_pin_mut().map(|future| future.poll(cx))
+        {
             self.future.set(None);
             if let Some(flight) = self.first.take() {
                 return Poll::Ready((flight, output));

@@ -2,10 +2,13 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use evenkeel_core::Instant;
-use evenkeel_core::retry::{Budget, Hedging, HedgingError, LatencyPercentile, RetryPolicy, RetryPolicyError, Verdict};
+use evenkeel_core::retry::{
+    Budget, Hedging, HedgingError, LatencyPercentile, RetryPolicy, RetryPolicyError,
+};
+use evenkeel_core::{Instant, Verdict};
 
-/// How a [`call`](crate::Balancer::call) retries and hedges: its bounds, what it makes of errors, and what it shares with others.
+/// How a [`call`](crate::Balancer::call) retries and hedges: its bounds, what it makes of errors,
+/// and what it shares with others.
 ///
 /// Clones share the budget and the latencies. Keep one for all calls to a service, as its balancer.
 ///
@@ -29,8 +32,8 @@ use evenkeel_core::retry::{Budget, Hedging, HedgingError, LatencyPercentile, Ret
 /// ```
 #[derive(Clone)]
 pub struct Retry<K = EveryError> {
-    pub(super) policy: RetryPolicy,
-    pub(super) classify: K,
+    policy: RetryPolicy,
+    classify: K,
     budget: Option<Arc<Mutex<dyn Budget + Send>>>,
     latencies: Option<Latencies>,
 }
@@ -43,12 +46,12 @@ struct Latencies {
 }
 
 impl Retry {
-    /// Within the bounds of `policy`, every error is worth another attempt.
+    /// Tries again after every error, within the bounds of `policy`.
     pub fn new(policy: RetryPolicy) -> Self {
         Self { policy, classify: EveryError, budget: None, latencies: None }
     }
 
-    /// At most `attempts` attempts, the first included, with the defaults of [`RetryPolicy`].
+    /// Makes at most `attempts` attempts, the first included, with the defaults of [`RetryPolicy`].
     ///
     /// # Errors
     /// [`RetryPolicyError::ZeroAttempts`].
@@ -64,22 +67,24 @@ impl<K> Retry<K> {
         Retry { policy, classify, budget, latencies }
     }
 
-    /// Bounds the retries and hedges of all calls together, by default not at all. A call takes a lock for a moment when it
-    /// begins, at the end of each attempt, and before each retry or hedge.
+    /// Bounds the retries and hedges of all calls together, by default not at all. A call takes a
+    /// lock for a moment when it begins, at the end of each attempt, and before each retry or
+    /// hedge.
     #[must_use]
     pub fn budget(self, budget: impl Budget + Send + 'static) -> Self {
         self.shared_budget(Arc::new(Mutex::new(budget)))
     }
 
-    /// [`budget`](Self::budget) with one that others use, too: other clients of the service, or somebody who keeps its state over
-    /// a restart.
+    /// Sets a [`budget`](Self::budget) that others use, too: other clients of the service, or
+    /// somebody who keeps its state over a restart.
     #[must_use]
     pub fn shared_budget<B: Budget + Send + 'static>(self, budget: Arc<Mutex<B>>) -> Self {
         Self { budget: Some(budget), ..self }
     }
 
-    /// Hedges when an attempt takes longer than a percentile of those before: at most `hedges` (1 to 4) in a call. As long as too
-    /// little is known, calls hedge as [`RetryPolicy::with_hedging`] says, if it does.
+    /// Hedges when an attempt takes longer than a percentile of those before: at most `hedges` (1
+    /// to 4) in a call. As long as too little is known, calls hedge as
+    /// [`RetryPolicy::with_hedging`] says, if it does.
     ///
     /// # Errors
     /// [`HedgingError::Hedges`].
@@ -88,7 +93,15 @@ impl<K> Retry<K> {
         Ok(Self { latencies: Some(Latencies { shared: Arc::new(Mutex::new(at)), hedges }), ..self })
     }
 
-    /// The policy of a call that begins at `now`.
+    /// Tells what the result of an attempt means.
+    pub(super) fn verdict<T, E>(&self, result: &Result<T, E>) -> Verdict
+    where
+        K: Classify<E>,
+    {
+        result.as_ref().map_or_else(|error| self.classify.verdict(error), |_| Verdict::Success)
+    }
+
+    /// Returns the policy of a call that begins at `now`.
     pub(super) fn policy_at(&self, now: Instant) -> RetryPolicy {
         let learnt = self.latencies.as_ref().and_then(|Latencies { shared, hedges }| {
             let delay = lock(shared).delay(now)?;
@@ -97,7 +110,7 @@ impl<K> Retry<K> {
         learnt.map_or(self.policy, |hedging| self.policy.with_hedging(hedging))
     }
 
-    /// An attempt was answered at `now`, or given up, after this time.
+    /// Learns that an attempt was answered at `now`, or given up, after this time.
     pub(super) fn observe(&self, now: Instant, took: Duration) {
         if let Some(Latencies { shared, .. }) = &self.latencies {
             lock(shared).observe(now, took);
@@ -111,7 +124,10 @@ impl<K> Retry<K> {
 
 impl<K: fmt::Debug> fmt::Debug for Retry<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Retry").field("policy", &self.policy).field("classify", &self.classify).finish_non_exhaustive()
+        f.debug_struct("Retry")
+            .field("policy", &self.policy)
+            .field("classify", &self.classify)
+            .finish_non_exhaustive()
     }
 }
 
@@ -143,8 +159,9 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Tells which errors are worth another attempt. A function from `&E` to [`Verdict`] does.
 pub trait Classify<E> {
-    /// What `error` means for the call, and for the endpoint: `Retry` and `NeverSent` are failures of the endpoint, `RetryAfter`
-    /// lets it [rest](crate::Outcome::Overloaded), `Fatal` says nothing against it.
+    /// Tells what `error` means for the call, and for the endpoint: `Retry` and `NeverSent` are
+    /// failures of the endpoint, `RetryAfter` lets it [rest](crate::Outcome::Overloaded), `Fatal`
+    /// says nothing against it.
     fn verdict(&self, error: &E) -> Verdict;
 }
 

@@ -27,9 +27,10 @@ use targets::Targets;
 
 /// A service found by its DNS SRV records.
 ///
-/// Asks the name servers anew at every lookup and keeps no answers. Aliases are followed, an answer that does not fit
-/// into a datagram is fetched over TCP, and a name server that fails, refuses or stays silent is replaced by the next.
-/// By default these are the system's, with its search list for a name without a trailing dot.
+/// Asks the name servers anew at every lookup and keeps no answers. Aliases are followed, an answer
+/// that does not fit into a datagram is fetched over TCP, and a name server that fails, refuses or
+/// stays silent is replaced by the next. By default these are the system's, with its search list
+/// for a name without a trailing dot.
 ///
 /// ```
 /// use evenkeel::DnsSrv;
@@ -51,9 +52,10 @@ pub struct DnsSrv {
 }
 
 impl DnsSrv {
-    /// The service of this name, such as `_http._tcp.web.example.com`.
+    /// Asks for the service of this name, such as `_http._tcp.web.example.com`.
     ///
-    /// A trailing dot says that the name is complete. Nothing is read or asked before the first lookup.
+    /// A trailing dot says that the name is complete. Nothing is read or asked before the first
+    /// lookup.
     ///
     /// # Errors
     /// If DNS cannot hold the name, or it has characters that no service name has.
@@ -69,11 +71,15 @@ impl DnsSrv {
         })
     }
 
-    /// Asks these name servers, in this order, instead of the system's; the name is then complete as it stands.
+    /// Asks these name servers, in this order, instead of the system's; the name is then complete
+    /// as it stands.
     ///
     /// # Errors
     /// If there are none, or one has port 0.
-    pub fn servers(mut self, servers: impl IntoIterator<Item = SocketAddr>) -> Result<Self, DnsSrvError> {
+    pub fn servers(
+        mut self,
+        servers: impl IntoIterator<Item = SocketAddr>,
+    ) -> Result<Self, DnsSrvError> {
         self.servers = servers.into_iter().collect();
         self.setup = None;
         if let Some(&server) = self.servers.iter().find(|server| server.port() == 0) {
@@ -82,9 +88,11 @@ impl DnsSrv {
         if self.servers.is_empty() { Err(DnsSrvError::NoServers) } else { Ok(self) }
     }
 
-    /// How long one name server may take for one question, over UDP and TCP together, before the next is asked.
+    /// Sets how long one name server may take for one question, over UDP and TCP together, before
+    /// the next is asked.
     ///
-    /// By default what the system's configuration says, and 2 s for explicit servers; at most an hour.
+    /// By default what the system's configuration says, and 2 s for explicit servers; at most an
+    /// hour.
     ///
     /// # Errors
     /// If it is zero.
@@ -94,17 +102,18 @@ impl DnsSrv {
         if timeout.is_zero() { Err(DnsSrvError::ZeroTimeout) } else { Ok(self) }
     }
 
-    /// Whether the targets' addresses are looked up too (the default).
+    /// Looks up the targets' addresses too (the default), or not.
     ///
-    /// If so, there is an endpoint per address, which keeps the host's name, and a record's weight is shared among its
-    /// addresses. If not, there is an endpoint per host and port, and the client resolves the name when it connects.
+    /// If so, there is an endpoint per address, which keeps the host's name, and a record's weight
+    /// is shared among its addresses. If not, there is an endpoint per host and port, and the
+    /// client resolves the name when it connects.
     #[must_use]
     pub fn resolve_targets(mut self, resolve: bool) -> Self {
         self.resolve_targets = resolve;
         self
     }
 
-    /// When to look again: bounds on the TTL, jitter, backoff.
+    /// Sets when to look again: bounds on the TTL, jitter, backoff.
     #[must_use]
     pub fn poller(mut self, poller: PollerConfig) -> Self {
         self.poller = poller;
@@ -157,7 +166,11 @@ impl Discover for DnsSrv {
     }
 }
 
-async fn answer(setup: &Setup, resolve_targets: bool, targets: &mut Targets) -> Result<Answer, LookupError> {
+async fn answer(
+    setup: &Setup,
+    resolve_targets: bool,
+    targets: &mut Targets,
+) -> Result<Answer, LookupError> {
     let found = first_found(setup).await?;
     let mut records: Vec<SrvRecord<String>> = found.records.iter().filter_map(record).collect();
     let (hosts, ttl) = if resolve_targets {
@@ -168,18 +181,31 @@ async fn answer(setup: &Setup, resolve_targets: bool, targets: &mut Targets) -> 
         (None, found.ttl)
     };
     let mut endpoints = Vec::new();
-    let Skipped { port_zero, root } =
-        srv::endpoints(&mut records, |host, port| (host.to_string(), port), |endpoint| endpoints.push(endpoint));
+    let Skipped { port_zero, root } = srv::endpoints(
+        &mut records,
+        |host, port| (host.to_string(), port),
+        |endpoint| endpoints.push(endpoint),
+    );
     let absent = root > 0 && root == records.len();
     let targets = |(host, port): &(String, u16)| match &hosts {
-        Some(hosts) => hosts.get(host).into_iter().flatten().map(|&ip| Target::at(host, (ip, *port).into())).collect(),
+        Some(hosts) => hosts
+            .get(host)
+            .into_iter()
+            .flatten()
+            .map(|&ip| Target::at(host, (ip, *port).into()))
+            .collect(),
         None => Target::new(host, *port).into_iter().collect::<Vec<_>>(),
     };
     let unusable = endpoints.iter().filter(|endpoint| targets(&endpoint.addr).is_empty()).count();
-    Ok(Answer { endpoints: split::split(endpoints, targets), ttl, absent, skipped: port_zero + root + unusable })
+    Ok(Answer {
+        endpoints: split::split(endpoints, targets),
+        ttl,
+        absent,
+        skipped: port_zero + root + unusable,
+    })
 }
 
-/// The records of the first name of the search list that has any.
+/// Returns the records of the first name of the search list that has any.
 ///
 /// There are none only if every name says so: with one name unanswered, nothing is known.
 async fn first_found(setup: &Setup) -> Result<Resolved, LookupError> {
@@ -207,7 +233,7 @@ fn record(data: &RData) -> Option<SrvRecord<String>> {
     }
 }
 
-/// The host to look up for a record, unless the record is one that gives no endpoint.
+/// Returns the host to look up for a record, unless the record is one that gives no endpoint.
 fn host(data: &RData) -> Option<(String, Name)> {
     match data {
         RData::SRV(srv) if srv.port != 0 && !srv.target.is_root() => {

@@ -31,7 +31,14 @@ pub struct DiscoveryStatus {
 
 impl Default for DiscoveryStatus {
     fn default() -> Self {
-        Self { health: SourceHealth::Pending, error: None, queries: 0, failures: 0, empty_held: 0, skipped: 0 }
+        Self {
+            health: SourceHealth::Pending,
+            error: None,
+            queries: 0,
+            failures: 0,
+            empty_held: 0,
+            skipped: 0,
+        }
     }
 }
 
@@ -64,7 +71,7 @@ pub(crate) async fn drive<D: Discover>(
             PollerStep::Wait(None) => return,
             PollerStep::Wait(Some(until)) => {
                 tokio::select! {
-                    () = clock.sleep_until(until) => {}
+                    () = clock.sleep_until(Some(until)) => {}
                     () = wanted.notified() => poller.refresh(clock.now()),
                 }
                 None
@@ -89,13 +96,15 @@ async fn ask<D: Discover>(
     loop {
         tokio::select! {
             result = &mut lookup => return result.map_err(Into::into),
-            () = clock.sleep_until(deadline) => return Err("discovery did not answer in time".into()),
+            () = clock.sleep_until(Some(deadline)) => {
+                return Err("discovery did not answer in time".into());
+            }
             () = wanted.notified() => poller.refresh(clock.now()),
         }
     }
 }
 
-/// What a result means to the poller, and the set of endpoints to believe, if any.
+/// Returns what a result means to the poller, and the set of endpoints to believe, if any.
 fn judge(
     result: Result<Answer, Box<dyn Error + Send + Sync>>,
     absent_before: &mut bool,

@@ -14,12 +14,13 @@ pub struct Fixed {
 }
 
 impl Fixed {
-    /// Endpoints by their addresses: `host:port`, `1.2.3.4:port` or `[::1]:port`.
+    /// Makes endpoints of their addresses: `host:port`, `1.2.3.4:port` or `[::1]:port`.
     ///
     /// # Errors
     /// The first address that is none.
     pub fn new<T: AsRef<str>>(targets: impl IntoIterator<Item = T>) -> Result<Self, TargetError> {
-        let endpoints = targets.into_iter().map(|target| Ok(Endpoint::new(target.as_ref().parse()?)));
+        let endpoints =
+            targets.into_iter().map(|target| Ok(Endpoint::new(target.as_ref().parse()?)));
         Ok(Self { endpoints: endpoints.collect::<Result<_, _>>()? })
     }
 }
@@ -34,10 +35,14 @@ impl Discover for Fixed {
     type Error = Infallible;
 
     async fn lookup(&mut self) -> Result<Answer, Infallible> {
-        Ok(Answer { endpoints: self.endpoints.clone(), ttl: Some(Duration::MAX), ..Answer::default() })
+        Ok(Answer {
+            endpoints: self.endpoints.clone(),
+            ttl: Some(Duration::MAX),
+            ..Answer::default()
+        })
     }
 
-    /// Asked once.
+    /// Asks once.
     fn poller(&self) -> PollerConfig {
         PollerConfig { max: Duration::MAX, ..PollerConfig::default() }
     }

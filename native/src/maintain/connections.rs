@@ -4,14 +4,16 @@ use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::sync::Arc;
 
+use crossbeam_utils::CachePadded;
 use evenkeel_core::retry::Backoff;
-use evenkeel_core::{Instant, Policy};
+use evenkeel_core::{Instant, Policy, hash};
 use futures_util::FutureExt;
 
-use super::Maintenance;
+use super::{Maintenance, bring_forward};
 use crate::client::Client;
 use crate::error::SharedError;
 use crate::factory::{BoxError, Factory};
+use crate::load::Load;
 use crate::target::Target;
 use crate::vitals::Vitals;
 
@@ -24,59 +26,61 @@ pub(super) enum Connection<C> {
     Failed { failures: u32, retry_at: Instant },
 }
 
-impl<C> Connection<C> {
-    pub(super) fn client(&self) -> Option<&Arc<Client<C>>> {
-        match self {
-            Self::Ready(client) => Some(client),
-            Self::Making { .. } | Self::Failed { .. } => None,
-        }
-    }
-}
-
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
-    pub(super) fn make(&mut self, target: Target, failures: u32) {
+    /// Begins to make a client.
+    pub(super) fn make(&mut self, target: Target) {
         let made = self.factory.make(target.clone());
-        self.connections.insert(target.clone(), Connection::Making { failures });
         self.making.spawn(async move {
             let made = AssertUnwindSafe(made).catch_unwind().await;
             (target, made.unwrap_or_else(|_| Err("the factory panicked".into())))
         });
     }
 
-    pub(super) fn made(&mut self, target: Target, result: Result<F::Client, BoxError>) {
-        let Some(Connection::Making { failures }) = self.connections.get(&target) else { return };
-        let connection = match result {
+    /// Takes over a client, or learns why there is none.
+    pub(super) fn made(&mut self, target: &Target, result: Result<F::Client, BoxError>) {
+        let Some(found) = self.found.get_mut(target) else { return };
+        let Connection::Making { failures } = found.connection else { return };
+        found.connection = match result {
             Ok(inner) => {
-                let vitals = Vitals::new(self.heed, !self.cluster.config().max_retry_after.is_zero());
-                let counters = Arc::clone(&self.shared.counters);
-                Connection::Ready(Arc::new(Client { inner, target: target.clone(), vitals, counters }))
+                let config = self.cluster.settings();
+                Connection::Ready(Arc::new(Client {
+                    inner,
+                    target: target.clone(),
+                    id: hash::of_key(target),
+                    load: CachePadded::new(Load::new(config)),
+                    vitals: Vitals::new(self.heed, !config.max_retry_after.is_zero()),
+                    clock: self.shared.clock,
+                    marks: Arc::clone(&self.shared.marks),
+                }))
             }
             Err(error) => {
                 let failures = failures.saturating_add(1);
                 tracing::warn!(%target, %error, failures, "no client could be made");
                 let error: SharedError = error.into();
                 self.shared.clients.send_modify(|clients| clients.error = Some(error));
-                let retry_at = self.shared.clock.now() + BACKOFF.wait(failures, Duration::ZERO, &mut self.rng);
-                self.retry_at = self.retry_at.min(retry_at);
+                let wait = BACKOFF.wait(failures, Duration::ZERO, &mut self.rng);
+                let retry_at = self.shared.clock.now() + wait;
+                bring_forward(&mut self.retry_at, retry_at);
                 Connection::Failed { failures, retry_at }
             }
         };
-        self.connections.insert(target, connection);
     }
 
     /// Tries again what is due.
     pub(super) fn retry(&mut self, now: Instant) {
-        let (mut due, mut next) = (Vec::new(), Instant::MAX);
-        for (target, connection) in &self.connections {
-            match connection {
-                Connection::Failed { failures, retry_at } if *retry_at <= now => due.push((target.clone(), *failures)),
-                Connection::Failed { retry_at, .. } => next = next.min(*retry_at),
-                Connection::Ready(_) | Connection::Making { .. } => {}
+        let mut due = Vec::new();
+        self.retry_at = None;
+        for (target, found) in &mut self.found {
+            let Connection::Failed { failures, retry_at } = found.connection else { continue };
+            if retry_at <= now {
+                found.connection = Connection::Making { failures };
+                due.push(target.clone());
+            } else {
+                bring_forward(&mut self.retry_at, retry_at);
             }
         }
-        self.retry_at = next;
-        for (target, failures) in due {
-            self.make(target, failures);
+        for target in due {
+            self.make(target);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The core on a Cortex-M0: a test program for thumbv6m in QEMU, without an allocator.
+//! The core on a Cortex-M0 and on RISC-V: a test program for QEMU, without an allocator.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
@@ -6,5 +6,7 @@ mod firmware;
 
 #[cfg(not(target_os = "none"))]
 fn main() {
-    println!("This program is firmware: `tests/run mcu` builds it for thumbv6m-none-eabi and runs it in QEMU.");
+    println!(
+        "This program is firmware: `tests/run mcu` builds it for thumbv6m and riscv32imc and runs it in QEMU."
+    );
 }

@@ -18,14 +18,19 @@ pub(crate) fn read(folder: &Path) -> Result<Files> {
     let mut next = vec![PathBuf::new()];
     while let Some(inner) = next.pop() {
         let path = folder.join(&inner);
-        let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let entries =
+            fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
         for entry in entries {
             let entry = entry?;
             let (path, inner) = (entry.path(), inner.join(entry.file_name()));
             if entry.file_type()?.is_dir() {
                 next.push(inner);
-            } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "ts") {
-                let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "rs" || extension == "ts")
+            {
+                let text = fs::read_to_string(&path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
                 files.insert(inner, text);
             }
         }

@@ -42,7 +42,9 @@ impl Graph {
 
     /// Every pair of modules of which the first takes from the second.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.takes.iter().flat_map(|(from, to)| to.keys().map(move |to| (from.as_str(), to.as_str())))
+        self.takes
+            .iter()
+            .flat_map(|(from, to)| to.keys().map(move |to| (from.as_str(), to.as_str())))
     }
 
     /// The circles, in the order of their first modules.
@@ -138,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_parent_does_not_take_from_its_children_but_they_do_from_it() {
-        let graph = graph(&[("a", "a::b"), ("a::b", "a"), ("", "a"), ("a", ""), ("ab", "a"), ("a", "a")]);
+        let graph =
+            graph(&[("a", "a::b"), ("a::b", "a"), ("", "a"), ("a", ""), ("ab", "a"), ("a", "a")]);
         assert_eq!(graph.pairs().collect::<Vec<_>>(), [("a::b", "a"), ("ab", "a")]);
         assert_eq!(graph.circles(), []);
     }

@@ -46,11 +46,15 @@ fn run(arguments: &[String]) -> Result<bool> {
             let drawn = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
             let same = drawn == picture::svg(&graph(folder)?);
             if !same {
-                println!("{file} is out of date: cargo run -p evenkeel-modules -- --svg {file} {folder}");
+                println!(
+                    "{file} is out of date: cargo run -p evenkeel-modules -- --svg {file} {folder}"
+                );
             }
             Ok(same)
         }
-        [] | ["--svg" | "--check", ..] => bail!("usage: evenkeel-modules [--svg FILE | --check FILE] FOLDER..."),
+        [] | ["--svg" | "--check", ..] => {
+            bail!("usage: evenkeel-modules [--svg FILE | --check FILE] FOLDER...")
+        }
         ref folders => {
             let mut clean = true;
             for folder in folders {
@@ -67,8 +71,14 @@ fn run(arguments: &[String]) -> Result<bool> {
 fn graph(folder: &str) -> Result<Graph> {
     let files = files::read(Path::new(folder))?;
     let is_crate = ["lib.rs", "main.rs"].iter().any(|root| files.contains_key(Path::new(root)));
-    let graph =
-        if is_crate { rust::graph(&files).with_context(|| folder.to_owned())? } else { typescript::graph(&files) };
-    ensure!(is_crate || graph.modules().next().is_some(), "{folder} has neither a crate nor TypeScript");
+    let graph = if is_crate {
+        rust::graph(&files).with_context(|| folder.to_owned())?
+    } else {
+        typescript::graph(&files)
+    };
+    ensure!(
+        is_crate || graph.modules().next().is_some(),
+        "{folder} has neither a crate nor TypeScript"
+    );
     Ok(graph)
 }

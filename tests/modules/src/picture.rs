@@ -72,7 +72,8 @@ enum Shape {
 /// The picture as SVG; the same graph makes the same text.
 pub(crate) fn svg(graph: &Graph) -> String {
     let part = inside(graph, "", 0);
-    let has_against = part.shapes.iter().any(|(_, _, shape)| matches!(shape, Shape::Against { .. }));
+    let has_against =
+        part.shapes.iter().any(|(_, _, shape)| matches!(shape, Shape::Against { .. }));
     let legend: Vec<&str> = LEGEND.into_iter().chain(has_against.then_some(AGAINST)).collect();
     let text_width = legend.iter().map(|line| line.len() as i32 * 7).max().unwrap_or(0);
     let width = part.width.max(text_width) + 2 * PADDING;
@@ -80,7 +81,8 @@ pub(crate) fn svg(graph: &Graph) -> String {
     let height = bottom + legend.len() as i32 * 18 + PADDING;
     let mut canvas = Part { width, height, shapes: Vec::new() };
     canvas.add((width - part.width) / 2, PADDING, part);
-    let shapes: String = canvas.shapes.iter().map(|(x, y, shape)| Placed(*x, *y, shape).to_string()).collect();
+    let shapes: String =
+        canvas.shapes.iter().map(|(x, y, shape)| Placed(*x, *y, shape).to_string()).collect();
     let line = |(index, line): (usize, &&str)| {
         let y = bottom + PADDING + index as i32 * 18;
         let font = "font-family=\"sans-serif\" fill=\"#555555\"";
@@ -115,8 +117,12 @@ fn module(graph: &Graph, path: &str, depth: usize) -> Part {
 /// What lies in a module.
 fn inside(graph: &Graph, folder: &str, depth: usize) -> Part {
     let Level { groups, up, against } = Level::new(graph, folder);
-    let has_arrows = |group: usize| !up[group].is_empty() || up.iter().any(|targets| targets.contains(&group));
-    let parts = groups.iter().enumerate().map(|(place, group)| bundle(graph, group, depth, has_arrows(place)));
+    let has_arrows =
+        |group: usize| !up[group].is_empty() || up.iter().any(|targets| targets.contains(&group));
+    let parts = groups
+        .iter()
+        .enumerate()
+        .map(|(place, group)| bundle(graph, group, depth, has_arrows(place)));
     let parts: Vec<Part> = parts.collect();
     let node = |(part, up): (&Part, _)| Node { width: part.width, height: part.height, up };
     let width = if depth == 0 { PAGE } else { FOLDER };
@@ -129,7 +135,10 @@ fn inside(graph: &Graph, folder: &str, depth: usize) -> Part {
     for (from, to) in against {
         let bottom = |group: usize| plan.corners[group].1 + parts[group].height;
         let middle = |group: usize| plan.corners[group].0 + parts[group].width / 2;
-        let shape = Shape::Against { across: middle(to) - middle(from), down: plan.corners[to].1 - bottom(from) };
+        let shape = Shape::Against {
+            across: middle(to) - middle(from),
+            down: plan.corners[to].1 - bottom(from),
+        };
         whole.shapes.push((middle(from), bottom(from), shape));
     }
     for (part, (x, y)) in parts.into_iter().zip(plan.corners) {
@@ -181,30 +190,52 @@ impl fmt::Display for Placed<'_> {
         let &Self(x, y, shape) = self;
         match shape {
             Shape::Module { width, name } => {
-                write!(f, "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{BOX}\" rx=\"4\" ")?;
+                write!(
+                    f,
+                    "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{BOX}\" rx=\"4\" "
+                )?;
                 writeln!(f, "fill=\"#ffffff\" stroke=\"#555555\"/>")?;
                 let (x, y) = (x + width / 2, y + 17);
                 writeln!(f, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{name}</text>")
             }
             Shape::Frame { width, height, name, depth } => {
                 let fill = if depth % 2 == 0 { "#eef2f6" } else { "#dfe6ee" };
-                write!(f, "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\" ")?;
+                write!(
+                    f,
+                    "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\" "
+                )?;
                 writeln!(f, "fill=\"{fill}\" stroke=\"#8c98a4\"/>")?;
                 let (x, y) = (x + PADDING, y + 18);
                 writeln!(f, "<text x=\"{x}\" y=\"{y}\" font-weight=\"bold\">{name}</text>")
             }
             Shape::Bundle { width, height } => {
-                write!(f, "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\" ")?;
+                write!(
+                    f,
+                    "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\" "
+                )?;
                 writeln!(f, "fill=\"#ffffff99\" stroke=\"#8c98a4\" stroke-dasharray=\"4 3\"/>")
             }
             Shape::Arrow { line, color } => {
-                let [below, above] = [line.below, line.above].map(|(right, down)| (x + right, y + down));
+                let [below, above] =
+                    [line.below, line.above].map(|(right, down)| (x + right, y + down));
                 let bend = y + line.bend;
                 let middle = i32::midpoint(bend, below.1);
                 let (start, end) = (below.0, above.0);
-                write!(f, "<path d=\"M{start} {} C{start} {middle} {end} {middle} {end} {bend}V{}", below.1, above.1)?;
+                write!(
+                    f,
+                    "<path d=\"M{start} {} C{start} {middle} {end} {middle} {end} {bend}V{}",
+                    below.1, above.1
+                )?;
                 if line.arrives {
-                    write!(f, "M{} {}L{end} {}L{} {}", end - 4, above.1 + 7, above.1, end + 4, above.1 + 7)?;
+                    write!(
+                        f,
+                        "M{} {}L{end} {}L{} {}",
+                        end - 4,
+                        above.1 + 7,
+                        above.1,
+                        end + 4,
+                        above.1 + 7
+                    )?;
                 }
                 writeln!(f, "\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.5\"/>")
             }

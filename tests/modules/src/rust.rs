@@ -44,8 +44,14 @@ struct Module {
 impl Tree {
     /// Reads a file and those of the modules that it declares, which lie in `folder`.
     fn read(&mut self, files: &Files, file: &Path, folder: &Path, path: &str) -> Result<()> {
-        let source = syn::parse_file(&files[file]).with_context(|| format!("cannot parse {}", file.display()))?;
-        self.add(files, path, Module { file: path.to_owned(), scan: Scan::new(&source.items) }, folder)
+        let source = syn::parse_file(&files[file])
+            .with_context(|| format!("cannot parse {}", file.display()))?;
+        self.add(
+            files,
+            path,
+            Module { file: path.to_owned(), scan: Scan::new(&source.items) },
+            folder,
+        )
     }
 
     fn add(&mut self, files: &Files, path: &str, mut module: Module, folder: &Path) -> Result<()> {
@@ -117,7 +123,9 @@ impl Tree {
         if imports == MOST_IMPORTS || scan.items.contains(name) {
             return None;
         }
-        if let Some(import) = scan.imports.iter().find(|import| import.name.as_deref() == Some(name)) {
+        if let Some(import) =
+            scan.imports.iter().find(|import| import.name.as_deref() == Some(name))
+        {
             // A macro is made importable by an import of itself.
             return (import.path != [name]).then(|| import.path.clone());
         }
@@ -128,7 +136,9 @@ impl Tree {
 
     /// Tells whether there is such a name, declared or imported, in the module that `path` means.
     fn has_name(&self, module: &str, path: &[String], name: &str, imports: usize) -> bool {
-        let Some(folder) = self.defining(module, path, imports + 1).filter(|_| imports < MOST_IMPORTS) else {
+        let Some(folder) =
+            self.defining(module, path, imports + 1).filter(|_| imports < MOST_IMPORTS)
+        else {
             return false;
         };
         let scan = &self.0[folder].scan;

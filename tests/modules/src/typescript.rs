@@ -45,7 +45,8 @@ fn resolve(path: &Path, import: &str) -> Option<String> {
         }
     }
     let target = target.to_str()?;
-    let stem = [".js", ".ts"].iter().find_map(|ending| target.strip_suffix(ending)).unwrap_or(target);
+    let stem =
+        [".js", ".ts"].iter().find_map(|ending| target.strip_suffix(ending)).unwrap_or(target);
     Some(stem.replace('/', "::"))
 }
 
@@ -77,7 +78,10 @@ fn imported(code: &str, file: &str) -> Option<Vec<String>> {
         "import" => Some(vec![file.to_owned()]),
         "from" => {
             let names = words.take_while(|word| !matches!(*word, "import" | "export"));
-            let names: Vec<_> = names.filter(|word| !matches!(*word, "" | "type" | "as")).map(str::to_owned).collect();
+            let names: Vec<_> = names
+                .filter(|word| !matches!(*word, "" | "type" | "as"))
+                .map(str::to_owned)
+                .collect();
             Some(if names.is_empty() { vec![file.to_owned()] } else { names })
         }
         _ => None,
@@ -142,14 +146,24 @@ mod tests {
             "const url = 'http://c';\nexport type B = import('./b.js').B;",
         ];
         for import in imports {
-            assert_eq!(circles(&[("a.ts", import), ("b.ts", "import { A } from './a.js';")]).len(), 1, "{import}");
+            assert_eq!(
+                circles(&[("a.ts", import), ("b.ts", "import { A } from './a.js';")]).len(),
+                1,
+                "{import}"
+            );
         }
     }
 
     #[test]
     fn the_names_are_told() {
-        let found = circles(&[("a.ts", "import { B, type C } from './b.js';"), ("b.ts", "import './a.js';")]);
-        assert_eq!(found, ["a circle of 2: a, b\n    a takes B, C from b\n    b takes ./a.js from a"]);
+        let found = circles(&[
+            ("a.ts", "import { B, type C } from './b.js';"),
+            ("b.ts", "import './a.js';"),
+        ]);
+        assert_eq!(
+            found,
+            ["a circle of 2: a, b\n    a takes B, C from b\n    b takes ./a.js from a"]
+        );
     }
 
     #[test]
@@ -160,12 +174,19 @@ mod tests {
         let b = "import './a.js';";
         assert_eq!(circles(&[("a.ts", a), ("b.ts", b)]), [""; 0]);
         let test = "import './a.js';";
-        assert_eq!(circles(&[("a.ts", "import './a.test.js';"), ("a.test.ts", test), ("a.d.ts", test)]), [""; 0]);
+        assert_eq!(
+            circles(&[("a.ts", "import './a.test.js';"), ("a.test.ts", test), ("a.d.ts", test)]),
+            [""; 0]
+        );
     }
 
     #[test]
     fn imports_reach_other_folders() {
-        let files = [("in/a.ts", "import '../b.js';"), ("b.ts", "import './in/a.js';"), ("a.ts", "import './b.js';")];
+        let files = [
+            ("in/a.ts", "import '../b.js';"),
+            ("b.ts", "import './in/a.js';"),
+            ("a.ts", "import './b.js';"),
+        ];
         let found = circles(&files);
         assert_eq!(found[0].lines().next(), Some("a circle of 2: b, in::a"));
     }

@@ -1,7 +1,7 @@
 //! A call as its documentation has it.
 //!
-//! The model knows no points in time: it counts how long the call has been under way. A clock that goes backwards adds
-//! nothing to that.
+//! The model knows no points in time: it counts how long the call has been under way. A clock that
+//! goes backwards adds nothing to that.
 
 use core::time::Duration;
 
@@ -15,7 +15,8 @@ use super::{FREE, Settings};
 pub(super) struct Model {
     pub(super) settings: Settings,
     pub(super) elapsed: Duration,
-    /// Under way, in the order they were sent; over, in the order they ended, and not thought about yet.
+    /// Under way, in the order they were sent; over, in the order they ended, and not thought about
+    /// yet.
     open: Vec<Open>,
     over: Vec<(Open, Duration, Verdict)>,
     /// The last number given, and whether that attempt may still turn out to have nowhere to go.
@@ -107,7 +108,9 @@ impl Model {
     /// Tells whether there was an attempt to which this may apply.
     pub(super) fn no_endpoint(&mut self) -> bool {
         let Some(newest) = self.newest.take() else { return false };
-        let Some(index) = self.open.iter().position(|open| open.number == newest) else { return false };
+        let Some(index) = self.open.iter().position(|open| open.number == newest) else {
+            return false;
+        };
         self.open.remove(index);
         self.attempts -= 1;
         self.hedges = 0;
@@ -127,9 +130,13 @@ impl Model {
 
     fn step(&mut self, rng: &mut impl Rng, log: &mut Vec<Entry>) -> Option<Expected> {
         if let Some(end) = self.end {
-            log.extend(self.over.drain(..).map(|(_, after, verdict)| Entry::Verdict(after, verdict)));
+            log.extend(
+                self.over.drain(..).map(|(_, after, verdict)| Entry::Verdict(after, verdict)),
+            );
             let loser = (!self.open.is_empty()).then(|| self.open.remove(0));
-            return Some(loser.map_or(Expected::Done(end), |loser| Expected::Cancel(loser.number, Outcome::Canceled)));
+            return Some(loser.map_or(Expected::Done(end), |loser| {
+                Expected::Cancel(loser.number, Outcome::Canceled)
+            }));
         }
         if self.open.is_empty() && self.over.is_empty() {
             return self.begin(log);
@@ -208,11 +215,18 @@ impl Model {
         }
     }
 
-    fn failed(&mut self, after: Duration, verdict: Verdict, rng: &mut impl Rng, log: &mut Vec<Entry>) {
+    fn failed(
+        &mut self,
+        after: Duration,
+        verdict: Verdict,
+        rng: &mut impl Rng,
+        log: &mut Vec<Entry>,
+    ) {
         if let Verdict::RetryAfter(wait) = verdict {
             (self.waits, self.waited) = (0, Duration::ZERO);
             self.too_long |= wait > self.settings.max_retry_after;
-            self.not_before = self.not_before.max(after + wait + self.jitter(after + wait, wait, rng));
+            self.not_before =
+                self.not_before.max(after + wait + self.jitter(after + wait, wait, rng));
         }
         if !self.open.is_empty() {
             self.due = self.not_before.max(after);
@@ -225,13 +239,22 @@ impl Model {
         if !self.settings.retry_after_jitter {
             return Duration::ZERO;
         }
-        let left = self.settings.timeout.map(|timeout| timeout.as_nanos().saturating_sub(due.as_nanos() + 1));
+        let left = self
+            .settings
+            .timeout
+            .map(|timeout| timeout.as_nanos().saturating_sub(due.as_nanos() + 1));
         let most = left.map_or(wait.as_nanos() / 2, |left| left.min(wait.as_nanos() / 2));
         Duration::from_nanos(((u128::from(rng.next_u64()) * (most + 1)) >> 64) as u64)
     }
 
     /// The last one failed: when to go on, or why not.
-    fn retry(&mut self, after: Duration, verdict: Verdict, rng: &mut impl Rng, log: &mut Vec<Entry>) -> Option<End> {
+    fn retry(
+        &mut self,
+        after: Duration,
+        verdict: Verdict,
+        rng: &mut impl Rng,
+        log: &mut Vec<Entry>,
+    ) -> Option<End> {
         if self.past_deadline() {
             return Some(End::Deadline);
         }

@@ -22,7 +22,8 @@ pub struct Settings {
     pub max_retry_after: Duration,
     /// See [`RetryPolicy::with_retry_after_jitter`].
     pub retry_after_jitter: bool,
-    /// Bit `n` has the budget refuse when it is asked for the `n`-th time, from 0; the last one then and ever after.
+    /// Bit `n` has the budget refuse when it is asked for the `n`-th time, from 0; the last one
+    /// then and ever after.
     pub refused: u64,
 }
 
@@ -52,7 +53,8 @@ impl Settings {
         let backoff = match kind % 3 {
             0 => Backoff::None,
             1 => Backoff::Constant(base),
-            _ => Backoff::exponential(base, cap.max(base)).with_jitter(jitters[usize::from(kind / 3 % 4)]),
+            _ => Backoff::exponential(base, cap.max(base))
+                .with_jitter(jitters[usize::from(kind / 3 % 4)]),
         };
         let hedges = input.below(8) as u32;
         let hedging = (1..=4).contains(&hedges).then(|| (input.duration(), hedges));
@@ -60,11 +62,21 @@ impl Settings {
         let max_retry_after = if limits & 2 == 0 { Duration::MAX } else { input.duration() };
         let refused = if limits & 4 == 0 { 0 } else { input.number() };
         let retry_after_jitter = limits & 1 == 1;
-        Self { attempts, timeout, attempt_timeout, backoff, hedging, max_retry_after, retry_after_jitter, refused }
+        Self {
+            attempts,
+            timeout,
+            attempt_timeout,
+            backoff,
+            hedging,
+            max_retry_after,
+            retry_after_jitter,
+            refused,
+        }
     }
 
     pub(super) fn policy(&self) -> RetryPolicy {
-        let policy = RetryPolicy::new(self.attempts).and_then(|policy| policy.with_backoff(self.backoff));
+        let policy =
+            RetryPolicy::new(self.attempts).and_then(|policy| policy.with_backoff(self.backoff));
         let mut policy = policy.expect("a good policy").with_max_retry_after(self.max_retry_after);
         if let Some(timeout) = self.timeout {
             policy = policy.with_timeout(timeout).expect("a timeout above 0");
@@ -73,12 +85,13 @@ impl Settings {
             policy = policy.with_attempt_timeout(timeout).expect("a timeout above 0");
         }
         if let Some((delay, hedges)) = self.hedging {
-            policy = policy.with_hedging(Hedging::new(delay, hedges).expect("as many hedges as may be"));
+            policy =
+                policy.with_hedging(Hedging::new(delay, hedges).expect("as many hedges as may be"));
         }
         if self.retry_after_jitter { policy.with_retry_after_jitter() } else { policy }
     }
 
-    /// Whether the budget grants it when it is asked for the `ask`-th time, from 1.
+    /// Tells that the budget grants it when it is asked for the `ask`-th time, from 1.
     pub(super) fn grants(&self, ask: u32) -> bool {
         self.refused >> (ask - 1).min(63) & 1 == 0
     }

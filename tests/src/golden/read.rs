@@ -3,10 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use evenkeel_core::health::OutlierDetection;
 use evenkeel_core::retry::{Backoff, Jitter};
-use evenkeel_core::tier::{Levels, SlowStart, ZoneAware};
-use evenkeel_core::{Config, Endpoint, Instant, Outcome, RetryPolicy, Zone, hash};
+use evenkeel_core::{Book, Config, Endpoint, Instant, Outcome, RetryPolicy, Verdict, Zone, hash};
 
 use super::{Result, Url};
 
@@ -28,7 +26,7 @@ pub(super) fn endpoint(word: &str) -> Result<Endpoint<Url<'_>>> {
     }
     let weight = weight.parse().map_err(|_| "a weight is a number below 2^32")?;
     let priority = priority.parse().map_err(|_| "a priority is a number below 2^16")?;
-    let zone = zone.parse().map_err(|_| "a zone is a number below 2^32")?;
+    let zone = zone.parse().map_err(|_| "a zone is a number below 2^16")?;
     let endpoint = Endpoint::new(Url(addr)).with_weight(weight).with_priority(priority);
     Ok(endpoint.with_zone(Zone::new(zone)).with_draining(draining))
 }
@@ -43,54 +41,81 @@ pub(super) fn key(word: &str) -> Result<u64> {
 
 pub(super) fn config(settings: &str) -> Result<Config> {
     let mut config = Config::default();
+    // The rules first: they set most of the others.
+    for rules in words(settings).filter_map(|setting| setting.strip_prefix("outlier=")) {
+        config = outlier_detection(rules)?;
+    }
     for setting in words(settings) {
         match setting.split_once('=').ok_or("a setting is `key=value`")? {
-            ("levels", "first_available") => config.levels = Levels::FirstAvailable,
-            ("levels", "overprovisioned") => config.levels = Levels::OVERPROVISIONED,
-            ("subset", most) => config.subset = Some(most.parse().map_err(|_| "a subset is a number below 2^32")?),
-            ("zone", own) => {
-                let own = own.parse().map_err(|_| "a zone is a number below 2^32")?;
-                config.zone = Some(ZoneAware::new(Zone::new(own)));
+            ("outlier", _) => {}
+            ("levels", "first_available") => config.overprovisioning_percent = 0,
+            ("levels", "overprovisioned") => config.overprovisioning_percent = 140,
+            ("subset", most) => {
+                config.subset = most.parse().map_err(|_| "a subset is a number below 2^32")?;
             }
-            ("outlier", rules) => config.outlier_detection = outlier_detection(rules)?,
-            ("slow_start", window) => config.slow_start = Some(SlowStart::new(millis(window)?)),
+            ("zone", own) => {
+                let own = own.parse().map_err(|_| "a zone is a number below 2^16")?;
+                config.zone = Zone::new(own);
+            }
+            ("slow_start", window) => config.slow_start = millis(window)?,
             _ => return Err("no such setting"),
         }
     }
-    config.check().map(|()| config).map_err(|_| "a balancer cannot have such a setting")
+    Ok(config)
 }
 
-fn outlier_detection(rules: &str) -> Result<Option<OutlierDetection>> {
+fn outlier_detection(rules: &str) -> Result<Config> {
     Ok(match rules {
-        "evenkeel" => Some(OutlierDetection::EVENKEEL),
-        "envoy" => Some(OutlierDetection::ENVOY),
-        "grpc" => Some(OutlierDetection::GRPC),
-        "none" => None,
+        "evenkeel" => Config::DEFAULT,
+        "envoy" => Config::ENVOY,
+        "grpc" => Config::GRPC,
+        "none" => Config { book: Book::Off, ..Config::DEFAULT },
         _ => return Err("no such outlier detection"),
     })
 }
 
-/// `OUTCOME[ NUMBER]`, or `overloaded[ MS[ NUMBER]]`: how a request ended, and the place of its pick among the open ones.
+/// `OUTCOME[ NUMBER]`, or `overloaded[ MS[ NUMBER]]`: how a request ended, and the place of its
+/// pick among the open ones.
 pub(super) fn report(text: &str) -> Result<(Outcome, usize)> {
     let mut words = words(text);
     let outcome = match words.next() {
         Some("success") => Outcome::Success,
         Some("failure") => Outcome::Failure,
         Some("canceled") => Outcome::Canceled,
-        Some("overloaded") => Outcome::Overloaded { retry_after: words.next().map(millis).transpose()? },
+        Some("overloaded") => {
+            Outcome::Overloaded { retry_after: words.next().map(millis).transpose()? }
+        }
         _ => return Err("no such outcome"),
     };
-    let number: usize = words.next().unwrap_or("1").parse().map_err(|_| "not the number of an open pick")?;
+    let number: usize =
+        words.next().unwrap_or("1").parse().map_err(|_| "not the number of an open pick")?;
     let index = number.checked_sub(1).ok_or("no such open pick")?;
     if words.next().is_none() { Ok((outcome, index)) } else { Err("too many words") }
+}
+
+/// `VERDICT`, or `retry_after MS`.
+pub(super) fn verdict(text: &str) -> Result<Verdict> {
+    Ok(match text {
+        "success" => Verdict::Success,
+        "retry" => Verdict::Retry,
+        "fatal" => Verdict::Fatal,
+        "never_sent" => Verdict::NeverSent,
+        _ => {
+            let wait = text.strip_prefix("retry_after ").ok_or("no such verdict")?;
+            Verdict::RetryAfter(millis(wait)?)
+        }
+    })
 }
 
 pub(super) fn retry_policy(settings: &str) -> Result<RetryPolicy> {
     let mut policy = RetryPolicy::default();
     // The number of attempts first: it is what a policy is made from.
     for attempts in words(settings).filter_map(|setting| setting.strip_prefix("attempts=")) {
-        policy =
-            attempts.parse().ok().and_then(|attempts| RetryPolicy::new(attempts).ok()).ok_or("no such `attempts`")?;
+        policy = attempts
+            .parse()
+            .ok()
+            .and_then(|attempts| RetryPolicy::new(attempts).ok())
+            .ok_or("no such `attempts`")?;
     }
     for setting in words(settings) {
         let changed = match setting.split_once('=').ok_or("a setting is `key=value`")? {
@@ -112,13 +137,8 @@ fn backoff(value: &str) -> Result<Backoff> {
         Some(("exponential", bounds)) => {
             let (base, cap) = bounds.split_once(':').ok_or("`exponential` has a base and a cap")?;
             let (cap, jitter) = cap.split_once(':').unwrap_or((cap, "full"));
-            let jitter = match jitter {
-                "none" => Jitter::None,
-                "full" => Jitter::Full,
-                "equal" => Jitter::Equal,
-                "decorrelated" => Jitter::Decorrelated,
-                _ => return Err("no such jitter"),
-            };
+            let jitter = Jitter::ALL.iter().find(|known| known.name() == jitter);
+            let jitter = *jitter.ok_or("no such jitter")?;
             Ok(Backoff::Exponential { base: millis(base)?, cap: millis(cap)?, jitter })
         }
         _ => Err("no such backoff"),
@@ -133,7 +153,9 @@ pub(super) fn millis(text: &str) -> Result<Duration> {
     let mut nanos = whole.checked_mul(unit).ok_or("a time is below 2^64 nanoseconds")?;
     for digit in decimals.chars() {
         unit /= 10;
-        nanos = nanos.saturating_add(u64::from(digit.to_digit(10).ok_or("a time's decimals are digits")?) * unit);
+        nanos = nanos.saturating_add(
+            u64::from(digit.to_digit(10).ok_or("a time's decimals are digits")?) * unit,
+        );
     }
     if unit == 0 { Err("a time has at most six decimals") } else { Ok(Duration::from_nanos(nanos)) }
 }

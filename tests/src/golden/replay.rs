@@ -1,19 +1,23 @@
+use core::ops::Deref;
+
 use evenkeel_core::balancer::Status;
-use evenkeel_core::event::EventKind;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::{Attempt, Step, Unlimited, Verdict};
 use evenkeel_core::store::List;
-use evenkeel_core::{Balancer, Call, Changes, Config, Instant, Outcome, Pick, Request, Slot, Store};
+use evenkeel_core::{
+    Balancer, Call, Changes, Config, EventKind, Instant, Outcome, Pick, Request, RetryPolicy, Slot,
+    Store,
+};
 use rand_chacha::ChaCha8Rng;
 
-use super::read::{config, endpoint, key, millis, report, retry_policy, words};
+use super::read::{config, endpoint, key, millis, report, retry_policy, verdict, words};
 use super::{Answer, Result, Url};
 
 /// A balancer in the middle of a golden file.
 #[derive(Debug)]
 pub struct Replay<'a, S: Store, P: Store> {
-    balancer: Balancer<Url<'a>, AnyPolicy<P>, S>,
+    balancer: Balancer<Url<'a>, AnyPolicy<P>, Config, S>,
     /// Of the next balancer.
     config: Config,
     rng: ChaCha8Rng,
@@ -21,16 +25,28 @@ pub struct Replay<'a, S: Store, P: Store> {
     open: S::List<Pick>,
     /// Events taken out of the balancer, the oldest first.
     events: S::List<(Option<&'a str>, EventKind)>,
-    call: Option<Call>,
+    call: Option<Call<Own, 1>>,
     sent: Option<(Attempt, Pick)>,
     wake: Instant,
+}
+
+/// A policy that its call keeps.
+#[derive(Debug)]
+struct Own(RetryPolicy);
+
+impl Deref for Own {
+    type Target = RetryPolicy;
+
+    fn deref(&self) -> &RetryPolicy {
+        &self.0
+    }
 }
 
 impl<'a, S: Store, P: Store> Replay<'a, S, P> {
     /// The beginning of a file.
     pub fn new() -> Self {
         Self {
-            balancer: Balancer::new(AnyPolicy::default()),
+            balancer: Balancer::with_settings(AnyPolicy::default(), Config::DEFAULT),
             config: Config::default(),
             rng: ChaCha8Rng::seed_from_u64(0),
             now: Instant::ZERO,
@@ -50,7 +66,9 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         let (verb, rest) = event.split_once(' ').unwrap_or((event, ""));
         match verb {
             "" => {}
-            "seed" => self.config.seed = rest.parse().map_err(|_| "a seed is a number below 2^64")?,
+            "seed" => {
+                self.config.seed = rest.parse().map_err(|_| "a seed is a number below 2^64")?;
+            }
             "config" => self.config = Config { seed: self.config.seed, ..config(rest)? },
             "policy" => self.begin(rest)?,
             "now" => self.now = self.time(rest)?,
@@ -61,8 +79,10 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
                 return changes.map(Answer::Changed).map_err(|_| "no room for it");
             }
             "remove" => {
-                let removed =
-                    self.balancer.remove(self.now, &Url(rest)).map_err(|_| "the policy's table is too small")?;
+                let removed = self
+                    .balancer
+                    .remove(self.now, &Url(rest))
+                    .map_err(|_| "the policy's table is too small")?;
                 return Ok(Answer::Removed(removed.is_some()));
             }
             "pick" => return self.pick(rest),
@@ -70,13 +90,17 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
             "requests" => self.requests(rest)?,
             "stats" => return Ok(Answer::Stats(self.status(rest).map(|status| status.stats))),
             "health" => {
-                let health = self.status(rest).map(|status| (status.health, status.candidacy, status.weight));
+                let health = self
+                    .status(rest)
+                    .map(|status| (status.health, status.candidacy, status.weight));
                 return Ok(Answer::Health(health));
             }
             "event" => return self.event(),
             "down" => self.set_down(rest, true)?,
             "up" => self.set_down(rest, false)?,
-            "call" => self.call = Some(Call::new(&retry_policy(rest)?, self.now)),
+            "call" => {
+                self.call = Some(Call::without_hedges(Own(retry_policy(rest)?), self.now));
+            }
             "poll" => return self.poll(),
             "outcome" => self.outcome(rest)?,
             _ => return Err("no such event"),
@@ -84,11 +108,13 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         Ok(Answer::Nothing)
     }
 
-    /// Apart from the other events: beside what they need, the firmware's stack has no room for another balancer.
+    /// Apart from the other events: beside what they need, the firmware's stack has no room for
+    /// another balancer.
     #[inline(never)]
     fn begin(&mut self, policy: &str) -> Result<()> {
         let policy = policy.parse().map_err(|_| "no such policy")?;
-        self.balancer = Balancer::with_config(policy, self.config).map_err(|_| "no such settings")?;
+        self.balancer =
+            Balancer::with_config(policy, self.config).map_err(|_| "no such settings")?;
         self.rng = ChaCha8Rng::seed_from_u64(self.config.seed);
         (self.now, self.wake) = (Instant::ZERO, Instant::ZERO);
         self.open.shorten(0);
@@ -124,7 +150,8 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
                 ("key", Some(word)) => request.key = Some(key(word)?),
                 ("avoid", Some(list)) => {
                     for addr in list.split(',') {
-                        let status = self.status(addr).ok_or("nothing of this address is there to avoid")?;
+                        let status =
+                            self.status(addr).ok_or("nothing of this address is there to avoid")?;
                         avoid.try_push(status.slot).map_err(|_| "too many to avoid")?;
                     }
                 }
@@ -133,7 +160,9 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         }
         self.balancer.handle_timeout(self.now);
         let request = request.avoiding(&avoid);
-        let Ok(pick) = self.balancer.pick_with(request, &mut self.rng) else { return Ok(Answer::Picked(None)) };
+        let Ok(pick) = self.balancer.pick_with(request, &mut self.rng) else {
+            return Ok(Answer::Picked(None));
+        };
         let picked = self.address(&pick).map(|addr| (addr, pick.why()));
         self.open.try_push(pick).map_err(|_| "more than 8 open picks")?;
         Ok(Answer::Picked(picked))
@@ -152,10 +181,15 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         let number: u32 = number.parse().map_err(|_| "not a number of requests")?;
         for _ in 0..number {
             self.balancer.handle_timeout(self.now);
-            let pick = self.balancer.pick(self.now, &mut self.rng).map_err(|_| "nothing to pick")?;
+            let pick =
+                self.balancer.pick(self.now, &mut self.rng).map_err(|_| "nothing to pick")?;
             let addr = self.address(&pick);
             let fails = failing.split(',').any(|failing| addr == Some(failing));
-            self.balancer.report(self.now, pick, if fails { Outcome::Failure } else { Outcome::Success });
+            self.balancer.report(
+                self.now,
+                pick,
+                if fails { Outcome::Failure } else { Outcome::Success },
+            );
         }
         Ok(())
     }
@@ -182,7 +216,8 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
             Step::Send(attempt) => {
                 self.balancer.handle_timeout(self.now);
                 let request = Request::at(self.now).avoiding(call.tried());
-                let Ok(pick) = self.balancer.pick_with(request, &mut self.rng) else {
+                let picked = self.balancer.pick_with(request, &mut self.rng);
+                let Ok(pick) = picked else {
                     call.no_endpoint(self.now);
                     return Ok(Answer::Sent(attempt.number(), None));
                 };
@@ -192,7 +227,8 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
                 Answer::Sent(attempt.number(), addr)
             }
             Step::Wait(until) => {
-                self.wake = until;
+                // Until the attempt ends, the time does not matter.
+                self.wake = until.unwrap_or(Instant::MAX);
                 Answer::Wait(until)
             }
             Step::Cancel { attempt, outcome } => {
@@ -205,14 +241,8 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         })
     }
 
-    fn outcome(&mut self, verdict: &str) -> Result<()> {
-        let verdict = match verdict {
-            "success" => Verdict::Success,
-            "retry" => Verdict::Retry,
-            "fatal" => Verdict::Fatal,
-            "never_sent" => Verdict::NeverSent,
-            _ => Verdict::RetryAfter(millis(verdict.strip_prefix("retry_after ").ok_or("no such verdict")?)?),
-        };
+    fn outcome(&mut self, verdict_text: &str) -> Result<()> {
+        let verdict = verdict(verdict_text)?;
         let (Some(call), Some((attempt, pick))) = (&mut self.call, self.sent.take()) else {
             return Err("no attempt is under way");
         };

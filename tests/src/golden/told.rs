@@ -1,89 +1,64 @@
-//! How what is told of health is written.
+//! How picks, and what is told of health, are written.
 
 use core::fmt::{self, Formatter};
 
-use evenkeel_core::balancer::Candidacy;
-use evenkeel_core::event::EventKind;
-use evenkeel_core::health::{Health, Reason};
-use evenkeel_core::{Instant, Why};
+use evenkeel_core::health::Health;
+use evenkeel_core::{Candidacy, EventKind, Why};
 
 use super::read::write_millis;
 
-pub(super) fn why(why: Why) -> &'static str {
+/// `ADDR[ WHY]`.
+pub(super) fn write_pick(f: &mut Formatter<'_>, addr: &str, why: Why) -> fmt::Result {
     match why {
-        Why::Retry => " retry",
-        Why::Probe => " probe",
-        Why::Panic => " panic",
-        Why::LastResort => " last_resort",
-        _ => "",
+        Why::Policy => f.write_str(addr),
+        Why::Retry | Why::LastResort | Why::Probe | Why::Panic => {
+            write!(f, "{addr} {}", why.name())
+        }
     }
 }
 
 /// `STATE CANDIDACY WEIGHT`.
-pub(super) fn write_health(f: &mut Formatter<'_>, health: Health, candidacy: Candidacy, weight: u32) -> fmt::Result {
-    match health {
-        Health::Healthy => f.write_str("healthy")?,
-        Health::HalfOpen => f.write_str("half_open")?,
-        Health::Down => f.write_str("down")?,
-        Health::Ejected { reason, until } => {
-            write!(f, "ejected {} ", reason_word(reason))?;
-            write_millis(f, until)?;
-        }
-        Health::Probing { until } => write_until(f, "probing", until)?,
-        Health::Overloaded { until } => write_until(f, "overloaded", until)?,
-        _ => f.write_str("?")?,
+pub(super) fn write_health(
+    f: &mut Formatter<'_>,
+    health: Health,
+    candidacy: Candidacy,
+    weight: u32,
+) -> fmt::Result {
+    f.write_str(health.name())?;
+    if let Some(reason) = health.reason() {
+        write!(f, " {}", reason.name())?;
     }
-    let candidacy = match candidacy {
-        Candidacy::Candidate => "candidate",
-        Candidacy::Panic => "panic",
-        Candidacy::NoWeight => "no_weight",
-        Candidacy::Draining => "draining",
-        Candidacy::Unhealthy => "unhealthy",
-        Candidacy::Priority => "priority",
-        Candidacy::Subset => "subset",
-        Candidacy::Zone => "zone",
-        Candidacy::Pending => "pending",
-        _ => "?",
-    };
-    write!(f, " {candidacy} {weight}")
+    if let Some(until) = health.until() {
+        f.write_str(" ")?;
+        write_millis(f, until)?;
+    }
+    write!(f, " {} {weight}", candidacy.name())
 }
 
 /// `KIND[ ADDR[ REASON][ MS]]`.
-pub(super) fn write_event(f: &mut Formatter<'_>, addr: Option<&str>, kind: EventKind) -> fmt::Result {
-    let addr = addr.unwrap_or("?");
+pub(super) fn write_event(
+    f: &mut Formatter<'_>,
+    addr: Option<&str>,
+    kind: EventKind,
+) -> fmt::Result {
+    f.write_str(kind.name())?;
     match kind {
-        EventKind::Added => write!(f, "added {addr}"),
-        EventKind::Removed => write!(f, "removed {addr}"),
-        EventKind::Ejected { reason, until } => {
-            write!(f, "ejected {addr} {} ", reason_word(reason))?;
-            write_millis(f, until)
-        }
-        EventKind::Probing => write!(f, "probing {addr}"),
-        EventKind::Readmitted => write!(f, "readmitted {addr}"),
-        EventKind::Overloaded { until } => {
-            write!(f, "overloaded {addr} ")?;
-            write_millis(f, until)
-        }
-        EventKind::Down => write!(f, "down {addr}"),
-        EventKind::PanicOn => f.write_str("panic_on"),
-        EventKind::PanicOff => f.write_str("panic_off"),
-        EventKind::Lost(number) => write!(f, "lost {number}"),
-        _ => f.write_str("?"),
+        EventKind::PanicOn | EventKind::PanicOff => return Ok(()),
+        EventKind::Lost(number) => return write!(f, " {number}"),
+        EventKind::Added
+        | EventKind::Removed
+        | EventKind::Ejected { .. }
+        | EventKind::Probing
+        | EventKind::Readmitted
+        | EventKind::Overloaded { .. }
+        | EventKind::Down => write!(f, " {}", addr.unwrap_or("?"))?,
     }
-}
-
-fn write_until(f: &mut Formatter<'_>, word: &str, until: Instant) -> fmt::Result {
-    write!(f, "{word} ")?;
-    write_millis(f, until)
-}
-
-fn reason_word(reason: Reason) -> &'static str {
-    match reason {
-        Reason::ConsecutiveFailures => "consecutive_failures",
-        Reason::FailurePercentage => "failure_percentage",
-        Reason::SuccessRate => "success_rate",
-        Reason::ProbeFailed => "probe_failed",
-        Reason::ProbeTimedOut => "probe_timed_out",
-        _ => "?",
+    if let EventKind::Ejected { reason, .. } = kind {
+        write!(f, " {}", reason.name())?;
     }
+    if let Some(until) = kind.until() {
+        f.write_str(" ")?;
+        write_millis(f, until)?;
+    }
+    Ok(())
 }

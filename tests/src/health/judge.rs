@@ -2,29 +2,44 @@
 
 use core::iter::repeat_n;
 
-use evenkeel_core::event::EventKind;
-use evenkeel_core::health::{Arithmetic, OutlierDetection, Reason, SuccessRate};
-use evenkeel_core::{Instant, Outcome, Slot};
+use evenkeel_core::health::Reason;
+use evenkeel_core::{Book, Config, EventKind, Instant, Outcome, Slot};
 
-use super::model::{Mark, Model, State, Time, in_intervals, nanos};
+use super::known::{Mark, State};
+use super::model::{Model, Time, in_intervals, nanos};
 
 impl Model {
     /// A request to `slot` ended that was sent at `sent`.
-    pub(super) fn report(&mut self, now: Instant, slot: Slot, sent: Instant, decides: bool, outcome: Outcome) {
-        let Some((&addr, known)) = self.known.iter().find(|(_, known)| known.slot == slot) else { return };
+    pub(super) fn report(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        sent: Instant,
+        decides: bool,
+        outcome: Outcome,
+    ) {
+        let now = self.latest(now);
+        self.learn(now, slot, sent, decides, outcome);
+        self.settle(now);
+    }
+
+    fn learn(&mut self, now: Instant, slot: Slot, sent: Instant, decides: bool, outcome: Outcome) {
+        let Some((&addr, known)) = self.known.iter().find(|(_, known)| known.slot == slot) else {
+            return;
+        };
         let (time, sent) = (self.time(now), self.time(sent));
         let asked = match outcome {
             Outcome::Overloaded { retry_after } => retry_after,
-            _ => None,
+            Outcome::Success | Outcome::Failure | Outcome::Canceled => None,
         };
         let came_back_since = known.state == State::In && known.ejections > 0 && sent < known.back;
-        if came_back_since && self.follows(Arithmetic::Evenkeel) && asked.is_none() {
+        if came_back_since && self.follows(Book::Evenkeel) && asked.is_none() {
             return;
         }
         let (state, in_service) = (known.state, !known.out());
         let decides = decides && sent >= known.since;
         let failure = outcome != Outcome::Success;
-        let rest = asked.map_or(0, |rest| nanos(rest).min(self.max_retry_after));
+        let rest = asked.map_or(0, |rest| nanos(rest).min(nanos(self.config.max_retry_after)));
         if rest > 0 {
             self.rest(now, addr, time + rest, decides);
         } else if outcome == Outcome::Canceled {
@@ -32,7 +47,7 @@ impl Model {
                 self.at(addr).state = State::Open;
             }
         } else if in_service {
-            if self.settings.is_some() {
+            if self.rules().is_some() {
                 self.at(addr).log.push((time, if failure { Mark::Failure } else { Mark::Success }));
             }
             if failure {
@@ -42,8 +57,10 @@ impl Model {
             self.readmit(now, addr);
         } else if decides && matches!(state, State::Probing(_)) {
             self.put_out(now, addr, Reason::ProbeFailed);
-        } else if self.follows(Arithmetic::Grpc) {
-            self.at(addr).log.push((time, if failure { Mark::LateFailure } else { Mark::LateSuccess }));
+        } else if self.follows(Book::Grpc) {
+            self.at(addr)
+                .log
+                .push((time, if failure { Mark::LateFailure } else { Mark::LateSuccess }));
         }
     }
 
@@ -56,81 +73,85 @@ impl Model {
             State::Out(before) if before < until => State::Out(until),
             State::Open => State::Out(until),
             State::Probing(_) if decides => State::Out(until),
-            _ => return,
+            State::Resting(_) | State::Out(_) | State::Probing(_) => return,
         };
         let slot = known.slot;
-        self.dirty |= was_in;
         let until = self.clock(until);
         self.push(now, Some(slot), EventKind::Overloaded { until });
+        self.dirty |= was_in;
     }
 
     /// What a failure of an endpoint in service comes to, at once.
     fn judge_failure(&mut self, now: Instant, addr: u8) {
-        let Some(settings) = self.settings else { return };
-        let ours = settings.arithmetic == Arithmetic::Evenkeel;
+        let Some(settings) = self.rules() else { return };
+        let ours = settings.book == Book::Evenkeel;
         let most = usize::from(settings.consecutive_failures);
         let length = (!in_intervals(&settings)).then(|| nanos(settings.interval));
         if most > 0 && self.known[&addr].streak() >= most {
             self.eject(now, addr, Reason::ConsecutiveFailures, 100);
-            if settings.arithmetic == Arithmetic::Envoy {
+            if settings.book == Book::Envoy {
                 self.mark(now, addr, Mark::Bout);
             }
-        } else if let Some(rule) = settings.failure_percentage.filter(|_| ours) {
+        } else if settings.failure_percentage > 0 && ours {
             let (good, bad) = self.known[&addr].window(length);
-            let enough = good + bad >= rule.request_volume.into() && bad >= rule.minimum_failures.into();
-            if enough && bad * 100 >= u64::from(rule.threshold) * (good + bad) {
-                self.eject(now, addr, Reason::FailurePercentage, rule.enforcement);
+            let enough = good + bad >= settings.failure_percentage_request_volume.into()
+                && bad >= settings.failure_percentage_minimum_failures.into();
+            if enough && bad * 100 >= u64::from(settings.failure_percentage) * (good + bad) {
+                let enforcement = settings.failure_percentage_enforcement;
+                self.eject(now, addr, Reason::FailurePercentage, enforcement);
             }
         }
-        if let Some(rule) = settings.success_rate.filter(|_| ours && !self.known[&addr].out()) {
+        if settings.success_rate && ours && !self.known[&addr].out() {
             let bad = self.known[&addr].window(None).1;
             if bad > 0
-                && bad.is_multiple_of(rule.minimum_failures.max(1).into())
-                && self.outliers(&rule).contains(&addr)
+                && bad.is_multiple_of(settings.success_rate_minimum_failures.max(1).into())
+                && self.outliers(&settings).contains(&addr)
             {
-                self.eject(now, addr, Reason::SuccessRate, rule.enforcement);
+                self.eject(now, addr, Reason::SuccessRate, settings.success_rate_enforcement);
             }
         }
     }
 
     pub(super) fn end_interval(&mut self, now: Instant) {
-        let Some(settings) = self.settings else { return };
+        let Some(settings) = self.rules() else { return };
         let time = self.time(now);
         let addrs = self.by_slot();
-        if settings.arithmetic == Arithmetic::Envoy {
+        if settings.book == Book::Envoy {
             self.release_due(now, |until| until <= time);
         }
-        let volume = settings.failure_percentage.map_or(0, |rule| rule.request_volume);
-        let with_volume = self.with_volume(volume);
-        if let Some(rule) = settings.success_rate {
-            for addr in self.outliers(&rule) {
-                self.eject(now, addr, Reason::SuccessRate, rule.enforcement);
+        let with_volume = self.with_volume(settings.failure_percentage_request_volume);
+        if settings.success_rate {
+            for addr in self.outliers(&settings) {
+                self.eject(now, addr, Reason::SuccessRate, settings.success_rate_enforcement);
             }
         }
-        let percentage = settings.failure_percentage.filter(|_| settings.arithmetic != Arithmetic::Evenkeel);
-        if let Some(rule) = percentage.filter(|rule| with_volume.len() >= rule.minimum_hosts as usize) {
+        if settings.failure_percentage > 0
+            && settings.book != Book::Evenkeel
+            && with_volume.len() >= settings.failure_percentage_minimum_hosts as usize
+        {
+            let least = settings.failure_percentage_minimum_failures.into();
             for addr in with_volume {
                 let (good, bad) = self.known[&addr].window(None);
-                let percent = |share: u64| share * (good + bad);
-                let above = match settings.arithmetic {
-                    Arithmetic::Grpc => bad * 100 > percent(rule.threshold.into()),
-                    _ => bad * 100 >= percent(rule.threshold.into()),
-                };
-                if above && bad >= rule.minimum_failures.into() && !self.known[&addr].out() {
-                    self.eject(now, addr, Reason::FailurePercentage, rule.enforcement);
+                let share = u64::from(settings.failure_percentage) * (good + bad);
+                let grpc = settings.book == Book::Grpc;
+                let above = if grpc { bad * 100 > share } else { bad * 100 >= share };
+                if above && bad >= least && !self.known[&addr].out() {
+                    let enforcement = settings.failure_percentage_enforcement;
+                    self.eject(now, addr, Reason::FailurePercentage, enforcement);
                 }
             }
         }
-        if settings.arithmetic != Arithmetic::Evenkeel {
-            let all = settings.arithmetic == Arithmetic::Grpc;
+        if settings.book != Book::Evenkeel {
+            let all = settings.book == Book::Grpc;
             for known in self.known.values_mut().filter(|known| !known.out()) {
-                let since = if let State::Resting(until) = known.state { until } else { known.back };
+                let since =
+                    if let State::Resting(until) = known.state { until } else { known.back };
                 if all || since + nanos(settings.interval) <= time {
                     known.ejections = known.ejections.saturating_sub(1);
                 }
             }
         }
-        if settings.arithmetic == Arithmetic::Grpc {
+        if settings.book == Book::Grpc {
             self.release_due(now, |until| until < time);
         }
         for addr in addrs {
@@ -146,37 +167,47 @@ impl Model {
         }
     }
 
-    /// Who is compared with others: with so many requests, in the order of slots.
+    /// Lists who is compared with others: with so many requests, in the order of slots.
     fn with_volume(&self, volume: u32) -> Vec<u8> {
         let mut addrs = self.by_slot();
         addrs.retain(|addr| {
             let known = &self.known[addr];
             let (good, bad) = known.window(None);
-            good + bad > 0 && good + bad >= volume.into() && (self.follows(Arithmetic::Grpc) || !known.out())
+            good + bad > 0
+                && good + bad >= volume.into()
+                && (self.follows(Book::Grpc) || !known.out())
         });
         addrs
     }
 
     /// Those in service whose success rate is too far below the others'.
-    fn outliers(&self, rule: &SuccessRate) -> Vec<u8> {
-        let compared = self.with_volume(rule.request_volume);
-        if compared.len() < rule.minimum_hosts as usize {
+    fn outliers(&self, rules: &Config) -> Vec<u8> {
+        let compared = self.with_volume(rules.success_rate_request_volume);
+        if compared.len() < rules.success_rate_minimum_hosts as usize {
             return Vec::new();
         }
-        // In 2^-24, as the documentation of the arithmetic says; the deviation of n rates is the root of the sum over all pairs
-        // of their squared differences, divided by n.
+        // In 2^-24, as the documentation of the arithmetic says; the deviation of n rates is the
+        // root of the sum over all pairs of their squared differences, divided by n.
         let counts: Vec<_> = compared.iter().map(|addr| self.known[addr].window(None)).collect();
-        let rates: Vec<u128> =
-            counts.iter().map(|(good, bad)| (u128::from(*good) << 24) / u128::from(good + bad)).collect();
+        let rates: Vec<u128> = counts
+            .iter()
+            .map(|(good, bad)| (u128::from(*good) << 24) / u128::from(good + bad))
+            .collect();
         let number = rates.len() as u128;
         let pairs = rates.iter().enumerate().flat_map(|(place, a)| repeat_n(a, place).zip(&rates));
         let deviation = pairs.map(|(a, b)| a.abs_diff(*b).pow(2)).sum::<u128>().isqrt();
         let mean = rates.iter().sum::<u128>();
-        let far = |rate: u128| 1000 * number * rate + u128::from(rule.stdev_factor) * deviation < 1000 * mean;
+        let far = |rate: u128| {
+            1000 * number * rate + u128::from(rules.success_rate_stdev_per_mille) * deviation
+                < 1000 * mean
+        };
         let mut outliers = Vec::new();
-        for (place, (addr, (good, bad))) in compared.into_iter().zip(counts.iter().copied()).enumerate() {
-            check_far(&counts, place, rule, far(rates[place]));
-            let low = 100 * good < u64::from(rule.floor) * (good + bad) && bad >= rule.minimum_failures.into();
+        for (place, (addr, (good, bad))) in
+            compared.into_iter().zip(counts.iter().copied()).enumerate()
+        {
+            check_far(&counts, place, rules, far(rates[place]));
+            let low = 100 * good < u64::from(rules.success_rate_floor_percent) * (good + bad)
+                && bad >= rules.success_rate_minimum_failures.into();
             if far(rates[place]) && low && !self.known[&addr].out() {
                 outliers.push(addr);
             }
@@ -186,12 +217,12 @@ impl Model {
 
     /// Ejects one that crossed a threshold, if so many may be.
     fn eject(&mut self, now: Instant, addr: u8, reason: Reason, enforcement: u8) {
-        let Some(settings) = self.settings else { return };
+        let Some(settings) = self.rules() else { return };
         let out = self.known.values().filter(|known| known.out()).count();
         if self.known[&addr].out() || out >= most_out(&settings, self.known.len()) {
             return;
         }
-        let ours = settings.arithmetic == Arithmetic::Evenkeel;
+        let ours = settings.book == Book::Evenkeel;
         if enforcement < 100 && (100 * self.draw(addr)) >> 32 >= enforcement.into() {
             if ours {
                 self.mark(now, addr, Mark::Window);
@@ -210,18 +241,18 @@ impl Model {
 
     /// Ejects one, or lets a probe fail.
     pub(super) fn put_out(&mut self, now: Instant, addr: u8, reason: Reason) {
-        let Some(settings) = self.settings else { return };
+        let Some(settings) = self.rules() else { return };
         let before = self.known[&addr].ejections;
         let (base, most) = (nanos(settings.base_ejection_time), nanos(settings.max_ejection_time));
         let random = |whole: u64, bits: u64| ((u128::from(whole) * u128::from(bits)) >> 32) as u64;
-        let (length, ejections) = match settings.arithmetic {
-            Arithmetic::Evenkeel => {
+        let (length, ejections) = match settings.book {
+            Book::Evenkeel => {
                 let whole = (0..before).fold(base, |whole, _| whole.saturating_mul(2)).min(most);
                 (whole - random(whole / 2, self.draw(addr)), (before + 1).min(63))
             }
-            arithmetic => {
+            Book::Envoy | Book::Grpc | Book::Off => {
                 let most = most.max(base);
-                let grows = arithmetic == Arithmetic::Grpc || base * before < most + base;
+                let grows = settings.book == Book::Grpc || base * before < most + base;
                 let ejections = before + u64::from(grows);
                 ((base * ejections).min(most), ejections)
             }
@@ -231,20 +262,21 @@ impl Model {
         let known = self.at(addr);
         let rests = if let State::Resting(until) = known.state { until } else { 0 };
         let until = rests.max(time + length + jitter);
-        (known.state, known.reason, known.since, known.ejections) = (State::Out(until), reason, time, ejections);
+        (known.state, known.reason, known.since, known.ejections) =
+            (State::Out(until), reason, time, ejections);
         let slot = known.slot;
         self.mark(now, addr, Mark::Bout);
-        if settings.arithmetic == Arithmetic::Evenkeel {
+        if settings.book == Book::Evenkeel {
             self.mark(now, addr, Mark::Window);
         }
-        self.dirty = true;
         let until = self.clock(until);
         self.push(now, Some(slot), EventKind::Ejected { reason, until });
+        self.dirty = true;
     }
 
     /// The time of an ejection is over.
     pub(super) fn release(&mut self, now: Instant, addr: u8) {
-        if self.settings.is_some_and(|settings| settings.half_open) {
+        if self.config.half_open {
             self.at(addr).state = State::Open;
         } else {
             self.readmit(now, addr);
@@ -258,10 +290,10 @@ impl Model {
         let (slot, down) = (known.slot, known.down);
         self.mark(now, addr, Mark::Bout);
         self.mark(now, addr, Mark::Window);
-        self.dirty = true;
         if !down {
             self.push(now, Some(slot), EventKind::Readmitted);
         }
+        self.dirty = true;
     }
 
     fn mark(&mut self, now: Instant, addr: u8, mark: Mark) {
@@ -269,32 +301,35 @@ impl Model {
         self.at(addr).log.push((time, mark));
     }
 
-    fn follows(&self, arithmetic: Arithmetic) -> bool {
-        self.settings.is_some_and(|settings| settings.arithmetic == arithmetic)
+    fn follows(&self, book: Book) -> bool {
+        self.rules().is_some_and(|settings| settings.book == book)
     }
 }
 
-/// How many of `hosts` endpoints may be out at once.
-fn most_out(settings: &OutlierDetection, hosts: usize) -> usize {
+/// Returns how many of `hosts` endpoints may be out at once.
+fn most_out(settings: &Config, hosts: usize) -> usize {
     let percent = usize::from(settings.max_ejection_percent);
     let least = usize::from(settings.always_eject_one);
-    match settings.arithmetic {
-        Arithmetic::Evenkeel if hosts == 1 => 0,
-        Arithmetic::Evenkeel if hosts <= 4 && percent > 0 => (hosts * percent.max(50) / 100).max(least),
-        Arithmetic::Grpc => (hosts * percent).div_ceil(100).max(least),
-        _ => (hosts * percent / 100).max(least),
+    match settings.book {
+        Book::Evenkeel if hosts == 1 => 0,
+        Book::Evenkeel if hosts <= 4 && percent > 0 => (hosts * percent.max(50) / 100).max(least),
+        Book::Grpc => (hosts * percent).div_ceil(100).max(least),
+        Book::Evenkeel | Book::Envoy | Book::Off => (hosts * percent / 100).max(least),
     }
 }
 
 /// The rule as it is published, in floating point: where it is not close, both agree.
-fn check_far(counts: &[(u64, u64)], place: usize, rule: &SuccessRate, far: bool) {
+fn check_far(counts: &[(u64, u64)], place: usize, rules: &Config, far: bool) {
     let float = |number: u64| f64::from(u32::try_from(number).expect("few requests"));
     let rate = |(good, bad): &(u64, u64)| float(*good) / float(good + bad);
     let number = float(counts.len() as u64);
     let mean = counts.iter().map(rate).sum::<f64>() / number;
     let variance = counts.iter().map(|counts| (rate(counts) - mean).powi(2)).sum::<f64>() / number;
-    let threshold = mean - f64::from(rule.stdev_factor) / 1000.0 * variance.sqrt();
+    let threshold = mean - f64::from(rules.success_rate_stdev_per_mille) / 1000.0 * variance.sqrt();
     let margin = rate(&counts[place]) - threshold;
-    let unit = (2.0 + f64::from(rule.stdev_factor) / 1000.0) * 1e-6;
-    assert!(margin.abs() < unit || far == (margin < 0.0), "{margin} from the threshold, of {counts:?}");
+    let unit = (2.0 + f64::from(rules.success_rate_stdev_per_mille) / 1000.0) * 1e-6;
+    assert!(
+        margin.abs() < unit || far == (margin < 0.0),
+        "{margin} from the threshold, of {counts:?}"
+    );
 }

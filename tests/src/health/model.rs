@@ -5,19 +5,15 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use evenkeel_core::event::EventKind;
-use evenkeel_core::health::{Arithmetic, Health, OutlierDetection, Reason};
-use evenkeel_core::{Endpoint, Instant, Slot, hash};
-
-use super::Start;
+use super::known::{Known, Mark, State};
+use evenkeel_core::health::{Health, Reason};
+use evenkeel_core::{Book, Config, Endpoint, EventKind, Instant, Slot, hash};
 
 /// Nanoseconds of the model's time.
 pub(super) type Time = u64;
 
 pub(super) struct Model {
-    pub(super) settings: Option<OutlierDetection>,
-    pub(super) max_retry_after: u64,
-    seed: u64,
+    pub(super) config: Config,
     draws: u32,
     /// How far the clock has gone back, in all.
     gone_back: u64,
@@ -25,7 +21,7 @@ pub(super) struct Model {
     pub(super) known: BTreeMap<u8, Known>,
     pub(super) candidates: BTreeSet<u8>,
     pub(super) panic: bool,
-    /// Whether somebody's health changed since the candidates were formed.
+    /// Somebody's health changed since the candidates were formed.
     pub(super) dirty: bool,
     next_probe: usize,
     pub(super) interval_end: Option<Time>,
@@ -34,103 +30,10 @@ pub(super) struct Model {
     room: usize,
 }
 
-pub(super) struct Known {
-    pub(super) endpoint: Endpoint<u8>,
-    pub(super) slot: Slot,
-    pub(super) down: bool,
-    pub(super) state: State,
-    /// Why it was taken out last.
-    pub(super) reason: Reason,
-    /// When it was taken out, or its probe sent.
-    pub(super) since: Time,
-    /// Since when it has been in service; 0 for ever.
-    pub(super) back: Time,
-    /// What its next ejection time grows by.
-    pub(super) ejections: u64,
-    pub(super) log: Vec<(Time, Mark)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    In,
-    Resting(Time),
-    Out(Time),
-    Open,
-    Probing(Time),
-}
-
-/// What is written down of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
-    Success,
-    Failure,
-    /// The same, of one that is out.
-    LateSuccess,
-    LateFailure,
-    /// Failures in a row begin anew.
-    Bout,
-    /// Shares of failures begin anew.
-    Window,
-}
-
-impl Known {
-    fn new(endpoint: Endpoint<u8>, slot: Slot) -> Self {
-        let (reason, log) = (Reason::ConsecutiveFailures, Vec::new());
-        Self { endpoint, slot, down: false, state: State::In, reason, since: 0, back: 0, ejections: 0, log }
-    }
-
-    pub(super) fn out(&self) -> bool {
-        !matches!(self.state, State::In | State::Resting(_))
-    }
-
-    fn eligible(&self) -> bool {
-        self.endpoint.weight > 0 && !self.endpoint.draining
-    }
-
-    fn available(&self) -> bool {
-        self.eligible() && self.state == State::In && !self.down
-    }
-
-    /// Failures in a row.
-    pub(super) fn streak(&self) -> usize {
-        let marks = self.log.iter().rev().map(|(_, mark)| mark);
-        marks
-            .take_while(|mark| !matches!(mark, Mark::Success | Mark::Bout))
-            .filter(|mark| **mark == Mark::Failure)
-            .count()
-    }
-
-    /// Successes and failures that are judged: all in the interval, or those within `length` of the first failure.
-    pub(super) fn window(&self, length: Option<u64>) -> (u64, u64) {
-        let begin = self.log.iter().rposition(|(_, mark)| *mark == Mark::Window).map_or(0, |place| place + 1);
-        let (mut opened, mut counts) = (None, (0, 0));
-        for &(at, mark) in &self.log[begin..] {
-            let failure = match mark {
-                Mark::Success | Mark::LateSuccess => false,
-                Mark::Failure | Mark::LateFailure => true,
-                Mark::Bout | Mark::Window => continue,
-            };
-            if let Some(length) = length {
-                if opened.is_some_and(|opened| at.saturating_sub(opened) >= length) {
-                    (opened, counts) = (None, (0, 0));
-                }
-                if opened.is_none() && !failure {
-                    continue;
-                }
-                opened = opened.or(Some(at));
-            }
-            if failure { counts.1 += 1 } else { counts.0 += 1 }
-        }
-        counts
-    }
-}
-
 impl Model {
-    pub(super) fn new(start: &Start, room: usize) -> Self {
+    pub(super) fn new(config: Config, room: usize) -> Self {
         Self {
-            settings: start.settings.filter(has_rules),
-            max_retry_after: nanos(start.max_retry_after),
-            seed: start.seed,
+            config,
             draws: 0,
             gone_back: 0,
             last: Instant::ZERO,
@@ -144,6 +47,11 @@ impl Model {
             lost: 0,
             room: room.min(256),
         }
+    }
+
+    /// The settings, if they have any rule.
+    pub(super) fn rules(&self) -> Option<Config> {
+        Some(self.config).filter(has_rules)
     }
 
     /// The balancer hears of the time.
@@ -161,6 +69,11 @@ impl Model {
         now.as_nanos() + self.gone_back
     }
 
+    /// The time as it counts: it stands still while the clock is a little behind.
+    pub(super) fn latest(&self, now: Instant) -> Instant {
+        now.max(self.last)
+    }
+
     pub(super) fn clock(&self, time: Time) -> Instant {
         Instant::from_nanos(time - self.gone_back)
     }
@@ -176,24 +89,23 @@ impl Model {
         }
     }
 
-    /// When something is due, at the latest. Candidates are to be formed at once: by the latest time that was told, less than 1 s ahead.
+    /// Returns when something is due, at the latest.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        if self.dirty {
-            return Some(now + Duration::from_nanos(999_999_999));
-        }
-        let timed = self.settings.is_some_and(|settings| settings.arithmetic != Arithmetic::Evenkeel);
+        let timed = self.rules().is_some_and(|rules| rules.book != Book::Evenkeel);
         let ends = self.known.values().filter_map(|known| match known.state {
             State::Resting(until) | State::Probing(until) => Some(until),
             State::Out(until) if !timed => Some(until),
-            _ => None,
+            State::In | State::Out(_) | State::Open => None,
         });
         ends.chain(self.interval_end).min().map(|end| self.clock(end).max(now))
     }
 
     /// The set is `listed` now. Tells whether that is a change.
     pub(super) fn set(&mut self, now: Instant, listed: &[(Slot, Endpoint<u8>)]) -> bool {
+        let now = self.latest(now);
         let stays = |slot| listed.iter().any(|(known, _)| *known == slot);
-        let gone: Vec<_> = self.known.iter().filter(|(_, known)| !stays(known.slot)).map(|(addr, _)| *addr).collect();
+        let mut gone = self.by_slot();
+        gone.retain(|addr| !stays(self.known[addr].slot));
         let mut changed = !gone.is_empty();
         for addr in gone {
             let slot = self.known.remove(&addr).map(|known| known.slot);
@@ -215,12 +127,23 @@ impl Model {
         changed
     }
 
+    /// Forms the candidates, if somebody's health changed.
+    pub(super) fn settle(&mut self, now: Instant) {
+        if self.dirty {
+            self.form(now);
+        }
+    }
+
     /// Forms the candidates.
     pub(super) fn form(&mut self, now: Instant) {
         let members = |fits: fn(&Known) -> bool| {
-            let fitting = || self.known.values().filter(|known| fits(known)).map(|known| known.endpoint);
+            let fitting =
+                || self.known.values().filter(|known| fits(known)).map(|known| known.endpoint);
             let level = fitting().map(|endpoint| endpoint.priority).min();
-            fitting().filter(|endpoint| Some(endpoint.priority) == level).map(|endpoint| endpoint.addr).collect()
+            fitting()
+                .filter(|endpoint| Some(endpoint.priority) == level)
+                .map(|endpoint| endpoint.addr)
+                .collect()
         };
         let mut candidates: BTreeSet<u8> = members(Known::available);
         let panic = candidates.is_empty();
@@ -239,29 +162,31 @@ impl Model {
     }
 
     pub(super) fn begin_interval(&mut self, now: Instant) {
-        let settings = self.settings.filter(in_intervals);
-        self.interval_end = settings.map(|settings| self.time(now) + nanos(settings.interval));
+        let rules = self.rules().filter(in_intervals);
+        self.interval_end = rules.map(|rules| self.time(now) + nanos(rules.interval));
     }
 
     /// Does what is due.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        let now = self.latest(now);
         let time = self.time(now);
-        let timed = self.settings.is_some_and(|settings| settings.arithmetic != Arithmetic::Evenkeel);
+        let timed = self.rules().is_some_and(|rules| rules.book != Book::Evenkeel);
         for addr in self.by_slot() {
             match self.known[&addr].state {
                 State::Resting(until) if until <= time => self.readmit(now, addr),
                 State::Out(until) if until <= time && !timed => self.release(now, addr),
-                State::Probing(until) if until <= time => self.put_out(now, addr, Reason::ProbeTimedOut),
-                _ => {}
+                State::Probing(until) if until <= time => {
+                    self.put_out(now, addr, Reason::ProbeTimedOut);
+                }
+                State::In | State::Open | State::Resting(_) | State::Out(_) | State::Probing(_) => {
+                }
             }
         }
         if self.interval_end.is_some_and(|end| end <= time) {
             self.end_interval(now);
             self.begin_interval(now);
         }
-        if self.dirty {
-            self.form(now);
-        }
+        self.settle(now);
     }
 
     /// The endpoint that is probed by a pick, if one is.
@@ -269,15 +194,18 @@ impl Model {
         let worst = self.worst();
         let open = |addr: &u8| {
             let known = &self.known[addr];
-            known.state == State::Open && !known.down && known.eligible() && known.endpoint.priority <= worst
+            known.state == State::Open
+                && !known.down
+                && known.eligible()
+                && known.endpoint.priority <= worst
         };
         let open: Vec<_> = self.by_slot().into_iter().filter(open).collect();
         let index = |addr: &u8| self.known[addr].slot.index();
         let addr = *open.iter().find(|addr| index(addr) >= self.next_probe).or(open.first())?;
-        let time = self.time(now);
-        let timeout = nanos(self.settings.map_or(OutlierDetection::EVENKEEL, |settings| settings).probe_timeout);
+        let (sent, now) = (self.time(now), self.latest(now));
+        let until = self.time(now) + nanos(self.config.probe_timeout);
         let known = self.known.get_mut(&addr)?;
-        (known.state, known.since) = (State::Probing(time + timeout), time);
+        (known.state, known.since) = (State::Probing(until), sent);
         let slot = known.slot;
         self.next_probe = slot.index() + 1;
         self.push(now, Some(slot), EventKind::Probing);
@@ -285,11 +213,16 @@ impl Model {
     }
 
     pub(super) fn worst(&self) -> u16 {
-        self.candidates.iter().map(|addr| self.known[addr].endpoint.priority).max().unwrap_or(u16::MAX)
+        self.candidates
+            .iter()
+            .map(|addr| self.known[addr].endpoint.priority)
+            .max()
+            .unwrap_or(u16::MAX)
     }
 
     /// What active checks found.
     pub(super) fn set_down(&mut self, now: Instant, addr: u8, down: bool) {
+        let now = self.latest(now);
         let was_down = self.known[&addr].down;
         if !down && self.known[&addr].out() {
             self.readmit(now, addr);
@@ -305,31 +238,33 @@ impl Model {
             self.dirty = true;
             self.push(now, Some(slot), if down { EventKind::Down } else { EventKind::Readmitted });
         }
+        self.settle(now);
     }
 
-    /// Other settings, or none.
-    pub(super) fn configure(&mut self, now: Instant, settings: Option<OutlierDetection>) {
-        let settings = settings.filter(has_rules);
-        let before = core::mem::replace(&mut self.settings, settings);
-        let lengths = (before.filter(in_intervals), settings.filter(in_intervals));
-        if let (Some(before), Some(after), Some(end)) = (lengths.0, lengths.1, self.interval_end) {
+    /// Other settings.
+    pub(super) fn configure(&mut self, now: Instant, config: Config) {
+        let now = self.latest(now);
+        let before = self.rules().filter(in_intervals);
+        self.config = config;
+        let after = self.rules().filter(in_intervals);
+        if let (Some(before), Some(after), Some(end)) = (before, after, self.interval_end) {
             self.interval_end = Some(end - nanos(before.interval) + nanos(after.interval));
         } else {
             self.begin_interval(now);
             let time = self.time(now);
             self.known.values_mut().for_each(|known| known.log.push((time, Mark::Window)));
         }
-        if settings.is_some() {
-            return;
-        }
-        for addr in self.by_slot() {
-            if self.known[&addr].out() {
-                self.readmit(now, addr);
+        if self.rules().is_none() {
+            for addr in self.by_slot() {
+                if self.known[&addr].out() {
+                    self.readmit(now, addr);
+                }
+                let known = self.at(addr);
+                known.ejections = 0;
+                known.log.clear();
             }
-            let known = self.at(addr);
-            known.ejections = 0;
-            known.log.clear();
         }
+        self.settle(now);
     }
 
     /// The addresses in the order of slots, in which endpoints are looked at.
@@ -347,7 +282,7 @@ impl Model {
     pub(super) fn draw(&mut self, addr: u8) -> u64 {
         self.draws += 1;
         let index = self.known[&addr].slot.index() as u64;
-        hash::mix(self.seed, index << 32 | u64::from(self.draws)) >> 32
+        hash::mix(self.config.seed, index << 32 | u64::from(self.draws)) >> 32
     }
 
     pub(super) fn push(&mut self, at: Instant, slot: Option<Slot>, kind: EventKind) {
@@ -374,11 +309,13 @@ pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn has_rules(settings: &OutlierDetection) -> bool {
-    (settings.consecutive_failures, settings.failure_percentage, settings.success_rate) != (0, None, None)
+fn has_rules(rules: &Config) -> bool {
+    let Config { consecutive_failures, failure_percentage, success_rate, .. } = *rules;
+    rules.book != Book::Off
+        && (consecutive_failures, failure_percentage, success_rate) != (0, 0, false)
 }
 
-/// Whether all outcomes are counted, in intervals that all endpoints share.
-pub(super) fn in_intervals(settings: &OutlierDetection) -> bool {
-    settings.arithmetic != Arithmetic::Evenkeel || settings.success_rate.is_some()
+/// Tells that all outcomes are counted, in intervals that all endpoints share.
+pub(super) fn in_intervals(rules: &Config) -> bool {
+    rules.book != Book::Evenkeel || rules.success_rate
 }

@@ -2,21 +2,19 @@
 
 use core::time::Duration;
 
-use evenkeel_core::health::{Arithmetic, FailurePercentage, OutlierDetection, SuccessRate};
-use evenkeel_core::{Endpoint, Outcome};
+use evenkeel_core::{Book, Config, Endpoint, Outcome};
 
 use super::{ADDRESSES, Event, Start};
 use crate::input::Input;
 
 pub(super) fn start(input: &mut Input<'_>) -> Start {
-    let settings = settings(input);
+    let mut config = settings(input, Config::default());
     let byte = input.byte();
-    Start {
-        seed: u64::from(byte >> 2),
-        settings,
-        max_retry_after: if byte & 1 == 1 { Duration::from_secs(300) } else { time(input).min(DAY) },
-        least_request: byte & 2 == 2,
+    config.seed = u64::from(byte >> 2);
+    if byte & 1 == 0 {
+        config.max_retry_after = time(input).min(DAY);
     }
+    Start { config, least_request: byte & 2 == 2 }
 }
 
 pub(super) fn event(input: &mut Input<'_>) -> Event {
@@ -28,14 +26,18 @@ pub(super) fn event(input: &mut Input<'_>) -> Event {
             let byte = input.byte();
             Event::SetDown(byte % ADDRESSES, byte & 0x80 != 0)
         }
-        5 => Event::Configure(settings(input)),
+        5 => Event::Configure(settings(input, Config::default())),
         6..=8 => Event::Pick(0),
         9 => Event::Pick(u16::from(input.byte()) << 8 | u16::from(input.byte())),
         10..=12 => Event::Report(input.below(8), outcome(input)),
         13 => Event::Lose(input.below(8)),
         14..=16 => {
             let (picks, failing) = (u16::from(input.byte() % 64), u16::from(input.byte()));
-            Event::Burst(picks, failing | u16::from(input.byte()) << 8, Duration::from_millis(input.byte().into()))
+            Event::Burst(
+                picks,
+                failing | u16::from(input.byte()) << 8,
+                Duration::from_millis(input.byte().into()),
+            )
         }
         17 => Event::Ahead(time(input)),
         18 => Event::Back(time(input)),
@@ -45,57 +47,80 @@ pub(super) fn event(input: &mut Input<'_>) -> Event {
     }
 }
 
-/// One of each, and variants of them under which more happens.
-pub(crate) fn settings(input: &mut Input<'_>) -> Option<OutlierDetection> {
-    let mut settings = match input.below(8) {
-        0 => return None,
-        1 | 2 => OutlierDetection::ENVOY,
-        3 | 4 => OutlierDetection::GRPC,
-        _ => OutlierDetection::EVENKEEL,
+/// Changes the rules of settings: those with names, and variants of them under which more happens.
+pub(crate) fn settings(input: &mut Input<'_>, others: Config) -> Config {
+    let rules = match input.below(8) {
+        0 => return ruled(others, &Config { book: Book::Off, ..Config::DEFAULT }),
+        1 | 2 => Config::ENVOY,
+        3 | 4 => Config::GRPC,
+        _ => Config::DEFAULT,
     };
+    let mut config = ruled(others, &rules);
     let variants = input.byte();
-    let ours = settings.arithmetic == Arithmetic::Evenkeel;
     if variants & 1 != 0 {
-        settings.consecutive_failures = input.below(5) as u16;
+        config.consecutive_failures = input.below(5) as u16;
     }
     if variants & 2 != 0 {
-        let threshold = 1 + input.byte() % 100;
-        settings.failure_percentage = (input.below(4) > 0).then(|| FailurePercentage {
-            threshold,
-            enforcement: enforcement(input),
-            minimum_hosts: input.below(4) as u32,
-            request_volume: input.below(12) as u32,
-            minimum_failures: input.below(4) as u32,
-        });
+        let percentage = 1 + input.byte() % 100;
+        config.failure_percentage = 0;
+        if input.below(4) > 0 {
+            config.failure_percentage = percentage;
+            config.failure_percentage_enforcement = enforcement(input);
+            config.failure_percentage_minimum_hosts = input.below(4) as u32;
+            config.failure_percentage_request_volume = input.below(12) as u32;
+            config.failure_percentage_minimum_failures = input.below(4) as u32;
+        }
     }
     if variants & 4 != 0 {
-        settings.success_rate = (input.below(4) > 0).then(|| SuccessRate {
-            stdev_factor: 100 * u32::from(input.byte() % 32),
-            floor: 100 - input.byte() % 64,
-            enforcement: enforcement(input),
-            minimum_hosts: input.below(6) as u32,
-            request_volume: input.below(12) as u32,
-            minimum_failures: input.below(4) as u32,
-        });
+        config.success_rate = input.below(4) > 0;
+        if config.success_rate {
+            config.success_rate_stdev_per_mille = 100 * u32::from(input.byte() % 32);
+            config.success_rate_floor_percent = 100 - input.byte() % 64;
+            config.success_rate_enforcement = enforcement(input);
+            config.success_rate_minimum_hosts = input.below(6) as u32;
+            config.success_rate_request_volume = input.below(12) as u32;
+            config.success_rate_minimum_failures = input.below(4) as u32;
+        }
     }
     if variants & 8 != 0 {
-        settings.interval = time(input).clamp(Duration::from_millis(1), DAY);
-        settings.base_ejection_time = time(input).clamp(Duration::from_millis(1), DAY);
-        settings.max_ejection_time = time(input).min(DAY);
-        if ours {
-            settings.max_ejection_time = settings.max_ejection_time.max(settings.base_ejection_time);
+        config.interval = time(input).clamp(Duration::from_millis(1), DAY);
+        config.base_ejection_time = time(input).clamp(Duration::from_millis(1), DAY);
+        config.max_ejection_time = time(input).min(DAY);
+        if config.book == Book::Evenkeel {
+            config.max_ejection_time = config.max_ejection_time.max(config.base_ejection_time);
         }
     }
     if variants & 16 != 0 {
-        settings.max_ejection_jitter = time(input).min(DAY);
-        settings.probe_timeout = time(input).clamp(Duration::from_millis(1), DAY);
+        config.max_ejection_jitter = time(input).min(DAY);
+        config.probe_timeout = time(input).clamp(Duration::from_millis(1), DAY);
     }
     if variants & 32 != 0 {
-        settings.max_ejection_percent = input.byte() % 101;
+        config.max_ejection_percent = input.byte() % 101;
     }
-    settings.always_eject_one ^= variants & 64 != 0;
-    settings.half_open ^= variants & 128 != 0;
-    Some(settings)
+    config.always_eject_one ^= variants & 64 != 0;
+    config.half_open ^= variants & 128 != 0;
+    config
+}
+
+/// Returns settings with the rules of others.
+pub(super) fn ruled(others: Config, rules: &Config) -> Config {
+    Config {
+        seed: others.seed,
+        max_retry_after: others.max_retry_after,
+        overprovisioning_percent: others.overprovisioning_percent,
+        panic_threshold_percent: others.panic_threshold_percent,
+        zone: others.zone,
+        zone_clients_per_mille: others.zone_clients_per_mille,
+        zone_minimum_endpoints: others.zone_minimum_endpoints,
+        subset: others.subset,
+        slow_start: others.slow_start,
+        latency_tau: others.latency_tau,
+        latency_floor: others.latency_floor,
+        failure_penalty: others.failure_penalty,
+        max_in_flight: others.max_in_flight,
+        overflow: others.overflow,
+        ..*rules
+    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -3,35 +3,32 @@
 use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use evenkeel_core::stats::Stats;
-use evenkeel_core::{Balancer, Changes, Endpoint, Outcome, Pick, PickError, Policy, Slot, Store, Why};
+use evenkeel_core::balancer::Stats;
+use evenkeel_core::{
+    Balancer, Changes, Config, Endpoint, Outcome, Pick, PickError, Policy, Slot, Store, Why,
+};
 
 pub(super) struct Model {
     capacity: usize,
-    counts: bool,
     known: BTreeMap<u8, Known>,
     /// Slots handed out so far: none is ever given to a second endpoint.
     given: BTreeSet<Slot>,
-    /// The address whose turn is next, where round robin promises one.
-    next: Option<u8>,
+    /// The index of the slot that was picked last: round robin goes on behind it.
+    last: Option<usize>,
 }
 
 struct Known {
     endpoint: Endpoint<u8>,
+    /// The least index that was free when it came.
+    index: usize,
     /// Not known between an endpoint's arrival and the comparison that follows.
     slot: Option<Slot>,
     stats: Stats,
 }
 
-impl Known {
-    fn new(endpoint: Endpoint<u8>) -> Self {
-        Self { endpoint, slot: None, stats: Stats::default() }
-    }
-}
-
 impl Model {
-    pub(super) fn new(capacity: usize, counts: bool) -> Self {
-        Self { capacity, counts, known: BTreeMap::new(), given: BTreeSet::new(), next: None }
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { capacity, known: BTreeMap::new(), given: BTreeSet::new(), last: None }
     }
 
     /// The whole set is replaced: known endpoints first, then addresses in their order.
@@ -58,10 +55,12 @@ impl Model {
             self.put(addr, endpoint, &mut expected);
         }
         assert_eq!(changes.left_out == 0, order.len() <= self.capacity, "left out: {changes:?}");
-        assert!(changes.left_out >= order.len().saturating_sub(self.capacity), "left out: {changes:?}");
+        assert!(
+            changes.left_out >= order.len().saturating_sub(self.capacity),
+            "left out: {changes:?}"
+        );
         expected.left_out = changes.left_out;
         assert_eq!(changes, expected);
-        self.turn_after(changes);
     }
 
     /// One endpoint comes or changes; `None` = refused for want of room.
@@ -72,29 +71,37 @@ impl Model {
         let mut expected = Changes::default();
         self.put(endpoint.addr, endpoint, &mut expected);
         assert_eq!(changes, expected);
-        self.turn_after(changes);
     }
 
     pub(super) fn remove(&mut self, addr: u8, removed: Option<Endpoint<u8>>) {
         let known = self.known.remove(&addr).map(|known| known.endpoint);
         assert_eq!(removed, known);
-        self.turn_after(Changes { removed: usize::from(known.is_some()), ..Changes::default() });
     }
 
     /// A pick went out, or did not.
-    pub(super) fn picked(&mut self, pick: Result<&Pick, PickError>, avoid: &[Slot], round_robin: bool) {
+    pub(super) fn picked(
+        &mut self,
+        pick: Result<&Pick, PickError>,
+        avoid: &[Slot],
+        round_robin: bool,
+    ) {
         let candidates = self.candidates();
         let pick = match pick {
             Ok(pick) => pick,
             Err(error) => {
-                let expected = if self.known.is_empty() { PickError::NoEndpoints } else { PickError::AllDrained };
+                let expected = if self.known.is_empty() {
+                    PickError::NoEndpoints
+                } else {
+                    PickError::AllDrained
+                };
                 assert_eq!((error, candidates.is_empty()), (expected, true));
                 return;
             }
         };
         let avoided = |addr: &u8| self.known[addr].slot.is_some_and(|slot| avoid.contains(&slot));
         let picked = candidates.iter().find(|addr| self.known[addr].slot == Some(pick.slot()));
-        let addr = *picked.unwrap_or_else(|| panic!("{pick:?} is not among the candidates {candidates:?}"));
+        let addr = *picked
+            .unwrap_or_else(|| panic!("{pick:?} is not among the candidates {candidates:?}"));
         let why = match (avoid.is_empty(), candidates.iter().all(avoided)) {
             (true, _) => Why::Policy,
             (false, true) => Why::LastResort,
@@ -102,26 +109,30 @@ impl Model {
         };
         assert_eq!((pick.why(), avoided(&addr)), (why, why == Why::LastResort), "picked {addr}");
 
-        if let (true, true, Some(next)) = (round_robin, avoid.is_empty(), self.next) {
-            assert_eq!(addr, next, "round robin lost its place among {candidates:?}");
+        if let (true, Some(last)) = (round_robin, self.last) {
+            let offered = candidates.iter().filter(|addr| why != Why::Retry || !avoided(addr));
+            let next = offered.min_by_key(|addr| {
+                let index = self.known[addr].index;
+                (index <= last, index)
+            });
+            assert_eq!(Some(&addr), next, "round robin lost its place among {candidates:?}");
         }
-        self.next = if avoid.is_empty() { first_from(&candidates, addr + 1) } else { None };
-        if self.counts
-            && let Some(known) = self.known.get_mut(&addr)
-        {
+        self.last = Some(pick.slot().index());
+        if let Some(known) = self.known.get_mut(&addr) {
             known.stats.in_flight += 1;
         }
     }
 
     /// A pick came home.
     pub(super) fn reported(&mut self, slot: Slot, outcome: Outcome) {
-        let counts = self.counts;
-        let Some(known) = self.known.values_mut().find(|known| known.slot == Some(slot)) else { return };
-        known.stats.in_flight -= u32::from(counts);
+        let Some(known) = self.known.values_mut().find(|known| known.slot == Some(slot)) else {
+            return;
+        };
+        known.stats.in_flight -= 1;
         match outcome {
             Outcome::Success => known.stats.successes += 1,
             Outcome::Canceled => known.stats.canceled += 1,
-            _ => known.stats.failures += 1,
+            Outcome::Failure | Outcome::Overloaded { .. } => known.stats.failures += 1,
         }
     }
 
@@ -130,16 +141,26 @@ impl Model {
     }
 
     /// Compares everything a balancer shows, and learns the slots of the endpoints that have come.
-    pub(super) fn compare<P: Policy, S: Store>(&mut self, balancer: &Balancer<u8, P, S>) {
+    pub(super) fn compare<P: Policy + Clone, S: Store>(
+        &mut self,
+        balancer: &Balancer<u8, P, Config, S>,
+    ) {
         let candidates = self.candidates();
-        assert_eq!((balancer.len(), balancer.is_empty()), (self.known.len(), self.known.is_empty()));
+        assert_eq!(
+            (balancer.len(), balancer.is_empty()),
+            (self.known.len(), self.known.is_empty())
+        );
         for (status, (addr, known)) in balancer.endpoints().zip(&mut self.known) {
             assert_eq!(*status.endpoint, known.endpoint);
             assert_eq!(status.stats, known.stats, "{addr}");
             assert_eq!(status.candidate, candidates.contains(addr), "{addr} as a candidate");
+            assert_eq!(status.slot.index(), known.index, "the slot of {addr}");
             match known.slot {
                 Some(slot) => assert_eq!(status.slot, slot, "{addr} moved"),
-                None => assert!(self.given.insert(status.slot), "{addr} got a slot that was in use before"),
+                None => assert!(
+                    self.given.insert(status.slot),
+                    "{addr} got a slot that was in use before"
+                ),
             }
             known.slot = Some(status.slot);
         }
@@ -150,32 +171,25 @@ impl Model {
         let endpoints = || self.known.values().map(|known| &known.endpoint);
         let eligible = || endpoints().filter(|endpoint| endpoint.weight > 0 && !endpoint.draining);
         let level = eligible().map(|endpoint| endpoint.priority).min();
-        eligible().filter(|endpoint| Some(endpoint.priority) == level).map(|endpoint| endpoint.addr).collect()
+        eligible()
+            .filter(|endpoint| Some(endpoint.priority) == level)
+            .map(|endpoint| endpoint.addr)
+            .collect()
     }
 
     fn put(&mut self, addr: u8, endpoint: Endpoint<u8>, changes: &mut Changes) {
+        let free = |index: &usize| self.known.values().all(|known| known.index != *index);
+        let index = (0..=self.known.len()).find(free).expect("there are more slots");
         let known = self.known.entry(addr).or_insert_with(|| {
             changes.added += 1;
-            Known::new(endpoint)
+            Known { endpoint, index, slot: None, stats: Stats::default() }
         });
         changes.changed += usize::from(known.endpoint != endpoint);
         known.endpoint = endpoint;
-    }
-
-    /// Round robin goes on at the endpoint that was next, or the one after it.
-    fn turn_after(&mut self, changes: Changes) {
-        if !changes.is_empty() {
-            self.next = self.next.and_then(|next| first_from(&self.candidates(), next));
-        }
     }
 }
 
 /// Which of two records of one address counts: the least.
 fn precedence(endpoint: &Endpoint<u8>) -> (u16, Reverse<u32>, bool) {
     (endpoint.priority, Reverse(endpoint.weight), endpoint.draining)
-}
-
-/// The first candidate at or after `addr`, going round.
-fn first_from(candidates: &[u8], addr: u8) -> Option<u8> {
-    candidates.iter().find(|&&candidate| candidate >= addr).or(candidates.first()).copied()
 }

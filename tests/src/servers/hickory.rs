@@ -1,7 +1,7 @@
 //! hickory's authoritative server, in the test's own process.
 //!
-//! Where an answer does not fit into a datagram it sends the part that does, and named sends none: a client that used
-//! such an answer would lose different endpoints with each.
+//! Where an answer does not fit into a datagram it sends the part that does, and named sends none:
+//! a client that used such an answer would lose different endpoints with each.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -40,7 +40,11 @@ impl Hickory {
 
     async fn start_on(over_udp: bool) -> Self {
         let origin = name("lb.test.");
-        let zone = Arc::new(InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny));
+        let zone = Arc::new(InMemoryZoneHandler::empty(
+            origin.clone(),
+            ZoneType::Primary,
+            AxfrPolicy::Deny,
+        ));
         let soa = SOA::new(name("ns.lb.test."), name("h.lb.test."), 1, 3600, 600, 86400, 3);
         zone.upsert(Record::from_rdata(origin.clone(), 9, RData::SOA(soa)), 0).await;
         let mut catalog = Catalog::new();
@@ -49,7 +53,11 @@ impl Hickory {
         let mut server = Server::new(catalog);
         let (udp, tcp) = bind_both();
         let addr = tcp.local_addr().expect("a bound socket has an address");
-        server.register_listener(TcpListener::from_std(tcp).expect("in a runtime"), Duration::from_secs(5), 4096);
+        server.register_listener(
+            TcpListener::from_std(tcp).expect("in a runtime"),
+            Duration::from_secs(5),
+            4096,
+        );
         let silent = if over_udp {
             server.register_socket(UdpSocket::from_std(udp).expect("in a runtime"));
             None
@@ -69,7 +77,15 @@ impl Hickory {
     /// # Panics
     ///
     /// If a name is none.
-    pub async fn srv(&self, owner: &str, ttl: u32, priority: u16, weight: u16, port: u16, target: &str) {
+    pub async fn srv(
+        &self,
+        owner: &str,
+        ttl: u32,
+        priority: u16,
+        weight: u16,
+        port: u16,
+        target: &str,
+    ) {
         self.add(owner, ttl, RData::SRV(SRV::new(priority, weight, port, name(target)))).await;
     }
 

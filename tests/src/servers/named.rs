@@ -14,7 +14,8 @@ use super::bind_both;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// The start of every zone: records without a TTL of their own have 2 s, and absent ones are absent for 3 s.
+/// The start of every zone: records without a TTL of their own have 2 s, and absent ones are absent
+/// for 3 s.
 const HEAD: &str = "$ORIGIN lb.test.\n$TTL 2\n\
     @ 9 IN SOA ns.lb.test. h.lb.test. 1 3600 600 86400 3\n@ IN NS ns\nns IN A 127.0.0.1\n";
 
@@ -29,7 +30,8 @@ pub struct Named {
 }
 
 impl Named {
-    /// Starts a server with these records, in zone file form and relative to `lb.test`; records come with their addresses.
+    /// Starts a server with these records, in zone file form and relative to `lb.test`; records
+    /// come with their addresses.
     ///
     /// # Panics
     ///
@@ -45,7 +47,11 @@ impl Named {
     /// If `named` is not installed or does not start.
     pub fn start_with(options: &str, records: &str) -> Self {
         let named = Self::launch(options, records);
-        assert!(!named.log.contains("not loaded due to errors"), "named does not load the zone:\n{}", named.log);
+        assert!(
+            !named.log.contains("not loaded due to errors"),
+            "named does not load the zone:\n{}",
+            named.log
+        );
         named
     }
 
@@ -92,7 +98,8 @@ impl Named {
             .stderr(Stdio::piped())
             .spawn()
             .expect("nsupdate starts");
-        let script = format!("server 127.0.0.1 {}\nzone lb.test.\n{commands}\nsend\n", self.addr.port());
+        let script =
+            format!("server 127.0.0.1 {}\nzone lb.test.\n{commands}\nsend\n", self.addr.port());
         nsupdate.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
         let output = nsupdate.wait_with_output().unwrap();
         assert!(output.status.success(), "nsupdate: {}", String::from_utf8_lossy(&output.stderr));
@@ -130,7 +137,10 @@ impl Named {
 
     fn signal(&self, signal: &str) {
         let child = self.child.as_ref().expect("named runs");
-        let done = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill starts");
+        let done = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status()
+            .expect("kill starts");
         assert!(done.success(), "kill {signal}");
     }
 }
@@ -154,9 +164,14 @@ fn installed(program: &str) -> PathBuf {
 
 /// Distributions confine /usr/sbin/named by its path to directories of their own, but not a copy.
 ///
-/// A process of its own makes it: a file this one has open for writing could not be run while another thread forks.
+/// A process of its own makes it: a file this one has open for writing could not be run while
+/// another thread forks.
 fn copy_program(dir: &Path) {
-    let copied = Command::new("cp").arg(installed("named")).arg(dir.join("named")).status().expect("cp starts");
+    let copied = Command::new("cp")
+        .arg(installed("named"))
+        .arg(dir.join("named"))
+        .status()
+        .expect("cp starts");
     assert!(copied.success(), "named cannot be copied to {}", dir.display());
 }
 

@@ -28,8 +28,8 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Starts a server that turns a question into a response with `answer`, which gets it as the empty response to fill
-    /// in, or says nothing where that is `None`.
+    /// Starts a server that turns a question into a response with `answer`, which gets it as the
+    /// empty response to fill in, or says nothing where that is `None`.
     ///
     /// # Panics
     ///

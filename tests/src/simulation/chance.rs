@@ -5,8 +5,8 @@ use core::time::Duration;
 use evenkeel_core::hash;
 use evenkeel_core::policy::fixed_log::{FRACTION, minus_ln};
 
-/// What chance gives to a request: it follows from the seed and the numbers of call and attempt alone, so that what a
-/// client decides changes nothing for others.
+/// What chance gives to a request: it follows from the seed and the numbers of call and attempt
+/// alone, so that what a client decides changes nothing for others.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Luck {
     /// How much work it is: the lower, the more.
@@ -23,7 +23,7 @@ impl Luck {
     }
 }
 
-/// How long after the call before it this one begins.
+/// Returns how long after the call before it this one begins.
 pub(super) fn gap(seed: u64, call: u32, mean: Duration) -> Duration {
     exponential(mean, bits(seed, call, 0))
 }
@@ -38,7 +38,7 @@ pub(super) fn exponential(mean: Duration, bits: u64) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// Whether something happens that happens so many times in a thousand.
+/// Tells that something happens that happens so many times in a thousand.
 pub(super) fn happens(per_mille: u32, bits: u64) -> bool {
     (u128::from(bits) * 1000) >> 64 < u128::from(per_mille)
 }
@@ -50,9 +50,11 @@ mod tests {
     #[test]
     fn exponential_times_have_their_mean_and_percentiles() {
         let mean = Duration::from_millis(20);
-        let mut times: Vec<_> = (0..100_000).map(|call| exponential(mean, Luck::of(1, call, 1).work)).collect();
+        let mut times: Vec<_> =
+            (0..100_000).map(|call| exponential(mean, Luck::of(1, call, 1).work)).collect();
         times.sort_unstable();
-        let near = |time: Duration, micros: u64| time.abs_diff(Duration::from_micros(micros)) < mean / 50;
+        let near =
+            |time: Duration, micros: u64| time.abs_diff(Duration::from_micros(micros)) < mean / 50;
         assert!(near(times.iter().sum::<Duration>() / 100_000, 20_000));
         assert!(near(times[50_000], 13_863), "20 ms · ln 2");
         assert!(near(times[95_000], 59_915), "20 ms · ln 20");
@@ -66,6 +68,8 @@ mod tests {
         let hits = |luck: &[&Luck]| luck.iter().filter(|luck| happens(250, luck.fault)).count();
         assert!((24_500..25_500).contains(&hits(&luck.iter().collect::<Vec<_>>())));
         assert!((6_000..6_500).contains(&hits(&much)), "{} of {}", hits(&much), much.len());
-        assert!(!happens(0, 0) && happens(1, 0) && happens(1000, u64::MAX) && !happens(999, u64::MAX));
+        assert!(
+            !happens(0, 0) && happens(1, 0) && happens(1000, u64::MAX) && !happens(999, u64::MAX)
+        );
     }
 }

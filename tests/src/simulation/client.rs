@@ -1,8 +1,12 @@
 //! The client: calls that go on, and the attempts of them that are under way.
 
+use std::rc::Rc;
+
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::rand_core::Rng;
-use evenkeel_core::retry::{Attempt, Budget, Call, End, Hedging, LatencyPercentile, Step, Verdict};
+use evenkeel_core::retry::{
+    Attempt, Budget, Call, End, Hedging, LatencyPercentile, RetryPolicy, Step, Verdict,
+};
 use evenkeel_core::{Balancer, Config, Endpoint, Instant, Outcome, Pick, Request};
 
 use super::log::{Ended, Log, Sent};
@@ -21,7 +25,7 @@ pub(super) struct Client<'a, B> {
 
 /// A call that is not over.
 struct Running {
-    call: Call,
+    call: Call<Rc<RetryPolicy>>,
     began: Instant,
     sent: u32,
     requests: Vec<Flight>,
@@ -47,11 +51,15 @@ pub(super) enum Wish {
 impl<'a, B: Budget> Client<'a, B> {
     pub(super) fn new(scenario: &'a Scenario, seed: u64, budget: &'a mut B) -> Self {
         let config = Config { seed, ..scenario.config };
-        let mut balancer = Balancer::with_config(scenario.policy.clone(), config).expect("settings that make sense");
+        let mut balancer = Balancer::with_config(scenario.policy.clone(), config)
+            .expect("settings that make sense");
         let hosts = 0..scenario.hosts.len() as u32;
-        let _added = balancer.update(Instant::ZERO, hosts.map(Endpoint::new)).expect("room for all hosts");
+        let _added =
+            balancer.update(Instant::ZERO, hosts.map(Endpoint::new)).expect("room for all hosts");
         let latencies = match scenario.hedge {
-            Some(Hedge::Percentile(per_mille)) => Some(LatencyPercentile::new(per_mille).expect("a percentile")),
+            Some(Hedge::Percentile(per_mille)) => {
+                Some(LatencyPercentile::new(per_mille).expect("a percentile"))
+            }
             _ => None,
         };
         Self { scenario, balancer, budget, latencies, calls: Vec::new(), log: Log::default() }
@@ -65,17 +73,29 @@ impl<'a, B: Budget> Client<'a, B> {
         };
         let hedging = delay.map(|delay| Hedging::new(delay, 1).expect("one hedge"));
         let retry = self.scenario.retry;
-        let call = Call::new(&hedging.map_or(retry, |hedging| retry.with_hedging(hedging)), now);
-        self.calls.push(Some(Box::new(Running { call, began: now, sent: 0, requests: Vec::new() })));
+        let call =
+            Call::new(Rc::new(hedging.map_or(retry, |hedging| retry.with_hedging(hedging))), now);
+        self.calls.push(Some(Box::new(Running {
+            call,
+            began: now,
+            sent: 0,
+            requests: Vec::new(),
+        })));
         self.calls.len() as u32 - 1
     }
 
     /// An attempt got its answer. Nobody listens if the call gave it up before.
     pub(super) fn answer(&mut self, now: Instant, call: u32, attempt: u32, good: bool) {
         let Some(running) = self.calls[call as usize].as_mut() else { return };
-        let Some(at) = running.requests.iter().position(|flight| flight.number == attempt) else { return };
+        let Some(at) = running.requests.iter().position(|flight| flight.number == attempt) else {
+            return;
+        };
         let flight = running.requests.remove(at);
-        running.call.on_outcome(now, flight.attempt, if good { Verdict::Success } else { Verdict::Retry });
+        running.call.on_outcome(
+            now,
+            flight.attempt,
+            if good { Verdict::Success } else { Verdict::Retry },
+        );
         let outcome = if good { Outcome::Success } else { Outcome::Failure };
         self.report(now, flight, outcome, false);
     }
@@ -94,15 +114,19 @@ impl<'a, B: Budget> Client<'a, B> {
                     running.call.started(attempt, pick.slot());
                     let host = self.balancer.endpoint(&pick).map_or(0, |endpoint| endpoint.addr);
                     running.sent += 1;
-                    let sent =
-                        Sent { at: now, host, why: pick.why(), first: running.sent == 1, outcome: Outcome::Canceled };
+                    let sent = Sent {
+                        at: now,
+                        host,
+                        why: pick.why(),
+                        first: running.sent == 1,
+                        outcome: Outcome::Canceled,
+                    };
                     let line = self.log.attempts.len();
                     self.log.attempts.push(sent);
                     running.requests.push(Flight { number: running.sent, attempt, pick, line });
                     return Some(Wish::Send { host, attempt: running.sent });
                 }
-                Step::Wait(Instant::MAX) => return None,
-                Step::Wait(at) => return Some(Wish::Wake(at)),
+                Step::Wait(at) => return at.map(Wish::Wake),
                 Step::Cancel { attempt, outcome } => {
                     let at = running.requests.iter().position(|flight| flight.attempt == attempt);
                     let flight = running.requests.remove(at.expect("an attempt under way"));
@@ -121,7 +145,6 @@ impl<'a, B: Budget> Client<'a, B> {
         }
         self.log.attempts[flight.line].outcome = outcome;
         self.balancer.report(now, flight.pick, outcome);
-        // A report takes effect at the next pick, but what it led to is told at once.
         self.log.events.extend(self.balancer.events().map(|event| (event.at, event.kind)));
     }
 

@@ -100,7 +100,10 @@ struct Planned {
 
 impl Agenda {
     fn add(&mut self, at: Instant, event: Event) {
-        self.heap.push(Planned { key: u128::from(at.as_nanos()) << 64 | u128::from(self.planned), event });
+        self.heap.push(Planned {
+            key: u128::from(at.as_nanos()) << 64 | u128::from(self.planned),
+            event,
+        });
         self.planned += 1;
     }
 
@@ -154,7 +157,8 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn retry(attempts: u32, timeout: Duration) -> RetryPolicy {
-        let policy = RetryPolicy::new(attempts).and_then(|policy| policy.with_attempt_timeout(timeout));
+        let policy =
+            RetryPolicy::new(attempts).and_then(|policy| policy.with_attempt_timeout(timeout));
         policy.and_then(|policy| policy.with_backoff(Backoff::None)).expect("a policy")
     }
 
@@ -164,10 +168,20 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_log() {
-        let hosts = vec![Host::exponential(20 * MS).with(Fault::always(Effect::Hangs).of_a_thousand(100)); 3];
+        let hosts = vec![
+            Host::exponential(20 * MS)
+                .with(Fault::always(Effect::Hangs).of_a_thousand(100));
+            3
+        ];
         let retry = retry(3, 50 * MS);
         let policy = "peak_ewma".parse().expect("a policy");
-        let scenario = Scenario { hosts, retry, policy, duration: Duration::from_secs(5), ..Scenario::default() };
+        let scenario = Scenario {
+            hosts,
+            retry,
+            policy,
+            duration: Duration::from_secs(5),
+            ..Scenario::default()
+        };
         let first = log(&scenario, 1);
         assert_eq!(first, log(&scenario, 1));
         assert_ne!(first, log(&scenario, 2));
@@ -192,7 +206,12 @@ mod tests {
     #[test]
     fn a_single_worker_takes_as_long_as_theory_says() {
         let hosts = vec![Host::exponential(20 * MS).with_workers(1)];
-        let scenario = Scenario { hosts, rate: 25, duration: Duration::from_secs(4_000), ..Scenario::default() };
+        let scenario = Scenario {
+            hosts,
+            rate: 25,
+            duration: Duration::from_secs(4_000),
+            ..Scenario::default()
+        };
         let log = log(&scenario, 1);
         let mean = log.latencies().sum::<Duration>() / log.calls.len() as u32;
         assert!(mean.abs_diff(40 * MS) < 2 * MS, "{mean:?}");
@@ -202,7 +221,10 @@ mod tests {
     fn attempts_that_hang_are_given_up() {
         let hosts = vec![Host::exponential(20 * MS).with(Fault::always(Effect::Hangs))];
         let retry = retry(2, 100 * MS);
-        let log = log(&Scenario { hosts, retry, duration: Duration::from_secs(1), ..Scenario::default() }, 1);
+        let log = log(
+            &Scenario { hosts, retry, duration: Duration::from_secs(1), ..Scenario::default() },
+            1,
+        );
         assert_eq!((log.errors(), log.attempts.len()), (log.calls.len(), 2 * log.calls.len()));
         assert!(log.calls.iter().all(|call| call.at == call.began + 200 * MS));
     }

@@ -11,7 +11,8 @@ use super::chance::{Luck, exponential, happens};
 pub struct Host {
     /// How long a request takes, once it is its turn.
     pub service: Service,
-    /// How many requests it works on at a time; the others wait in the order they came. `None` for any number.
+    /// How many requests it works on at a time; the others wait in the order they came. `None` for
+    /// any number.
     pub workers: Option<u32>,
     /// What is wrong with it; of several faults that hold, the first counts.
     pub faults: Vec<Fault>,
@@ -56,7 +57,7 @@ pub enum Effect {
     Hangs,
 }
 
-/// When a request gets an answer, and whether that is a good one.
+/// The time of an answer, and a mark on good ones; nothing without an answer.
 pub(super) type Answer = Option<(Instant, bool)>;
 
 impl Host {
@@ -120,7 +121,8 @@ impl<'a> Running<'a> {
             Service::Constant(time) => time,
             Service::Exponential(mean) => exponential(mean, luck.work),
         };
-        match self.host.faults.iter().find(|fault| fault.holds(now, luck)).map(|fault| fault.effect) {
+        match self.host.faults.iter().find(|fault| fault.holds(now, luck)).map(|fault| fault.effect)
+        {
             Some(Effect::Hangs) => None,
             Some(Effect::Fails { after }) => Some((now + after, false)),
             Some(Effect::Slow { by }) => Some((self.work(now, work) + by, true)),
@@ -128,7 +130,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// When it is done. A client that gives up does not spare the host the work.
+    /// Returns when it is done. A client that gives up does not spare the host the work.
     fn work(&mut self, now: Instant, work: Duration) -> Instant {
         match self.idle.iter_mut().min() {
             None => now + work,
@@ -147,7 +149,11 @@ mod tests {
     const LUCK: Luck = Luck { work: 0, fault: 0 };
 
     fn host() -> Host {
-        Host { service: Service::Constant(Duration::from_millis(10)), workers: None, faults: Vec::new() }
+        Host {
+            service: Service::Constant(Duration::from_millis(10)),
+            workers: None,
+            faults: Vec::new(),
+        }
     }
 
     fn at(millis: u64) -> Instant {
@@ -165,8 +171,11 @@ mod tests {
     #[test]
     fn faults_have_their_time_and_their_share() {
         let fails = Fault::always(Effect::Fails { after: Duration::from_millis(1) }).until(at(50));
-        let slow =
-            Fault { from: at(40), per_mille: 500, ..Fault::always(Effect::Slow { by: Duration::from_millis(7) }) };
+        let slow = Fault {
+            from: at(40),
+            per_mille: 500,
+            ..Fault::always(Effect::Slow { by: Duration::from_millis(7) })
+        };
         let host = host().with(fails).with(slow);
         let mut running = Running::new(&host);
         let mut serve = |now, fault| running.serve(at(now), Luck { fault, ..LUCK });

@@ -2,10 +2,9 @@
 
 use core::time::Duration;
 
-use evenkeel_core::event::EventKind;
 use evenkeel_core::health::Reason;
 use evenkeel_core::retry::End;
-use evenkeel_core::{Instant, Outcome, Why};
+use evenkeel_core::{EventKind, Instant, Outcome, Why};
 
 /// All that happened, in the order it did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,14 +37,14 @@ pub struct Sent {
     pub host: u32,
     /// Why to that one.
     pub why: Why,
-    /// Whether it was the first of its call.
+    /// It was the first of its call.
     pub first: bool,
     /// How it ended.
     pub outcome: Outcome,
 }
 
 impl Ended {
-    /// Whether the call got what it asked for.
+    /// Tells that the call got what it asked for.
     pub fn good(&self) -> bool {
         self.end == End::Success
     }
@@ -72,28 +71,32 @@ impl Log {
         self.attempts.iter().filter(|attempt| !attempt.first).count()
     }
 
-    /// How often an endpoint was ejected.
+    /// Counts how often an endpoint was ejected.
     pub fn ejections(&self) -> usize {
         self.count(|kind| matches!(kind, EventKind::Ejected { .. }))
     }
 
-    /// How often a request was sent to find out whether an ejected endpoint does well again.
+    /// Counts how often a request was sent to find out if an ejected endpoint does well again.
     pub fn probes(&self) -> usize {
         self.count(|kind| matches!(kind, EventKind::Probing))
     }
 
-    /// How often that found that it does not.
+    /// Counts how often that found that it does not.
     pub fn probes_failed(&self) -> usize {
         let failed = |reason| matches!(reason, Reason::ProbeFailed | Reason::ProbeTimedOut);
         self.count(|kind| matches!(kind, EventKind::Ejected { reason, .. } if failed(*reason)))
     }
 
-    /// How long the calls took that succeeded, in the order they ended.
+    /// Lists how long the calls took that succeeded, in the order they ended.
     pub fn latencies(&self) -> impl Iterator<Item = Duration> {
-        self.calls.iter().filter(|call| call.good()).map(|call| call.at.saturating_since(call.began))
+        self.calls
+            .iter()
+            .filter(|call| call.good())
+            .map(|call| call.at.saturating_since(call.began))
     }
 
-    /// The part of what happened in this span: calls that began in it, and what was sent and told in it.
+    /// The part of what happened in this span: calls that began in it, and what was sent and told
+    /// in it.
     #[must_use]
     pub fn between(&self, from: Instant, until: Instant) -> Self {
         let inside = |at: Instant| from <= at && at < until;

@@ -23,7 +23,11 @@ impl Table {
     pub fn new(words: usize, columns: &[&str]) -> Self {
         let align = |place| if place < words { Align::Left } else { Align::Right };
         Self {
-            columns: columns.iter().enumerate().map(|(place, name)| ((*name).to_owned(), align(place))).collect(),
+            columns: columns
+                .iter()
+                .enumerate()
+                .map(|(place, name)| ((*name).to_owned(), align(place)))
+                .collect(),
             rows: Vec::new(),
         }
     }
@@ -48,7 +52,11 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths: Vec<_> = (0..self.columns.len())
             .map(|place| {
-                let entries = self.rows.iter().filter_map(|row| row.get(place)).map(|entry| entry.chars().count());
+                let entries = self
+                    .rows
+                    .iter()
+                    .filter_map(|row| row.get(place))
+                    .map(|entry| entry.chars().count());
                 entries.chain([self.columns[place].0.chars().count()]).max().unwrap_or(0)
             })
             .collect();
@@ -111,7 +119,10 @@ mod tests {
         table.row(["a", "10000"]);
         table.gap();
         table.row(["longer", "7"]);
-        assert_eq!(table.to_string(), "name        n\n------  -----\na       10000\n\nlonger      7\n");
+        assert_eq!(
+            table.to_string(),
+            "name        n\n------  -----\na       10000\n\nlonger      7\n"
+        );
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use core::cell::RefCell;
 use std::collections::BTreeMap;
 
+use evenkeel_core::balancer::Stats;
 use evenkeel_core::rand_core::SeedableRng;
-use evenkeel_core::stats::Stats;
-use evenkeel_core::{Balancer, Cx, Endpoint, Heap, Inline, Instant, Outcome, Pick, Slot, Store, View};
+use evenkeel_core::{
+    Balancer, Book, Config, Cx, Endpoint, Heap, Inline, Instant, Outcome, Pick, Slot, Store, View,
+};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 
@@ -57,22 +59,26 @@ proptest! {
 fn run<S: Store>(events: &[Event]) {
     // A closure counts by default. It writes down what it saw.
     let seen = RefCell::new(Vec::new());
-    let least_in_flight = |view: &View<'_>, _cx: &mut Cx<'_>| {
-        let loads: Vec<_> = (0..view.len()).map(|place| view.in_flight(place)).collect();
-        let least = (0..loads.len()).min_by_key(|&place| loads[place]);
+    let least_in_flight = |view: &dyn View, _cx: &mut Cx<'_>| {
+        let slots = (0..view.len()).filter_map(|place| view.at(place));
+        let loads: Vec<_> = slots.map(|slot| (slot, view.in_flight(slot))).collect();
+        let least = loads.iter().min_by_key(|(_, load)| *load).map(|(slot, _)| *slot);
         *seen.borrow_mut() = loads;
         least
     };
-    let mut balancer: Balancer<u8, _, S> = Balancer::new(least_in_flight);
-    // Its own tests have a model of health.
-    balancer.set_outlier_detection(Instant::ZERO, None).expect("no settings");
+    // Health has a model of its own.
+    let off = Config { book: Book::Off, ..Config::default() };
+    let balancer = Balancer::<u8, _, _, S>::with_config(&least_in_flight, off);
+    let mut balancer = balancer.expect("good settings");
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut model: BTreeMap<u8, (Slot, Stats)> = BTreeMap::new();
     let mut open: Vec<(Pick, u8)> = Vec::new();
     for event in events {
         match event {
             Event::Update(addrs) => {
-                let _ = balancer.update(Instant::ZERO, addrs.iter().copied().map(Endpoint::new)).expect("no table");
+                let _ = balancer
+                    .update(Instant::ZERO, addrs.iter().copied().map(Endpoint::new))
+                    .expect("no table");
             }
             Event::Insert(addr) => drop(balancer.insert(Instant::ZERO, Endpoint::new(*addr))),
             Event::Remove(addr) => drop(balancer.remove(Instant::ZERO, addr)),
@@ -81,7 +87,9 @@ fn run<S: Store>(events: &[Event]) {
                     assert!(model.is_empty());
                     continue;
                 };
-                let expected: Vec<_> = model.values().map(|(_, stats)| stats.in_flight).collect();
+                let load = |(slot, stats): &(Slot, Stats)| (slot.index(), stats.in_flight);
+                let mut expected: Vec<_> = model.values().map(load).collect();
+                expected.sort_unstable();
                 assert_eq!(*seen.borrow(), expected, "what the policy saw");
                 let addr = balancer.endpoint(&pick).expect("an endpoint").addr;
                 let (slot, stats) = model.get_mut(&addr).expect("a known endpoint");
@@ -98,19 +106,26 @@ fn run<S: Store>(events: &[Event]) {
                     let counter = match outcome {
                         Outcome::Success => &mut stats.successes,
                         Outcome::Canceled => &mut stats.canceled,
-                        _ => &mut stats.failures,
+                        Outcome::Failure | Outcome::Overloaded { .. } => &mut stats.failures,
                     };
                     *counter += 1;
                 }
             }
-            Event::Lose(index) if !open.is_empty() => drop(open.swap_remove(index.index(open.len()))),
+            Event::Lose(index) if !open.is_empty() => {
+                drop(open.swap_remove(index.index(open.len())));
+            }
             Event::Report(..) | Event::Lose(_) => {}
         }
         // Who stays keeps his counts; who is new, or back, has none.
-        let listed: Vec<_> =
-            balancer.endpoints().map(|status| (status.endpoint.addr, (status.slot, status.stats))).collect();
+        let listed: Vec<_> = balancer
+            .endpoints()
+            .map(|status| (status.endpoint.addr, (status.slot, status.stats)))
+            .collect();
         let expected = |addr, slot| {
-            model.get(&addr).filter(|(known, _)| *known == slot).map_or_else(Stats::default, |(_, stats)| *stats)
+            model
+                .get(&addr)
+                .filter(|(known, _)| *known == slot)
+                .map_or_else(Stats::default, |(_, stats)| *stats)
         };
         for &(addr, (slot, stats)) in &listed {
             assert_eq!(stats, expected(addr, slot), "{addr} after {event:?}");

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::{Attempt, Backoff, Jitter, Step, Verdict};
-use evenkeel_core::{Endpoint, EndpointSet, Instant, Slot};
-use evenkeel_tests::call::{CheckedCall, START, Settings};
+use evenkeel_core::{Instant, Slot};
+use evenkeel_tests::call::{CheckedCall, START, Settings, slots};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use rand_chacha::ChaCha8Rng;
@@ -33,20 +33,32 @@ fn time() -> impl Strategy<Value = Duration> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let jitter = prop_oneof![Just(Jitter::Full), Just(Jitter::None), Just(Jitter::Equal), Just(Jitter::Decorrelated)];
+    let jitter = prop::sample::select(Jitter::ALL);
     let backoff = prop_oneof![
         Just(Backoff::None),
         time().prop_map(Backoff::Constant),
-        (time(), time(), jitter)
-            .prop_map(|(a, b, jitter)| Backoff::exponential(a.min(b), a.max(b)).with_jitter(jitter)),
+        (time(), time(), jitter).prop_map(|(a, b, jitter)| Backoff::exponential(
+            a.min(b),
+            a.max(b)
+        )
+        .with_jitter(jitter)),
     ];
-    let timeout = || prop::option::of(time().prop_filter("a timeout is above 0", |time| !time.is_zero()));
+    let timeout =
+        || prop::option::of(time().prop_filter("a timeout is above 0", |time| !time.is_zero()));
     let hedging = prop::option::of((time(), 1..=4_u32));
     let limits = (prop_oneof![3 => Just(Duration::MAX), 1 => time()], any::<bool>());
     // All, all but the first few, or any.
     let refused = prop_oneof![3 => Just(0), 1 => (0..3).prop_map(|granted| u64::MAX << granted), 1 => any::<u64>()];
     (1..12_u32, timeout(), timeout(), backoff, hedging, limits, refused).prop_map(
-        |(attempts, timeout, attempt_timeout, backoff, hedging, (max_retry_after, retry_after_jitter), refused)| {
+        |(
+            attempts,
+            timeout,
+            attempt_timeout,
+            backoff,
+            hedging,
+            (max_retry_after, retry_after_jitter),
+            refused,
+        )| {
             Settings {
                 attempts,
                 timeout,
@@ -107,20 +119,18 @@ struct Run {
     call: CheckedCall,
     rng: ChaCha8Rng,
     now: Instant,
-    wake: Instant,
+    wake: Option<Instant>,
     slots: Vec<Slot>,
 }
 
 impl Run {
     fn new(settings: &Settings, seed: u64) -> Self {
-        let mut set: EndpointSet<u8> = EndpointSet::new();
-        let _ = set.update((0..12).map(Endpoint::new));
         Self {
             call: CheckedCall::new(settings, START),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: START,
-            wake: START,
-            slots: set.iter().map(|(slot, _)| slot).collect(),
+            wake: None,
+            slots: slots(12),
         }
     }
 
@@ -128,7 +138,7 @@ impl Run {
         match *event {
             Event::Poll => self.poll(),
             Event::Sleep => {
-                self.now = if self.wake < Instant::MAX { self.wake.max(self.now) } else { self.now };
+                self.now = self.wake.map_or(self.now, |wake| wake.max(self.now));
                 self.poll();
             }
             Event::Ahead(time) => self.now = self.now + time,

@@ -1,10 +1,11 @@
-//! `EndpointSet` against a `BTreeMap`.
+//! The set of endpoints in a `Cluster` against a `BTreeMap`.
 
 use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use evenkeel_core::set::Observer;
-use evenkeel_core::{Change, Changes, Endpoint, EndpointSet, Heap, Inline, InsertError, Slot, Store};
+use evenkeel_core::{
+    Changes, Cluster, Config, Endpoint, EventKind, Heap, Inline, InsertError, Instant, Slot, Store,
+};
 use proptest::prelude::*;
 
 use super::{config, endpoint};
@@ -16,9 +17,6 @@ enum Event {
     Repeat,
     Insert(Endpoint<u8>),
     Remove(u8),
-    /// The slot of this address is in use from now on, even when its endpoint leaves.
-    Hold(u8),
-    LetGo,
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -27,8 +25,6 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => Just(Event::Repeat),
         3 => endpoint().prop_map(Event::Insert),
         3 => (0..12_u8).prop_map(Event::Remove),
-        2 => (0..12_u8).prop_map(Event::Hold),
-        1 => Just(Event::LetGo),
     ];
     prop::collection::vec(event, 1..40)
 }
@@ -37,62 +33,38 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn endpoint_set_on_the_heap(events in events()) {
+    fn endpoints_on_the_heap(events in events()) {
         Checked::<Heap>::new(usize::MAX).run(&events);
     }
 
     #[test]
-    fn endpoint_set_of_four(events in events()) {
-        Checked::<Inline<4>>::new(4).run(&events);
+    fn endpoints_of_six(events in events()) {
+        Checked::<Inline<6>>::new(6).run(&events);
+    }
+
+    #[test]
+    fn endpoints_of_64(events in events()) {
+        Checked::<Inline<64, u64>>::new(64).run(&events);
     }
 }
 
-/// A difference that the observer was told: who, before and after.
-type Told = (Slot, Endpoint<u8>, &'static str);
-
-#[derive(Default)]
-struct Watch {
-    held: BTreeSet<usize>,
-    told: Vec<Told>,
-}
-
-impl Observer<u8> for Watch {
-    fn idle(&self, index: usize) -> bool {
-        !self.held.contains(&index)
-    }
-
-    fn on_change(&mut self, change: Change<'_, u8>) {
-        self.told.push(match change {
-            Change::Added(slot, endpoint) => (slot, *endpoint, "added"),
-            Change::Removed(slot, endpoint) => (slot, *endpoint, "removed"),
-            Change::Changed(slot, endpoint) => (slot, *endpoint, "changed"),
-        });
-    }
-}
-
-struct Checked<S: Store> {
-    set: EndpointSet<u8, S>,
-    watch: Watch,
+struct Checked<St: Store> {
+    cluster: Cluster<u8, (), Config, St>,
     capacity: usize,
     model: BTreeMap<u8, (Slot, Endpoint<u8>)>,
     departed: BTreeSet<Slot>,
-    ids: BTreeMap<u8, u64>,
-    /// The most endpoints there ever were, and whether any slot was ever held.
+    /// The most endpoints there ever were.
     peak: usize,
-    held: bool,
 }
 
-impl<S: Store> Checked<S> {
+impl<St: Store> Checked<St> {
     fn new(capacity: usize) -> Self {
         Self {
-            set: EndpointSet::new(),
-            watch: Watch::default(),
+            cluster: Cluster::new(Config::DEFAULT),
             capacity,
             model: BTreeMap::new(),
             departed: BTreeSet::new(),
-            ids: BTreeMap::new(),
             peak: 0,
-            held: false,
         }
     }
 
@@ -100,11 +72,12 @@ impl<S: Store> Checked<S> {
         for event in events {
             match event {
                 Event::Update(records) => self.update(records),
-                Event::Repeat => self.update(&self.model.values().rev().map(|(_, e)| *e).collect::<Vec<_>>()),
+                Event::Repeat => {
+                    let same: Vec<_> = self.model.values().rev().map(|(_, e)| *e).collect();
+                    self.update(&same);
+                }
                 Event::Insert(endpoint) => self.insert(*endpoint),
                 Event::Remove(addr) => self.remove(*addr),
-                Event::Hold(addr) => self.hold(*addr),
-                Event::LetGo => self.watch.held.clear(),
             }
             self.compare();
         }
@@ -123,18 +96,20 @@ impl<S: Store> Checked<S> {
         let left_out = by_right.len().saturating_sub(self.capacity);
         by_right.truncate(self.capacity);
 
-        let changes = self.set.update_with(records.iter().copied(), &mut self.watch);
-        assert!(changes.left_out >= left_out && (changes.left_out == 0) == (left_out == 0), "{changes:?}");
+        let changes = self.cluster.update(Instant::ZERO, records.iter().copied());
+        assert!(changes.left_out >= left_out, "{changes:?}");
+        assert_eq!(changes.left_out == 0, left_out == 0, "{changes:?}");
         self.follow(&by_right, changes);
     }
 
     fn insert(&mut self, endpoint: Endpoint<u8>) {
-        let result = self.set.insert_with(endpoint, &mut self.watch);
+        let result = self.cluster.insert(Instant::ZERO, endpoint);
         if self.model.len() >= self.capacity && !self.model.contains_key(&endpoint.addr) {
             assert_eq!(result, Err(InsertError::Full { capacity: self.capacity }));
-            assert_eq!(self.watch.told, []);
+            assert_eq!(self.told(), []);
         } else {
-            let mut wanted: BTreeMap<_, _> = self.model.iter().map(|(&addr, &(_, known))| (addr, known)).collect();
+            let known = self.model.values().map(|(_, known)| (known.addr, *known));
+            let mut wanted: BTreeMap<_, _> = known.collect();
             wanted.insert(endpoint.addr, endpoint);
             let wanted: Vec<_> = wanted.into_values().collect();
             self.follow(&wanted, result.expect("there is room"));
@@ -142,83 +117,91 @@ impl<S: Store> Checked<S> {
     }
 
     fn remove(&mut self, addr: u8) {
-        let removed = self.set.remove(&addr);
-        assert_eq!(removed, self.model.remove(&addr));
-        self.departed.extend(removed.map(|(slot, _)| slot));
+        let removed = self.cluster.remove(Instant::ZERO, &addr);
+        let known = self.model.remove(&addr);
+        assert_eq!(removed, known.map(|(_, endpoint)| endpoint));
+        let gone = known.map(|(slot, _)| slot);
+        assert!(self.told().into_iter().eq(gone.map(|slot| (slot, EventKind::Removed))));
+        self.departed.extend(gone);
     }
 
-    fn hold(&mut self, addr: u8) {
-        if let Some(slot) = self.set.find(&addr) {
-            self.watch.held.insert(slot.index());
-            self.held = true;
-        }
+    /// Takes out what the cluster tells of who came and went.
+    fn told(&mut self) -> Vec<(Slot, EventKind)> {
+        let events =
+            self.cluster.events().filter_map(|event| Some((event.endpoint?.0, event.kind)));
+        events.collect()
     }
 
-    /// The model becomes `wanted`; what was counted and told must be the difference, each part once.
+    /// Makes the model `wanted`; what was counted and told must be the difference, each part once.
     fn follow(&mut self, wanted: &[Endpoint<u8>], changes: Changes) {
-        let told = core::mem::take(&mut self.watch.told);
-        let of =
-            |what| told.iter().filter(move |(_, _, kind)| *kind == what).map(|&(slot, endpoint, _)| (slot, endpoint));
+        let mut told = self.told();
+        let room = self.capacity.min(256);
         let keeps = |addr| wanted.iter().any(|endpoint| endpoint.addr == addr);
-
-        let gone: Vec<_> = self.model.values().copied().filter(|(_, endpoint)| !keeps(endpoint.addr)).collect();
-        assert!(of("removed").eq(gone.iter().copied()), "{told:?} instead of {gone:?} removed");
-        for (slot, endpoint) in &gone {
-            self.model.remove(&endpoint.addr);
+        let gone = self.model.values().filter(|(_, endpoint)| !keeps(endpoint.addr));
+        let mut gone: Vec<_> = gone.map(|(slot, endpoint)| (*slot, endpoint.addr)).collect();
+        for (slot, addr) in &gone {
+            self.model.remove(addr);
             self.departed.insert(*slot);
         }
 
         let mut wanted = wanted.to_vec();
         wanted.sort_by_key(|endpoint| endpoint.addr);
-        let (mut came, mut altered) = (Vec::new(), Vec::new());
+        let (mut came, mut altered) = (Vec::new(), 0);
         for endpoint in wanted {
             match self.model.get_mut(&endpoint.addr) {
-                None => came.push(endpoint),
-                Some((slot, known)) if *known != endpoint => {
+                None => {
+                    // The least free slot.
+                    let used =
+                        |index: &usize| self.model.values().any(|(slot, _)| slot.index() == *index);
+                    let free =
+                        (0..=self.model.len()).find(|index| !used(index)).expect("a free slot");
+                    let slot = self.cluster.find(&endpoint.addr).expect("it came");
+                    assert_eq!(slot.index(), free, "the slot of {}", endpoint.addr);
+                    assert!(!self.departed.contains(&slot), "{slot:?} again in one generation");
+                    self.model.insert(endpoint.addr, (slot, endpoint));
+                    came.push(slot);
+                }
+                Some((_, known)) if *known != endpoint => {
                     *known = endpoint;
-                    altered.push((*slot, endpoint));
+                    altered += 1;
                 }
                 Some(_) => {}
             }
         }
-        assert!(of("changed").eq(altered.iter().copied()), "{told:?} instead of {altered:?} changed");
-        assert!(
-            of("added").map(|(_, endpoint)| endpoint).eq(came.iter().copied()),
-            "{told:?} instead of {came:?} added"
-        );
-        for (slot, endpoint) in of("added") {
-            assert!(!self.departed.contains(&slot), "{slot:?} is given away again in the same generation");
-            let held = self.watch.held.contains(&slot.index());
-            assert!(!held || self.capacity < usize::MAX, "{slot:?} was in use");
-            self.model.insert(endpoint.addr, (slot, endpoint));
-        }
+        assert_eq!(changes.added, came.len());
+        assert_eq!((changes.removed, changes.changed), (gone.len(), altered));
+        assert_eq!(changes.is_empty(), came.is_empty() && gone.is_empty() && altered == 0);
 
-        let counted = (changes.added, changes.removed, changes.changed);
-        assert_eq!(counted, (came.len(), gone.len(), altered.len()));
-        assert_eq!(changes.is_empty(), told.is_empty());
+        // Who goes, in any order; then who comes, in that of addresses.
+        gone.sort_by_key(|(slot, _)| slot.index());
+        let leaving = told.iter().take_while(|(_, kind)| *kind == EventKind::Removed).count();
+        told[..leaving].sort_by_key(|(slot, _)| slot.index());
+        let went = gone.iter().map(|(slot, _)| (*slot, EventKind::Removed));
+        let all: Vec<_> = went.chain(came.iter().map(|slot| (*slot, EventKind::Added))).collect();
+        assert!(all.ends_with(&told), "{told:?} instead of {all:?}");
+        assert!(told.len() >= all.len().min(room));
         self.peak = self.peak.max(self.model.len());
     }
 
-    fn compare(&mut self) {
-        let Self { set, model, .. } = self;
-        assert_eq!((set.len(), set.is_empty()), (model.len(), model.is_empty()));
-        assert!(set.iter().map(|(slot, endpoint)| (slot, *endpoint)).eq(model.values().copied()), "{set:?}");
+    fn compare(&self) {
+        let Self { cluster, model, .. } = self;
+        assert_eq!((cluster.len(), cluster.is_empty()), (model.len(), model.is_empty()));
+        let listed = cluster.iter().map(|(slot, endpoint)| (slot, *endpoint));
+        assert!(listed.eq(model.values().copied()), "{cluster:?}");
         let indices: BTreeSet<_> = model.values().map(|(slot, _)| slot.index()).collect();
         assert_eq!(indices.len(), model.len(), "two endpoints in a slot");
         for addr in 0..12 {
-            assert_eq!(set.find(&addr), model.get(&addr).map(|(slot, _)| *slot));
+            assert_eq!(cluster.find(&addr), model.get(&addr).map(|(slot, _)| *slot));
         }
         for &(slot, endpoint) in model.values() {
-            assert_eq!((set.get(slot), set.last_address(slot.index())), (Some(&endpoint), Some(&endpoint.addr)));
-            assert!(slot.index() < set.slots() && set.remembers(slot));
-            let id = set.id(slot).expect("an id");
-            assert_eq!(*self.ids.entry(endpoint.addr).or_insert(id), id, "the id of {} changed", endpoint.addr);
+            assert_eq!(cluster.get(slot), Some(&endpoint));
+            assert_eq!(cluster.live(slot.index()), Some(slot));
+            assert!(slot.index() < cluster.slots());
         }
-        assert_eq!(self.ids.values().collect::<BTreeSet<_>>().len(), self.ids.len(), "two addresses of one id");
         for &slot in &self.departed {
-            assert_eq!((set.get(slot), set.id(slot)), (None, None), "{slot:?} has left");
+            assert_eq!(cluster.get(slot), None, "{slot:?} has left");
+            assert_ne!(cluster.live(slot.index()), Some(slot));
         }
-        assert!(set.slots() <= self.capacity);
-        assert!(self.held || set.slots() <= self.peak, "{} slots for {} endpoints", set.slots(), self.peak);
+        assert!(cluster.slots() <= self.peak, "{} for {}", cluster.slots(), self.peak);
     }
 }

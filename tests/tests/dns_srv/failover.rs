@@ -105,7 +105,8 @@ async fn the_server_that_answered_is_asked_first_next_time() {
 #[tokio::test]
 async fn a_lookup_that_is_given_up_half_way_goes_on_with_the_next_server() {
     let good = Named::start(RECORDS);
-    let mut source = by_name(SERVICE, &[nobody(), nobody(), nobody(), good.addr()]).timeout(SHORT).unwrap();
+    let mut source =
+        by_name(SERVICE, &[nobody(), nobody(), nobody(), good.addr()]).timeout(SHORT).unwrap();
     let mut given_up = 0;
     let answer = loop {
         match tokio::time::timeout(SHORT * 3 / 2, source.lookup()).await {
@@ -154,12 +155,15 @@ async fn truncated_over_tcp_too_is_an_error() {
         Some(response)
     });
     let error = by_name(SERVICE, &[server.addr()]).lookup().await.unwrap_err();
-    assert!(matches!(&error, LookupError::NoAnswer { tried, .. } if matches!(tried[0].cause, Cause::Truncated)));
+    assert!(
+        matches!(&error, LookupError::NoAnswer { tried, .. } if matches!(tried[0].cause, Cause::Truncated))
+    );
 }
 
 #[tokio::test]
 async fn the_error_says_what_each_server_did() {
-    let ((failing, _), (refusing, _), dead) = (says(ResponseCode::ServFail), says(ResponseCode::Refused), nobody());
+    let ((failing, _), (refusing, _), dead) =
+        (says(ResponseCode::ServFail), says(ResponseCode::Refused), nobody());
     let servers = [failing.addr(), refusing.addr(), dead];
     let error = by_name(SERVICE, &servers).timeout(SHORT).unwrap().lookup().await.unwrap_err();
     assert_eq!(
@@ -174,7 +178,9 @@ async fn the_error_says_what_each_server_did() {
 
 #[tokio::test]
 async fn a_killed_server_is_an_error_and_found_again_when_it_is_back() {
-    let big: Vec<_> = (0..120).map(|i| format!("_h._tcp IN SRV 0 1 80 host-with-a-rather-long-name-{i}")).collect();
+    let big: Vec<_> = (0..120)
+        .map(|i| format!("_h._tcp IN SRV 0 1 80 host-with-a-rather-long-name-{i}"))
+        .collect();
     let mut named = Named::start(&big.join("\n"));
     let mut source = by_name(SERVICE, &[named.addr()]).timeout(SHORT).unwrap();
     assert_eq!(source.lookup().await.unwrap().endpoints.len(), 120);
@@ -182,6 +188,8 @@ async fn a_killed_server_is_an_error_and_found_again_when_it_is_back() {
     source.lookup().await.unwrap_err();
     named.restart();
     assert_eq!(source.lookup().await.unwrap().endpoints.len(), 120);
-    named.update("update delete _h._tcp.lb.test. SRV\nupdate add _h._tcp.lb.test. 5 SRV 0 1 80 a.lb.test.");
+    named.update(
+        "update delete _h._tcp.lb.test. SRV\nupdate add _h._tcp.lb.test. 5 SRV 0 1 80 a.lb.test.",
+    );
     assert_eq!(shown(&source.lookup().await.unwrap()), FOUND);
 }

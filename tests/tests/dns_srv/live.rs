@@ -26,7 +26,13 @@ const DELETE: &str = "update delete _h._tcp.lb.test. SRV";
 /// Looks again at once when told to, and not by itself.
 fn when_told() -> PollerConfig {
     let never = Duration::from_secs(100_000);
-    PollerConfig { min: never, max: never, default: never, min_gap: Duration::ZERO, ..PollerConfig::default() }
+    PollerConfig {
+        min: never,
+        max: never,
+        default: never,
+        min_gap: Duration::ZERO,
+        ..PollerConfig::default()
+    }
 }
 
 /// Looks again and again.
@@ -52,8 +58,11 @@ struct Live {
 impl Live {
     fn start(name: &str, server: SocketAddr, poller: PollerConfig) -> Self {
         // Short: a server that is gone or stopped is waited for as long.
-        let source = by_addr(name, &[server]).timeout(Duration::from_secs(1)).unwrap().poller(poller);
-        let balancer = Balancer::builder(source).build(async |target: Target| Ok::<_, Infallible>(target)).unwrap();
+        let source =
+            by_addr(name, &[server]).timeout(Duration::from_secs(1)).unwrap().poller(poller);
+        let balancer = Balancer::builder(source)
+            .build(async |target: Target| Ok::<_, Infallible>(target))
+            .unwrap();
         Self { changes: balancer.changes(), balancer, set: BTreeMap::new() }
     }
 
@@ -65,7 +74,10 @@ impl Live {
     async fn becomes(&mut self, wanted: &[&str]) {
         while self.shown() != wanted {
             let change = timeout(DEADLINE, self.changes.recv()).await;
-            match change.unwrap_or_else(|_| panic!("{:?} does not become {wanted:?}", self.shown())).unwrap() {
+            match change
+                .unwrap_or_else(|_| panic!("{:?} does not become {wanted:?}", self.shown()))
+                .unwrap()
+            {
                 Change::Added(endpoint) | Change::Changed(endpoint) => {
                     self.set.insert(endpoint.addr, endpoint.weight);
                 }
@@ -78,7 +90,11 @@ impl Live {
 
     /// Waits until discovery is like this.
     async fn discovery(&self, like: impl FnMut(&DiscoveryStatus) -> bool) -> DiscoveryStatus {
-        timeout(DEADLINE, self.balancer.discovery().wait_for(like)).await.expect("discovery goes on").unwrap().clone()
+        timeout(DEADLINE, self.balancer.discovery().wait_for(like))
+            .await
+            .expect("discovery goes on")
+            .unwrap()
+            .clone()
     }
 
     /// Refreshes, waits until the endpoints are these, and checks that one query was enough.

@@ -10,7 +10,8 @@ use core::time::Duration;
 
 use evenkeel::{Answer, Discover, DnsSrv};
 
-/// Long enough for a busy machine: only tests of silence wait it out, with a shorter one of their own.
+/// Long enough for a busy machine: only tests of silence wait it out, with a shorter one of their
+/// own.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn by_addr(name: &str, servers: &[SocketAddr]) -> DnsSrv {
@@ -33,7 +34,13 @@ fn shown(answer: &Answer) -> Vec<String> {
         .map(|endpoint| {
             let (target, addr) = (&endpoint.addr, endpoint.addr.socket_addr());
             let at = addr.map(|addr| format!(" {addr}")).unwrap_or_default();
-            format!("{} {} {}:{}{at}", endpoint.priority, endpoint.weight, target.host(), target.port())
+            format!(
+                "{} {} {}:{}{at}",
+                endpoint.priority,
+                endpoint.weight,
+                target.host(),
+                target.port()
+            )
         })
         .collect();
     shown.sort();

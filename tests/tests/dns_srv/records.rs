@@ -4,7 +4,8 @@ use core::fmt::Write;
 
 use evenkeel::dns_srv::LookupError;
 use evenkeel::{Discover, DnsSrv};
-use evenkeel_core::{EndpointSet, Heap};
+use evenkeel_core::policy::RoundRobin;
+use evenkeel_core::{Balancer, Instant};
 use evenkeel_tests::servers::hickory::Hickory;
 use evenkeel_tests::servers::named::Named;
 use evenkeel_tests::servers::scripted::Scripted;
@@ -22,15 +23,21 @@ async fn priorities_and_weights() {
     let answer = lookup(by_name("_http._tcp.web.lb.test", &[named.addr()])).await;
     assert_eq!(
         shown(&answer),
-        ["0 10 c.lb.test:8003", "0 30 b.lb.test:8002", "0 60 a.lb.test:8001", "10 1 d.lb.test:8004"]
+        [
+            "0 10 c.lb.test:8003",
+            "0 30 b.lb.test:8002",
+            "0 60 a.lb.test:8001",
+            "10 1 d.lb.test:8004"
+        ]
     );
     assert_eq!((answer.ttl, answer.absent, answer.skipped), (Some(seconds(4)), false, 0));
 }
 
 #[tokio::test]
 async fn alias_and_records_in_one_answer() {
-    let named =
-        Named::start("www 7 IN CNAME inner\ninner 9 IN CNAME _h._tcp\n_h._tcp 30 IN SRV 0 1 80 a\na 60 IN A 127.0.0.9");
+    let named = Named::start(
+        "www 7 IN CNAME inner\ninner 9 IN CNAME _h._tcp\n_h._tcp 30 IN SRV 0 1 80 a\na 60 IN A 127.0.0.9",
+    );
     let answer = lookup(by_addr("www.lb.test", &[named.addr()])).await;
     assert_eq!(shown(&answer), ["0 1 a.lb.test:80 127.0.0.9:80"]);
     assert_eq!(answer.ttl, Some(seconds(7)), "the lowest TTL is an alias's");
@@ -67,15 +74,21 @@ async fn eight_aliases_are_followed_and_not_nine() {
 /// named answers SERVFAIL to a loop of its own, but the parts of one may be on several servers.
 #[tokio::test]
 async fn alias_loops_are_an_error() {
-    let alias =
-        |from: &str, to: &str| Record::from_rdata(from.parse().unwrap(), 5, RData::CNAME(CNAME(to.parse().unwrap())));
+    let alias = |from: &str, to: &str| {
+        Record::from_rdata(from.parse().unwrap(), 5, RData::CNAME(CNAME(to.parse().unwrap())))
+    };
     let in_one_answer = Scripted::start(move |mut response, _| {
-        response.add_answer(alias("_A.lb.test.", "_b.lb.test.")).add_answer(alias("_b.lb.test.", "_a.lb.test."));
+        response
+            .add_answer(alias("_A.lb.test.", "_b.lb.test."))
+            .add_answer(alias("_b.lb.test.", "_a.lb.test."));
         Some(response)
     });
     let one_by_one = Scripted::start(move |mut response, _| {
         let asked = response.queries[0].name().to_ascii();
-        response.add_answer(alias(&asked, if asked == "_a.lb.test." { "_b.lb.test." } else { "_A.lb.test." }));
+        response.add_answer(alias(
+            &asked,
+            if asked == "_a.lb.test." { "_b.lb.test." } else { "_A.lb.test." },
+        ));
         Some(response)
     });
     for server in [in_one_answer.addr(), one_by_one.addr()] {
@@ -99,14 +112,23 @@ async fn records_that_do_not_fit_into_a_datagram_come_over_tcp() {
     let named = Named::start(&zone);
     for server in [named.addr(), hickory.addr()] {
         let answer = lookup(by_addr("_big._tcp.lb.test.", &[server])).await;
-        assert_eq!((answer.endpoints.len(), answer.skipped, answer.ttl), (120, 0, Some(seconds(5))));
-        assert!(shown(&answer).contains(&"0 77 host-with-a-rather-long-name-77.lb.test:9000 127.0.1.77:9000".into()));
+        assert_eq!(
+            (answer.endpoints.len(), answer.skipped, answer.ttl),
+            (120, 0, Some(seconds(5)))
+        );
+        assert!(
+            shown(&answer).contains(
+                &"0 77 host-with-a-rather-long-name-77.lb.test:9000 127.0.1.77:9000".into()
+            )
+        );
     }
 }
 
 #[tokio::test]
 async fn absent_names_and_types_are_answers_with_the_negative_ttl() {
-    let named = Named::start("nodata IN TXT \"no SRV here\"\nalias 2 IN CNAME nodata\ndangling 20 IN CNAME nowhere");
+    let named = Named::start(
+        "nodata IN TXT \"no SRV here\"\nalias 2 IN CNAME nodata\ndangling 20 IN CNAME nowhere",
+    );
     // The SOA has TTL 9 and minimum 3.
     for (name, ttl) in [
         ("nowhere.lb.test", Some(seconds(3))),
@@ -115,25 +137,38 @@ async fn absent_names_and_types_are_answers_with_the_negative_ttl() {
         ("dangling.lb.test", Some(seconds(3))),
     ] {
         let answer = lookup(by_addr(name, &[named.addr()])).await;
-        assert_eq!((answer.endpoints.len(), answer.absent, answer.skipped, answer.ttl), (0, false, 0, ttl), "{name}");
+        assert_eq!(
+            (answer.endpoints.len(), answer.absent, answer.skipped, answer.ttl),
+            (0, false, 0, ttl),
+            "{name}"
+        );
     }
 }
 
 #[tokio::test]
 async fn root_target_means_decidedly_absent() {
-    let named = Named::start("_off._tcp 5 IN SRV 0 0 0 .\n_mixed._tcp IN SRV 0 0 0 .\n_mixed._tcp IN SRV 0 1 80 a");
+    let named = Named::start(
+        "_off._tcp 5 IN SRV 0 0 0 .\n_mixed._tcp IN SRV 0 0 0 .\n_mixed._tcp IN SRV 0 1 80 a",
+    );
     let answer = lookup(by_addr("_off._tcp.lb.test", &[named.addr()])).await;
     assert_eq!((answer.endpoints.len(), answer.absent, answer.ttl), (0, true, Some(seconds(5))));
     let mixed = lookup(by_name("_mixed._tcp.lb.test", &[named.addr()])).await;
-    assert_eq!((shown(&mixed), mixed.absent, mixed.skipped), (vec!["0 1 a.lb.test:80".into()], false, 1));
+    assert_eq!(
+        (shown(&mixed), mixed.absent, mixed.skipped),
+        (vec!["0 1 a.lb.test:80".into()], false, 1)
+    );
 }
 
 /// N6 of the predecessor's cases: there one such record made the whole answer an error.
 #[tokio::test]
 async fn n6_port_zero_is_skipped_and_counted() {
-    let named = Named::start("_h._tcp IN SRV 0 1 80 a\n_h._tcp IN SRV 0 1 0 b\n_h._tcp IN SRV 0 1 80 c");
+    let named =
+        Named::start("_h._tcp IN SRV 0 1 80 a\n_h._tcp IN SRV 0 1 0 b\n_h._tcp IN SRV 0 1 80 c");
     let answer = lookup(by_name("_h._tcp.lb.test", &[named.addr()])).await;
-    assert_eq!((shown(&answer), answer.skipped), (vec!["0 1 a.lb.test:80".into(), "0 1 c.lb.test:80".into()], 1));
+    assert_eq!(
+        (shown(&answer), answer.skipped),
+        (vec!["0 1 a.lb.test:80".into(), "0 1 c.lb.test:80".into()], 1)
+    );
 }
 
 #[tokio::test]
@@ -150,15 +185,21 @@ async fn duplicates_are_one_endpoint() {
     let named = Named::start("_h._tcp IN SRV 0 3 80 a\n_h._tcp IN SRV 5 7 80 A\na IN A 127.0.0.1");
     let twice = Scripted::start(|mut response, _| {
         let asked = response.queries[0].name().clone();
-        let record = Record::from_rdata(asked, 5, RData::SRV(SRV::new(0, 3, 80, "a.lb.test.".parse().unwrap())));
+        let record = Record::from_rdata(
+            asked,
+            5,
+            RData::SRV(SRV::new(0, 3, 80, "a.lb.test.".parse().unwrap())),
+        );
         response.add_answer(record.clone()).add_answer(record);
         Some(response)
     });
-    for source in [by_addr("_h._tcp.lb.test", &[named.addr()]), by_name("_h._tcp.lb.test", &[twice.addr()])] {
-        let mut set = EndpointSet::<_, Heap>::new();
-        let changes = set.update(lookup(source).await.endpoints);
-        assert_eq!(changes.added, 1);
-        assert_eq!(set.len(), 1);
+    for source in
+        [by_addr("_h._tcp.lb.test", &[named.addr()]), by_name("_h._tcp.lb.test", &[twice.addr()])]
+    {
+        let mut balancer = Balancer::new(RoundRobin::new());
+        let endpoints = lookup(source).await.endpoints;
+        let changes = balancer.update(Instant::ZERO, endpoints).unwrap();
+        assert_eq!((changes.added, balancer.len()), (1, 1));
     }
 }
 
@@ -178,7 +219,13 @@ fn bad_settings_are_refused() {
     let source = || DnsSrv::new("_h._tcp.lb.test").unwrap();
     assert_eq!(source().servers([]).unwrap_err().to_string(), "the list of name servers is empty");
     let server = "127.0.0.1:0".parse().unwrap();
-    assert_eq!(source().servers([server]).unwrap_err().to_string(), "the name server 127.0.0.1:0 has port 0");
-    assert_eq!(source().timeout(core::time::Duration::ZERO).unwrap_err().to_string(), "the DNS timeout is zero");
+    assert_eq!(
+        source().servers([server]).unwrap_err().to_string(),
+        "the name server 127.0.0.1:0 has port 0"
+    );
+    assert_eq!(
+        source().timeout(core::time::Duration::ZERO).unwrap_err().to_string(),
+        "the DNS timeout is zero"
+    );
     assert!(DnsSrv::new("a..b").is_err());
 }

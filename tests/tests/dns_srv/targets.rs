@@ -37,11 +37,16 @@ async fn addresses_that_come_along_and_addresses_that_are_asked_for() {
 async fn the_same_from_hickory() {
     let server = Hickory::start().await;
     for (priority, weight, port, target) in [(0, 60, 80, "a"), (0, 30, 81, "b"), (1, 1, 82, "c")] {
-        server.srv("_h._tcp.lb.test.", 30, priority, weight, port, &format!("{target}.lb.test.")).await;
+        server
+            .srv("_h._tcp.lb.test.", 30, priority, weight, port, &format!("{target}.lb.test."))
+            .await;
     }
-    for (host, ttl, address) in
-        [("a", 40, "127.0.0.1"), ("a", 20, "2001:db8::1"), ("b", 50, "127.0.0.2"), ("c", 50, "2001:db8::3")]
-    {
+    for (host, ttl, address) in [
+        ("a", 40, "127.0.0.1"),
+        ("a", 20, "2001:db8::1"),
+        ("b", 50, "127.0.0.2"),
+        ("c", 50, "2001:db8::3"),
+    ] {
         server.address(&format!("{host}.lb.test."), ttl, address).await;
     }
     assert_eq!(shown(&lookup(by_addr("_h._tcp.lb.test", &[server.addr()])).await), ENDPOINTS);
@@ -53,12 +58,16 @@ async fn the_same_from_hickory() {
 async fn a_target_may_be_an_alias() {
     let named = Named::start("_h._tcp 30 IN SRV 0 1 80 a\na 9 IN CNAME b\nb 50 IN A 127.0.0.2");
     let answer = lookup(by_addr("_h._tcp.lb.test", &[named.addr()])).await;
-    assert_eq!((shown(&answer), answer.ttl), (vec!["0 1 a.lb.test:80 127.0.0.2:80".into()], Some(seconds(9))));
+    assert_eq!(
+        (shown(&answer), answer.ttl),
+        (vec!["0 1 a.lb.test:80 127.0.0.2:80".into()], Some(seconds(9)))
+    );
 }
 
 #[tokio::test]
 async fn a_target_without_addresses_is_skipped_and_counted() {
-    let named = Named::start("_h._tcp IN SRV 0 1 80 a\n_h._tcp IN SRV 0 1 80 nowhere\na IN A 127.0.0.1");
+    let named =
+        Named::start("_h._tcp IN SRV 0 1 80 a\n_h._tcp IN SRV 0 1 80 nowhere\na IN A 127.0.0.1");
     let answer = lookup(by_addr("_h._tcp.lb.test", &[named.addr()])).await;
     assert_eq!((shown(&answer), answer.skipped), (vec!["0 1 a.lb.test:80 127.0.0.1:80".into()], 1));
 }
@@ -106,9 +115,11 @@ async fn a_family_dropped_from_the_additional_section_is_asked_for() {
         Some(match response.queries[0].query_type() {
             RecordType::SRV => {
                 response = targets(response, &["a.lb.test.", "b.lb.test."]);
-                for (host, ip) in
-                    [("a.lb.test.", "127.0.0.1"), ("a.lb.test.", "2001:db8::1"), ("b.lb.test.", "127.0.0.2")]
-                {
+                for (host, ip) in [
+                    ("a.lb.test.", "127.0.0.1"),
+                    ("a.lb.test.", "2001:db8::1"),
+                    ("b.lb.test.", "127.0.0.2"),
+                ] {
                     response.additionals.push(address(host, ip));
                 }
                 response
@@ -164,5 +175,8 @@ async fn if_no_target_can_be_resolved_the_lookup_fails() {
         Some(response)
     });
     let error = by_addr("_h._tcp.lb.test", &[server.addr()]).lookup().await.unwrap_err();
-    assert!(matches!(&error, LookupError::NoAnswer { question, .. } if question.starts_with("a.lb.test A")), "{error}");
+    assert!(
+        matches!(&error, LookupError::NoAnswer { question, .. } if question.starts_with("a.lb.test A")),
+        "{error}"
+    );
 }

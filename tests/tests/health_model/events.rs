@@ -2,46 +2,51 @@
 
 use core::time::Duration;
 
-use evenkeel_core::health::{Arithmetic, FailurePercentage, OutlierDetection, SuccessRate};
-use evenkeel_core::{Endpoint, Outcome};
+use evenkeel_core::{Book, Config, Endpoint, Outcome};
 use evenkeel_tests::health::{ADDRESSES, Event, Start};
 use proptest::prelude::*;
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 pub(crate) fn start() -> impl Strategy<Value = Start> {
-    let most = prop_oneof![3 => Just(Duration::from_secs(300)), 1 => Just(Duration::ZERO), 1 => time().prop_map(at_most_a_day)];
-    (any::<u64>(), prop_oneof![1 => Just(None), 9 => settings().prop_map(Some)], most)
-        .prop_map(|(seed, settings, max_retry_after)| Start { seed, settings, max_retry_after, least_request: false })
+    let most = prop_oneof![
+        3 => Just(Duration::from_secs(300)),
+        1 => Just(Duration::ZERO),
+        1 => time().prop_map(at_most_a_day),
+    ];
+    (any::<u64>(), prop_oneof![1 => Just(OFF), 9 => settings()], most).prop_map(
+        |(seed, rules, max_retry_after)| {
+            let config = Config { seed, max_retry_after, ..rules };
+            Start { config, least_request: false }
+        },
+    )
 }
 
+const OFF: Config = Config { book: Book::Off, ..Config::DEFAULT };
+
 /// The settings with names, and variants under which more happens.
-fn settings() -> impl Strategy<Value = OutlierDetection> {
+fn settings() -> impl Strategy<Value = Config> {
     let named = || {
         prop_oneof![
-            4 => Just(OutlierDetection::EVENKEEL),
-            1 => Just(OutlierDetection::ENVOY),
-            1 => Just(OutlierDetection::GRPC),
+            4 => Just(Config::DEFAULT),
+            1 => Just(Config::ENVOY),
+            1 => Just(Config::GRPC),
         ]
     };
     let rules = (0..5_u16, prop::option::of(percentage()), prop::option::of(rate()));
-    let times = (time(), time(), time(), prop_oneof![2 => Just(Duration::ZERO), 1 => time()], time());
+    let jitter = prop_oneof![2 => Just(Duration::ZERO), 1 => time()];
+    let times = (time(), time(), time(), jitter, time());
     let varied = (named(), rules, times, 0..=100_u8, any::<bool>(), any::<bool>()).prop_map(
-        |(
-            named,
-            (consecutive_failures, failure_percentage, success_rate),
-            times,
-            most,
-            always_eject_one,
-            half_open,
-        )| {
+        |(named, rules, times, most, always_eject_one, half_open)| {
+            let (consecutive_failures, percentage, rate) = rules;
             let (interval, base, longest, jitter, probe) = times;
             let base_ejection_time = at_least_a_millisecond(base);
-            let least = if named.arithmetic == Arithmetic::Evenkeel { base_ejection_time } else { Duration::ZERO };
-            OutlierDetection {
+            let ours = named.book == Book::Evenkeel;
+            let least = if ours { base_ejection_time } else { Duration::ZERO };
+            let named = Config { failure_percentage: 0, success_rate: false, ..named };
+            let named = percentage.map_or(named, |rule| rule.of(named));
+            Config {
                 consecutive_failures,
-                failure_percentage,
-                success_rate,
                 interval: at_least_a_millisecond(interval),
                 base_ejection_time,
                 max_ejection_time: at_most_a_day(longest).max(least),
@@ -50,11 +55,11 @@ fn settings() -> impl Strategy<Value = OutlierDetection> {
                 always_eject_one,
                 half_open,
                 probe_timeout: at_least_a_millisecond(probe),
-                ..named
+                ..rate.map_or(named, |rule| rule.of(named))
             }
         },
     );
-    let quick = named().prop_map(|named| OutlierDetection {
+    let quick = named().prop_map(|named| Config {
         consecutive_failures: 2,
         max_ejection_percent: 60,
         always_eject_one: true,
@@ -67,23 +72,58 @@ fn enforcement() -> impl Strategy<Value = u8> {
     prop_oneof![3 => Just(100_u8), 1 => 0..100_u8]
 }
 
-fn percentage() -> impl Strategy<Value = FailurePercentage> {
-    (1..=100_u8, enforcement(), 0..4_u32, 0..12_u32, 0..4_u32).prop_map(
-        |(threshold, enforcement, minimum_hosts, request_volume, minimum_failures)| FailurePercentage {
-            threshold,
-            enforcement,
-            minimum_hosts,
-            request_volume,
-            minimum_failures,
-        },
-    )
+/// One of the rules.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    /// In percent: of failures that are too many, or of successes that are enough.
+    threshold: u8,
+    /// In thousandths; nothing for the rule on the percentage of failures.
+    stdev: Option<u32>,
+    enforcement: u8,
+    minimum_hosts: u32,
+    request_volume: u32,
+    minimum_failures: u32,
 }
 
-fn rate() -> impl Strategy<Value = SuccessRate> {
-    (0..3_000_u32, 1..=100_u8, enforcement(), 0..6_u32, 0..12_u32, 0..4_u32).prop_map(
-        |(stdev_factor, floor, enforcement, minimum_hosts, request_volume, minimum_failures)| SuccessRate {
-            stdev_factor,
-            floor,
+impl Rule {
+    /// Adds it to settings.
+    fn of(self, config: Config) -> Config {
+        match self.stdev {
+            None => Config {
+                failure_percentage: self.threshold,
+                failure_percentage_enforcement: self.enforcement,
+                failure_percentage_minimum_hosts: self.minimum_hosts,
+                failure_percentage_request_volume: self.request_volume,
+                failure_percentage_minimum_failures: self.minimum_failures,
+                ..config
+            },
+            Some(stdev) => Config {
+                success_rate: true,
+                success_rate_stdev_per_mille: stdev,
+                success_rate_floor_percent: self.threshold,
+                success_rate_enforcement: self.enforcement,
+                success_rate_minimum_hosts: self.minimum_hosts,
+                success_rate_request_volume: self.request_volume,
+                success_rate_minimum_failures: self.minimum_failures,
+                ..config
+            },
+        }
+    }
+}
+
+fn percentage() -> impl Strategy<Value = Rule> {
+    rule((1..=100_u8).prop_map(|threshold| (threshold, None)))
+}
+
+fn rate() -> impl Strategy<Value = Rule> {
+    rule((1..=100_u8, (0..3_000_u32).prop_map(Some)))
+}
+
+fn rule(kind: impl Strategy<Value = (u8, Option<u32>)>) -> impl Strategy<Value = Rule> {
+    (kind, enforcement(), 0..6_u32, 0..12_u32, 0..4_u32).prop_map(
+        |((threshold, stdev), enforcement, minimum_hosts, request_volume, minimum_failures)| Rule {
+            threshold,
+            stdev,
             enforcement,
             minimum_hosts,
             request_volume,
@@ -101,7 +141,7 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
     ];
     let told = prop_oneof![
         2 => (0..ADDRESSES, any::<bool>()).prop_map(|(addr, down)| Event::SetDown(addr, down)),
-        1 => prop::option::weighted(0.7, settings()).prop_map(Event::Configure),
+        1 => prop_oneof![3 => Just(OFF), 7 => settings()].prop_map(Event::Configure),
     ];
     let picks = prop_oneof![
         6 => Just(Event::Pick(0)),
@@ -118,7 +158,8 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
         5 => Just(Event::Sleep),
     ];
     let event = prop_oneof![3 => set, 1 => told, 10 => picks, 5 => clock, 1 => Just(Event::Drain)];
-    let first = (2..=ADDRESSES).prop_map(|most| Event::Update((0..most).map(Endpoint::new).collect()));
+    let first =
+        (2..=ADDRESSES).prop_map(|most| Event::Update((0..most).map(Endpoint::new).collect()));
     (first, prop::collection::vec(event, 1..60)).prop_map(|(first, mut events)| {
         events.insert(0, first);
         events
@@ -128,9 +169,11 @@ pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
 fn endpoint() -> impl Strategy<Value = Endpoint<u8>> {
     let weight = prop_oneof![1 => Just(0_u32), 6 => 1..3_u32];
     let priority = prop_oneof![3 => Just(0_u16), 1 => 1..3_u16];
-    (0..ADDRESSES, weight, priority, prop::bool::weighted(0.1)).prop_map(|(addr, weight, priority, draining)| {
-        Endpoint::new(addr).with_weight(weight).with_priority(priority).with_draining(draining)
-    })
+    (0..ADDRESSES, weight, priority, prop::bool::weighted(0.1)).prop_map(
+        |(addr, weight, priority, draining)| {
+            Endpoint::new(addr).with_weight(weight).with_priority(priority).with_draining(draining)
+        },
+    )
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {

@@ -2,7 +2,9 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use evenkeel::core::Instant;
-use evenkeel::{Attempt, Budget, End, Hedging, Retry, RetryBudget, TokenThrottle, Verdict};
+use evenkeel::{
+    Attempt, Budget, End, Hedging, Retry, RetryBudget, RetryBudgetSettings, TokenThrottle, Verdict,
+};
 use tokio::task::JoinSet;
 
 use crate::{at_once, balancer, forever, ms, pass};
@@ -60,7 +62,10 @@ async fn the_budget_is_asked_before_each_retry_and_told_of_all() {
 #[tokio::test(start_paused = true)]
 async fn a_hedge_that_is_refused_is_left_out() {
     let (balancer, budget) = (balancer("abc").await, grants(1));
-    let policy = at_once(3).with_hedging(Hedging::new(ms(10), 2).unwrap()).with_attempt_timeout(ms(200)).unwrap();
+    let policy = at_once(3)
+        .with_hedging(Hedging::new(ms(10), 2).unwrap())
+        .with_attempt_timeout(ms(200))
+        .unwrap();
     let retry = Retry::new(policy).shared_budget(Arc::clone(&budget));
     let mut sent = 0;
     let attempt = |_| {
@@ -74,10 +79,15 @@ async fn a_hedge_that_is_refused_is_left_out() {
     assert_eq!(sent, 2, "the first hedge was granted, the second was not");
     {
         let budget = budget.lock().unwrap();
-        assert_eq!((budget.asked, &*budget.verdicts), (2, &[Verdict::Success][..]), "the loser has no verdict");
+        assert_eq!(
+            (budget.asked, &*budget.verdicts),
+            (2, &[Verdict::Success][..]),
+            "the loser has no verdict"
+        );
     }
     // Timeouts are verdicts.
-    let error = balancer.call(&retry, async |_| forever::<Result<(), &str>>().await).await.unwrap_err();
+    let error =
+        balancer.call(&retry, async |_| forever::<Result<(), &str>>().await).await.unwrap_err();
     assert_eq!((error.end, error.attempts.len()), (End::Budget, 1));
     assert_eq!(budget.lock().unwrap().verdicts, [Verdict::Success, Verdict::Retry]);
 }
@@ -94,7 +104,11 @@ async fn a_throttle_stops_retries_while_most_attempts_fail() {
     for _ in 0..100 {
         balancer.call(&retry, async |_| Ok::<_, &str>(())).await.unwrap();
     }
-    assert_eq!(balancer.call(&retry, fails).await.unwrap_err().attempts.len(), 3, "successes bring them back");
+    assert_eq!(
+        balancer.call(&retry, fails).await.unwrap_err().attempts.len(),
+        3,
+        "successes bring them back"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +116,12 @@ async fn calls_of_many_tasks_share_one_budget() {
     const CALLS: usize = 400;
     let balancer = balancer("abcdef").await;
     // 10 %, and nothing besides.
-    let budget = RetryBudget::new(100, 0, Duration::from_secs(60)).unwrap();
+    let settings = RetryBudgetSettings {
+        can_retry_per_mille: 100,
+        min_per_second: 0,
+        ttl: Duration::from_secs(60),
+    };
+    let budget = RetryBudget::new(settings).unwrap();
     let retry = Retry::new(at_once(3)).budget(budget);
     let mut calls = JoinSet::new();
     for _ in 0..CALLS {

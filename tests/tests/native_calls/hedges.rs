@@ -1,8 +1,9 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use evenkeel::tier::Levels;
-use evenkeel::{Attempt, Cause, Config, End, Hedging, LatencyPercentile, PickError, Retry, RetryPolicy, Verdict};
+use evenkeel::{
+    Attempt, Cause, Config, End, Hedging, LatencyPercentile, PickError, Retry, RetryPolicy, Verdict,
+};
 use tokio::time::{Instant, timeout};
 
 use crate::{Log, Text, at_once, balancer, balancer_with, forever, ms, pass, status, sums};
@@ -11,7 +12,8 @@ fn hedging(policy: RetryPolicy, delay: u64, hedges: u32) -> Retry {
     Retry::new(policy.with_hedging(Hedging::new(ms(delay), hedges).unwrap()))
 }
 
-/// A call whose attempts take so many milliseconds each, in the order they are sent, and then fail if told so.
+/// A call whose attempts take so many milliseconds each, in the order they are sent, and then fail
+/// if told so.
 async fn call(
     balancer: &Text,
     retry: &Retry,
@@ -49,8 +51,13 @@ async fn a_hedge_wins_and_the_loser_is_given_up_and_accounted_once() {
 #[tokio::test(start_paused = true)]
 async fn the_first_may_win_all_the_same() {
     let (balancer, log) = (balancer("abc").await, Log::default());
-    let (result, took) =
-        call(&balancer, &hedging(at_once(3), 20, 2), &log, &[(50, true), (NEVER, true), (NEVER, true)]).await;
+    let (result, took) = call(
+        &balancer,
+        &hedging(at_once(3), 20, 2),
+        &log,
+        &[(50, true), (NEVER, true), (NEVER, true)],
+    )
+    .await;
     assert_eq!((result.unwrap(), took, log.alive()), (1, ms(50), (0, 3)));
     assert_eq!(sums(&balancer), (0, 0));
 
@@ -78,13 +85,18 @@ async fn no_more_are_sent_than_attempts_and_hedges() {
     let numbers: Vec<_> = log.sent().iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
     let names: BTreeSet<_> = log.sent().into_iter().map(|(_, name)| name).collect();
-    assert_eq!((names.len(), sums(&balancer)), (5, (0, 5)), "each at another endpoint, each a failure");
+    assert_eq!(
+        (names.len(), sums(&balancer)),
+        (5, (0, 5)),
+        "each at another endpoint, each a failure"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_all_endpoints_have_an_attempt_there_is_no_hedge() {
     let (alone, log) = (balancer("a").await, Log::default());
-    let (result, took) = call(&alone, &hedging(at_once(2), 20, 1), &log, &[(90, false), (5, true)]).await;
+    let (result, took) =
+        call(&alone, &hedging(at_once(2), 20, 1), &log, &[(90, false), (5, true)]).await;
     assert!(result.is_ok());
     assert_eq!((took, log.count()), (ms(95), 2), "the second one is a retry");
     assert_eq!((log.alive(), sums(&alone)), ((0, 1), (0, 1)));
@@ -99,15 +111,17 @@ async fn where_all_endpoints_have_an_attempt_there_is_no_hedge() {
 #[tokio::test(start_paused = true)]
 async fn a_hedge_that_is_not_sent_leaves_no_trace() {
     let alone = balancer_with("a", "peak_ewma", Config::default()).await;
-    let (result, _) = call(&alone, &hedging(at_once(1), 20, 1), &Log::default(), &[(90, true)]).await;
+    let (result, _) =
+        call(&alone, &hedging(at_once(1), 20, 1), &Log::default(), &[(90, true)]).await;
     assert_eq!(result.unwrap(), 1);
     assert_eq!((status(&alone, "a").latency, sums(&alone)), (Some(ms(90)), (0, 0)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn endpoints_that_leave_meanwhile_keep_hedges_back_and_do_not_end_the_call() {
-    let levels = Levels::Overprovisioned { factor: 140, panic_threshold: 0 };
-    let balancer = balancer_with("ab", "least_request", Config { levels, ..Config::default() }).await;
+    let config =
+        Config { overprovisioning_percent: 140, panic_threshold_percent: 0, ..Config::default() };
+    let balancer = balancer_with("ab", "least_request", config).await;
     let attempt = |_| {
         balancer.endpoints().iter().for_each(|status| balancer.set_down(&status.target, true));
         async {
@@ -116,7 +130,10 @@ async fn endpoints_that_leave_meanwhile_keep_hedges_back_and_do_not_end_the_call
         }
     };
     let error = balancer.call(&hedging(at_once(1), 20, 1), attempt).await.unwrap_err();
-    assert_eq!((error.end, error.attempts.len(), error.unavailable.is_none()), (End::Attempts, 1, true));
+    assert_eq!(
+        (error.end, error.attempts.len(), error.unavailable.is_none()),
+        (End::Attempts, 1, true)
+    );
     let error = balancer.call(&hedging(at_once(1), 20, 1), attempt).await.unwrap_err();
     assert_eq!((error.end, error.attempts.len()), (End::NoEndpoints, 0));
     assert!(matches!(error.unavailable, Some(PickError::AllEjected)));
@@ -130,7 +147,8 @@ async fn the_deadline_ends_all_that_are_under_way() {
     let error = result.unwrap_err();
     assert_eq!((error.end, took, log.alive()), (End::Deadline, ms(100), (0, 2)));
     assert!(error.attempts.iter().all(|attempt| matches!(attempt.cause, Cause::TimedOut)));
-    let elapsed: Vec<_> = error.attempts.iter().map(|attempt| (attempt.number, attempt.elapsed)).collect();
+    let elapsed: Vec<_> =
+        error.attempts.iter().map(|attempt| (attempt.number, attempt.elapsed)).collect();
     assert_eq!(elapsed, [(1, ms(100)), (2, ms(70))]);
     assert_eq!(sums(&balancer), (0, 2), "too slow for their caller");
 }
@@ -142,11 +160,20 @@ async fn each_attempt_has_a_timeout_of_its_own() {
     let (result, took) = call(&balancer, &retry, &log, &[(NEVER, true), (45, true)]).await;
     assert_eq!((result.unwrap(), took), (2, ms(65)));
     let late = &log.sent()[0].1;
-    assert_eq!((status(&balancer, late).failures, sums(&balancer)), (1, (0, 1)), "the first timed out at 50 ms");
+    assert_eq!(
+        (status(&balancer, late).failures, sums(&balancer)),
+        (1, (0, 1)),
+        "the first timed out at 50 ms"
+    );
 
     let log = Log::default();
-    let (result, took) = call(&balancer, &retry, &log, &[(NEVER, true), (NEVER, true), (10, true)]).await;
-    assert_eq!((result.unwrap(), took), (3, ms(80)), "the second has failed at 70 ms; then it is a retry's turn");
+    let (result, took) =
+        call(&balancer, &retry, &log, &[(NEVER, true), (NEVER, true), (10, true)]).await;
+    assert_eq!(
+        (result.unwrap(), took),
+        (3, ms(80)),
+        "the second has failed at 70 ms; then it is a retry's turn"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,11 +206,16 @@ async fn what_would_fail_anywhere_ends_the_others_too() {
     };
     let error = balancer.call(&retry, attempt).await.unwrap_err();
     assert_eq!(error.end, End::Fatal);
-    let causes: Vec<_> = error.attempts.iter().map(|attempt| (attempt.number, &attempt.cause)).collect();
-    assert!(matches!(causes[..], [(2, Cause::Failed("no such user")), (1, Cause::GivenUp)]), "{causes:?}");
+    let causes: Vec<_> =
+        error.attempts.iter().map(|attempt| (attempt.number, &attempt.cause)).collect();
+    assert!(
+        matches!(causes[..], [(2, Cause::Failed("no such user")), (1, Cause::GivenUp)]),
+        "{causes:?}"
+    );
     let text = error.to_string();
     assert!(
-        text.starts_with("not retryable after 2 attempts: ") && text.contains(" was given up after 20ms"),
+        text.starts_with("not retryable after 2 attempts: ")
+            && text.contains(" was given up after 20ms"),
         "{text}"
     );
     assert_eq!((error.last(), sums(&balancer)), (Some(&"no such user"), (0, 0)));
@@ -199,13 +231,17 @@ async fn the_delay_is_learnt_from_the_calls_and_shared_by_clones() {
     // 19 of 20 take 10 ms.
     for number in 0..100 {
         let slow = if number % 20 == 0 { 80 } else { 10 };
-        let (result, _) = call(&balancer, &retry.clone(), &Log::default(), &[(slow, true), (10, true)]).await;
+        let (result, _) =
+            call(&balancer, &retry.clone(), &Log::default(), &[(slow, true), (10, true)]).await;
         result.unwrap();
     }
     let log = Log::default();
     let (result, took) = call(&balancer, &retry, &log, &[(NEVER, true), (10, true)]).await;
     assert_eq!(result.unwrap(), 2);
-    assert!(took >= ms(20) && took <= ms(10) * 9 / 8 + ms(11), "{took:?}: the percentile, and the hedge's 10 ms");
+    assert!(
+        took >= ms(20) && took <= ms(10) * 9 / 8 + ms(11),
+        "{took:?}: the percentile, and the hedge's 10 ms"
+    );
 
     // Failures do not count.
     for _ in 0..200 {
@@ -214,7 +250,8 @@ async fn the_delay_is_learnt_from_the_calls_and_shared_by_clones() {
     }
     pass(ms(4_000)).await;
     for _ in 0..2 {
-        let (_, took) = call(&balancer, &retry, &Log::default(), &[(NEVER, true), (10, true)]).await;
+        let (_, took) =
+            call(&balancer, &retry, &Log::default(), &[(NEVER, true), (10, true)]).await;
         assert!(took >= ms(20), "{took:?}");
     }
 }
@@ -228,7 +265,8 @@ async fn losers_keep_the_delay_from_sinking_hedge_by_hedge() {
     }
     // More than half a minute in which every call needs its hedge.
     for _ in 0..400 {
-        let (_, took) = call(&balancer, &retry, &Log::default(), &[(NEVER, true), (10, true)]).await;
+        let (_, took) =
+            call(&balancer, &retry, &Log::default(), &[(NEVER, true), (10, true)]).await;
         assert!(took >= ms(110), "{took:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! Calls through the tokio balancer: hedges beside slow attempts, budgets that all calls share, what becomes of attempts.
+//! Calls through the tokio balancer: hedges beside slow attempts, budgets that all calls share,
+//! what becomes of attempts.
 //!
 //! Time is tokio's paused clock, which jumps to the next timer when nothing else can run.
 
@@ -11,7 +12,9 @@ use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
-use evenkeel::{AnyPolicy, Attempt, Backoff, Balancer, Config, Fixed, RetryPolicy, Status, Target};
+use evenkeel::{
+    AnyPolicy, Attempt, Backoff, Balancer, Book, Config, Fixed, RetryPolicy, Status, Target,
+};
 
 pub(crate) type Text = Balancer<String, AnyPolicy>;
 
@@ -19,9 +22,10 @@ pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A balancer over one endpoint for each letter, whose clients are their names, with a policy that counts requests in flight.
+/// A balancer over one endpoint for each letter, whose clients are their names, with a policy that
+/// counts requests in flight.
 pub(crate) async fn balancer(names: &str) -> Text {
-    let config = Config { outlier_detection: None, ..Config::default() };
+    let config = Config { book: Book::Off, ..Config::default() };
     balancer_with(names, "least_request", config).await
 }
 
@@ -29,19 +33,27 @@ pub(crate) async fn balancer_with(names: &str, policy: &str, config: Config) -> 
     let targets = Fixed::new(names.chars().map(|name| format!("{name}:80"))).unwrap();
     let policy: AnyPolicy = policy.parse().unwrap();
     let name = async |target: Target| Ok::<_, Infallible>(target.host().to_owned());
-    let balancer = Balancer::builder(targets).policy(policy).config(config).seed(1).build(name).unwrap();
+    let balancer =
+        Balancer::builder(targets).policy(policy).config(config).seed(1).build(name).unwrap();
     balancer.ready().await;
     balancer
 }
 
 pub(crate) fn status(balancer: &Text, name: &str) -> Status {
-    balancer.endpoints().into_iter().find(|status| status.target.host() == name).expect("it is known")
+    balancer
+        .endpoints()
+        .into_iter()
+        .find(|status| status.target.host() == name)
+        .expect("it is known")
 }
 
 /// Requests in flight and failures, at all endpoints.
 pub(crate) fn sums(balancer: &Text) -> (u32, u32) {
     let statuses = balancer.endpoints();
-    (statuses.iter().map(|status| status.in_flight).sum(), statuses.iter().map(|status| status.failures).sum())
+    (
+        statuses.iter().map(|status| status.in_flight).sum(),
+        statuses.iter().map(|status| status.failures).sum(),
+    )
 }
 
 /// At once, without waits in between.

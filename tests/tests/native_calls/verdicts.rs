@@ -33,13 +33,18 @@ async fn a_service_that_says_when_is_obeyed_and_the_endpoint_left_alone() {
     assert_eq!(status(&balancer, &first).failures, 1);
 
     // While the call waits, others go elsewhere.
-    let attempt = async |_: Attempt<String>| -> Answer { Err(Verdict::RetryAfter(Duration::from_secs(60))) };
-    let error = balancer.call(&Retry::new(at_once(1)).classify(by_error), attempt).await.unwrap_err();
+    let attempt =
+        async |_: Attempt<String>| -> Answer { Err(Verdict::RetryAfter(Duration::from_secs(60))) };
+    let error =
+        balancer.call(&Retry::new(at_once(1)).classify(by_error), attempt).await.unwrap_err();
     pass(ms(1)).await;
     let resting = &error.attempts[0].target;
     assert!(matches!(status(&balancer, resting.host()).health, Health::Overloaded { .. }));
     for _ in 0..20 {
-        let went = balancer.call(&retry, async |client| Ok::<_, Verdict>(client.target().clone())).await.unwrap();
+        let went = balancer
+            .call(&retry, async |client| Ok::<_, Verdict>(client.target().clone()))
+            .await
+            .unwrap();
         assert_ne!(went, *resting);
     }
 }
@@ -47,8 +52,10 @@ async fn a_service_that_says_when_is_obeyed_and_the_endpoint_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_beyond_what_the_policy_allows_ends_the_call() {
     let balancer = balancer("abc").await;
-    let retry = Retry::new(at_once(3).with_max_retry_after(Duration::from_secs(10))).classify(by_error);
-    let attempt = async |_: Attempt<String>| -> Answer { Err(Verdict::RetryAfter(Duration::from_secs(11))) };
+    let retry =
+        Retry::new(at_once(3).with_max_retry_after(Duration::from_secs(10))).classify(by_error);
+    let attempt =
+        async |_: Attempt<String>| -> Answer { Err(Verdict::RetryAfter(Duration::from_secs(11))) };
     let error = balancer.call(&retry, attempt).await.unwrap_err();
     assert_eq!((error.end, error.attempts.len()), (End::RetryAfter, 1));
     assert!(error.attempts.iter().all(|attempt| matches!(attempt.cause, Cause::Failed(_))));
@@ -67,7 +74,10 @@ async fn what_never_left_is_sent_elsewhere_at_once_and_counts_against_the_endpoi
         tokio::task::yield_now().await;
     }
     assert_eq!((before.elapsed(), sums(&balancer)), (Duration::ZERO, (0, 5)));
-    assert!(matches!(status(&balancer, "b").health, Health::Ejected { .. }), "refused connections eject");
+    assert!(
+        matches!(status(&balancer, "b").health, Health::Ejected { .. }),
+        "refused connections eject"
+    );
 }
 
 #[tokio::test(start_paused = true)]

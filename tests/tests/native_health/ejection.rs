@@ -1,16 +1,18 @@
-use evenkeel::health::{Health, OutlierDetection, Reason};
-use evenkeel::{EventKind, Outcome, Retry};
+use evenkeel::health::{Health, Reason};
+use evenkeel::{Book, Config, EventKind, Outcome, Retry};
 
 use crate::{BASE, Bed, ROWS, SECOND, pass, settle};
 
 #[tokio::test(start_paused = true)]
 async fn the_failure_that_is_one_too_many_ejects_at_once() {
-    let mut bed = Bed::new("abc", Some(ROWS)).await;
+    let mut bed = Bed::new("abc", ROWS).await;
     bed.report("b", Outcome::Failure, 4).await;
     assert_eq!((bed.picked().as_str(), bed.health("b")), ("abc", Health::Healthy));
     bed.report("b", Outcome::Failure, 1).await;
     assert_eq!(bed.picked(), "ac", "no time has passed, and the task has run once");
-    let Health::Ejected { reason: Reason::ConsecutiveFailures, until } = bed.health("b") else { panic!() };
+    let Health::Ejected { reason: Reason::ConsecutiveFailures, until } = bed.health("b") else {
+        panic!()
+    };
     let time = until.saturating_since(bed.balancer.now());
     assert!(time >= BASE / 2 && time <= BASE, "{time:?}");
     let reason = Reason::ConsecutiveFailures;
@@ -19,7 +21,7 @@ async fn the_failure_that_is_one_too_many_ejects_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_ends_a_row_of_failures() {
-    let bed = Bed::new("abc", Some(ROWS)).await;
+    let bed = Bed::new("abc", ROWS).await;
     for _ in 0..3 {
         bed.report("b", Outcome::Failure, 4).await;
         bed.report("b", Outcome::Success, 1).await;
@@ -36,7 +38,7 @@ async fn a_success_ends_a_row_of_failures() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_ended_before_the_task_ran_counts_all_the_same() {
-    let bed = Bed::new("abc", Some(ROWS)).await;
+    let bed = Bed::new("abc", ROWS).await;
     for outcome in [[Outcome::Failure; 5].as_slice(), &[Outcome::Success; 9]].concat() {
         bed.pick_of("b").lease().report(outcome);
     }
@@ -46,20 +48,21 @@ async fn a_row_that_ended_before_the_task_ran_counts_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_large_share_of_failures_ejects_without_a_row() {
-    let bed = Bed::new("abc", Some(OutlierDetection::EVENKEEL)).await;
+    let bed = Bed::new("abc", Config::DEFAULT).await;
     // Successes before the first failure are not counted, and the window opens with that.
     bed.report("b", Outcome::Success, 50).await;
     for requests in 1..=20 {
         assert_eq!(bed.health("b"), Health::Healthy, "{requests}");
-        let outcome = if requests % 5 == 0 && requests <= 15 { Outcome::Success } else { Outcome::Failure };
+        let outcome =
+            if requests % 5 == 0 && requests <= 15 { Outcome::Success } else { Outcome::Failure };
         bed.report("b", outcome, 1).await;
     }
     // The last 5 in a row would have done it, too: 17 of 20 are 85 %.
     let Health::Ejected { reason, .. } = bed.health("b") else { panic!("{:?}", bed.health("b")) };
     assert_eq!(reason, Reason::ConsecutiveFailures);
 
-    let shares = OutlierDetection { consecutive_failures: 0, ..OutlierDetection::EVENKEEL };
-    let bed = Bed::new("abc", Some(shares)).await;
+    let shares = Config { consecutive_failures: 0, ..Config::DEFAULT };
+    let bed = Bed::new("abc", shares).await;
     for outcome in [[Outcome::Failure; 16].as_slice(), &[Outcome::Success; 3]].concat() {
         bed.report("b", outcome, 1).await;
     }
@@ -70,8 +73,8 @@ async fn a_large_share_of_failures_ejects_without_a_row() {
 
 #[tokio::test(start_paused = true)]
 async fn a_window_ends_and_successes_are_not_counted_any_more() {
-    let shares = OutlierDetection { consecutive_failures: 0, ..OutlierDetection::EVENKEEL };
-    let bed = Bed::new("abc", Some(shares)).await;
+    let shares = Config { consecutive_failures: 0, ..Config::DEFAULT };
+    let bed = Bed::new("abc", shares).await;
     bed.report("b", Outcome::Failure, 19).await;
     bed.report("b", Outcome::Success, 1).await;
     pass(shares.interval + SECOND).await;
@@ -84,7 +87,7 @@ async fn a_window_ends_and_successes_are_not_counted_any_more() {
 
 #[tokio::test(start_paused = true)]
 async fn with_the_noop_nothing_is_ever_ejected() {
-    let mut bed = Bed::new("abc", None).await;
+    let mut bed = Bed::new("abc", Config { book: Book::Off, ..Config::DEFAULT }).await;
     bed.report("b", Outcome::Failure, 1000).await;
     pass(SECOND).await;
     assert_eq!((bed.picked().as_str(), bed.told_briefly().len()), ("abc", 0));
@@ -93,11 +96,11 @@ async fn with_the_noop_nothing_is_ever_ejected() {
 
 #[tokio::test(start_paused = true)]
 async fn some_always_stay() {
-    let bed = Bed::new("a", Some(ROWS)).await;
+    let bed = Bed::new("a", ROWS).await;
     bed.report("a", Outcome::Failure, 100).await;
     assert_eq!(bed.picked(), "a");
 
-    let bed = Bed::new("abcdef", Some(ROWS)).await;
+    let bed = Bed::new("abcdef", ROWS).await;
     bed.eject("a").await;
     bed.report("b", Outcome::Failure, 100).await;
     assert_eq!(bed.picked(), "bcdef", "at most 30 %");
@@ -109,7 +112,7 @@ async fn some_always_stay() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_that_hung_meanwhile_do_not_eject_an_endpoint_that_is_back() {
-    let bed = Bed::new("abc", Some(ROWS)).await;
+    let bed = Bed::new("abc", ROWS).await;
     let hung: Vec<_> = (0..10).map(|_| bed.pick_of("b").lease()).collect();
     let asking = bed.pick_of("b").lease();
     bed.eject("b").await;
@@ -133,7 +136,7 @@ async fn requests_that_hung_meanwhile_do_not_eject_an_endpoint_that_is_back() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_of_calls_count_and_calls_go_on_elsewhere() {
-    let bed = Bed::new("abc", Some(ROWS)).await;
+    let bed = Bed::new("abc", ROWS).await;
     let retry = Retry::attempts(3).unwrap();
     let mut failures = 0;
     for _ in 0..50 {

@@ -1,8 +1,8 @@
-//! What becomes of endpoints that fail, through the tokio balancer: reports from any thread, and a task that draws the
-//! conclusions.
+//! What becomes of endpoints that fail, through the tokio balancer: reports from any thread, and a
+//! task that draws the conclusions.
 //!
-//! Time is tokio's paused clock, which jumps to the next timer when nothing else can run; only the tests with threads take
-//! real time.
+//! Time is tokio's paused clock, which jumps to the next timer when nothing else can run; only the
+//! tests with threads take real time.
 
 mod ejection;
 mod intervals;
@@ -15,9 +15,10 @@ mod threads;
 use core::convert::Infallible;
 use core::time::Duration;
 
-use evenkeel::health::{Health, OutlierDetection};
+use evenkeel::health::Health;
 use evenkeel::{
-    AnyPolicy, Balancer, Config, Endpoint, Event, EventKind, Outcome, Pick, PollerConfig, Status, Target, Why,
+    AnyPolicy, Balancer, Config, Endpoint, Event, EventKind, Outcome, Pick, PollerConfig, Status,
+    Target, Why,
 };
 use evenkeel_tests::source::{Says, Script, source};
 use tokio::sync::broadcast;
@@ -25,12 +26,13 @@ use tokio::sync::broadcast;
 /// The steps of tokio's timers.
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
-pub(crate) const BASE: Duration = OutlierDetection::EVENKEEL.base_ejection_time;
+pub(crate) const BASE: Duration = Config::DEFAULT.base_ejection_time;
 
 /// Our rules, without what depends on shares.
-pub(crate) const ROWS: OutlierDetection = OutlierDetection { failure_percentage: None, ..OutlierDetection::EVENKEEL };
+pub(crate) const ROWS: Config = Config { failure_percentage: 0, ..Config::DEFAULT };
 
-/// A balancer whose clients are the endpoints' names, over a source whose answers the test changes; and what it tells.
+/// A balancer whose clients are the endpoints' names, over a source whose answers the test changes;
+/// and what it tells.
 pub(crate) struct Bed {
     pub(crate) balancer: Balancer<String>,
     script: Script,
@@ -39,22 +41,24 @@ pub(crate) struct Bed {
 
 impl Bed {
     /// Round robin over one endpoint for each letter.
-    pub(crate) async fn new(names: &str, outlier_detection: Option<OutlierDetection>) -> Self {
-        Self::with(names, Config { outlier_detection, ..Config::default() }).await
-    }
-
-    pub(crate) async fn with(names: &str, config: Config) -> Self {
+    pub(crate) async fn new(names: &str, config: Config) -> Self {
         Self::by("round_robin", all(names), config).await
     }
 
     pub(crate) async fn by(policy: &str, endpoints: Vec<Endpoint<Target>>, config: Config) -> Self {
         let (mut source, script) = source(Says::These(endpoints));
         let never = Duration::from_secs(100_000);
-        source.poller =
-            PollerConfig { min: never, max: never, default: never, min_gap: Duration::ZERO, ..PollerConfig::default() };
+        source.poller = PollerConfig {
+            min: never,
+            max: never,
+            default: never,
+            min_gap: Duration::ZERO,
+            ..PollerConfig::default()
+        };
         let name = async |target: Target| Ok::<_, Infallible>(target.host().to_owned());
         let policy: AnyPolicy = policy.parse().unwrap();
-        let balancer = Balancer::builder(source).policy(policy).config(config).seed(1).build(name).unwrap();
+        let balancer =
+            Balancer::builder(source).policy(policy).config(config).seed(1).build(name).unwrap();
         let events = balancer.events();
         balancer.ready().await;
         let mut bed = Self { balancer, script, events };
@@ -75,7 +79,10 @@ impl Bed {
 
     /// Picks until this endpoint has its turn; the other requests are canceled.
     pub(crate) fn pick_of(&self, name: &str) -> Pick<String, AnyPolicy> {
-        (0..1000).map(|_| self.pick()).find(|pick| pick.with(|client| client == name)).expect("it is picked")
+        (0..1000)
+            .map(|_| self.pick())
+            .find(|pick| pick.with(|client| client == name))
+            .expect("it is picked")
     }
 
     /// So many requests to this endpoint, which end like this; then the balancer's task runs once.
@@ -89,7 +96,9 @@ impl Bed {
     /// Ejects an endpoint by failures in a row.
     pub(crate) async fn eject(&self, name: &str) -> Duration {
         self.report(name, Outcome::Failure, 5).await;
-        let Health::Ejected { until, .. } = self.health(name) else { panic!("{name}: {:?}", self.health(name)) };
+        let Health::Ejected { until, .. } = self.health(name) else {
+            panic!("{name}: {:?}", self.health(name))
+        };
         until.saturating_since(self.balancer.now())
     }
 
@@ -102,7 +111,11 @@ impl Bed {
     }
 
     pub(crate) fn status(&self, name: &str) -> Status {
-        self.balancer.endpoints().into_iter().find(|status| status.target.host() == name).expect("it is known")
+        self.balancer
+            .endpoints()
+            .into_iter()
+            .find(|status| status.target.host() == name)
+            .expect("it is known")
     }
 
     pub(crate) fn health(&self, name: &str) -> Health {
@@ -113,7 +126,10 @@ impl Bed {
     pub(crate) fn told(&mut self) -> Vec<(String, EventKind)> {
         let mut told = Vec::new();
         while let Ok(event) = self.events.try_recv() {
-            told.push((event.target.map(|target| target.host().to_owned()).unwrap_or_default(), event.kind));
+            told.push((
+                event.target.map(|target| target.host().to_owned()).unwrap_or_default(),
+                event.kind,
+            ));
         }
         told
     }
@@ -135,7 +151,7 @@ fn brief(kind: EventKind) -> &'static str {
         EventKind::Down => " down",
         EventKind::PanicOn => "panic",
         EventKind::PanicOff => "no panic",
-        _ => "?",
+        EventKind::Lost(_) => "?",
     }
 }
 

@@ -14,18 +14,18 @@ fn at(name: &str) -> Target {
 
 #[tokio::test(start_paused = true)]
 async fn all_endpoints_are_listed_with_what_is_known_of_them() {
-    let config = Config { outlier_detection: Some(ROWS), ..Config::default() };
     let mut endpoints = all("abcdef");
     endpoints[0] = endpoints[0].clone().with_draining(true);
     endpoints[2].weight = 3;
     endpoints[3].weight = 0;
     endpoints[4].priority = 1;
-    let bed = Bed::by("peak_ewma", endpoints, config).await;
+    let bed = Bed::by("peak_ewma", endpoints, ROWS).await;
     bed.eject("b").await;
     let held = bed.pick_of("c").lease();
 
     let statuses = bed.balancer.endpoints();
-    let seen: Vec<_> = statuses.iter().map(|s| (s.target.host(), s.candidacy, s.weight, s.in_flight)).collect();
+    let seen: Vec<_> =
+        statuses.iter().map(|s| (s.target.host(), s.candidacy, s.weight, s.in_flight)).collect();
     let expected = [
         ("a", Candidacy::Draining, 0, 0),
         ("b", Candidacy::Unhealthy, 0, 0),
@@ -63,12 +63,18 @@ async fn an_endpoint_without_a_client_is_listed_too_and_may_be_down_before_it_ha
         let broken = Arc::clone(&broken);
         move |target: Target| {
             let fails = target.host() == "b" && broken.load(SeqCst);
-            core::future::ready(if fails { Err(io::Error::other("no route")) } else { Ok(target.host().to_owned()) })
+            core::future::ready(if fails {
+                Err(io::Error::other("no route"))
+            } else {
+                Ok(target.host().to_owned())
+            })
         }
     };
-    let balancer = Balancer::builder(Fixed::new(["a:80", "b:80", "c:80"]).unwrap()).build(factory).unwrap();
+    let balancer =
+        Balancer::builder(Fixed::new(["a:80", "b:80", "c:80"]).unwrap()).build(factory).unwrap();
     balancer.ready().await;
-    let candidacies = || balancer.endpoints().iter().map(|status| status.candidacy).collect::<Vec<_>>();
+    let candidacies =
+        || balancer.endpoints().iter().map(|status| status.candidacy).collect::<Vec<_>>();
     let candidate = Some(Candidacy::Candidate);
     assert_eq!(candidacies(), [candidate, None, candidate]);
     balancer.set_down(&at("b"), true);
@@ -85,7 +91,7 @@ async fn an_endpoint_without_a_client_is_listed_too_and_may_be_down_before_it_ha
 
 #[tokio::test(start_paused = true)]
 async fn what_active_checks_find_takes_effect_at_once() {
-    let mut bed = Bed::new("abc", Some(ROWS)).await;
+    let mut bed = Bed::new("abc", ROWS).await;
     bed.balancer.set_down(&at("b"), true);
     bed.balancer.set_down(&at("b"), true);
     settle().await;
@@ -120,7 +126,7 @@ async fn what_active_checks_find_takes_effect_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ejected_endpoint_that_leaves_takes_its_past_along() {
-    let mut bed = Bed::new("abc", Some(ROWS)).await;
+    let mut bed = Bed::new("abc", ROWS).await;
     let held: Vec<_> = (0..20).map(|_| bed.pick_of("b").lease()).collect();
     bed.eject("b").await;
     bed.becomes(all("acd")).await;
@@ -139,7 +145,7 @@ async fn an_ejected_endpoint_that_leaves_takes_its_past_along() {
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_lags_is_told_what_it_missed() {
-    let bed = Bed::new("abc", Some(ROWS)).await;
+    let bed = Bed::new("abc", ROWS).await;
     let mut events = bed.balancer.events();
     for _ in 0..600 {
         bed.balancer.set_down(&at("b"), true);

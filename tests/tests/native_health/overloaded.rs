@@ -1,13 +1,13 @@
 use core::time::Duration;
 
 use evenkeel::health::Health;
-use evenkeel::{Attempt, Config, Outcome, Retry, Verdict, Why};
+use evenkeel::{Attempt, Book, Config, Outcome, Retry, Verdict, Why};
 
 use crate::{BASE, Bed, ROWS, SECOND, pass, settle};
 
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_asks_for_it_is_left_alone() {
-    for settings in [Some(ROWS), None] {
+    for settings in [ROWS, Config { book: Book::Off, ..ROWS }] {
         let mut bed = Bed::new("abc", settings).await;
         bed.pick_of("b").overloaded(Some(SECOND * 7));
         settle().await;
@@ -27,7 +27,7 @@ async fn an_endpoint_that_asks_for_it_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn of_several_refusals_the_longest_counts() {
-    let bed = Bed::new("abc", Some(ROWS)).await;
+    let bed = Bed::new("abc", ROWS).await;
     let held: Vec<_> = (0..3).map(|_| bed.pick_of("b").lease()).collect();
     for (lease, seconds) in held.into_iter().zip([2, 9, 4]) {
         lease.overloaded(Some(SECOND * seconds));
@@ -41,8 +41,7 @@ async fn of_several_refusals_the_longest_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn no_endpoint_is_left_alone_for_longer_than_the_settings_allow() {
-    let config = Config { outlier_detection: Some(ROWS), max_retry_after: SECOND * 3, ..Config::default() };
-    let bed = Bed::with("abc", config).await;
+    let bed = Bed::new("abc", Config { max_retry_after: SECOND * 3, ..ROWS }).await;
     bed.pick_of("b").overloaded(Some(Duration::MAX));
     settle().await;
     assert_eq!(bed.picked(), "ac");
@@ -52,10 +51,10 @@ async fn no_endpoint_is_left_alone_for_longer_than_the_settings_allow() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_time_it_is_a_failure() {
-    let none = Config { outlier_detection: Some(ROWS), max_retry_after: Duration::ZERO, ..Config::default() };
-    let some = Config { outlier_detection: Some(ROWS), ..Config::default() };
-    for (config, retry_after) in [(some, None), (some, Some(Duration::ZERO)), (none, Some(SECOND * 60))] {
-        let bed = Bed::with("abc", config).await;
+    let none = Config { max_retry_after: Duration::ZERO, ..ROWS };
+    let cases = [(ROWS, None), (ROWS, Some(Duration::ZERO)), (none, Some(SECOND * 60))];
+    for (config, retry_after) in cases {
+        let bed = Bed::new("abc", config).await;
         bed.report("b", Outcome::Overloaded { retry_after }, 4).await;
         assert_eq!(bed.picked(), "abc");
         bed.report("b", Outcome::Overloaded { retry_after }, 1).await;
@@ -65,7 +64,7 @@ async fn without_a_time_it_is_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_is_refused_comes_again_when_the_endpoint_says() {
-    let bed = Bed::new("abc", Some(ROWS)).await;
+    let bed = Bed::new("abc", ROWS).await;
     bed.eject("b").await;
     pass(BASE).await;
     let probe = bed.pick();
@@ -84,7 +83,7 @@ async fn a_probe_that_is_refused_comes_again_when_the_endpoint_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_passes_on_what_the_endpoint_asked_for() {
-    let bed = Bed::new("ab", Some(ROWS)).await;
+    let bed = Bed::new("ab", ROWS).await;
     let retry = Retry::attempts(3).unwrap().classify(|wait: &Duration| Verdict::RetryAfter(*wait));
     let before = bed.balancer.now();
     let attempt = async |client: Attempt<String>| {

@@ -1,17 +1,16 @@
 use core::time::Duration;
 
-use evenkeel::health::{Health, OutlierDetection};
-use evenkeel::tier::Levels;
+use evenkeel::health::Health;
 use evenkeel::{Candidacy, Config, Outcome, PickError, Why};
 
 use crate::{BASE, Bed, ROWS, SECOND, ended, pass, settle};
 
 /// All may be ejected.
-const ALL: OutlierDetection = OutlierDetection { max_ejection_percent: 100, ..ROWS };
+const ALL: Config = Config { max_ejection_percent: 100, ..ROWS };
 
 #[tokio::test(start_paused = true)]
 async fn when_all_are_ejected_all_are_used() {
-    let mut bed = Bed::new("ab", Some(ALL)).await;
+    let mut bed = Bed::new("ab", ALL).await;
     bed.eject("a").await;
     assert_eq!(bed.picked(), "b");
     bed.eject("b").await;
@@ -37,7 +36,7 @@ async fn when_all_are_ejected_all_are_used() {
 
 #[tokio::test(start_paused = true)]
 async fn many_outcomes_in_panic_and_one_success_among_them() {
-    let bed = Bed::new("ab", Some(ALL)).await;
+    let bed = Bed::new("ab", ALL).await;
     bed.eject("a").await;
     bed.eject("b").await;
     for outcome in [Outcome::Failure, Outcome::Success, Outcome::Failure] {
@@ -49,7 +48,7 @@ async fn many_outcomes_in_panic_and_one_success_among_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_of_a_request_sent_before_the_ejection_decides_nothing() {
-    let bed = Bed::new("ab", Some(ALL)).await;
+    let bed = Bed::new("ab", ALL).await;
     let old = bed.pick_of("b").lease();
     bed.eject("a").await;
     bed.eject("b").await;
@@ -66,7 +65,7 @@ async fn a_success_of_a_request_sent_before_the_ejection_decides_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn in_panic_probes_go_first() {
-    let bed = Bed::new("ab", Some(ALL)).await;
+    let bed = Bed::new("ab", ALL).await;
     bed.eject("a").await;
     bed.eject("b").await;
     pass(BASE).await;
@@ -76,8 +75,8 @@ async fn in_panic_probes_go_first() {
 
 #[tokio::test(start_paused = true)]
 async fn where_the_settings_want_no_panic_there_is_nobody() {
-    let levels = Levels::Overprovisioned { factor: 140, panic_threshold: 0 };
-    let bed = Bed::with("ab", Config { levels, outlier_detection: Some(ALL), ..Config::default() }).await;
+    let config = Config { overprovisioning_percent: 140, panic_threshold_percent: 0, ..ALL };
+    let bed = Bed::new("ab", config).await;
     bed.eject("a").await;
     bed.report("b", Outcome::Failure, 5).await;
     let error = bed.balancer.pick().unwrap_err();
@@ -85,18 +84,26 @@ async fn where_the_settings_want_no_panic_there_is_nobody() {
     assert_eq!(error.to_string(), "all endpoints are ejected, overloaded or down");
     assert!(bed.balancer.ready_within(Duration::from_millis(1)).await.is_err());
     pass(BASE).await;
-    assert_eq!(ended(bed.pick(), Outcome::Success).1, Why::Probe, "there is somebody to probe, all the same");
+    assert_eq!(
+        ended(bed.pick(), Outcome::Success).1,
+        Why::Probe,
+        "there is somebody to probe, all the same"
+    );
     settle().await;
     bed.balancer.ready_within(SECOND).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn in_a_level_that_panics_the_healthy_are_judged_as_ever() {
-    let levels = Levels::Overprovisioned { factor: 140, panic_threshold: 50 };
-    let bed = Bed::with("abc", Config { levels, outlier_detection: Some(ALL), ..Config::default() }).await;
+    let config = Config { overprovisioning_percent: 140, panic_threshold_percent: 50, ..ALL };
+    let bed = Bed::new("abc", config).await;
     bed.eject("a").await;
     bed.eject("b").await;
-    assert_eq!((bed.picked().as_str(), bed.pick_of("c").why()), ("abc", Why::Panic), "1 of 3 is well");
+    assert_eq!(
+        (bed.picked().as_str(), bed.pick_of("c").why()),
+        ("abc", Why::Panic),
+        "1 of 3 is well"
+    );
     bed.report("c", Outcome::Failure, 4).await;
     assert_eq!(bed.health("c"), Health::Healthy);
     bed.report("c", Outcome::Failure, 1).await;

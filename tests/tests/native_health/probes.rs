@@ -1,5 +1,5 @@
-use evenkeel::health::{Health, OutlierDetection, Reason};
-use evenkeel::{Attempt, Lease, Outcome, Retry, Why};
+use evenkeel::health::{Health, Reason};
+use evenkeel::{Attempt, Config, Lease, Outcome, Retry, Why};
 
 use crate::{BASE, Bed, MS, ROWS, SECOND, all, ended, pass, settle};
 
@@ -9,7 +9,7 @@ fn probe() -> (String, Why) {
 
 /// b is half-open.
 async fn bed() -> Bed {
-    let bed = Bed::new("abc", Some(ROWS)).await;
+    let bed = Bed::new("abc", ROWS).await;
     let time = bed.eject("b").await;
     pass(time.saturating_sub(MS * 2)).await;
     assert_eq!(bed.picked(), "ac");
@@ -94,7 +94,9 @@ async fn a_probe_without_an_answer_has_failed() {
     pass(ROWS.probe_timeout.saturating_sub(SECOND)).await;
     assert!(matches!(bed.health("b"), Health::Probing { .. }));
     pass(SECOND * 2).await;
-    let Health::Ejected { reason: Reason::ProbeTimedOut, until } = bed.health("b") else { panic!() };
+    let Health::Ejected { reason: Reason::ProbeTimedOut, until } = bed.health("b") else {
+        panic!()
+    };
     lost.success();
     settle().await;
     assert!(matches!(bed.health("b"), Health::Ejected { .. }), "it came too late to decide");
@@ -107,7 +109,7 @@ async fn a_probe_without_an_answer_has_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_is_no_probe() {
-    let bed = Bed::new("abc", Some(ROWS)).await;
+    let bed = Bed::new("abc", ROWS).await;
     bed.eject("b").await;
     let mut tried = Vec::new();
     let attempt = |client: Attempt<String>| {
@@ -136,15 +138,16 @@ async fn a_retry_is_no_probe() {
 
 #[tokio::test(start_paused = true)]
 async fn each_half_open_endpoint_has_a_probe_of_its_own() {
-    let many = OutlierDetection { max_ejection_percent: 50, ..ROWS };
-    let bed = Bed::new("abcdef", Some(many)).await;
+    let many = Config { max_ejection_percent: 50, ..ROWS };
+    let bed = Bed::new("abcdef", many).await;
     for name in ["b", "d", "f"] {
         bed.eject(name).await;
     }
     assert_eq!(bed.picked(), "ace");
     pass(BASE).await;
     let held = leases(&bed, 50);
-    let mut probes: Vec<_> = held.iter().filter(|lease| lease.why() == Why::Probe).map(|lease| &***lease).collect();
+    let mut probes: Vec<_> =
+        held.iter().filter(|lease| lease.why() == Why::Probe).map(|lease| &***lease).collect();
     probes.sort_unstable();
     assert_eq!(probes, ["b", "d", "f"]);
     held.into_iter().for_each(Lease::success);
@@ -182,7 +185,7 @@ async fn the_rotation_goes_on_beside_a_probe() {
 
 #[tokio::test(start_paused = true)]
 async fn without_half_open_an_endpoint_just_comes_back() {
-    let mut bed = Bed::new("abc", Some(OutlierDetection { half_open: false, ..ROWS })).await;
+    let mut bed = Bed::new("abc", Config { half_open: false, ..ROWS }).await;
     let time = bed.eject("b").await;
     pass(time + MS).await;
     assert_eq!(bed.picked(), "abc");

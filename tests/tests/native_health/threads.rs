@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use evenkeel::health::OutlierDetection;
 use evenkeel::{Config, EventKind, Outcome, Why};
 use tokio::time::timeout;
 
@@ -36,7 +35,7 @@ async fn until_told(bed: &mut Bed, name: &str, is: impl Fn(EventKind) -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_reports_what_fails_is_ejected_and_nothing_else() {
-    let mut bed = Bed::new("abcdef", Some(ROWS)).await;
+    let mut bed = Bed::new("abcdef", ROWS).await;
     tokio::task::block_in_place(|| {
         on_threads(|_| {
             for _ in 0..2_000 {
@@ -53,9 +52,8 @@ async fn whoever_reports_what_fails_is_ejected_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_outcome_is_counted_once() {
-    let settings = OutlierDetection { consecutive_failures: 0, ..OutlierDetection::ENVOY };
-    let config = Config { outlier_detection: Some(settings), ..Config::default() };
-    let bed = Bed::by("least_request", all("abc"), config).await;
+    let settings = Config { consecutive_failures: 0, ..Config::ENVOY };
+    let bed = Bed::by("least_request", all("abc"), settings).await;
     tokio::task::block_in_place(|| {
         on_threads(|thread| {
             for request in 0..3_000 {
@@ -71,14 +69,21 @@ async fn every_outcome_is_counted_once() {
     let failures: u32 = statuses.iter().map(|status| status.failures).sum();
     let successes: u32 = statuses.iter().map(|status| status.successes.unwrap()).sum();
     let each = (THREADS * 1_000) as u32;
-    assert_eq!((failures, successes, statuses.iter().map(|status| status.in_flight).sum::<u32>()), (each, each, 0));
+    assert_eq!(
+        (failures, successes, statuses.iter().map(|status| status.in_flight).sum::<u32>()),
+        (each, each, 0)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_all_threads_one_pick_is_the_probe() {
-    let short =
-        OutlierDetection { base_ejection_time: MS, max_ejection_time: MS, probe_timeout: SECOND * 3600, ..ROWS };
-    let mut bed = Bed::new("abc", Some(short)).await;
+    let short = Config {
+        base_ejection_time: MS,
+        max_ejection_time: MS,
+        probe_timeout: SECOND * 3600,
+        ..ROWS
+    };
+    let mut bed = Bed::new("abc", short).await;
     for _ in 0..20 {
         (0..5).for_each(|_| bed.pick_of("b").failure());
         until_told(&mut bed, "b", |kind| matches!(kind, EventKind::Ejected { .. })).await;
@@ -106,17 +111,17 @@ async fn of_all_threads_one_pick_is_the_probe() {
     }
 }
 
-/// Endpoints fail, come and go while threads report; the balancer goes on, and its books are right in the end.
+/// Endpoints fail, come and go while threads report; the balancer goes on, and its books are right
+/// in the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_of_endpoints_that_come_and_go() {
-    let all_of_them = OutlierDetection {
+    let all_of_them = Config {
         base_ejection_time: MS,
         max_ejection_time: MS * 4,
         max_ejection_percent: 100,
-        ..OutlierDetection::EVENKEEL
+        ..Config::DEFAULT
     };
-    let config = Config { outlier_detection: Some(all_of_them), ..Config::default() };
-    let bed = Bed::by("least_request", all("abc"), config).await;
+    let bed = Bed::by("least_request", all("abc"), all_of_them).await;
     tokio::task::block_in_place(|| {
         let handle = tokio::runtime::Handle::current();
         on_threads(|thread| {
@@ -139,7 +144,12 @@ async fn reports_of_endpoints_that_come_and_go() {
     assert!(bed.balancer.endpoints().iter().all(|status| status.in_flight == 0));
     // All come back, as soon as their requests succeed again.
     let well = async {
-        while bed.balancer.endpoints().iter().any(|status| status.health != evenkeel::health::Health::Healthy) {
+        while bed
+            .balancer
+            .endpoints()
+            .iter()
+            .any(|status| status.health != evenkeel::health::Health::Healthy)
+        {
             if let Ok(pick) = bed.balancer.pick() {
                 pick.success();
             }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use evenkeel::{Attempt, Config, Retry};
+use evenkeel::{Attempt, Book, Config, Retry};
 
 use crate::{Bed, all, key};
 
@@ -18,19 +18,26 @@ async fn tried(bed: &Bed, user: u64) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_call_with_a_key_begins_with_its_endpoint_and_goes_on_in_its_order() {
     for policy in ["rendezvous", "maglev", "ring_hash", "ketama"] {
-        let noop = Config { outlier_detection: None, ..Config::default() };
+        let noop = Config { book: Book::Off, ..Config::default() };
         let bed = Bed::new(policy, noop, all("abcdef")).await;
         let mut seconds = BTreeSet::new();
         for user in 0..200 {
             let order = tried(&bed, user).await;
             assert_eq!(order[0], bed.next_for(user), "{policy}");
-            assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 3, "{policy}: never the same twice");
+            assert_eq!(
+                order.iter().collect::<BTreeSet<_>>().len(),
+                3,
+                "{policy}: never the same twice"
+            );
             assert_eq!(tried(&bed, user).await, order, "{policy}");
             if order[0] == "a" {
                 seconds.insert(order[1].clone());
             }
         }
-        assert!(seconds.len() > 1, "{policy}: not all of one endpoint's keys go to the same other one");
+        assert!(
+            seconds.len() > 1,
+            "{policy}: not all of one endpoint's keys go to the same other one"
+        );
     }
 }
 
@@ -39,6 +46,8 @@ async fn a_call_with_a_key_can_be_spawned() {
     let bed = Bed::new("rendezvous", Config::default(), all("abc")).await;
     let (balancer, owner) = (bed.balancer.clone(), bed.next_for(7));
     let retry = Retry::attempts(1).unwrap();
-    let call = async move { balancer.call_for(key(7), &retry, async |client| Ok::<_, String>(client.clone())).await };
+    let call = async move {
+        balancer.call_for(key(7), &retry, async |client| Ok::<_, String>(client.clone())).await
+    };
     assert_eq!(tokio::spawn(call).await.unwrap().unwrap(), owner);
 }

@@ -19,7 +19,8 @@ async fn a_key_stays_with_its_endpoint_whoever_asks() {
         let bed = Bed::new(policy, Config::default(), all("abcdefghij")).await;
         let first = owners(&bed);
         assert_eq!(owners(&bed), first, "{policy}");
-        let on_another_thread = std::thread::scope(|scope| scope.spawn(|| owners(&bed)).join().unwrap());
+        let on_another_thread =
+            std::thread::scope(|scope| scope.spawn(|| owners(&bed)).join().unwrap());
         assert_eq!(on_another_thread, first, "{policy}");
         let other = Bed::seeded(2, policy, Config::default(), all("jihgfedcba")).await;
         assert_eq!(owners(&other), first, "{policy}: neither seed nor order matters");
@@ -34,11 +35,18 @@ async fn only_the_keys_of_an_endpoint_that_leaves_move() {
         let before = owners(&bed);
         bed.becomes(all("abcefghij")).await;
         let after = owners(&bed);
-        let moved = before.iter().zip(&after).filter(|(before, after)| *before != "d" && before != after).count();
+        let moved = before
+            .iter()
+            .zip(&after)
+            .filter(|(before, after)| *before != "d" && before != after)
+            .count();
         // Maglev gives a little of that up for its evenness.
         let most = if policy == "maglev" { USERS as usize / 50 } else { 0 };
         assert!(moved <= most, "{policy}: {moved}");
-        assert!(before.iter().any(|owner| owner == "d") && !after.iter().any(|owner| owner == "d"), "{policy}");
+        assert!(
+            before.iter().any(|owner| owner == "d") && !after.iter().any(|owner| owner == "d"),
+            "{policy}"
+        );
         bed.becomes(all("abcdefghij")).await;
         assert_eq!(owners(&bed), before, "{policy}: they come back");
     }
@@ -78,7 +86,8 @@ async fn pick_first_differs_between_seeds_and_stays() {
         firsts.insert(first);
     }
     assert_eq!(firsts.len(), 4, "{firsts:?}");
-    let own =
-        |seed| async move { Bed::seeded(seed, "pick_first(seed=7)", Config::default(), all("abcd")).await.next() };
+    let own = |seed| async move {
+        Bed::seeded(seed, "pick_first(seed=7)", Config::default(), all("abcd")).await.next()
+    };
     assert_eq!(own(1).await, own(2).await, "a seed of its own comes first");
 }

@@ -19,7 +19,10 @@ impl Bed {
     /// Requests to everyone, answered after these times; failures where there is none.
     async fn learn<const N: usize>(&self, answers: [(&str, Option<u64>); N]) {
         let mut leases = Vec::new();
-        while answers.iter().any(|(name, _)| !leases.iter().any(|lease: &Lease<String>| **lease == *name)) {
+        while answers
+            .iter()
+            .any(|(name, _)| !leases.iter().any(|lease: &Lease<String>| **lease == *name))
+        {
             leases.push(self.balancer.pick().unwrap().lease());
         }
         let mut passed = 0;
@@ -155,7 +158,8 @@ async fn counts_come_out_even_whatever_changes_meanwhile() {
             let threads = [scope.spawn(picking), scope.spawn(picking)];
             let changing = async {
                 while !threads.iter().all(ScopedJoinHandle::is_finished) {
-                    let (names, hosts) = [("abd", ["a", "b", "d"]), ("ace", ["a", "c", "e"])][changes % 2];
+                    let (names, hosts) =
+                        [("abd", ["a", "b", "d"]), ("ace", ["a", "c", "e"])][changes % 2];
                     bed.says(all(names));
                     refreshed(&bed.balancer, &hosts).await;
                     changes += 1;

@@ -1,11 +1,13 @@
-//! What decides who is picked, through the tokio balancer: every policy's promise, priorities, zones, subsets and slow start.
+//! What decides who is picked, through the tokio balancer: every policy's promise, priorities,
+//! zones, subsets and slow start.
 //!
-//! Time is tokio's paused clock, which jumps to the next timer when nothing else can run; only the tests with a name server
-//! take real time.
+//! Time is tokio's paused clock, which jumps to the next timer when nothing else can run; only the
+//! tests with a name server take real time.
 
 mod calls;
 mod keys;
 mod levels;
+mod limits;
 mod loads;
 mod rotation;
 mod slow_start;
@@ -60,7 +62,8 @@ impl<P: Policy + Clone + Send + Sync + 'static> Bed<P> {
     ) -> Self {
         let (mut source, script) = source(Says::These(endpoints.into_iter().collect()));
         source.poller = when_told();
-        let balancer = Balancer::builder(source).policy(policy).config(config).seed(seed).build(name).unwrap();
+        let balancer =
+            Balancer::builder(source).policy(policy).config(config).seed(seed).build(name).unwrap();
         balancer.ready().await;
         Self { balancer, script }
     }
@@ -112,22 +115,32 @@ async fn name(target: Target) -> Result<String, Infallible> {
     Ok(target.host().to_owned())
 }
 
-/// Looks again and waits until these are the hosts that are picked from, where the clock is not paused.
+/// Looks again and waits until these are the hosts that are picked from, where the clock is not
+/// paused.
 pub(crate) async fn refreshed<P: Policy>(balancer: &Text<P>, hosts: &[&str]) {
     balancer.refresh();
-    let known = || candidates(balancer).map(|status| status.target.host().to_owned()).collect::<Vec<_>>();
+    let known =
+        || candidates(balancer).map(|status| status.target.host().to_owned()).collect::<Vec<_>>();
     let becomes = async {
         while known() != hosts {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(DEADLINE, becomes).await.unwrap_or_else(|_| panic!("{:?} are not {hosts:?}", known()));
+    tokio::time::timeout(DEADLINE, becomes)
+        .await
+        .unwrap_or_else(|_| panic!("{:?} are not {hosts:?}", known()));
 }
 
 /// Looks again at once when told to, and not by itself.
 pub(crate) fn when_told() -> PollerConfig {
     let never = Duration::from_secs(100_000);
-    PollerConfig { min: never, max: never, default: never, min_gap: Duration::ZERO, ..PollerConfig::default() }
+    PollerConfig {
+        min: never,
+        max: never,
+        default: never,
+        min_gap: Duration::ZERO,
+        ..PollerConfig::default()
+    }
 }
 
 pub(crate) fn key(user: u64) -> u64 {

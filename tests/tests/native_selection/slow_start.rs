@@ -3,7 +3,6 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel::core::TableFull;
-use evenkeel::tier::SlowStart;
 use evenkeel::{AnyPolicy, Config, Cx, Policy, View};
 
 use crate::{Bed, all, expect, pass};
@@ -12,45 +11,45 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// A policy, and how often it was rebuilt.
 #[derive(Clone)]
-struct Counting {
-    inner: AnyPolicy,
-    rebuilds: Arc<AtomicUsize>,
+pub(crate) struct Counting {
+    pub(crate) inner: AnyPolicy,
+    pub(crate) rebuilds: Arc<AtomicUsize>,
 }
 
 impl Policy for Counting {
-    fn pick(&self, view: &View<'_>, cx: &mut Cx<'_>) -> Option<usize> {
+    type Load = <AnyPolicy as Policy>::Load;
+
+    fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
         self.inner.pick(view, cx)
     }
 
-    fn rebuild(&mut self, view: &View<'_>) -> Result<(), TableFull> {
+    fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
         self.rebuilds.fetch_add(1, SeqCst);
         self.inner.rebuild(view)
-    }
-
-    fn candidate_at(&self, place: usize) -> usize {
-        self.inner.candidate_at(place)
-    }
-
-    fn place_of(&self, candidate: usize) -> usize {
-        self.inner.place_of(candidate)
     }
 }
 
 fn config() -> Config {
-    Config { slow_start: Some(SlowStart::new(WINDOW)), ..Config::default() }
+    Config { slow_start: WINDOW, ..Config::default() }
 }
 
 async fn bed() -> (Bed<Counting>, Arc<AtomicUsize>) {
     let rebuilds = Arc::new(AtomicUsize::new(0));
     let inner = "weighted_round_robin".parse().unwrap();
-    let bed = Bed::with(1, Counting { inner, rebuilds: Arc::clone(&rebuilds) }, config(), all("abc")).await;
+    let bed =
+        Bed::with(1, Counting { inner, rebuilds: Arc::clone(&rebuilds) }, config(), all("abc"))
+            .await;
     (bed, rebuilds)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_endpoint_gets_its_share_in_tenths_by_the_clock_alone() {
     let (bed, _) = bed().await;
-    assert_eq!(bed.shares(9), expect([("a", 3), ("b", 3), ("c", 3)]), "a cold client's endpoints are warm");
+    assert_eq!(
+        bed.shares(9),
+        expect([("a", 3), ("b", 3), ("c", 3)]),
+        "a cold client's endpoints are warm"
+    );
     bed.becomes(all("abcd")).await;
     assert_eq!(bed.shares(31), expect([("a", 10), ("b", 10), ("c", 10), ("d", 1)]));
     for tenths in 2..=10 {
@@ -99,7 +98,9 @@ async fn an_endpoint_that_leaves_takes_its_steps_along() {
 async fn an_endpoint_that_comes_back_from_draining_warms_up_again() {
     let (bed, _) = bed().await;
     let drained = |draining| {
-        all("abcd").into_iter().map(move |e| if e.addr.host() == "d" { e.with_draining(draining) } else { e })
+        all("abcd")
+            .into_iter()
+            .map(move |e| if e.addr.host() == "d" { e.with_draining(draining) } else { e })
     };
     bed.becomes(drained(true)).await;
     pass(WINDOW * 2).await;

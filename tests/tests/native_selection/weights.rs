@@ -38,7 +38,8 @@ async fn weighted_random_keeps_to_the_weights() {
     let weighted = [at("a").with_weight(50), at("b").with_weight(10), at("c").with_weight(20)];
     let bed = Bed::new("weighted_random", Config::default(), weighted).await;
     let counts = bed.shares(8_000);
-    let off = |name: &str, expected: f64| (f64::from(counts[name] as u32) - expected).powi(2) / expected;
+    let off =
+        |name: &str, expected: f64| (f64::from(counts[name] as u32) - expected).powi(2) / expected;
     let chi_square = off("a", 5_000.0) + off("b", 1_000.0) + off("c", 2_000.0);
     // Two degrees of freedom, p = 0.001; the seed is fixed.
     assert!(chi_square < 13.8, "{chi_square}: {counts:?}");
@@ -46,7 +47,9 @@ async fn weighted_random_keeps_to_the_weights() {
 
 #[tokio::test(start_paused = true)]
 async fn least_request_gives_idle_endpoints_their_weights_share() {
-    let bed = Bed::new("least_request(full_scan)", Config::default(), [at("a").with_weight(3), at("b")]).await;
+    let bed =
+        Bed::new("least_request(full_scan)", Config::default(), [at("a").with_weight(3), at("b")])
+            .await;
     let leases: Vec<_> = (0..8).map(|_| bed.balancer.pick().unwrap().lease()).collect();
     assert_eq!(leases.iter().filter(|lease| ***lease == *"a").count(), 6);
 }

@@ -10,8 +10,8 @@ use super::{Names, balancer, pick, rng};
 
 /// Counts after each pick: 100 110 111 211 221 222 322.
 ///
-/// Ours starts at a random place, so that clients that start together do not all begin with the same endpoint; counted
-/// from there the numbers are the same, for every client.
+/// Ours starts at a random place, so that clients that start together do not all begin with the
+/// same endpoint; counted from there the numbers are the same, for every client.
 #[test]
 fn c01_round_robin_counts() {
     let names = ["a", "b", "c"];
@@ -25,7 +25,8 @@ fn c01_round_robin_counts() {
             counts[(place(pick(&mut balancer, &mut rng)) + 3 - first) % 3] += 1;
             seen.push(counts);
         }
-        let expected = [[1, 0, 0], [1, 1, 0], [1, 1, 1], [2, 1, 1], [2, 2, 1], [2, 2, 2], [3, 2, 2]];
+        let expected =
+            [[1, 0, 0], [1, 1, 0], [1, 1, 1], [2, 1, 1], [2, 2, 1], [2, 2, 2], [3, 2, 2]];
         assert_eq!(seen, expected, "seed {seed}");
     }
 }
@@ -35,9 +36,11 @@ fn c02_round_robin_without_endpoints() {
     no_endpoints("round_robin");
 }
 
-/// 5 endpoints, 100 threads. go-kit only asks for no panic; here every endpoint gets its share, too.
+/// 5 endpoints, 100 threads. go-kit only asks for no panic; here every endpoint gets its share,
+/// too.
 ///
-/// The core's balancer is for one thread at a time, so here is a lock around it; the native one has its own test.
+/// The core's balancer is for one thread at a time, so here is a lock around it; the native one has
+/// its own test.
 #[test]
 fn c03_round_robin_shared_by_threads() {
     let shared = Mutex::new((balancer("round_robin", &["a", "b", "c", "d", "e"]), rng(3)));
@@ -55,13 +58,16 @@ fn c03_round_robin_shared_by_threads() {
         }
     });
     let counts = counts.into_inner().expect("no thread panics");
-    assert_eq!(counts.into_iter().collect::<Vec<_>>(), [("a", 660), ("b", 660), ("c", 660), ("d", 660), ("e", 660)]);
+    assert_eq!(
+        counts.into_iter().collect::<Vec<_>>(),
+        [("a", 660), ("b", 660), ("c", 660), ("d", 660), ("e", 660)]
+    );
 }
 
 /// 3 endpoints, 100,000 picks, each within 1 %.
 ///
-/// One per cent is 2.2 standard deviations: a fair source passes with 9 seeds of 10. go-kit's seed 123 is one for Go's
-/// generator; it happens to be one for ours, too.
+/// One per cent is 2.2 standard deviations: a fair source passes with 9 seeds of 10. go-kit's seed
+/// 123 is one for Go's generator; it happens to be one for ours, too.
 #[test]
 fn c04_random_distribution() {
     random_distribution(&["a", "b", "c"], 123, 100_000);
@@ -87,7 +93,10 @@ fn random_distribution(names: &[&'static str], seed: u64, picks: u32) {
     }
     let expected = picks / u32::try_from(names.len()).expect("a few");
     for (name, count) in counts {
-        assert!(count.abs_diff(expected) * 100 <= expected, "{name} was picked {count} times instead of {expected}");
+        assert!(
+            count.abs_diff(expected) * 100 <= expected,
+            "{name} was picked {count} times instead of {expected}"
+        );
     }
 }
 

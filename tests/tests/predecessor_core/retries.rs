@@ -1,4 +1,5 @@
-//! C7-C13: retries. An error itself never reaches the core: the caller keeps it and tells the core its verdict.
+//! C7-C13: retries. An error itself never reaches the core: the caller keeps it and tells the core
+//! its verdict.
 
 use core::time::Duration;
 
@@ -17,7 +18,8 @@ fn judge(addr: &str) -> Verdict {
 
 /// An empty set, at most 999 attempts, 1 s: an error, and not the timeout.
 ///
-/// Ours ends at once: trying again would find nothing either, and go-kit made 260,081 attempts in 200 ms of it.
+/// Ours ends at once: trying again would find nothing either, and go-kit made 260,081 attempts in
+/// 200 ms of it.
 #[test]
 fn c07_retry_without_endpoints() {
     let policy = attempts(999).with_timeout(Duration::from_secs(1)).expect("a timeout");
@@ -25,9 +27,11 @@ fn c07_retry_without_endpoints() {
     assert_eq!((end, tried.len()), (End::NoEndpoints, 0));
 }
 
-/// Two endpoints fail, one works; two attempts. go-kit always starts with the first and always fails.
+/// Two endpoints fail, one works; two attempts. go-kit always starts with the first and always
+/// fails.
 ///
-/// Ours starts anywhere: it fails as go-kit does when it begins with the first of the two that fail, and only then.
+/// Ours starts anywhere: it fails as go-kit does when it begins with the first of the two that
+/// fail, and only then.
 #[test]
 fn c08_retry_with_too_few_attempts() {
     let mut ends = [0, 0];
@@ -55,23 +59,29 @@ fn c09_retry_with_enough_attempts() {
     }
 }
 
-/// An endpoint that blocks, a timeout of 1 ms: success when it answers at once, the deadline when only after 10 ms.
+/// An endpoint that blocks, a timeout of 1 ms: success when it answers at once, the deadline when
+/// only after 10 ms.
 ///
-/// go-kit leaves the late attempt running and loses its error; ours has it given up and accounted for.
+/// go-kit leaves the late attempt running and loses its error; ours has it given up and accounted
+/// for.
 #[test]
 fn c10_retry_timeout() {
     let policy = attempts(1).with_timeout(Duration::from_millis(1)).expect("a timeout");
     let start = Instant::from_secs(5);
 
     let mut in_time = Call::new(&policy, start);
-    let Step::Send(attempt) = in_time.poll(start, &mut Unlimited, &mut rng(1)) else { panic!("no attempt") };
+    let Step::Send(attempt) = in_time.poll(start, &mut Unlimited, &mut rng(1)) else {
+        panic!("no attempt")
+    };
     in_time.on_outcome(start, attempt, Verdict::Success);
     assert_eq!(in_time.poll(start, &mut Unlimited, &mut rng(1)), Step::Done(End::Success));
 
     let mut late = Call::new(&policy, start);
-    let Step::Send(attempt) = late.poll(start, &mut Unlimited, &mut rng(1)) else { panic!("no attempt") };
+    let Step::Send(attempt) = late.poll(start, &mut Unlimited, &mut rng(1)) else {
+        panic!("no attempt")
+    };
     let deadline = start + Duration::from_millis(1);
-    assert_eq!(late.poll(start, &mut Unlimited, &mut rng(1)), Step::Wait(deadline));
+    assert_eq!(late.poll(start, &mut Unlimited, &mut rng(1)), Step::Wait(Some(deadline)));
     let outcome = Outcome::Failure;
     assert_eq!(late.poll(deadline, &mut Unlimited, &mut rng(1)), Step::Cancel { attempt, outcome });
     assert_eq!(late.poll(deadline, &mut Unlimited, &mut rng(1)), Step::Done(End::Deadline));
@@ -80,22 +90,27 @@ fn c10_retry_timeout() {
     assert_eq!(late.poll(after, &mut Unlimited, &mut rng(1)), Step::Done(End::Deadline));
 }
 
-/// A callback that stops at the first error, over an empty set: go-kit answers with the callback's error.
+/// A callback that stops at the first error, over an empty set: go-kit answers with the callback's
+/// error.
 ///
 /// Ours asks nobody: an empty set is an end of its own, which no verdict turns into something else.
 #[test]
 fn c11_empty_set_asks_for_no_verdict() {
     let never = |addr: &str| -> Verdict { panic!("{addr} was judged") };
-    assert_eq!(call(&attempts(3), &mut balancer("random", &[]), &mut rng(11), never), (End::NoEndpoints, vec![]));
+    assert_eq!(
+        call(&attempts(3), &mut balancer("random", &[]), &mut rng(11), never),
+        (End::NoEndpoints, vec![])
+    );
 }
 
 /// A callback that stops at the first error: there is no second attempt.
 ///
-/// In go-kit the callback may also put another error in its place; here the caller has the error, and the core cannot
-/// change it.
+/// In go-kit the callback may also put another error in its place; here the caller has the error,
+/// and the core cannot change it.
 #[test]
 fn c12_fatal_verdict_ends_the_call() {
-    let (end, tried) = call(&attempts(9), &mut balancer("random", &["a", "b"]), &mut rng(12), |_| Verdict::Fatal);
+    let (end, tried) =
+        call(&attempts(9), &mut balancer("random", &["a", "b"]), &mut rng(12), |_| Verdict::Fatal);
     assert_eq!((end, tried.len()), (End::Fatal, 1));
 }
 
@@ -103,10 +118,16 @@ fn c12_fatal_verdict_ends_the_call() {
 #[test]
 fn c13_default_retry_policy() {
     let mut one = balancer("random", &["ok"]);
-    assert_eq!(call(&RetryPolicy::default(), &mut one, &mut rng(13), judge), (End::Success, vec!["ok"]));
+    assert_eq!(
+        call(&RetryPolicy::default(), &mut one, &mut rng(13), judge),
+        (End::Success, vec!["ok"])
+    );
 
     let mut dead = balancer("random", &["err"]);
-    assert_eq!(call(&RetryPolicy::default(), &mut dead, &mut rng(13), judge), (End::Attempts, vec!["err"; 3]));
+    assert_eq!(
+        call(&RetryPolicy::default(), &mut dead, &mut rng(13), judge),
+        (End::Attempts, vec!["err"; 3])
+    );
     let none = RetryPolicy::default().with_backoff(Backoff::None).expect("no backoff");
     assert_eq!(call(&none, &mut dead, &mut rng(13), judge), (End::Attempts, vec!["err"; 3]));
 }

@@ -4,15 +4,19 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use evenkeel::{Backoff, Balancer, CallError, Cause, Config, End, Fixed, PickError, Retry, RetryPolicy, Verdict};
+use evenkeel::{
+    Backoff, Balancer, Book, CallError, Cause, Config, End, Fixed, PickError, Retry, RetryPolicy,
+    Verdict,
+};
 use evenkeel_tests::source::{Says, source};
 
 use crate::{Text, text};
 
 /// Whatever happens, no endpoint is ejected: go-kit has no health.
 async fn balancer(targets: &[&str]) -> Text {
-    let config = Config { outlier_detection: None, ..Config::default() };
-    let balancer = Balancer::builder(Fixed::new(targets).unwrap()).config(config).seed(1).build(text).unwrap();
+    let config = Config { book: Book::Off, ..Config::default() };
+    let balancer =
+        Balancer::builder(Fixed::new(targets).unwrap()).config(config).seed(1).build(text).unwrap();
     balancer.ready().await;
     balancer
 }
@@ -36,9 +40,14 @@ async fn c07_an_empty_set_is_an_error_at_once_and_does_not_spin() {
     let balancer = Balancer::builder(source).build(text).unwrap();
     balancer.discovery().wait_for(|status| status.failures == 1).await.unwrap();
     let before = tokio::time::Instant::now();
-    let error =
-        balancer.call(&within(999, Duration::from_secs(1)), async |_| Ok::<_, io::Error>(())).await.unwrap_err();
-    assert_eq!((error.end, error.attempts.len(), before.elapsed()), (End::NoEndpoints, 0, Duration::ZERO));
+    let error = balancer
+        .call(&within(999, Duration::from_secs(1)), async |_| Ok::<_, io::Error>(()))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.end, error.attempts.len(), before.elapsed()),
+        (End::NoEndpoints, 0, Duration::ZERO)
+    );
     assert!(matches!(error.unavailable, Some(PickError::NoEndpoints { discovery: Some(_) })));
     assert_eq!(error.to_string(), "no endpoints available: kaputt after 0 attempts");
 }
@@ -56,7 +65,10 @@ async fn c08_c09_two_attempts_of_three_endpoints_with_one_good_may_fail_three_ma
                 failures += 1;
                 assert_eq!((error.end, error.attempts.len()), (End::Attempts, 2));
             }
-            assert!(balancer.call(&Retry::attempts(3).unwrap(), attempt).await.is_ok(), "never the same one twice");
+            assert!(
+                balancer.call(&Retry::attempts(3).unwrap(), attempt).await.is_ok(),
+                "never the same one twice"
+            );
         }
         assert!(failures > 0);
     }
@@ -88,7 +100,8 @@ async fn c10_a_call_ends_at_its_deadline_and_keeps_the_errors_so_far() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_hangs_is_given_up_and_the_next_one_goes_elsewhere() {
     let balancer = balancer(&["a:80", "b:80"]).await;
-    let policy = RetryPolicy::new(2).unwrap().with_attempt_timeout(Duration::from_millis(50)).unwrap();
+    let policy =
+        RetryPolicy::new(2).unwrap().with_attempt_timeout(Duration::from_millis(50)).unwrap();
     let attempt = async |client: evenkeel::Attempt<String>| {
         if client.number() == 1 {
             core::future::pending::<()>().await;
@@ -96,7 +109,11 @@ async fn an_attempt_that_hangs_is_given_up_and_the_next_one_goes_elsewhere() {
         Ok::<_, io::Error>(client.target().clone())
     };
     assert!(balancer.call(&Retry::new(policy), attempt).await.is_ok());
-    assert_eq!(balancer.endpoints().iter().map(|status| status.failures).sum::<u32>(), 1, "reported as a failure");
+    assert_eq!(
+        balancer.endpoints().iter().map(|status| status.failures).sum::<u32>(),
+        1,
+        "reported as a failure"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,8 +132,13 @@ async fn c11_c12_the_classifier_sees_the_very_error_and_may_stop() {
 #[tokio::test(start_paused = true)]
 async fn c13_without_a_classifier_every_error_is_worth_another_attempt() {
     let balancer = balancer(&["a:80"]).await;
-    assert!(balancer.call(&Retry::attempts(1).unwrap(), async |_| Ok::<_, io::Error>(())).await.is_ok());
-    let error = balancer.call(&Retry::attempts(4).unwrap(), async |_| Err::<(), _>(down("a"))).await.unwrap_err();
+    assert!(
+        balancer.call(&Retry::attempts(1).unwrap(), async |_| Ok::<_, io::Error>(())).await.is_ok()
+    );
+    let error = balancer
+        .call(&Retry::attempts(4).unwrap(), async |_| Err::<(), _>(down("a")))
+        .await
+        .unwrap_err();
     assert_eq!((error.end, tried(&error).len()), (End::Attempts, 4));
 }
 
@@ -128,7 +150,10 @@ async fn fault_10_a_panic_is_the_callers_and_a_canceled_call_runs_nothing_more()
         let retry = Retry::attempts(3).unwrap();
         calls.call(&retry, async |_| -> Result<(), io::Error> { panic!("in the attempt") }).await
     });
-    assert!(panicked.await.unwrap_err().is_panic(), "caught where the call was made; nothing else noticed");
+    assert!(
+        panicked.await.unwrap_err().is_panic(),
+        "caught where the call was made; nothing else noticed"
+    );
 
     let (retry, begun) = (Retry::attempts(3).unwrap(), Arc::new(AtomicUsize::new(0)));
     let attempt = async |_| {
@@ -140,17 +165,26 @@ async fn fault_10_a_panic_is_the_callers_and_a_canceled_call_runs_nothing_more()
     };
     drop(balancer.call(&retry, attempt));
     assert_eq!(begun.load(SeqCst), 0, "canceled before it began");
-    let timeout = tokio::time::timeout(Duration::from_secs(1), balancer.call(&retry, attempt)).await;
+    let timeout =
+        tokio::time::timeout(Duration::from_secs(1), balancer.call(&retry, attempt)).await;
     assert!(timeout.is_err());
-    assert_eq!((begun.load(SeqCst), Arc::strong_count(&begun)), (1, 1), "the attempt was dropped with its call");
+    assert_eq!(
+        (begun.load(SeqCst), Arc::strong_count(&begun)),
+        (1, 1),
+        "the attempt was dropped with its call"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_10_attempts_are_spaced_by_the_backoff() {
     let balancer = balancer(&["a:80"]).await;
-    let policy = RetryPolicy::new(5).unwrap().with_backoff(Backoff::Constant(Duration::from_millis(30))).unwrap();
+    let policy = RetryPolicy::new(5)
+        .unwrap()
+        .with_backoff(Backoff::Constant(Duration::from_millis(30)))
+        .unwrap();
     let before = tokio::time::Instant::now();
-    let error = balancer.call(&Retry::new(policy), async |_| Err::<(), _>(down("a"))).await.unwrap_err();
+    let error =
+        balancer.call(&Retry::new(policy), async |_| Err::<(), _>(down("a"))).await.unwrap_err();
     assert_eq!(error.attempts.len(), 5);
     assert!((120..=130).contains(&before.elapsed().as_millis()), "{:?}", before.elapsed());
 }
@@ -158,14 +192,18 @@ async fn fault_10_attempts_are_spaced_by_the_backoff() {
 #[tokio::test(start_paused = true)]
 async fn fault_10_the_error_tells_everything_and_where_it_came_from() {
     let balancer = balancer(&["a:80", "b:80"]).await;
-    let attempt = async |client: evenkeel::Attempt<String>| Err::<(), _>(down(client.target().host()));
+    let attempt =
+        async |client: evenkeel::Attempt<String>| Err::<(), _>(down(client.target().host()));
     let error = balancer.call(&Retry::attempts(2).unwrap(), attempt).await.unwrap_err();
     let mut hosts = tried(&error);
     hosts.sort_unstable();
     assert_eq!(hosts, ["a", "b"]);
     let text = error.to_string();
     assert!(text.starts_with("attempts exhausted after 2 attempts: "), "{text}");
-    assert!(text.contains("a:80 failed after 0ns: a is down") && text.contains("b is down"), "{text}");
+    assert!(
+        text.contains("a:80 failed after 0ns: a is down") && text.contains("b is down"),
+        "{text}"
+    );
     assert!(error.source().unwrap().downcast_ref::<io::Error>().is_some());
 }
 

@@ -1,6 +1,8 @@
 use core::time::Duration;
 
-use evenkeel::{Balancer, BuildError, Change, DnsSrv, PickError, PollerConfig, PollerConfigError, SourceHealth};
+use evenkeel::{
+    Balancer, BuildError, Change, DnsSrv, PickError, PollerConfig, PollerConfigError, SourceHealth,
+};
 use evenkeel_tests::source::{Says, source};
 
 use crate::{Text, endpoints, pass, text};
@@ -54,7 +56,8 @@ async fn n4_a_refresh_follows_changes_keeps_the_last_good_set_on_errors_and_says
     script.say(Says::Endpoints("b:80 c:80"));
     pass(34).await;
     assert_eq!(endpoints(&balancer), ["b:80", "c:80"]);
-    let mut seen = [changes.recv().await.unwrap(), changes.recv().await.unwrap()].map(|change| format!("{change:?}"));
+    let mut seen = [changes.recv().await.unwrap(), changes.recv().await.unwrap()]
+        .map(|change| format!("{change:?}"));
     seen.sort();
     assert!(seen[0].starts_with("Added") && seen[0].contains("\"c\""), "{seen:?}");
     assert!(seen[1].starts_with("Removed") && seen[1].contains("\"a\""), "{seen:?}");
@@ -66,7 +69,8 @@ async fn n4_a_refresh_follows_changes_keeps_the_last_good_set_on_errors_and_says
     assert!(matches!(status.health, SourceHealth::Stale { .. }));
     assert_eq!(status.error.unwrap().to_string(), "kaputt");
 
-    // An empty answer is not believed either, except on demand; and neither wipes out what is known.
+    // An empty answer is not believed either, except on demand; and neither wipes out what is
+    // known.
     script.say(Says::Endpoints(""));
     pass(120).await;
     assert_eq!(endpoints(&balancer), ["b:80", "c:80"]);

@@ -1,5 +1,6 @@
-//! The native cases of go-kit's own tests (N1-N5; N6 is a mapping of records and stands with the core's cases), the native
-//! halves of its cache and endpointer cases, and the faults of its clients that a shared balancer must not repeat.
+//! The native cases of go-kit's own tests (N1-N5; N6 is a mapping of records and stands with the
+//! core's cases), the native halves of its cache and endpointer cases, and the faults of its
+//! clients that a shared balancer must not repeat.
 //!
 //! Time is tokio's paused clock, which jumps to the next timer when nothing else can run.
 
@@ -26,5 +27,10 @@ pub(crate) async fn pass(seconds: u64) {
 
 /// The addresses that are picked from.
 pub(crate) fn endpoints<C, P: evenkeel::Policy>(balancer: &Balancer<C, P>) -> Vec<String> {
-    balancer.endpoints().into_iter().filter(|status| status.candidate).map(|status| status.target.to_string()).collect()
+    balancer
+        .endpoints()
+        .into_iter()
+        .filter(|status| status.candidate)
+        .map(|status| status.target.to_string())
+        .collect()
 }

@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use evenkeel_core::health::OutlierDetection;
 use evenkeel_core::retry::{RetryPolicy, Unlimited};
-use evenkeel_core::stats::Latency;
 use evenkeel_core::{Config, Instant};
-use evenkeel_tests::simulation::{Effect, Fault, Host, Log, Scenario, Table, millis, percent, percentile, ratio, run};
+use evenkeel_tests::simulation::{
+    Effect, Fault, Host, Log, Scenario, Table, millis, percent, percentile, ratio, run,
+};
 
 use super::picture::{Chart, svg};
-use super::{ENVOY, GRPC, MS, OFF, OURS, SECOND, check, in_parallel, policy, section};
+use super::{Detection, ENVOY, GRPC, MS, OFF, OURS, SECOND, check, in_parallel, policy, section};
 
 const HEAD: &str = "\
 Black hole: one host is broken, and looks fast and idle
@@ -18,8 +18,8 @@ Black hole: one host is broken, and looks fast and idle
 A good host takes 20 ms for a request, exponentially distributed. The bad one fails every request after 1 ms. 30
 calls per second and host arrive at random (Poisson) for 60 s; no retries. All rows of a table see the same calls.
 
-ejection      outlier detection: off, ours (OutlierDetection::EVENKEEL), or Envoy's and gRPC's arithmetic and defaults
-penalty       Latency::failure_penalty: a failure counts as an answer after this time
+ejection      outlier detection: off, ours (Config::DEFAULT), or Envoy's and gRPC's arithmetic and defaults
+penalty       Config::failure_penalty: a failure counts as an answer after this time
 errors %      the share of the calls that the bad host got, and failed, in three runs with the seeds 1 to 3
 worst %       the same in the run with the most
 p50, p99      of the calls that succeeded
@@ -28,8 +28,6 @@ ejections     per run, and the requests (probes) that found out whether a host i
 Made and compared by   cargo test -p evenkeel-tests --test simulations black_hole
 Rewritten by the same with EVENKEEL_BLESS=1. black_hole.svg shows runs with the seed 1 in the first table.
 ";
-
-type Detection = (&'static str, Option<OutlierDetection>);
 
 /// Name, policy, and failure penalty.
 type Way = (&'static str, &'static str, Duration);
@@ -64,17 +62,15 @@ impl Service {
         Runs(in_parallel(1..=3, |seed| run(&scenario, seed, &mut Unlimited)))
     }
 
-    fn scenario(&self, (_, name, failure_penalty): Way, (_, outlier_detection): Detection) -> Scenario {
+    fn scenario(&self, (_, name, failure_penalty): Way, (_, rules): Detection) -> Scenario {
         let mut hosts = vec![self.good.clone(); self.hosts];
         hosts[self.hosts - 1].faults.push(Fault::always(self.effect));
-        let config = Config {
-            latency: Latency { failure_penalty, ..Latency::default() },
-            outlier_detection,
-            ..Config::default()
-        };
+        let config = Config { failure_penalty, ..rules };
         let retry = match self.timeout {
             None => RetryPolicy::new(1),
-            Some(timeout) => RetryPolicy::new(1).and_then(|retry| retry.with_attempt_timeout(timeout)),
+            Some(timeout) => {
+                RetryPolicy::new(1).and_then(|retry| retry.with_attempt_timeout(timeout))
+            }
         };
         Scenario {
             hosts,
@@ -95,7 +91,16 @@ impl Service {
         detections: &[Detection],
         limits: impl Fn(Way, Detection, &Runs),
     ) {
-        let columns = ["policy", "ejection", "errors %", "worst %", "p50 ms", "p99 ms", "ejections", "probes"];
+        let columns = [
+            "policy",
+            "ejection",
+            "errors %",
+            "worst %",
+            "p50 ms",
+            "p99 ms",
+            "ejections",
+            "probes",
+        ];
         let mut table = Table::new(2, &columns);
         for &way in ways {
             for &detection in detections {
@@ -149,7 +154,8 @@ fn black_hole() {
         &ways,
         &all,
         |way, detection, runs| {
-            // The figures of the experiment in others' hands, in hundredths of a percent: 10 %, 14.6 %, 20 %, 5 %.
+            // The figures of the experiment in others' hands, in hundredths of a percent: 10 %,
+            // 14.6 %, 20 %, 5 %.
             let expected = match (detection, way) {
                 (OURS | ENVOY, _) => 0..=100,
                 (OFF, RANDOM | ROUND_ROBIN) => 900..=1100,
@@ -158,15 +164,19 @@ fn black_hole() {
                 (OFF, PEAK_EWMA) => 300..=700,
                 _ => return,
             };
-            assert!(runs.shares().all(|share| expected.contains(&share)), "{way:?} {}: {}", detection.0, runs.worst());
+            assert!(
+                runs.shares().all(|share| expected.contains(&share)),
+                "{way:?} {}: {}",
+                detection.0,
+                runs.worst()
+            );
         },
     );
     let queues = Service { good: ten.good.clone().with_workers(1), ..ten.clone() };
     let title = "The same hosts working on one request at a time: the others wait";
     queues.write(&mut text, title, &[LEAST_REQUEST, PEAK_EWMA], &[OFF, OURS], ours_at_most(100));
     let hangs = Service { effect: Effect::Hangs, timeout: Some(SECOND), ..ten.clone() };
-    let title =
-        "10 hosts, of which the bad one never answers: after 1 s the client gives up, which counts as a failure";
+    let title = "10 hosts, of which the bad one never answers: after 1 s the client gives up, which counts as a failure";
     hangs.write(&mut text, title, &[ROUND_ROBIN, PEAK_EWMA], &[OFF, OURS], ours_at_most(100));
     for hosts in [2, 3, 5] {
         let few = Service::new(hosts);

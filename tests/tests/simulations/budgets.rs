@@ -1,71 +1,41 @@
 //! The budgets that are compared.
 
-use evenkeel_core::Instant;
-use evenkeel_core::retry::{Budget, RetryBudget, TokenThrottle, Unlimited, Verdict};
+use evenkeel_core::retry::{AnyBudget, RetryBudget, TokenThrottle};
 
-/// A budget with its defaults.
-#[derive(Clone, Debug)]
-pub(crate) enum AnyBudget {
-    None(Unlimited),
-    Throttle(TokenThrottle),
-    Window(RetryBudget),
+/// Returns a budget of each kind, with its defaults.
+pub(crate) fn all() -> [AnyBudget; 3] {
+    [AnyBudget::Unlimited, AnyBudget::TokenThrottle(TokenThrottle::default()), window()]
 }
 
-impl AnyBudget {
-    pub(crate) fn all() -> [Self; 3] {
-        [Self::None(Unlimited), Self::Throttle(TokenThrottle::default()), Self::Window(RetryBudget::default())]
-    }
+/// Returns the budget that most clients take, with its defaults.
+pub(crate) fn window() -> AnyBudget {
+    AnyBudget::RetryBudget(RetryBudget::default())
+}
 
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::None(_) => "none",
-            Self::Throttle(_) => "throttle",
-            Self::Window(_) => "window",
-        }
-    }
-
-    pub(crate) fn title(&self) -> &'static str {
-        match self {
-            Self::None(_) => "no budget",
-            Self::Throttle(_) => "TokenThrottle (gRPC's)",
-            Self::Window(_) => "RetryBudget (Finagle's, tower's)",
-        }
-    }
-
-    /// The most extra attempts in a minute from the start, in thousandths; their documentation gives the formulas.
-    pub(crate) fn bound(&self, calls: usize, successes: usize) -> usize {
-        let most = 3_000 * calls;
-        most.min(match self {
-            Self::None(_) => most,
-            // Fewer than that.
-            Self::Throttle(_) => 10_000 / 2 + 100 * successes - 1,
-            Self::Window(_) => 200 * calls + 1_000 * 10 * 10 * (1 + 6),
-        })
+pub(crate) fn name(budget: &AnyBudget) -> &'static str {
+    match budget {
+        AnyBudget::Unlimited => "none",
+        AnyBudget::TokenThrottle(_) => "throttle",
+        AnyBudget::RetryBudget(_) => "window",
     }
 }
 
-impl Budget for AnyBudget {
-    fn on_call(&mut self, now: Instant) {
-        match self {
-            Self::None(budget) => budget.on_call(now),
-            Self::Throttle(budget) => budget.on_call(now),
-            Self::Window(budget) => budget.on_call(now),
-        }
+pub(crate) fn title(budget: &AnyBudget) -> &'static str {
+    match budget {
+        AnyBudget::Unlimited => "no budget",
+        AnyBudget::TokenThrottle(_) => "TokenThrottle (gRPC's)",
+        AnyBudget::RetryBudget(_) => "RetryBudget (Finagle's, tower's)",
     }
+}
 
-    fn on_verdict(&mut self, now: Instant, verdict: Verdict) {
-        match self {
-            Self::None(budget) => budget.on_verdict(now, verdict),
-            Self::Throttle(budget) => budget.on_verdict(now, verdict),
-            Self::Window(budget) => budget.on_verdict(now, verdict),
-        }
-    }
-
-    fn withdraw(&mut self, now: Instant) -> bool {
-        match self {
-            Self::None(budget) => budget.withdraw(now),
-            Self::Throttle(budget) => budget.withdraw(now),
-            Self::Window(budget) => budget.withdraw(now),
-        }
-    }
+/// Returns the most extra attempts in a minute from the start, in thousandths; the documentation of
+/// budgets gives the formulas.
+pub(crate) fn bound(budget: &AnyBudget, calls: usize, successes: usize) -> usize {
+    let most = 3_000 * calls;
+    most.min(match budget {
+        AnyBudget::Unlimited => most,
+        // Fewer than that.
+        AnyBudget::TokenThrottle(_) => 10_000 / 2 + 100 * successes - 1,
+        AnyBudget::RetryBudget(_) => 200 * calls + 1_000 * 10 * 10 * (1 + 6),
+    })
 }

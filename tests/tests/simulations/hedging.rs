@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use evenkeel_core::retry::RetryBudget;
-use evenkeel_tests::simulation::{Effect, Fault, Hedge, Host, Log, Scenario, Table, millis, percent, percentile, run};
+use evenkeel_tests::simulation::{
+    Effect, Fault, Hedge, Host, Log, Scenario, Table, millis, percent, percentile, run,
+};
 
 use super::{MS, check, in_parallel, policy, section, sum};
 
@@ -33,27 +35,45 @@ const LEAST_REQUEST: (&str, &str) = ("least request", "least_request");
 const PEAK_EWMA: (&str, &str) = ("peak EWMA", "peak_ewma");
 
 /// Adds a table to the text; gives of each row what was asserted of, in its order.
-fn write(text: &mut String, title: &str, hosts: &[Host], rate: u32, policies: &[(&str, &str)]) -> Vec<Figures> {
-    let slow = hosts.iter().position(|host| host.faults.iter().any(|fault| fault.per_mille == 1000));
-    let mut columns = vec!["policy", "hedge after", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "extra %"];
+fn write(
+    text: &mut String,
+    title: &str,
+    hosts: &[Host],
+    rate: u32,
+    policies: &[(&str, &str)],
+) -> Vec<Figures> {
+    let slow =
+        hosts.iter().position(|host| host.faults.iter().any(|fault| fault.per_mille == 1000));
+    let mut columns =
+        vec!["policy", "hedge after", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "extra %"];
     columns.extend(slow.map(|_| "to slow %"));
     let mut table = Table::new(2, &columns);
     let mut figures = Vec::new();
     for (title, name) in policies {
         for (after, hedge) in [NEVER, P95, FIXED] {
-            let scenario = Scenario { hosts: hosts.to_vec(), rate, policy: policy(name), hedge, ..Scenario::default() };
+            let scenario = Scenario {
+                hosts: hosts.to_vec(),
+                rate,
+                policy: policy(name),
+                hedge,
+                ..Scenario::default()
+            };
             let logs = in_parallel(1..=3, |seed| run(&scenario, seed, &mut RetryBudget::default()));
             assert_eq!(sum(&logs, Log::errors), 0, "no host fails");
             let mut times: Vec<_> = logs.iter().flat_map(Log::latencies).collect();
             let mut row = vec![(*title).to_owned(), after.to_owned()];
-            row.extend([500, 950, 990, 999].map(|per_mille| millis(percentile(&mut times, per_mille))));
+            row.extend(
+                [500, 950, 990, 999].map(|per_mille| millis(percentile(&mut times, per_mille))),
+            );
             row.push(percent(sum(&logs, Log::extra_attempts), sum(&logs, |log| log.calls.len())));
             row.extend(slow.map(|slow| {
                 let to_slow = sum(&logs, |log| log.sent_to(slow as u32));
                 percent(to_slow, sum(&logs, |log| log.attempts.len()))
             }));
             table.row(row);
-            figures.push(logs.iter().map(|log| Figures::of(log, slow)).reduce(Figures::worse).expect("runs"));
+            figures.push(
+                logs.iter().map(|log| Figures::of(log, slow)).reduce(Figures::worse).expect("runs"),
+            );
         }
         table.gap();
     }
@@ -77,7 +97,8 @@ impl Figures {
         Self {
             p99: percentile(&mut times, 990).expect("calls"),
             extra: (log.extra_attempts() * 1000).div_ceil(log.calls.len()),
-            to_slow: slow.map_or(0, |slow| (log.sent_to(slow as u32) * 1000).div_ceil(log.attempts.len())),
+            to_slow: slow
+                .map_or(0, |slow| (log.sent_to(slow as u32) * 1000).div_ceil(log.attempts.len())),
         }
     }
 

@@ -1,7 +1,8 @@
-//! What the library does about faults, in figures: each test plays scenarios and compares a table with the committed one.
+//! What the library does about faults, in figures: each test plays scenarios and compares a table
+//! with the committed one.
 //!
-//! `EVENKEEL_BLESS=1 cargo test -p evenkeel-tests --test simulations` rewrites `tests/tables/`; read the difference before you
-//! commit it. Limits are asserted beside that, for each seed.
+//! `EVENKEEL_BLESS=1 cargo test -p evenkeel-tests --test simulations` rewrites `tests/tables/`;
+//! read the difference before you commit it. Limits are asserted beside that, for each seed.
 
 mod black_hole;
 mod budgets;
@@ -15,24 +16,29 @@ use core::time::Duration;
 use std::path::Path;
 use std::{env, fs, thread};
 
-use evenkeel_core::health::OutlierDetection;
 use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::{Book, Config};
 use evenkeel_tests::simulation::{Log, Table};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-const OFF: (&str, Option<OutlierDetection>) = ("off", None);
-const OURS: (&str, Option<OutlierDetection>) = ("ours", Some(OutlierDetection::EVENKEEL));
-const ENVOY: (&str, Option<OutlierDetection>) = ("Envoy's", Some(OutlierDetection::ENVOY));
-const GRPC: (&str, Option<OutlierDetection>) = ("gRPC's", Some(OutlierDetection::GRPC));
+/// The name of rules of outlier detection, and settings with them.
+type Detection = (&'static str, Config);
+const OFF: Detection = ("off", Config { book: Book::Off, ..Config::DEFAULT });
+const OURS: Detection = ("ours", Config::DEFAULT);
+const ENVOY: Detection = ("Envoy's", Config::ENVOY);
+const GRPC: Detection = ("gRPC's", Config::GRPC);
 
 fn policy(text: &str) -> AnyPolicy {
     text.parse().expect("a policy")
 }
 
 /// One run for each seed, in their order.
-fn in_parallel<T: Send>(seeds: impl IntoIterator<Item = u64>, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
+fn in_parallel<T: Send>(
+    seeds: impl IntoIterator<Item = u64>,
+    run: impl Fn(u64) -> T + Sync,
+) -> Vec<T> {
     thread::scope(|scope| {
         let run = &run;
         let runs: Vec<_> = seeds.into_iter().map(|seed| scope.spawn(move || run(seed))).collect();

@@ -1,14 +1,12 @@
 //! The real retry storm: a service that would be up if its clients did not try again.
 
-use evenkeel_core::health::OutlierDetection;
 use evenkeel_core::policy::AnyPolicy;
-use evenkeel_core::retry::RetryPolicy;
+use evenkeel_core::retry::{AnyBudget, RetryPolicy};
 use evenkeel_core::{Config, Instant};
 use evenkeel_tests::simulation::{Effect, Fault, Host, Log, Scenario, Table, percent, ratio, run};
 
-use super::budgets::AnyBudget;
 use super::picture::{Chart, svg};
-use super::{ENVOY, GRPC, MS, OFF, OURS, check, in_parallel, policy, section, sum};
+use super::{ENVOY, GRPC, MS, OFF, OURS, budgets, check, in_parallel, policy, section, sum};
 
 const HEAD: &str = "\
 Overload: five seconds of trouble, and a service that stays down because it is asked again and again
@@ -21,7 +19,7 @@ exponential backoff from 25 to 250 ms and full jitter.
 
 budget        none: Unlimited; throttle: TokenThrottle::default(), gRPC's with 10 tokens and 0.1 per success;
               window: RetryBudget::default(), Finagle's and tower's: 20 % of the calls and 10 per second, over 10 s
-ejection      outlier detection: off, ours (OutlierDetection::EVENKEEL), or Envoy's and gRPC's arithmetic and defaults
+ejection      outlier detection: off, ours (Config::DEFAULT), or Envoy's and gRPC's arithmetic and defaults
 0-20 s, ...   errors %: the calls that failed, of those that began then, in three runs with the seeds 1 to 3
 attempts      per call, from 30 s on
 ejections     per run
@@ -32,14 +30,17 @@ Rewritten by the same with EVENKEEL_BLESS=1. overload.svg shows the run with the
 
 const SPANS: [(u64, u64); 4] = [(0, 20), (20, 25), (25, 30), (30, 60)];
 
-fn logs(budget: &AnyBudget, policy: AnyPolicy, outlier_detection: Option<OutlierDetection>) -> Vec<Log> {
-    let trouble = Fault { from: Instant::from_secs(20), ..Fault::always(Effect::Hangs).until(Instant::from_secs(25)) };
+fn logs(budget: &AnyBudget, policy: AnyPolicy, config: Config) -> Vec<Log> {
+    let trouble = Fault {
+        from: Instant::from_secs(20),
+        ..Fault::always(Effect::Hangs).until(Instant::from_secs(25))
+    };
     let retry = RetryPolicy::new(4).and_then(|retry| retry.with_attempt_timeout(250 * MS));
     let scenario = Scenario {
         hosts: vec![Host::exponential(20 * MS).with_workers(1).with(trouble); 10],
         rate: 350,
         policy,
-        config: Config { outlier_detection, ..Config::default() },
+        config,
         retry: retry.expect("a policy"),
         ..Scenario::default()
     };
@@ -67,23 +68,35 @@ fn errors(logs: &[Log]) -> [String; 4] {
 }
 
 /// What budgets do about it.
-fn budgets(text: &mut String) -> String {
+fn by_budget(text: &mut String) -> String {
     let mut table = table(&["budget"], "attempts");
     let (mut failed, mut attempts) = (Vec::new(), Vec::new());
-    for budget in AnyBudget::all() {
-        let logs = logs(&budget, policy("round_robin"), None);
+    for budget in budgets::all() {
+        let logs = logs(&budget, policy("round_robin"), OFF.1);
         let end: Vec<_> = logs.iter().map(|log| between(log, SPANS[3])).collect();
         let (failed_then, calls) = (sum(&end, Log::errors), sum(&end, |log| log.calls.len()));
         let recovers = failed_then * 100 < calls;
-        assert_eq!(recovers, !matches!(budget, AnyBudget::None(_)), "{}: {failed_then} of {calls}", budget.name());
-        let row = [budget.name().to_owned()].into_iter().chain(errors(&logs));
+        assert_eq!(
+            recovers,
+            !matches!(budget, AnyBudget::Unlimited),
+            "{}: {failed_then} of {calls}",
+            budgets::name(&budget)
+        );
+        let row = [budgets::name(&budget).to_owned()].into_iter().chain(errors(&logs));
         table.row(row.chain([ratio(sum(&end, |log| log.attempts.len()), calls, 2)]));
-        let seconds: Vec<_> = (0..60).map(|second| between(&logs[0], (second, second + 1))).collect();
-        failed.push((budget.title(), seconds.iter().map(Log::errors).collect()));
-        attempts.push((budget.title(), seconds.iter().map(|log| log.attempts.len()).collect()));
+        let seconds: Vec<_> =
+            (0..60).map(|second| between(&logs[0], (second, second + 1))).collect();
+        failed.push((budgets::title(&budget), seconds.iter().map(Log::errors).collect()));
+        attempts.push((
+            budgets::title(&budget),
+            seconds.iter().map(|log| log.attempts.len()).collect(),
+        ));
     }
     section(text, "Round robin, without ejection", &table);
-    let failed = Chart { title: "Calls that fail, by the second in which they begin (350 per second)", lines: failed };
+    let failed = Chart {
+        title: "Calls that fail, by the second in which they begin (350 per second)",
+        lines: failed,
+    };
     let attempts = Chart { title: "Attempts per second (the hosts can do 500)", lines: attempts };
     svg(&[failed, attempts])
 }
@@ -93,19 +106,23 @@ fn ejections(text: &mut String) {
     let mut table = table(&["policy", "ejection"], "ejections");
     for (title, name) in [("round robin", "round_robin"), ("peak EWMA", "peak_ewma")] {
         for (rules, detection) in [OFF, OURS, ENVOY, GRPC] {
-            let logs = logs(&AnyBudget::all()[2], policy(name), detection);
+            let logs = logs(&budgets::window(), policy(name), detection);
             let row = [title.to_owned(), rules.to_owned()].into_iter().chain(errors(&logs));
             table.row(row.chain([ratio(sum(&logs, Log::ejections), logs.len(), 1)]));
         }
         table.gap();
     }
-    section(text, "With the window as budget: what it costs to eject hosts that are needed", &table);
+    section(
+        text,
+        "With the window as budget: what it costs to eject hosts that are needed",
+        &table,
+    );
 }
 
 #[test]
 fn overload() {
     let mut text = HEAD.to_owned();
-    let picture = budgets(&mut text);
+    let picture = by_budget(&mut text);
     ejections(&mut text);
     check("overload.txt", &text);
     check("overload.svg", &picture);

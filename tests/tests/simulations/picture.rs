@@ -25,7 +25,8 @@ const HEIGHT: u32 = 320;
 /// A picture of charts, one below the other. Whole numbers go in, so it is the same everywhere.
 pub(crate) fn svg(charts: &[Chart]) -> String {
     let mut text = String::new();
-    let root = SVGBackend::with_string(&mut text, (WIDTH, HEIGHT * charts.len() as u32)).into_drawing_area();
+    let root = SVGBackend::with_string(&mut text, (WIDTH, HEIGHT * charts.len() as u32))
+        .into_drawing_area();
     root.fill(&WHITE).expect(WRITES);
     for (area, chart) in root.split_evenly((charts.len(), 1)).iter().zip(charts) {
         chart.draw(area);
@@ -57,7 +58,9 @@ impl Chart {
                 .draw_series(LineSeries::new(points, color.stroke_width(2)))
                 .expect(WRITES)
                 .label(*name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2))
+                });
         }
         chart
             .configure_series_labels()

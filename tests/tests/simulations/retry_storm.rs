@@ -1,15 +1,15 @@
-//! A service in trouble: how many attempts do retries add to it, what does a budget save, and what does it cost?
+//! A service in trouble: how many attempts do retries add to it, what does a budget save, and what
+//! does it cost?
 
 use core::time::Duration;
 
-use evenkeel_core::event::EventKind;
-use evenkeel_core::health::OutlierDetection;
-use evenkeel_core::retry::{Budget, RetryPolicy, Verdict};
-use evenkeel_core::{Config, Instant};
-use evenkeel_tests::simulation::{Effect, Fault, Host, Log, Scenario, Table, millis, percent, ratio, run};
+use evenkeel_core::retry::{AnyBudget, Budget, RetryPolicy, Verdict};
+use evenkeel_core::{Config, EventKind, Instant};
+use evenkeel_tests::simulation::{
+    Effect, Fault, Host, Log, Scenario, Table, millis, percent, ratio, run,
+};
 
-use super::budgets::AnyBudget;
-use super::{MS, OFF, OURS, check, in_parallel, policy, section, sum};
+use super::{MS, OFF, OURS, budgets, check, in_parallel, policy, section, sum};
 
 const HEAD: &str = "\
 Retry storm: a service in trouble, and a client that tries each call up to 4 times (once, and 3 retries)
@@ -20,7 +20,7 @@ backoff from 25 to 250 ms with full jitter (RetryPolicy::default()); it avoids t
 
 budget        none: Unlimited; throttle: TokenThrottle::default(), gRPC's with 10 tokens and 0.1 per success;
               window: RetryBudget::default(), Finagle's and tower's: 20 % of the calls and 10 per second, over 10 s
-ejection      outlier detection: off, or ours (OutlierDetection::EVENKEEL)
+ejection      outlier detection: off, or ours (Config::DEFAULT)
 amplified     attempts per call
 bound         the most of that by the budget's formula, for C calls in T = 60 s with S successes:
               none 4; throttle less than 1 + (5 + S / 10) / C; window 1 + (C / 5 + 100 (1 + T / 10 s)) / C
@@ -92,22 +92,27 @@ fn since_healed(at: Instant) -> Duration {
 
 /// Amplification and bound, after asserting that no run is beyond it.
 fn bounded(logs: &[Log], budget: &AnyBudget) -> [String; 2] {
-    let bound = |log: &Log| budget.bound(log.calls.len(), log.successes());
+    let bound = |log: &Log| budgets::bound(budget, log.calls.len(), log.successes());
     for log in logs {
         let extra = 1_000 * log.extra_attempts();
-        assert!(extra <= bound(log), "{}: {extra} thousandths of an attempt, {}", budget.name(), bound(log));
+        assert!(
+            extra <= bound(log),
+            "{}: {extra} thousandths of an attempt, {}",
+            budgets::name(budget),
+            bound(log)
+        );
     }
     let calls = sum(logs, |log| log.calls.len());
     let most = 1_000 * calls + sum(logs, bound);
     [ratio(calls + sum(logs, Log::extra_attempts), calls, 3), ratio(most, 1_000 * calls, 3)]
 }
 
-fn scenario(hosts: Vec<Host>, rate: u32, outlier_detection: Option<OutlierDetection>) -> Scenario {
+fn scenario(hosts: Vec<Host>, rate: u32, config: Config) -> Scenario {
     Scenario {
         hosts,
         rate,
         policy: policy("round_robin"),
-        config: Config { outlier_detection, ..Config::default() },
+        config,
         retry: RetryPolicy::new(4).expect("four attempts"),
         ..Scenario::default()
     }
@@ -115,25 +120,36 @@ fn scenario(hosts: Vec<Host>, rate: u32, outlier_detection: Option<OutlierDetect
 
 /// All requests fail for a minute, then none.
 fn outage(text: &mut String) {
-    let host = Host::exponential(20 * MS).with(Fault::always(Effect::Fails { after: MS }).until(HEALED));
-    let columns = ["calls/s", "budget", "ejection", "calls", "attempts", "amplified", "bound", "saved %"];
-    let mut storm = Table::new(0, &columns);
+    let host =
+        Host::exponential(20 * MS).with(Fault::always(Effect::Fails { after: MS }).until(HEALED));
     let columns =
-        ["calls/s", "budget", "ejection", "success after ms", "retries after ms", "errors %", "ejected until s"];
+        ["calls/s", "budget", "ejection", "calls", "attempts", "amplified", "bound", "saved %"];
+    let mut storm = Table::new(0, &columns);
+    let columns = [
+        "calls/s",
+        "budget",
+        "ejection",
+        "success after ms",
+        "retries after ms",
+        "errors %",
+        "ejected until s",
+    ];
     let mut recovery = Table::new(0, &columns);
     for rate in [10, 100, 1000] {
         for (rules, detection) in [OFF, OURS] {
             let duration = END.saturating_since(Instant::ZERO);
-            let scenario = Scenario { duration, ..scenario(vec![host.clone(); 10], rate, detection) };
+            let scenario =
+                Scenario { duration, ..scenario(vec![host.clone(); 10], rate, detection) };
             let mut unlimited = 0;
-            for budget in AnyBudget::all() {
+            for budget in budgets::all() {
                 let runs = Runs::new(&scenario, &budget);
                 let logs = runs.first_minute();
                 assert!(logs.iter().all(|log| log.successes() == 0), "nothing succeeds");
-                let [calls, attempts] = [sum(&logs, |log| log.calls.len()), sum(&logs, |log| log.attempts.len())];
+                let [calls, attempts] =
+                    [sum(&logs, |log| log.calls.len()), sum(&logs, |log| log.attempts.len())];
                 unlimited = unlimited.max(attempts);
                 let [amplified, bound] = bounded(&logs, &budget);
-                let name = [rate.to_string(), budget.name().to_owned(), rules.to_owned()];
+                let name = [rate.to_string(), budgets::name(&budget).to_owned(), rules.to_owned()];
                 storm.row(name.iter().cloned().chain([
                     ratio(calls, logs.len(), 0),
                     ratio(attempts, logs.len(), 0),
@@ -158,13 +174,15 @@ ejected until      how long after 60 s a host was ejected at most";
     section(text, title, &recovery);
 }
 
-/// How a client comes back after the trouble.
+/// Says how a client comes back after the trouble.
 fn recovered(runs: &Runs) -> [String; 4] {
     let mean = |times: Vec<Duration>| {
         assert_eq!(times.len(), runs.0.len(), "each client comes back");
         Some(times.iter().sum::<Duration>() / times.len() as u32)
     };
-    let success = |log: &Log| log.calls.iter().filter(|call| call.good()).map(|call| since_healed(call.at)).min();
+    let success = |log: &Log| {
+        log.calls.iter().filter(|call| call.good()).map(|call| since_healed(call.at)).min()
+    };
     let after: Vec<_> = runs.0.iter().map(|(log, _)| log.between(HEALED, END)).collect();
     [
         millis(mean(runs.0.iter().filter_map(|(log, _)| success(log)).collect())),
@@ -174,12 +192,11 @@ fn recovered(runs: &Runs) -> [String; 4] {
     ]
 }
 
-/// How many seconds after the trouble the last ejection ends, in the worst case.
+/// Says how many seconds after the trouble the last ejection ends, in the worst case.
 fn ejected_until(runs: &Runs) -> String {
-    let ends = runs.0.iter().flat_map(|(log, _)| &log.events).filter_map(|(_, kind)| match kind {
-        EventKind::Ejected { until, .. } => Some(since_healed(*until).as_secs()),
-        _ => None,
-    });
+    let events = runs.0.iter().flat_map(|(log, _)| &log.events).map(|(_, kind)| kind);
+    let ejections = events.filter(|kind| matches!(kind, EventKind::Ejected { .. }));
+    let ends = ejections.filter_map(EventKind::until).map(|until| since_healed(until).as_secs());
     ends.max().map_or("-".to_owned(), |seconds| seconds.to_string())
 }
 
@@ -192,22 +209,37 @@ fn partial(text: &mut String) {
     let everywhere = |per_mille| vec![host.clone().with(fails.of_a_thousand(per_mille)); 10];
     let mut one = vec![host.clone(); 10];
     one[9].faults.push(fails);
-    let troubles =
-        [("10 % of requests", everywhere(100)), ("50 % of requests", everywhere(500)), ("1 of 10 hosts", one)];
+    let troubles = [
+        ("10 % of requests", everywhere(100)),
+        ("50 % of requests", everywhere(500)),
+        ("1 of 10 hosts", one),
+    ];
     for (trouble, hosts) in troubles {
         for (rules, detection) in [OFF, OURS] {
             let scenario = scenario(hosts.clone(), 100, detection);
-            for budget in AnyBudget::all() {
+            for budget in budgets::all() {
                 let logs = Runs::new(&scenario, &budget).first_minute();
                 let [amplified, bound] = bounded(&logs, &budget);
                 let errors = percent(sum(&logs, Log::errors), sum(&logs, |log| log.calls.len()));
                 let ejections = ratio(sum(&logs, Log::ejections), logs.len(), 1);
-                table.row([trouble, rules, budget.name(), &errors, &amplified, &bound, &ejections]);
+                table.row([
+                    trouble,
+                    rules,
+                    budgets::name(&budget),
+                    &errors,
+                    &amplified,
+                    &bound,
+                    &ejections,
+                ]);
             }
         }
         table.gap();
     }
-    section(text, "Some requests fail after 1 ms, for all the time: 100 calls per second for 60 s", &table);
+    section(
+        text,
+        "Some requests fail after 1 ms, for all the time: 100 calls per second for 60 s",
+        &table,
+    );
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! The settings of a poller.
+
 use core::error::Error;
 use core::fmt;
 use core::time::Duration;
@@ -9,16 +11,18 @@ pub struct PollerConfig {
     pub min: Duration,
     /// Longest time from a good answer to the next query; default 300 s.
     pub max: Duration,
-    /// The time for answers that say nothing, or zero, of their life; default 30 s. Clamped to `min..=max`.
+    /// The time for answers that say nothing, or zero, of their life; default 30 s. Clamped to
+    /// `min..=max`.
     pub default: Duration,
-    /// How much later than that a query may come, in percent of the time; default 10. Never earlier: a resolver would
-    /// only repeat the answer.
+    /// A query may come so much later than that, in percent of the time; default 10. Never
+    /// earlier: a resolver would only repeat the answer.
     pub jitter_percent: u8,
-    /// How long to wait for an answer; default 10 s.
+    /// Time limit for an answer; default 10 s.
     pub timeout: Duration,
-    /// Shortest time between the beginnings of two queries made for [`refresh`](super::Poller::refresh); default 1 s.
+    /// Shortest time between the beginnings of two queries made for
+    /// [`refresh`](super::Poller::refresh); default 1 s.
     pub min_gap: Duration,
-    /// How long the last good answer serves while queries fail; default `None`, for ever.
+    /// The last good answer serves for so long while queries fail; default `None`, for ever.
     pub max_stale: Option<Duration>,
     /// Wait after the first failure, doubled with each, give or take 20 %; default 1 s.
     pub backoff_base: Duration,
@@ -27,7 +31,7 @@ pub struct PollerConfig {
 }
 
 impl PollerConfig {
-    /// Whether the settings fit together.
+    /// Checks that the settings fit together.
     ///
     /// # Errors
     /// The first that does not, with its value.
@@ -35,7 +39,8 @@ impl PollerConfig {
         if self.min > self.max {
             return Err(PollerConfigError::MinAboveMax { min: self.min, max: self.max });
         }
-        let times = [("min", self.min), ("timeout", self.timeout), ("backoff_base", self.backoff_base)];
+        let times =
+            [("min", self.min), ("timeout", self.timeout), ("backoff_base", self.backoff_base)];
         if let Some((name, _)) = times.into_iter().find(|(_, time)| time.is_zero()) {
             return Err(PollerConfigError::Zero { name });
         }
@@ -63,7 +68,7 @@ impl Default for PollerConfig {
     }
 }
 
-/// What is wrong with a [`PollerConfig`].
+/// Tells what is wrong with a [`PollerConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PollerConfigError {

@@ -1,124 +1,128 @@
+//! Policies as text: a name, or a name with parameters in brackets.
+
 use core::error::Error;
 use core::fmt;
 use core::str::FromStr;
 
-use super::AnyPolicy;
-use crate::policy::{InvalidParameter, Ketama, LeastRequest, Maglev, PeakEwma, PickFirst, Random, Rendezvous};
-use crate::policy::{RingHash, RoundRobin, WeightedRandom, WeightedRoundRobin};
+use super::{AnyPolicy, NAMES};
+use crate::policy::InvalidParameter;
 use crate::store::Store;
 
-pub(super) const MAGLEV_SIZE: u32 = 65_537;
+/// The parameter that stands alone.
+pub(super) const FULL_SCAN: &str = "full_scan";
 
-pub(super) const NAMES: [&str; 11] = [
-    "round_robin",
-    "random",
-    "weighted_round_robin",
-    "weighted_random",
-    "least_request",
-    "peak_ewma",
-    "rendezvous",
-    "maglev",
-    "ring_hash",
-    "ketama",
-    "pick_first",
-];
 /// The most characters of a faulty text that its error repeats.
 const KEPT: usize = 32;
+
+/// Reads and writes the parameters of a policy.
+pub(super) trait Parameters: Default {
+    /// The parameters' names, at most two.
+    const NAMES: &'static [&'static str] = &[];
+    /// This policy is the one with [`FULL_SCAN`].
+    const FULL_SCAN: bool = false;
+
+    /// Makes the policy from the parameters that are given.
+    fn read(_given: &Given) -> Result<Self, InvalidParameter> {
+        Ok(Self::default())
+    }
+
+    /// Returns the numbers that have to be given to get this policy.
+    fn numbers(&self) -> [Option<u64>; 2] {
+        [None; 2]
+    }
+}
+
+/// The parameters that are given.
+pub(super) struct Given {
+    pub(super) full_scan: bool,
+    names: &'static [&'static str],
+    numbers: [Option<u64>; 2],
+}
+
+impl Given {
+    /// Parses what stands between the brackets of `policy`, which has these parameters.
+    pub(super) fn parse(
+        policy: &'static str,
+        names: &'static [&'static str],
+        list: &str,
+    ) -> Result<Self, ParsePolicyError> {
+        let mut given = Self { full_scan: false, names, numbers: [None; 2] };
+        for parameter in list.split(',').map(str::trim).filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = match parameter.split_once('=') {
+                Some((name, value)) => (name.trim_end(), Some(value.trim_start())),
+                None => (parameter, None),
+            };
+            let known = names.iter().zip(&mut given.numbers).find(|(known, _)| **known == name);
+            let Some((&name, number)) = known.filter(|_| name != FULL_SCAN || value.is_none())
+            else {
+                let known = [names.first(), names.get(1)];
+                let known = known.map(|name| name.copied().unwrap_or_default());
+                let name = kept(parameter);
+                return Err(ParsePolicyError::UnknownParameter { policy, name, known });
+            };
+            if name == FULL_SCAN {
+                given.full_scan = true;
+                continue;
+            }
+            let value = value.unwrap_or_default();
+            let not_a_number = |_| ParsePolicyError::NotANumber { name, value: kept(value) };
+            if number.replace(value.parse().map_err(not_a_number)?).is_some() {
+                return Err(ParsePolicyError::Twice { name });
+            }
+        }
+        Ok(given)
+    }
+
+    /// Returns the parameter with this index, if it is given.
+    pub(super) fn long(&self, index: usize) -> Option<u64> {
+        self.numbers.get(index).copied().flatten()
+    }
+
+    /// Returns the parameter with this index, if it is given, in 32 bits.
+    pub(super) fn number(&self, index: usize) -> Result<Option<u32>, InvalidParameter> {
+        let (name, most) = (self.names.get(index).copied().unwrap_or_default(), u32::MAX.into());
+        let narrow = |value| {
+            let invalid = InvalidParameter::OutOfRange { name, value, least: 1, most };
+            u32::try_from(value).map_err(|_| invalid)
+        };
+        self.long(index).map(narrow).transpose()
+    }
+}
+
+/// Writes the parameters of a policy, if it has any that are not at their default.
+pub(super) fn write_parameters<P: Parameters>(
+    policy: &P,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    if P::FULL_SCAN {
+        return write!(f, "({FULL_SCAN})");
+    }
+    let mut separator = "(";
+    for (name, number) in P::NAMES.iter().zip(policy.numbers()) {
+        if let Some(number) = number {
+            write!(f, "{separator}{name}={number}")?;
+            separator = ", ";
+        }
+    }
+    if separator == "(" { Ok(()) } else { f.write_str(")") }
+}
 
 impl<S: Store> FromStr for AnyPolicy<S> {
     type Err = ParsePolicyError;
 
-    /// `name` or `name(parameter=value, ..)`.
+    /// Parses `name` or `name(parameter=value, ..)`.
     fn from_str(text: &str) -> Result<Self, ParsePolicyError> {
         let (name, list) = match text.trim().split_once('(') {
             None => (text.trim(), ""),
             Some((name, rest)) => {
                 let list = rest.trim_end().strip_suffix(')');
-                (name.trim_end(), list.ok_or_else(|| ParsePolicyError::Unclosed { text: kept(text) })?)
+                let unclosed = || ParsePolicyError::Unclosed { text: kept(text) };
+                (name.trim_end(), list.ok_or_else(unclosed)?)
             }
         };
-        let name = NAMES.into_iter().find(|known| *known == name);
-        let name = name.ok_or_else(|| ParsePolicyError::UnknownPolicy { name: kept(text) })?;
-        let mut parameters = Parameters { policy: name, list };
-        match name {
-            "random" => parameters.none(Self::Random(Random)),
-            "weighted_round_robin" => parameters.none(Self::WeightedRoundRobin(WeightedRoundRobin::default())),
-            "weighted_random" => parameters.none(Self::WeightedRandom(WeightedRandom::default())),
-            "least_request" if parameters.full_scan()? => Ok(Self::LeastRequestFullScan(LeastRequest)),
-            "least_request" => Ok(Self::LeastRequest(LeastRequest)),
-            "peak_ewma" if parameters.full_scan()? => Ok(Self::PeakEwmaFullScan(PeakEwma)),
-            "peak_ewma" => Ok(Self::PeakEwma(PeakEwma)),
-            "rendezvous" => {
-                let [bound] = parameters.numbers(["bound"])?;
-                let policy = bound.map_or(Ok(Rendezvous::new()), |bound| Rendezvous::bounded(narrow("bound", bound)?));
-                Ok(Self::Rendezvous(policy?))
-            }
-            "maglev" => {
-                let [size] = parameters.numbers(["size"])?;
-                let size = size.map_or(Ok(MAGLEV_SIZE), |size| narrow("size", size))?;
-                Ok(Self::Maglev(Maglev::with_size(size)?))
-            }
-            "ring_hash" => {
-                let [minimum, maximum] = parameters.numbers(["minimum", "maximum"])?;
-                let (least, most) = RingHash::<S>::default().sizes();
-                let minimum = minimum.map_or(Ok(least), |minimum| narrow("minimum", minimum))?;
-                let maximum = maximum.map_or(Ok(most), |maximum| narrow("maximum", maximum))?;
-                Ok(Self::RingHash(RingHash::with_sizes(minimum, maximum)?))
-            }
-            "ketama" => parameters.none(Self::Ketama(Ketama::default())),
-            "pick_first" => {
-                let [seed] = parameters.numbers(["seed"])?;
-                Ok(Self::PickFirst(seed.map_or(PickFirst::new(), PickFirst::with_seed)))
-            }
-            _ => parameters.none(Self::RoundRobin(RoundRobin)),
-        }
+        let unknown = || Err(ParsePolicyError::UnknownPolicy { name: kept(text) });
+        Self::named(name, list).unwrap_or_else(unknown)
     }
-}
-
-/// What stands between the brackets.
-struct Parameters<'a> {
-    policy: &'static str,
-    list: &'a str,
-}
-
-impl Parameters<'_> {
-    fn none<P>(&mut self, policy: P) -> Result<P, ParsePolicyError> {
-        self.numbers([]).map(|[]| policy)
-    }
-
-    fn full_scan(&mut self) -> Result<bool, ParsePolicyError> {
-        match self.list.trim() {
-            "" => Ok(false),
-            "full_scan" => Ok(true),
-            other => Err(self.unknown(other, &["full_scan"])),
-        }
-    }
-
-    fn numbers<const N: usize>(&mut self, names: [&'static str; N]) -> Result<[Option<u64>; N], ParsePolicyError> {
-        let mut numbers = [None; N];
-        for parameter in self.list.split(',').map(str::trim).filter(|parameter| !parameter.is_empty()) {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let index = names.iter().position(|known| *known == name.trim_end());
-            let index = index.ok_or_else(|| self.unknown(parameter, &names))?;
-            let value = value.trim_start();
-            let number =
-                value.parse().map_err(|_| ParsePolicyError::NotANumber { name: names[index], value: kept(value) })?;
-            if numbers[index].replace(number).is_some() {
-                return Err(ParsePolicyError::Twice { name: names[index] });
-            }
-        }
-        Ok(numbers)
-    }
-
-    fn unknown(&self, name: &str, known: &[&'static str]) -> ParsePolicyError {
-        let known = [known.first(), known.get(1)].map(|name| name.copied().unwrap_or_default());
-        ParsePolicyError::UnknownParameter { policy: self.policy, name: kept(name), known }
-    }
-}
-
-fn narrow(name: &'static str, value: u64) -> Result<u32, InvalidParameter> {
-    let most = u32::MAX.into();
-    u32::try_from(value).map_err(|_| InvalidParameter::OutOfRange { name, value, least: 1, most })
 }
 
 fn kept(text: &str) -> heapless::String<KEPT> {
@@ -131,13 +135,13 @@ fn kept(text: &str) -> heapless::String<KEPT> {
     kept
 }
 
-/// What is wrong with a policy's text. Long texts are cut to 32 bytes.
+/// Tells what is wrong with a policy's text. Long texts are cut to 32 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParsePolicyError {
     /// There is no policy of this name.
     UnknownPolicy {
-        /// The name.
+        /// The text.
         name: heapless::String<KEPT>,
     },
     /// The closing bracket is not at its end.
@@ -178,13 +182,10 @@ impl From<InvalidParameter> for ParsePolicyError {
 
 impl fmt::Display for ParsePolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |f: &mut fmt::Formatter<'_>, names: &[&str]| {
-            names.iter().enumerate().try_for_each(|(i, name)| write!(f, "{}{name}", if i == 0 { "" } else { ", " }))
-        };
         match self {
             Self::UnknownPolicy { name } => {
                 write!(f, "unknown policy {name:?}; known are: ")?;
-                list(f, &NAMES)
+                write_list(f, NAMES)
             }
             Self::Unclosed { text } => write!(f, "{text:?} has no closing bracket at its end"),
             Self::UnknownParameter { policy, name, known: ["", _] } => {
@@ -192,13 +193,24 @@ impl fmt::Display for ParsePolicyError {
             }
             Self::UnknownParameter { policy, name, known } => {
                 write!(f, "{policy} has no parameter {name:?}; known are: ")?;
-                list(f, if known[1].is_empty() { &known[..1] } else { known })
+                write_list(f, known)
             }
             Self::Twice { name } => write!(f, "{name} stands there twice"),
-            Self::NotANumber { name, value } => write!(f, "{name} is {value:?}, which is not a whole number"),
+            Self::NotANumber { name, value } => {
+                write!(f, "{name} is {value:?}, which is not a whole number")
+            }
             Self::Invalid(invalid) => invalid.fmt(f),
         }
     }
+}
+
+fn write_list(f: &mut fmt::Formatter<'_>, names: &[&str]) -> fmt::Result {
+    let mut separator = "";
+    for name in names.iter().filter(|name| !name.is_empty()) {
+        write!(f, "{separator}{name}")?;
+        separator = ", ";
+    }
+    Ok(())
 }
 
 impl Error for ParsePolicyError {}

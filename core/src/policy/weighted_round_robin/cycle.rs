@@ -1,93 +1,106 @@
 //! One cycle of nginx's smooth weighted round robin, made in advance.
 
+use core::num::NonZeroU32;
+
+use crate::policy::{View, slots};
 use crate::store::{List, Store};
 
 /// The most turns a cycle may have.
-pub(super) const LONGEST: i64 = 1 << 14;
+const LONGEST: usize = 1 << 14;
 
-/// The candidates in nginx's order for one whole cycle, in which each has as many turns as its weight says after division by
-/// the greatest common divisor; `None` when that is more than [`LONGEST`] turns or than the store holds.
+/// Returns the slots in nginx's order for one whole cycle, in which each has as many turns as its
+/// weight says after division by the greatest common divisor; `None` when that is more than
+/// [`LONGEST`] turns or than the store holds.
 ///
-/// nginx adds to every candidate's score its weight, picks the highest score (the first of equals) and takes the sum of all
-/// weights off it. Candidates of one weight then simply take turns, so it is enough to compare one of each weight: O(length
-/// × different weights), which is below 3 million steps, since different weights add up to less than the length.
-pub(super) fn smooth<S: Store>(weights: &[u32]) -> Option<S::List<u16>> {
-    let divisor = weights.iter().copied().reduce(gcd)?.max(1);
-    let length = weights.iter().map(|&weight| i64::from(weight / divisor)).sum();
-    let limit = i64::try_from(<S::List<u16> as List<u16>>::LIMIT).unwrap_or(i64::MAX);
-    if length > limit.min(LONGEST) {
+/// nginx adds to every candidate's score its weight, picks the highest score (the first of equals)
+/// and takes the sum of all weights off it. Candidates of one weight then simply take turns, so it
+/// is enough to compare one of each weight: O(length × different weights), which is below 3 million
+/// steps, since different weights add up to less than the length.
+pub(super) fn smooth<S: Store>(view: &dyn View) -> Option<S::List<u32>> {
+    let divisor = NonZeroU32::new(slots(view).map(|slot| view.weight(slot)).reduce(gcd)?)?;
+    let turns = |slot| u64::from(view.weight(slot) / divisor);
+    let length: u64 = slots(view).map(turns).sum();
+    if length > <S::List<u32>>::LIMIT.min(LONGEST) as u64 {
         return None;
     }
-    let members = by_weight::<S>(weights);
-    let mut classes = classes::<S>(&members, |member| weights[usize::from(member)] / divisor);
-    let mut cycle = S::List::default();
+    // There is room for all lists: none has more entries than the cycle has turns.
+    let mut members = <S::List<Member>>::NEW;
+    for slot in slots(view) {
+        let _ = members.try_push(Member { turns: turns(slot) as u32, slot: slot as u32 });
+    }
+    members.sort_with(Ord::cmp);
+    let mut classes = classes::<S>(&members);
+    let mut cycle = S::List::NEW;
+    cycle.expect(length as usize);
     for _ in 0..length {
-        let mut best = 0;
-        for at in 0..classes.len() {
-            classes[at].rank += classes[at].step;
-            if classes[at].rank > classes[best].rank {
-                best = at;
+        let mut best: Option<&mut Class> = None;
+        for class in classes.iter_mut() {
+            class.rank += i64::from(class.turns) * TIE;
+            if best.as_ref().is_none_or(|best| class.rank > best.rank) {
+                best = Some(class);
             }
         }
-        // There is room: the length was checked above.
-        let _ = cycle.try_push(members[usize::from(classes[best].next)]);
-        classes[best].advance(&members, length);
+        let slot = best?.advance(&members, length as u32)?;
+        let _ = cycle.try_push(slot);
     }
     Some(cycle)
 }
 
+/// Returns the first place of the slot that follows `slot` among those of the cycle, or of the
+/// first of all.
+pub(super) fn after(cycle: &[u32], slot: usize) -> usize {
+    let follows = |&(_, &other): &(usize, &u32)| (other as usize <= slot, other);
+    cycle.iter().enumerate().min_by_key(follows).map_or(0, |(place, _)| place)
+}
+
+/// A candidate; sorted by weight, then by slot.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    turns: u32,
+    slot: u32,
+}
+
 /// The candidates of one weight: a range of the members.
 struct Class {
-    /// The score of the one that is next, and below it, in [`TIE`], what the first of equals has more of.
+    /// The score of the one that is next, in units of [`TIE`], less its slot: of equal scores, that
+    /// of the lower slot is the higher rank.
     rank: i64,
-    /// The weight, as it adds to the rank.
-    step: i64,
+    /// By how much the score rises with each turn.
+    turns: u32,
     next: u16,
     start: u16,
     end: u16,
 }
 
-/// What a score of one is in a rank: more than any candidate's index.
-const TIE: i64 = 1 << 16;
+/// A score of one in a rank: more than any slot.
+const TIE: i64 = 1 << 32;
 
 impl Class {
-    /// The turn passes to the next member, which has the same score; unless it is the first one again, as all have had
-    /// their turn.
-    fn advance(&mut self, members: &[u16], sum: i64) {
-        self.rank += i64::from(members[usize::from(self.next)]);
+    /// Returns the slot whose turn it is. The turn passes to the next member, which has the same
+    /// score; unless it is the first one again, as all have had their turn.
+    fn advance(&mut self, members: &[Member], sum: u32) -> Option<u32> {
+        let slot = |place: u16| members.get(usize::from(place)).map(|member| member.slot);
+        let had = slot(self.next)?;
         self.next += 1;
         if self.next == self.end {
             self.next = self.start;
-            self.rank -= sum * TIE;
+            self.rank -= i64::from(sum) * TIE;
         }
-        self.rank -= i64::from(members[usize::from(self.next)]);
+        self.rank += i64::from(had) - i64::from(slot(self.next)?);
+        Some(had)
     }
 }
 
-/// The candidates sorted by their weights. There is room for them and for their classes: there are no more of either than
-/// turns in the cycle.
-fn by_weight<S: Store>(weights: &[u32]) -> S::List<u16> {
-    let mut members: S::List<u16> = S::List::default();
-    for index in 0..weights.len() {
-        let _ = members.try_push(index as u16);
-    }
-    members.sort_with(|a, b| (weights[usize::from(*a)], a).cmp(&(weights[usize::from(*b)], b)));
-    members
-}
-
-fn classes<S: Store>(members: &[u16], weight: impl Fn(u16) -> u32) -> S::List<Class> {
-    let mut classes: S::List<Class> = S::List::default();
-    for (place, &member) in (0..).zip(members) {
-        let step = i64::from(weight(member)) * TIE;
+fn classes<S: Store>(members: &[Member]) -> S::List<Class> {
+    let mut classes = <S::List<Class>>::NEW;
+    for (place, &Member { turns, slot }) in (0..).zip(members) {
+        let end = place + 1;
         match classes.last_mut() {
-            Some(class) if class.step == step => class.end = place + 1,
-            _ => drop(classes.try_push(Class {
-                rank: -i64::from(member),
-                step,
-                next: place,
-                start: place,
-                end: place + 1,
-            })),
+            Some(class) if class.turns == turns => class.end = end,
+            _ => {
+                let rank = -i64::from(slot);
+                let _ = classes.try_push(Class { rank, turns, next: place, start: place, end });
+            }
         }
     }
     classes
@@ -95,64 +108,4 @@ fn classes<S: Store>(members: &[u16], weight: impl Fn(u16) -> u32) -> S::List<Cl
 
 fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::smooth;
-    use crate::store::Inline;
-
-    /// The rule as nginx states it, a step at a time.
-    fn naive<const N: usize>(weights: &[u32], turns: usize) -> heapless::Vec<u16, N> {
-        let sum: i64 = weights.iter().map(|&weight| i64::from(weight)).sum();
-        let mut scores = [0_i64; 64];
-        let mut order = heapless::Vec::new();
-        for _ in 0..turns {
-            let mut best = 0;
-            for (place, &weight) in weights.iter().enumerate() {
-                scores[place] += i64::from(weight);
-                if scores[place] > scores[best] {
-                    best = place;
-                }
-            }
-            scores[best] -= sum;
-            order.push(best as u16).unwrap();
-        }
-        order
-    }
-
-    fn check(weights: &[u32], length: usize) {
-        let cycle = smooth::<Inline<512>>(weights).unwrap();
-        assert_eq!(cycle.len(), length, "{weights:?}");
-        assert_eq!(cycle, naive::<512>(weights, length), "{weights:?}");
-    }
-
-    #[test]
-    fn the_order_is_that_of_nginx() {
-        assert_eq!(smooth::<Inline<8>>(&[5, 1, 1]).unwrap(), [0, 0, 1, 0, 2, 0, 0]);
-        check(&[5, 1, 1], 7);
-        check(&[1], 1);
-        check(&[u32::MAX; 3], 3);
-        check(&[1 << 31, 1 << 30, 1 << 30], 4);
-        check(&[3, 1, 3, 1, 2, 3, 1], 14);
-        check(&[100, 1, 99, 100, 2], 302);
-        check(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 9, 8, 7], 89);
-    }
-
-    #[test]
-    fn any_order_of_small_weights() {
-        for code in 0..4_096_u32 {
-            let weights: heapless::Vec<u32, 6> = (0..6).map(|place| 1 + (code >> (2 * place) & 3)).collect();
-            let cycle = smooth::<Inline<32>>(&weights).unwrap();
-            assert_eq!(cycle, naive::<32>(&weights, cycle.len()), "{weights:?}");
-        }
-    }
-
-    #[test]
-    fn a_cycle_has_its_limits() {
-        assert_eq!(smooth::<Inline<7>>(&[5, 2, 1]), None);
-        assert_eq!(smooth::<Inline<20_000>>(&[16_384, 1]), None);
-        assert_eq!(smooth::<Inline<20_000>>(&[16_383, 1]).map(|cycle| cycle.len()), Some(16_384));
-        assert_eq!(smooth::<Inline<8>>(&[]), None);
-    }
 }

@@ -1,14 +1,16 @@
+//! Errors in a budget's settings and states.
+
 use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
-/// Which setting of a budget is beyond its limits.
+/// Names the setting of a budget that is beyond its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BudgetError {
     /// [`TokenThrottle`](super::TokenThrottle) holds 1 to 1,000 tokens.
     MaxTokens {
-        /// How many it was to hold.
+        /// The number asked for.
         value: u32,
     },
     /// A success must be worth something, or retries would end for good.
@@ -19,13 +21,13 @@ pub enum BudgetError {
         value: u32,
     },
     /// [`RetryBudget`](super::RetryBudget) sets at most 1,000,000 retries per second aside.
-    MinPerSec {
+    MinPerSecond {
         /// Retries per second.
         value: u32,
     },
     /// [`RetryBudget`](super::RetryBudget) remembers calls for 1 to 60 seconds.
     Ttl {
-        /// For how long it was to.
+        /// The time asked for.
         value: Duration,
     },
 }
@@ -34,9 +36,13 @@ impl fmt::Display for BudgetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MaxTokens { value } => write!(f, "max_tokens is {value}; it must be 1 to 1000"),
-            Self::ZeroTokenRatio => f.write_str("token_ratio is 0; the least is 1 thousandth"),
-            Self::CanRetry { value } => write!(f, "can_retry is {value} thousandths; the most is 1000000"),
-            Self::MinPerSec { value } => write!(f, "min_per_sec is {value}; the most is 1000000"),
+            Self::ZeroTokenRatio => f.write_str("token_ratio_per_mille is 0; the least is 1"),
+            Self::CanRetry { value } => {
+                write!(f, "can_retry_per_mille is {value}; the most is 1000000")
+            }
+            Self::MinPerSecond { value } => {
+                write!(f, "min_per_second is {value}; the most is 1000000")
+            }
             Self::Ttl { value } => write!(f, "ttl is {value:?}; it must be 1 s to 60 s"),
         }
     }
@@ -44,7 +50,7 @@ impl fmt::Display for BudgetError {
 
 impl Error for BudgetError {}
 
-/// Why a budget does not take over a state; it stays as it was.
+/// Tells why a budget does not take over a state; it stays as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BudgetImportError {
@@ -59,25 +65,25 @@ pub enum BudgetImportError {
     Settings {
         /// The first that differs, and its unit.
         setting: &'static str,
-        /// What it is in the state.
+        /// Its value in the state.
         found: u64,
-        /// What it is here.
+        /// Its value here.
         own: u64,
     },
     /// All that the state knows has expired.
     Stale {
         /// Nanoseconds since the last that it knows of.
         age: u64,
-        /// How many nanoseconds a budget remembers.
+        /// Nanoseconds that a budget remembers.
         ttl: u64,
     },
     /// No budget was ever in this state.
     Corrupt {
-        /// What is too large, and its unit.
+        /// The number that is too large, and its unit.
         what: &'static str,
-        /// How large it is.
+        /// Its value.
         found: u64,
-        /// The most that it may be.
+        /// Its limit.
         most: u64,
     },
 }
@@ -85,29 +91,35 @@ pub enum BudgetImportError {
 impl fmt::Display for BudgetImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Version { found, known } => write!(f, "the state has version {found}; only {known} is known"),
+            Self::Version { found, known } => {
+                write!(f, "the state has version {found}; only {known} is known")
+            }
             Self::Settings { setting, found, own } => {
                 write!(f, "the state is of a budget with a {setting} of {found}, not {own}")
             }
-            Self::Stale { age, ttl } => write!(f, "the state is {age} ns old; after {ttl} ns it says nothing"),
-            Self::Corrupt { what, found, most } => write!(f, "the state has {found} {what}; the most is {most}"),
+            Self::Stale { age, ttl } => {
+                write!(f, "the state is {age} ns old; after {ttl} ns it says nothing")
+            }
+            Self::Corrupt { what, found, most } => {
+                write!(f, "the state has {found} {what}; the most is {most}")
+            }
         }
     }
 }
 
 impl Error for BudgetImportError {}
 
-/// Whether a setting is the same in a state and here.
+/// Checks that a setting is the same in a state and here.
 pub(super) fn same(setting: &'static str, found: u64, own: u64) -> Result<(), BudgetImportError> {
     if found == own { Ok(()) } else { Err(BudgetImportError::Settings { setting, found, own }) }
 }
 
-/// Whether a number in a state is within its limit.
+/// Checks that a number in a state is within its limit.
 pub(super) fn at_most(what: &'static str, found: u64, most: u64) -> Result<(), BudgetImportError> {
     if found <= most { Ok(()) } else { Err(BudgetImportError::Corrupt { what, found, most }) }
 }
 
-/// Whether a state has the form that is understood here.
+/// Checks that a state has the form that is understood here.
 pub(super) fn version(found: u8, known: u8) -> Result<(), BudgetImportError> {
     if found == known { Ok(()) } else { Err(BudgetImportError::Version { found, known }) }
 }

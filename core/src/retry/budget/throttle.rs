@@ -1,23 +1,30 @@
+//! Retries for a share of the successes: gRPC's throttle.
+
 use super::error::{at_most, same, version};
 use super::{Budget, BudgetError, BudgetImportError};
-use crate::retry::Verdict;
+use crate::outcome::Verdict;
 use crate::time::Instant;
 
-/// gRPC's retry throttling (proposal A6, `retryThrottling`): retries stop while too many attempts fail.
+/// Stops retries while too many attempts fail: gRPC's retry throttling (proposal A6,
+/// `retryThrottling`).
 ///
-/// It begins with `max_tokens`. An attempt that failed and is worth another one ([`Verdict::Retry`], [`Verdict::RetryAfter`])
-/// takes a token, a success brings `token_ratio` of one; [`Verdict::Fatal`] and [`Verdict::NeverSent`] say nothing of the
-/// server's load. One more attempt may be sent while there are more than `max_tokens / 2`, after the failure was counted.
+/// It begins with `max_tokens`. An attempt that failed and is worth another one
+/// ([`Verdict::Retry`], [`Verdict::RetryAfter`]) takes a token, a success brings `token_ratio` of
+/// one; [`Verdict::Fatal`] and [`Verdict::NeverSent`] say nothing of the server's load. One more
+/// attempt may be sent while there are more than `max_tokens / 2`, after the failure was counted.
 /// Time brings nothing back: only successes do, those of first attempts, which are always sent.
 ///
-/// With `S` successes, there are fewer than `max_tokens / 2 + token_ratio · S` retries, over any time. A hedge that no failure
-/// preceded costs nothing: [`RetryBudget`](super::RetryBudget) bounds those, too.
+/// With `S` successes, there are fewer than `max_tokens / 2 + token_ratio · S` retries, over any
+/// time. A hedge that no failure preceded costs nothing: [`RetryBudget`](super::RetryBudget) bounds
+/// those, too.
 ///
 /// ```
 /// use evenkeel_core::Instant;
-/// use evenkeel_core::retry::{Budget, TokenThrottle, Verdict};
+/// use evenkeel_core::retry::{Budget, TokenThrottle, TokenThrottleSettings, Verdict};
 ///
-/// let mut throttle = TokenThrottle::new(10, 100)?; // "maxTokens": 10, "tokenRatio": 0.1
+/// // "maxTokens": 10, "tokenRatio": 0.1
+/// let settings = TokenThrottleSettings { max_tokens: 10, token_ratio_per_mille: 100 };
+/// let mut throttle = TokenThrottle::new(settings)?;
 /// let mut fails = || {
 ///     throttle.on_verdict(Instant::ZERO, Verdict::Retry);
 ///     throttle.withdraw(Instant::ZERO)
@@ -26,87 +33,126 @@ use crate::time::Instant;
 /// # Ok::<(), evenkeel_core::retry::BudgetError>(())
 /// ```
 ///
-/// 12 bytes; everything is O(1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// 12 bytes, zeros for [`DEFAULT`](Self::DEFAULT); everything is O(1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenThrottle {
-    // All in thousandths of a token.
-    tokens: u32,
-    max_tokens: u32,
-    token_ratio: u32,
+    /// Tokens missing from a full throttle, in thousandths.
+    spent: u32,
+    /// Settings less the defaults, wrapping: a static with those starts zeroed.
+    more_tokens: u32,
+    more_ratio: u32,
+}
+
+/// The settings of a [`TokenThrottle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenThrottleSettings {
+    /// gRPC's `maxTokens`: 1 to 1,000; default 10.
+    pub max_tokens: u32,
+    /// gRPC's `tokenRatio`, in thousandths of a token for each success: at least 1; default 100.
+    pub token_ratio_per_mille: u32,
+}
+
+impl TokenThrottleSettings {
+    /// 10 tokens, a tenth for each success: the example in gRPC's proposal, which has no default.
+    pub const DEFAULT: Self = Self { max_tokens: 10, token_ratio_per_mille: 100 };
+}
+
+impl Default for TokenThrottleSettings {
+    /// [`TokenThrottleSettings::DEFAULT`].
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 impl TokenThrottle {
-    /// A full throttle: gRPC's `maxTokens`, 1 to 1,000, and its `tokenRatio` in thousandths, at least 1.
+    /// Full, with [`TokenThrottleSettings::DEFAULT`].
+    pub const DEFAULT: Self = Self { spent: 0, more_tokens: 0, more_ratio: 0 };
+
+    /// Makes a full throttle.
     ///
     /// # Errors
-    /// [`BudgetError`] for a setting beyond these limits.
-    pub const fn new(max_tokens: u32, token_ratio: u32) -> Result<Self, BudgetError> {
+    /// [`BudgetError`] for a setting beyond its limits.
+    pub const fn new(settings: TokenThrottleSettings) -> Result<Self, BudgetError> {
+        let TokenThrottleSettings { max_tokens, token_ratio_per_mille } = settings;
         if max_tokens == 0 || max_tokens > 1000 {
             return Err(BudgetError::MaxTokens { value: max_tokens });
         }
-        if token_ratio == 0 {
+        if token_ratio_per_mille == 0 {
             return Err(BudgetError::ZeroTokenRatio);
         }
-        Ok(Self { tokens: max_tokens * TOKEN, max_tokens: max_tokens * TOKEN, token_ratio })
+        let more_tokens = max_tokens.wrapping_sub(DEFAULT.max_tokens);
+        let more_ratio = token_ratio_per_mille.wrapping_sub(DEFAULT.token_ratio_per_mille);
+        Ok(Self { spent: 0, more_tokens, more_ratio })
     }
 
-    /// How many tokens there are, in thousandths; retries go on while that is more than half the most.
+    /// Returns the tokens left, in thousandths; retries go on while that is more than half the
+    /// most.
     pub const fn tokens(&self) -> u32 {
-        self.tokens
+        self.most() - self.spent
     }
 
-    /// What to keep over a restart. Tokens do not age, so it is good for as long as the server's trouble may last.
+    /// Returns what to keep over a restart. Tokens do not age, so it is good for as long as the
+    /// server's trouble may last.
     pub const fn export(&self) -> TokenThrottleState {
-        let &Self { tokens, max_tokens, token_ratio } = self;
-        TokenThrottleState { version: VERSION, max_tokens, token_ratio, tokens }
+        TokenThrottleState {
+            version: VERSION,
+            max_tokens: self.most(),
+            token_ratio: self.ratio(),
+            tokens: self.tokens(),
+        }
     }
 
     /// Goes on with the tokens of a throttle with the same settings, perhaps of another process.
     ///
     /// # Errors
-    /// [`BudgetImportError`], and no change, if the state is of another version or a throttle with other settings, or has more
-    /// tokens than fit.
+    /// [`BudgetImportError`], and no change, if the state is of another version or a throttle with
+    /// other settings, or has more tokens than fit.
     pub fn import(&mut self, state: &TokenThrottleState) -> Result<(), BudgetImportError> {
         version(state.version, VERSION)?;
-        same("max_tokens (thousandths)", state.max_tokens.into(), self.max_tokens.into())?;
-        same("token_ratio (thousandths)", state.token_ratio.into(), self.token_ratio.into())?;
-        at_most("thousandths of a token", state.tokens.into(), self.max_tokens.into())?;
-        self.tokens = state.tokens;
+        same("max_tokens (thousandths)", state.max_tokens.into(), self.most().into())?;
+        same("token_ratio (thousandths)", state.token_ratio.into(), self.ratio().into())?;
+        at_most("thousandths of a token", state.tokens.into(), self.most().into())?;
+        self.spent = self.most() - state.tokens;
         Ok(())
     }
-}
 
-impl Default for TokenThrottle {
-    /// 10 tokens, a tenth for each success: the example in gRPC's proposal, which has no default.
-    fn default() -> Self {
-        Self { tokens: 10 * TOKEN, max_tokens: 10 * TOKEN, token_ratio: TOKEN / 10 }
+    /// The most tokens, in thousandths.
+    const fn most(&self) -> u32 {
+        self.more_tokens.wrapping_add(DEFAULT.max_tokens) * TOKEN
+    }
+
+    const fn ratio(&self) -> u32 {
+        self.more_ratio.wrapping_add(DEFAULT.token_ratio_per_mille)
     }
 }
 
 impl Budget for TokenThrottle {
     fn on_verdict(&mut self, _now: Instant, verdict: Verdict) {
         match verdict {
-            Verdict::Success => self.tokens = self.tokens.saturating_add(self.token_ratio).min(self.max_tokens),
-            Verdict::Retry | Verdict::RetryAfter(_) => self.tokens = self.tokens.saturating_sub(TOKEN),
+            Verdict::Success => self.spent = self.spent.saturating_sub(self.ratio()),
+            Verdict::Retry | Verdict::RetryAfter(_) => {
+                self.spent = (self.spent + TOKEN).min(self.most());
+            }
             Verdict::Fatal | Verdict::NeverSent => {}
         }
     }
 
     fn withdraw(&mut self, _now: Instant) -> bool {
-        self.tokens > self.max_tokens / 2
+        self.spent < self.most() / 2
     }
 }
 
+const DEFAULT: TokenThrottleSettings = TokenThrottleSettings::DEFAULT;
 /// One token, in thousandths.
 const TOKEN: u32 = 1000;
 /// The form of a state.
 const VERSION: u8 = 1;
 
-/// What a [`TokenThrottle`] knows; its settings tell whose it is. Tokens are in thousandths.
+/// All that a [`TokenThrottle`] knows; its settings tell whose it is. Tokens are in thousandths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TokenThrottleState {
-    /// Of this form: 1.
+    /// The form of this state: 1.
     pub version: u8,
     /// The most tokens.
     pub max_tokens: u32,

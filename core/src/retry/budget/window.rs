@@ -1,47 +1,95 @@
+//! Retries for a share of the calls: Finagle's and tower's budget.
+
+mod state;
+
+use core::mem::swap;
 use core::time::Duration;
 
-use super::error::{at_most, same, version};
-use super::{Budget, BudgetError, BudgetImportError};
-use crate::time::{Instant, nanos};
+use super::{Budget, BudgetError};
+use crate::time::{Instant, Ticks, nanos, nanos_of_ticks, ticks};
+pub use state::RetryBudgetState;
 
-/// Finagle's and tower's retry budget: a share of the calls of the last seconds may be retried, and a few per second in any
-/// case.
+/// Allows retries for a share of the calls of the last seconds, and a few per second in any case:
+/// Finagle's and tower's retry budget.
 ///
-/// Each call deposits `can_retry` thousandths, each retry or hedge withdraws 1,000 of them, and both are forgotten after `ttl`,
-/// in ten slots: between 0.9 and 1 `ttl` later. A reserve of `min_per_sec` for each whole second of `ttl` is there besides, so
-/// that a client that has just begun, or seldom calls, may retry, too. (Finagle deposits 1,000 and withdraws 1,000 divided by the
-/// share, which it must round.)
+/// Each call deposits `can_retry` thousandths, each retry or hedge withdraws 1,000 of them, and
+/// both are forgotten after `ttl`. A reserve of `min_per_second` for each whole second of `ttl` is
+/// there besides, so that a client that has just begun, or seldom calls, may retry, too. (Finagle
+/// deposits 1,000 and withdraws 1,000 divided by the share, which it must round.)
 ///
-/// With `C` calls over a time `T` and the `ttl` before it, at most `can_retry · C / 1000 + min_per_sec · ttl · (1 + ⌈T / ttl⌉)`
-/// extra attempts are sent in `T`.
+/// With `C` calls over a time `T` and the `ttl` before it, at most
+/// `can_retry · C / 1000 + min_per_second · ttl · (1 + ⌈T / ttl⌉)` extra attempts are sent in `T`.
+///
+/// # How it forgets
+///
+/// Time is counted in ten slots of `ttl / 10`, and the oldest slot is dropped as a whole: what
+/// happened is forgotten 0.9 to 1 `ttl` later. With a `ttl` of 10 s, 20 % and no reserve:
+///
+/// | time | calls | slots of calls, the newest first | allowed |
+/// |---|---|---|---|
+/// | 0.0 s | 10 | 10 | 2 |
+/// | 1.5 s | 5 | 5, 10 | 3 |
+/// | 9.9 s | - | 0, 0, 0, 0, 0, 0, 0, 0, 5, 10 | 3 |
+/// | 10.0 s | - | 0, 0, 0, 0, 0, 0, 0, 0, 0, 5 | 1 |
+/// | 11.0 s | - | none | 0 |
 ///
 /// ```
 /// use evenkeel_core::Instant;
-/// use evenkeel_core::retry::{Budget, RetryBudget};
-/// # use core::time::Duration;
-/// let now = Instant::ZERO;
-/// let mut budget = RetryBudget::new(200, 0, Duration::from_secs(10))?; // 20 %, none per second
-/// (0..10).for_each(|_| budget.on_call(now));
-/// assert_eq!([budget.withdraw(now), budget.withdraw(now), budget.withdraw(now)], [true, true, false]);
+/// use evenkeel_core::retry::{Budget, RetryBudget, RetryBudgetSettings};
+/// let settings = RetryBudgetSettings {
+///     can_retry_per_mille: 200,
+///     min_per_second: 0,
+///     ..RetryBudgetSettings::DEFAULT
+/// };
+/// let mut budget = RetryBudget::new(settings)?;
+/// (0..10).for_each(|_| budget.on_call(Instant::ZERO));
+/// (0..5).for_each(|_| budget.on_call(Instant::from_millis(1_500)));
+/// let balance = |millis| budget.balance(Instant::from_millis(millis));
+/// assert_eq!([1_500, 9_900, 10_000, 11_000].map(balance), [3, 3, 1, 0]);
 /// # Ok::<(), evenkeel_core::retry::BudgetError>(())
 /// ```
 ///
-/// 104 bytes. A call is O(1) on average: what has expired is cleared slot by slot, ten at most. A clock that goes back begins
-/// the present slot anew, so that what it knows lasts a tenth of `ttl` longer; one that jumps ahead makes it forget.
-#[derive(Clone, Debug)]
+/// 104 bytes, zeros for [`DEFAULT`](Self::DEFAULT). A call is O(1) on average: what has expired is
+/// cleared slot by slot, ten at most. A clock that goes back begins the present slot anew, so that
+/// what it knows lasts a tenth of `ttl` longer; one that jumps ahead makes it forget.
+#[derive(Clone, Debug, Default)]
 pub struct RetryBudget {
     /// The newest first.
     slots: [BudgetSlot; SLOTS],
-    can_retry: u32,
-    /// Retries for which no call is needed, in each `ttl`.
-    reserve: u32,
-    /// When the newest slot began, and how long it lasts, in nanoseconds. The former wraps: after an import it may lie before
-    /// the origin of the clock.
-    began: u64,
-    length: u64,
+    /// Start of the newest slot. It wraps: after an import it may lie before the clock's origin.
+    began: Ticks,
+    /// Settings less the defaults, wrapping: a static with those starts zeroed.
+    more_length: Ticks,
+    more_retry: u32,
+    more_reserve: u32,
 }
 
-/// How much happened in a tenth of the time that a [`RetryBudget`] remembers.
+/// The settings of a [`RetryBudget`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryBudgetSettings {
+    /// Retries and hedges for a thousand calls: 0 to 1,000,000 (above 1,000, some calls may have
+    /// more than one); default 200, Finagle's 20 %.
+    pub can_retry_per_mille: u32,
+    /// Retries and hedges per second that need no calls: 0 to 1,000,000; default 10.
+    pub min_per_second: u32,
+    /// Calls, retries and hedges are remembered for so long: 1 s to 60 s; default 10 s.
+    pub ttl: Duration,
+}
+
+impl RetryBudgetSettings {
+    /// 20 % of the calls and 10 retries per second, over 10 seconds, as in Finagle and tower.
+    pub const DEFAULT: Self =
+        Self { can_retry_per_mille: 200, min_per_second: 10, ttl: Duration::from_secs(10) };
+}
+
+impl Default for RetryBudgetSettings {
+    /// [`RetryBudgetSettings::DEFAULT`].
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Counts what happened in a tenth of the time that a [`RetryBudget`] remembers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BudgetSlot {
@@ -52,77 +100,49 @@ pub struct BudgetSlot {
 }
 
 impl RetryBudget {
-    /// A budget in which `can_retry` of a thousand calls may be retried (above 1,000: some more than once), besides `min_per_sec`
-    /// retries per second, counted over `ttl`.
+    /// Before the first call, with [`RetryBudgetSettings::DEFAULT`].
+    pub const DEFAULT: Self = Self {
+        slots: [BudgetSlot { calls: 0, retries: 0 }; SLOTS],
+        began: 0,
+        more_length: 0,
+        more_retry: 0,
+        more_reserve: 0,
+    };
+
+    /// Makes a budget that knows of no calls yet.
     ///
     /// # Errors
-    /// [`BudgetError`] unless `can_retry` and `min_per_sec` are at most 1,000,000 and `ttl` is 1 to 60 seconds.
-    pub const fn new(can_retry: u32, min_per_sec: u32, ttl: Duration) -> Result<Self, BudgetError> {
-        if can_retry > 1_000_000 {
-            return Err(BudgetError::CanRetry { value: can_retry });
+    /// [`BudgetError`] for a setting beyond its limits.
+    pub const fn new(settings: RetryBudgetSettings) -> Result<Self, BudgetError> {
+        let RetryBudgetSettings { can_retry_per_mille, min_per_second, ttl } = settings;
+        if can_retry_per_mille > 1_000_000 {
+            return Err(BudgetError::CanRetry { value: can_retry_per_mille });
         }
-        if min_per_sec > 1_000_000 {
-            return Err(BudgetError::MinPerSec { value: min_per_sec });
+        if min_per_second > 1_000_000 {
+            return Err(BudgetError::MinPerSecond { value: min_per_second });
         }
         let seconds = ttl.as_secs();
-        if seconds == 0 || nanos(ttl) > 60 * NANOS_PER_SEC {
+        if seconds == 0 || nanos(ttl) > 60_000_000_000 {
             return Err(BudgetError::Ttl { value: ttl });
         }
-        // A tenth, without a division of 64 bits.
-        let length = seconds * (NANOS_PER_SEC / SLOTS as u64) + (ttl.subsec_nanos() / SLOTS as u32) as u64;
-        Ok(Self::of(can_retry, min_per_sec * seconds as u32, length))
+        // A tenth of the whole seconds and a tenth of the rest: no division of 64 bits.
+        let rest = Duration::new(0, ttl.subsec_nanos() / SLOTS as u32);
+        let length = seconds as Ticks * ticks(Duration::from_millis(100)) + ticks(rest);
+        Ok(Self {
+            more_length: length.wrapping_sub(LENGTH),
+            more_retry: can_retry_per_mille.wrapping_sub(CAN_RETRY),
+            more_reserve: (min_per_second * seconds as u32).wrapping_sub(RESERVE),
+            ..Self::DEFAULT
+        })
     }
 
-    /// How many retries it would allow at `now`.
+    /// Returns how many retries it would allow at `now`.
     pub fn balance(&self, now: Instant) -> u64 {
-        let budget = self.at(now);
-        let (credit, retries) = budget.totals();
+        let (credit, retries) = self.at(now).totals();
         credit.saturating_sub(retries * RETRY) / RETRY
     }
 
-    /// What to keep over a restart, as of `now`.
-    pub fn export(&self, now: Instant) -> RetryBudgetState {
-        let Self { slots, can_retry, reserve, began, length } = self.at(now);
-        let newest_age = now.as_nanos().wrapping_sub(began);
-        let ttl = length * SLOTS as u64;
-        RetryBudgetState { version: VERSION, can_retry, reserve, ttl, newest_age, age: 0, slots }
-    }
-
-    /// Goes on with what a budget with the same settings knew, perhaps in another process, instead of what is known here.
-    ///
-    /// The origins of the two clocks do not matter; say with [`RetryBudgetState::aged`] how long ago the state was exported.
-    ///
-    /// # Errors
-    /// [`BudgetImportError`], and no change, if the state is of another version or a budget with other settings, if all it knows
-    /// has expired, or if no budget can be in such a state.
-    pub fn import(&mut self, now: Instant, state: &RetryBudgetState) -> Result<(), BudgetImportError> {
-        let ttl = self.length * SLOTS as u64;
-        version(state.version, VERSION)?;
-        same("can_retry (thousandths)", state.can_retry.into(), self.can_retry.into())?;
-        same("reserve (retries)", state.reserve.into(), self.reserve.into())?;
-        same("ttl (nanoseconds)", state.ttl, ttl)?;
-        at_most("nanoseconds in the newest slot", state.newest_age, self.length - 1)?;
-        let mut imported = Self { slots: state.slots, ..self.clone() };
-        let (credit, retries) = imported.totals();
-        // Nothing has expired since a retry of the newest slot was allowed.
-        if state.slots[0].retries > 0 {
-            at_most("thousandths of a retry", retries * RETRY, credit)?;
-        }
-        let age = state.newest_age.saturating_add(state.age);
-        if age >= ttl {
-            return Err(BudgetImportError::Stale { age, ttl });
-        }
-        imported.began = now.as_nanos().wrapping_sub(age);
-        *self = imported;
-        Ok(())
-    }
-
-    const fn of(can_retry: u32, reserve: u32, length: u64) -> Self {
-        let slots = [BudgetSlot { calls: 0, retries: 0 }; SLOTS];
-        Self { slots, can_retry, reserve, began: 0, length }
-    }
-
-    /// The same, as of `now`.
+    /// Returns the same budget as of `now`.
     fn at(&self, now: Instant) -> Self {
         let mut budget = self.clone();
         budget.advance(now);
@@ -131,54 +151,69 @@ impl RetryBudget {
 
     /// Drops what has expired at `now`.
     fn advance(&mut self, now: Instant) {
-        let now = now.as_nanos();
+        let (now, length) = (now.raw(), self.length());
         let mut elapsed = now.wrapping_sub(self.began);
-        if elapsed > u64::MAX / 2 {
-            // Before the newest slot began. A little happens all the time where threads share a clock; what is known stays.
+        if elapsed > Ticks::MAX / 2 {
+            // Before the newest slot began. Where threads share a clock this happens all the time,
+            // by a little; what is known stays.
             self.began = now;
-        } else if elapsed >= self.length * SLOTS as u64 {
-            self.slots = [BudgetSlot::default(); SLOTS];
+        } else if elapsed >= length * SLOTS as Ticks {
+            self.slots = Self::DEFAULT.slots;
             self.began = now;
         } else {
-            while elapsed >= self.length {
-                elapsed -= self.length;
-                self.slots.copy_within(..SLOTS - 1, 1);
-                self.slots[0] = BudgetSlot::default();
+            while elapsed >= length {
+                elapsed -= length;
+                let mut newest = BudgetSlot::default();
+                self.slots.iter_mut().for_each(|slot| swap(slot, &mut newest));
             }
             self.began = now.wrapping_sub(elapsed);
         }
     }
 
-    /// What the calls and the reserve are worth, in thousandths of a retry, and how many retries there were.
+    /// Returns the thousandths that may be withdrawn in all, and the retries of all slots.
     fn totals(&self) -> (u64, u64) {
-        let sum = |count: fn(&BudgetSlot) -> u32| self.slots.iter().map(|slot| u64::from(count(slot))).sum::<u64>();
-        let calls = sum(|slot| slot.calls);
-        (u64::from(self.reserve) * RETRY + calls * u64::from(self.can_retry), sum(|slot| slot.retries))
+        let (mut credit, mut retries) = (u64::from(self.reserve()) * RETRY, 0);
+        for slot in &self.slots {
+            credit += u64::from(slot.calls) * u64::from(self.can_retry());
+            retries += u64::from(slot.retries);
+        }
+        (credit, retries)
     }
-}
 
-impl Default for RetryBudget {
-    /// 20 % of the calls and 10 retries per second, over 10 seconds, as in Finagle and tower.
-    fn default() -> Self {
-        Self::of(200, 10 * 10, NANOS_PER_SEC)
+    const fn can_retry(&self) -> u32 {
+        self.more_retry.wrapping_add(CAN_RETRY)
+    }
+
+    /// Retries for which no call is needed, in each `ttl`.
+    const fn reserve(&self) -> u32 {
+        self.more_reserve.wrapping_add(RESERVE)
+    }
+
+    /// The length of a slot.
+    const fn length(&self) -> Ticks {
+        self.more_length.wrapping_add(LENGTH)
+    }
+
+    const fn ttl_nanos(&self) -> u64 {
+        nanos_of_ticks(self.length()) * SLOTS as u64
     }
 }
 
 impl Budget for RetryBudget {
     fn on_call(&mut self, now: Instant) {
         self.advance(now);
-        let slot = &mut self.slots[0];
-        slot.calls = slot.calls.saturating_add(1);
+        let [newest, ..] = &mut self.slots;
+        newest.calls = newest.calls.saturating_add(1);
     }
 
     fn withdraw(&mut self, now: Instant) -> bool {
         self.advance(now);
         let (credit, retries) = self.totals();
-        let slot = &mut self.slots[0];
-        let Some(more) = slot.retries.checked_add(1) else { return false };
+        let [newest, ..] = &mut self.slots;
+        let Some(more) = newest.retries.checked_add(1) else { return false };
         let granted = credit >= (retries + 1) * RETRY;
         if granted {
-            slot.retries = more;
+            newest.retries = more;
         }
         granted
     }
@@ -188,35 +223,7 @@ impl Budget for RetryBudget {
 const SLOTS: usize = 10;
 /// The price of a retry: calls bring thousandths of it.
 const RETRY: u64 = 1000;
-const NANOS_PER_SEC: u64 = 1_000_000_000;
-/// The form of a state.
-const VERSION: u8 = 1;
-
-/// What a [`RetryBudget`] knows; its settings tell whose it is. Times are in nanoseconds, and relative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct RetryBudgetState {
-    /// Of this form: 1.
-    pub version: u8,
-    /// Thousandths of a retry for each call.
-    pub can_retry: u32,
-    /// Retries within `ttl` for which no call is needed.
-    pub reserve: u32,
-    /// How long it remembers.
-    pub ttl: u64,
-    /// How long before the export the newest slot began.
-    pub newest_age: u64,
-    /// How long ago the export was; see [`aged`](Self::aged).
-    #[cfg_attr(feature = "serde", serde(default))]
-    pub age: u64,
-    /// What happened, the newest first.
-    pub slots: [BudgetSlot; SLOTS],
-}
-
-impl RetryBudgetState {
-    /// The same state, exported so long ago: only its owner can know, as clocks of two processes need not share an origin.
-    #[must_use]
-    pub const fn aged(self, age: Duration) -> Self {
-        Self { age: nanos(age), ..self }
-    }
-}
+// The defaults, as a budget keeps them.
+const CAN_RETRY: u32 = RetryBudgetSettings::DEFAULT.can_retry_per_mille;
+const RESERVE: u32 = RetryBudgetSettings::DEFAULT.min_per_second * 10;
+const LENGTH: Ticks = ticks(Duration::from_secs(1));

@@ -1,79 +1,105 @@
-//! What a call does next, and why.
+//! Decides the next step of a call.
+
+use core::ops::Deref;
 
 use rand_core::Rng;
 
-use super::{Attempt, Call, End, FREE, Step, Verdict};
-use crate::balancer::Outcome;
-use crate::retry::{Budget, up_to};
-use crate::time::{Instant, nanos};
+use super::in_flight::Flight;
+use super::step::{Attempt, End, Step};
+use super::{Call, FREE};
+use crate::outcome::Outcome;
+use crate::retry::backoff::up_to;
+use crate::retry::budget::Budget;
+use crate::retry::policy::RetryPolicy;
+use crate::time::{Instant, Ticks};
 
-impl<const ROOM: usize> Call<ROOM> {
-    /// It is known how the call ends: all attempts are accounted for, and given up.
-    pub(super) fn wind_up(&mut self, end: End, budget: &mut impl Budget) -> Step {
-        while let Some((_, at, verdict)) = self.in_flight.take_ended() {
-            budget.on_verdict(at, verdict);
-        }
-        match self.in_flight.take_under_way() {
-            Some(attempt) => Step::Cancel { attempt, outcome: Outcome::Canceled },
-            None => Step::Done(end),
-        }
-    }
-
-    /// Nothing is in flight: the first attempt, or a retry.
-    pub(super) fn next_round(&mut self, now: Instant, budget: &mut impl Budget) -> Option<Step> {
-        if now >= self.deadline {
-            self.end = Some(End::Deadline);
-            return None;
-        }
-        if now < self.next {
-            return Some(Step::Wait(self.next));
-        }
-        if self.rounds == 0 {
-            budget.on_call(now);
-        }
-        self.rounds += 1;
-        Some(self.send_another(now, false))
-    }
-
-    /// Something is in flight: how the first ended, if one did, then those that are late, then the next hedge.
-    pub(super) fn attend(&mut self, now: Instant, budget: &mut impl Budget, rng: &mut impl Rng) -> Option<Step> {
-        if let Some((attempt, at, verdict)) = self.in_flight.take_ended() {
-            budget.on_verdict(at, verdict);
-            if verdict == Verdict::NeverSent && self.never_sent < FREE {
-                self.never_sent += 1;
-                self.attempts -= 1;
-                if now < self.deadline {
-                    return Some(self.send(now, attempt.number, attempt.hedge));
+impl<P, const ROOM: usize, const TRIED: usize> Call<P, ROOM, TRIED>
+where
+    P: Deref<Target = RetryPolicy>,
+{
+    /// Looks at one attempt that ended; then, until it is known how the call ends, at one that is
+    /// late and at the next hedge or retry; and again, until there is something to do.
+    pub(super) fn next_step(
+        &mut self,
+        now: Instant,
+        budget: &mut impl Budget,
+        rng: &mut impl Rng,
+    ) -> Step {
+        // One that is late comes before the second that ended.
+        let mut late_first = false;
+        loop {
+            let mut over = None;
+            if !late_first {
+                over = self.in_flight.find(Flight::is_over);
+            }
+            let mut late = false;
+            if over.is_none() && self.end.is_none() {
+                over = self.in_flight.find(|flight| flight.is_late(now));
+                late = over.is_some();
+            }
+            if let Some(index) = over {
+                let over = self.in_flight.remove(index);
+                let at = if late { now } else { over.time };
+                budget.on_verdict(at, over.verdict());
+                late_first = ROOM > 1 && self.end.is_none();
+                if self.end.is_none() {
+                    if !over.was_never_sent() || self.never_sent >= FREE {
+                        self.on_failure(now, at, over.push_back(), budget, rng);
+                    } else {
+                        self.never_sent += 1;
+                        if !self.is_too_late(now) {
+                            return self.send(now, over.number, over.hedge);
+                        }
+                        self.uncounted = self.uncounted.wrapping_add(1);
+                    }
+                }
+                if late {
+                    return Step::Cancel { attempt: over.attempt(), outcome: Outcome::Failure };
+                }
+                continue;
+            }
+            late_first = false;
+            if let Some(end) = self.end {
+                return match self.in_flight.find(Flight::is_under_way) {
+                    Some(loser) => {
+                        let attempt = self.in_flight.remove(loser).attempt();
+                        Step::Cancel { attempt, outcome: Outcome::Canceled }
+                    }
+                    None => Step::Done(end),
+                };
+            }
+            if self.in_flight.is_empty() {
+                if self.is_too_late(now) {
+                    self.end = Some(End::Deadline);
+                    continue;
+                }
+                if !now.has_reached(self.next) {
+                    return Step::Wait(Some(self.next));
+                }
+                if self.number == 0 {
+                    budget.on_call(now);
                 }
             } else {
-                self.on_failure(now, at, verdict, budget, rng);
-            }
-        }
-        if let Some(attempt) = self.in_flight.take_late(now) {
-            budget.on_verdict(now, Verdict::Retry);
-            self.on_failure(now, now, Verdict::Retry, budget, rng);
-            return Some(Step::Cancel { attempt, outcome: Outcome::Failure });
-        }
-        match self.next_hedge() {
-            Some(due) if due <= now => {
-                self.hedges -= 1;
-                if budget.withdraw(now) {
-                    return Some(self.send_another(now, true));
+                let mut due = None;
+                if ROOM > 1 && self.hedges > 0 && !self.too_long && self.has_others() {
+                    due = Some(self.next);
+                    if now.has_reached(self.next) {
+                        self.hedges = self.hedges.saturating_sub(1);
+                        if !budget.withdraw(now) {
+                            self.restart_delay(now);
+                            continue;
+                        }
+                        self.hedged = self.hedged.wrapping_add(1);
+                        return self.send_another(now, true);
+                    }
                 }
-                self.restart_delay(now);
-                None
+                if self.in_flight.any(Flight::is_over) {
+                    continue;
+                }
+                return Step::Wait(self.in_flight.first_deadline(due));
             }
-            due if self.in_flight.all_under_way() => {
-                Some(Step::Wait(self.in_flight.deadline().min(due.unwrap_or(Instant::MAX))))
-            }
-            _ => None,
+            return self.send_another(now, false);
         }
-    }
-
-    /// When the next hedge is due, if there is to be one.
-    fn next_hedge(&self) -> Option<Instant> {
-        let wanted = ROOM > 1 && self.hedges > 0 && !self.too_long && self.in_flight().next().is_some();
-        wanted.then_some(self.next)
     }
 
     fn send_another(&mut self, now: Instant, hedge: bool) -> Step {
@@ -82,9 +108,13 @@ impl<const ROOM: usize> Call<ROOM> {
     }
 
     fn send(&mut self, now: Instant, number: u32, hedge: bool) -> Step {
-        self.attempts = self.attempts.saturating_add(1);
         self.sent = self.sent.wrapping_add(1);
-        let deadline = now.later(self.policy.attempt_timeout).min(self.deadline);
+        let mut deadline = self.deadline();
+        let limit = self.policy.attempt_timeout;
+        if limit > 0 {
+            let own = now.later(limit);
+            deadline = Some(deadline.map_or(own, |deadline| deadline.or_earlier(own)));
+        }
         let attempt = Attempt { deadline, number, sent: self.sent, hedge };
         self.in_flight.push(attempt);
         self.restart_delay(now);
@@ -93,76 +123,78 @@ impl<const ROOM: usize> Call<ROOM> {
 
     fn restart_delay(&mut self, now: Instant) {
         if ROOM > 1 && self.policy.hedges > 0 {
-            self.next = now.later(self.policy.hedge_delay).max(self.not_before);
+            self.next = now.later(self.policy.hedge_delay).or_later(self.not_before);
         }
     }
 
-    /// An attempt failed at this time, and another one may do better.
+    /// An attempt failed at `at`, and another one may do better.
+    #[cfg_attr(not(target_has_atomic = "32"), inline(never))]
     fn on_failure(
         &mut self,
         now: Instant,
         at: Instant,
-        verdict: Verdict,
+        push_back: Option<Ticks>,
         budget: &mut impl Budget,
         rng: &mut impl Rng,
     ) {
-        if let Verdict::RetryAfter(wait) = verdict {
-            self.push_back(at, nanos(wait), rng);
-        }
-        if self.in_flight().next().is_some() {
-            self.next = at.max(self.not_before);
-        } else if self.in_flight.is_empty() {
-            match self.retry_at(now, at, verdict, budget, rng) {
-                Ok(due) => self.next = due,
-                Err(end) => self.end = Some(end),
+        if let Some(wait) = push_back {
+            (self.waited, self.waits) = (0, 0);
+            self.too_long |= wait > self.policy.max_retry_after;
+            let mut due = at.later(wait);
+            if self.policy.retry_after_jitter {
+                // It must not be what makes the attempt too late.
+                let left = self.deadline().map(|deadline| deadline.since(due).saturating_sub(1));
+                due = due.later(up_to((wait >> 1).min(left.unwrap_or(Ticks::MAX)), rng));
             }
+            self.not_before = self.not_before.or_later(due);
+        }
+        if self.has_others() {
+            self.next = at.or_later(self.not_before);
+        } else if self.in_flight.is_empty() {
+            self.end = self.retry(now, at, push_back.is_some(), budget, rng);
         }
         // Otherwise it is for the last one that ended to decide.
     }
 
-    fn push_back(&mut self, at: Instant, wait: u64, rng: &mut impl Rng) {
-        (self.waited, self.waits) = (0, 0);
-        self.too_long |= wait > self.policy.max_retry_after;
-        let mut due = at.later(wait);
-        if self.policy.retry_after_jitter {
-            // It must not be what makes the attempt too late.
-            let left = self.deadline.nanos_since(due).saturating_sub(1);
-            let jitter = up_to((wait >> 1).min(left), rng);
-            due = due.later(jitter);
-        }
-        self.not_before = self.not_before.max(due);
-    }
-
-    /// When to retry, now that nothing is in flight any more, or why not.
-    fn retry_at(
+    /// Decides when to retry, now that nothing is in flight any more, or returns why not.
+    fn retry(
         &mut self,
         now: Instant,
         at: Instant,
-        verdict: Verdict,
+        pushed_back: bool,
         budget: &mut impl Budget,
         rng: &mut impl Rng,
-    ) -> Result<Instant, End> {
-        if now >= self.deadline {
-            return Err(End::Deadline);
+    ) -> Option<End> {
+        if self.is_too_late(now) {
+            return Some(End::Deadline);
         }
-        if self.rounds >= self.policy.attempts.get() {
-            return Err(End::Attempts);
+        if self.number.wrapping_sub(self.hedged.into()) >= self.policy.attempts {
+            return Some(End::Attempts);
         }
-        let mut due = self.not_before;
-        if !matches!(verdict, Verdict::RetryAfter(_)) {
+        self.next = self.not_before;
+        if !pushed_back {
             self.waits = self.waits.saturating_add(1);
-            self.waited = self.policy.waits.wait(self.waits, self.waited, rng);
-            due = due.max(at.later(self.waited));
+            self.waited = self.policy.waits.next(self.waits.into(), self.waited, rng);
+            self.next = self.next.or_later(at.later(self.waited));
         }
         // Waiting for an attempt that may not be sent helps nobody.
-        if due >= self.deadline {
-            Err(End::Deadline)
+        if self.is_too_late(self.next) {
+            Some(End::Deadline)
         } else if self.too_long {
-            Err(End::RetryAfter)
+            Some(End::RetryAfter)
         } else if budget.withdraw(now) {
-            Ok(due)
+            None
         } else {
-            Err(End::Budget)
+            Some(End::Budget)
         }
+    }
+
+    /// Tells that attempts are under way.
+    fn has_others(&self) -> bool {
+        self.in_flight.any(Flight::is_under_way)
+    }
+
+    fn is_too_late(&self, at: Instant) -> bool {
+        self.deadline().is_some_and(|deadline| at.has_reached(deadline))
     }
 }

@@ -1,84 +1,87 @@
-//! What a call and its caller say to each other.
+//! The words of a call and its caller.
 
-use core::time::Duration;
-
-use crate::balancer::Outcome;
+use crate::names::named;
+use crate::outcome::Outcome;
 use crate::time::Instant;
 
 /// One attempt of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Two are equal if they are the same attempt of the same call.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Attempt {
-    pub(super) deadline: Instant,
+    pub(super) deadline: Option<Instant>,
     pub(super) number: u32,
-    /// The place among all that were sent, those that never left included: no two of one number share it.
-    pub(super) sent: u16,
+    /// Counts all that were sent, those that never left included: no two of one number share it.
+    pub(super) sent: u8,
     pub(super) hedge: bool,
 }
 
 impl Attempt {
-    /// Which one it is: 1 for the first. No two attempts in flight have the same number; one that never left the client
-    /// keeps it when it is sent again.
+    /// Returns which one it is: 1 for the first. No two attempts in flight have the same number;
+    /// one that never left the client keeps it when it is sent again.
     pub const fn number(self) -> u32 {
         self.number
     }
 
-    /// When it is given up; `None` for never.
-    pub fn deadline(self) -> Option<Instant> {
-        (self.deadline < Instant::MAX).then_some(self.deadline)
+    /// Returns when it is given up; `None` for never.
+    pub const fn deadline(self) -> Option<Instant> {
+        self.deadline
     }
 
-    /// Whether it goes beside others, rather than first or after all before it failed.
+    /// Tells that it goes beside others, rather than first or after all before it failed.
     pub const fn is_hedge(self) -> bool {
         self.hedge
     }
 }
 
-/// What a [`Call`](super::Call) asks of its caller.
+impl PartialEq for Attempt {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number && self.sent == other.sent
+    }
+}
+
+impl Eq for Attempt {}
+
+/// One thing that a [`Call`](super::Call) asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
 pub enum Step {
-    /// Pick an endpoint (avoiding [`Call::tried`](super::Call::tried)), say [`started`](super::Call::started) and send; or
-    /// say [`no_endpoint`](super::Call::no_endpoint). Then poll again, without waiting for the answer.
+    /// Pick an endpoint (avoiding [`Call::tried`](super::Call::tried)), tell
+    /// [`started`](super::Call::started) and send; or tell
+    /// [`no_endpoint`](super::Call::no_endpoint). Then poll again, without waiting for the answer.
     Send(Attempt),
-    /// Poll again at this time, or when an attempt in flight ends. [`Instant::MAX`]: only then.
-    Wait(Instant),
-    /// Give this attempt up, and report this of it to the balancer; it is over for the call. Then poll again.
+    /// Poll again at this time, or when an attempt in flight ends; `None`: only then.
+    Wait(Option<Instant>),
+    /// Give this attempt up, and report this of it to the balancer; it is over for the call. Then
+    /// poll again.
     Cancel {
         /// The attempt.
         attempt: Attempt,
-        /// What it says of the endpoint: [`Outcome::Failure`] if it took too long, [`Outcome::Canceled`] if the call was
-        /// decided without it.
+        /// Its outcome for the endpoint: [`Outcome::Failure`] if it took too long,
+        /// [`Outcome::Canceled`] if the call was decided without it.
         outcome: Outcome,
     },
     /// The call is over, and nothing of it is in flight.
     Done(End),
 }
 
-/// What the caller makes of an attempt's result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The result is good: the call is decided.
-    Success,
-    /// It failed, and is worth another attempt.
-    Retry,
-    /// It failed, and the server said when to try again ("push-back", `Retry-After`): no retry and no hedge of the call goes
-    /// earlier. A wait beyond [`RetryPolicy::with_max_retry_after`](crate::retry::RetryPolicy::with_max_retry_after) means
-    /// none at all.
-    RetryAfter(Duration),
-    /// It failed, and would fail again, wherever it goes: the call is decided.
-    Fatal,
-    /// It never left the client. Tried again at once without counting as an attempt, 8 times in a call; then as
-    /// [`Retry`](Self::Retry).
-    NeverSent,
-}
+named!(Step {
+    Send(..) => "send",
+    Wait(..) => "wait",
+    Cancel { .. } => "cancel",
+    Done(..) => "done",
+});
 
-/// Why a call is over.
+/// The reason that a call is over.
 ///
-/// Where several reasons hold when the last attempt in flight has failed, it is the first of these: the deadline has passed,
-/// no attempts are left, the next one would come too late for the deadline, a server asked for too long a wait, the
-/// budget refuses. So no token is taken for an attempt that could not be made anyway.
+/// If several reasons hold once the last attempt in flight has failed, it is the first of these:
+/// the deadline has passed, no attempts are left, the next one would come too late for the
+/// deadline, a server asked for too long a wait, the budget refuses. So no token is taken for an
+/// attempt that could not be made anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum End {
     /// An attempt succeeded.
     Success,
@@ -95,3 +98,13 @@ pub enum End {
     /// A server asked for a longer wait than the policy allows.
     RetryAfter,
 }
+
+named!(all End {
+    Success => "success",
+    Attempts => "attempts",
+    Deadline => "deadline",
+    NoEndpoints => "no_endpoints",
+    Fatal => "fatal",
+    Budget => "budget",
+    RetryAfter => "retry_after",
+});

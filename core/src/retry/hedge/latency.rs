@@ -2,34 +2,34 @@
 
 use core::error::Error;
 use core::fmt;
+use core::mem::replace;
 use core::time::Duration;
 
-use crate::time::{Instant, nanos};
+use crate::time::{Instant, Ticks, duration_of_nanos, nanos, ticks};
 
-/// Buckets are eighths of an octave, beginning at 2^20 ns.
-const FIRST_OCTAVE: u32 = 20;
-const EIGHTHS: u32 = 3;
-/// Up to 2^37 ns: 137 s.
-const OCTAVES: u32 = 17;
-const BUCKETS: usize = 1 + (OCTAVES as usize) * 8;
-
-const SECOND: u64 = 1_000_000_000;
-const WINDOW: u64 = 15 * SECOND;
-const REFRESH: u64 = 3 * SECOND;
-
-/// The delay after which a hedge is worth its price: a percentile of how long attempts took lately.
+/// Finds the delay after which a hedge is worth its price: a percentile of how long attempts took
+/// lately.
 ///
-/// One for all calls of a client to one service. Hedges sent at the 950th per mille add 5% of load, if that is how the
-/// latencies stay; a [`Budget`](super::super::Budget) bounds it when they do not.
+/// One for all calls of a client to one service. Hedges sent at the 950th per mille add 5 % of
+/// load, if that is how the latencies stay; a [`Budget`](super::super::Budget) bounds it when they
+/// do not.
 ///
-/// The latencies of the last 15 to 30 s count, in buckets an eighth of an octave wide: the delay is at least the exact
-/// percentile and at most 12.5% more, never below 1.05 ms (a hedge sooner than that wins nothing), and 137 s at most. It
-/// changes at most every 3 s, as Finagle's. [`observe`](Self::observe) is O(1), beside a pass over 137 buckets every 3 s;
-/// 1.1 KiB, no allocation.
+/// Observe what answers took, and what attempts that were given up had taken until then: timeouts,
+/// and hedges or first attempts that lost (without these, each hedge would lower the percentile for
+/// the next). Leave out failures: fast ones would lower it, too. Finagle does the same.
 ///
-/// Observe what answers took, and what attempts that were given up had taken until then: timeouts, and hedges or first
-/// attempts that lost (without these, each hedge would lower the percentile for the next). Leave out failures: fast ones would
-/// lower it, too. Finagle does the same.
+/// # What it counts
+///
+/// The latencies of the last 15 to 30 s, in buckets an eighth of an octave wide. The delay is the
+/// end of the bucket that holds the exact percentile: at most 12.5 % more. The first bucket ends at
+/// 2²⁰ ns, 1.05 ms: a hedge sooner than that wins nothing. The last one ends at 2³⁷ ns, 137 s.
+///
+/// A worked example: of 1,000 latencies, the 950th in order is 50 ms, between 2²⁵ ns (33.6 ms) and
+/// 2²⁶ ns (67.1 ms). An eighth of that octave is 4.19 ms, and 50 ms lies in the fourth bucket of
+/// it, 46.1 to 50.3 ms: the delay is 50.3 ms.
+///
+/// It changes at most every 3 s, as Finagle's. [`observe`](Self::observe) is O(1), beside a pass
+/// over 137 buckets every 3 s; 1.1 KiB, zeros for [`DEFAULT`](Self::DEFAULT).
 ///
 /// ```
 /// # use core::time::Duration;
@@ -50,11 +50,13 @@ const REFRESH: u64 = 3 * SECOND;
 /// ```
 #[derive(Clone, Debug)]
 pub struct LatencyPercentile {
-    per_mille: u16,
+    /// Less the default, wrapping: a static with that starts zeroed.
+    more_per_mille: u16,
     current: Window,
     previous: Window,
-    /// When the current window began.
+    /// Start of the current window.
     began: Instant,
+    /// The last change of the delay.
     refreshed: Instant,
     delay: Option<Duration>,
 }
@@ -66,7 +68,17 @@ struct Window {
 }
 
 impl LatencyPercentile {
-    /// Of all attempts, `per_mille` (1 to 999) take no longer than the delay.
+    /// The 950th per mille, without samples.
+    pub const DEFAULT: Self = Self {
+        more_per_mille: 0,
+        current: Window::EMPTY,
+        previous: Window::EMPTY,
+        began: Instant::ZERO,
+        refreshed: Instant::ZERO,
+        delay: None,
+    };
+
+    /// Finds the delay that `per_mille` (1 to 999) of all attempts do not exceed.
     ///
     /// # Errors
     /// [`LatencyPercentileError::PerMille`].
@@ -74,57 +86,66 @@ impl LatencyPercentile {
         if per_mille == 0 || per_mille > 999 {
             return Err(LatencyPercentileError::PerMille { per_mille });
         }
-        let (current, previous) = (Window::EMPTY, Window::EMPTY);
-        Ok(Self { per_mille, current, previous, began: Instant::ZERO, refreshed: Instant::ZERO, delay: None })
+        Ok(Self { more_per_mille: per_mille.wrapping_sub(PER_MILLE), ..Self::DEFAULT })
     }
 
-    /// An attempt ended at `now`, or was given up, and took as long as this.
+    /// Counts an attempt that ended at `now`, or was given up, and took as long as this.
     pub fn observe(&mut self, now: Instant, took: Duration) {
         self.turn(now);
         self.current.add(took);
-        if self.delay.is_none() || since(self.refreshed, now) >= REFRESH {
+        if self.delay.is_none() || now.since(self.refreshed) >= REFRESH {
             self.refreshed = now;
             self.delay = self.percentile();
         }
     }
 
-    /// How long to wait for an answer before sending a hedge.
+    /// Returns how long to wait for an answer before sending a hedge.
     ///
-    /// `None` as long as there are too few samples: with fewer than 1000 / (1000 - per mille), the percentile is just the
-    /// slowest one, and with fewer than 20 it is anything. 20 for the 950th, 100 for the 990th. Also `None` when
-    /// the last sample is older than 30 s.
+    /// `None` as long as there are too few samples: with fewer than 1000 / (1000 - per mille), the
+    /// percentile is just the slowest one, and with fewer than 20 it is anything. 20 for the 950th,
+    /// 100 for the 990th. Also `None` when the last sample is older than 30 s.
     pub fn delay(&self, now: Instant) -> Option<Duration> {
-        self.delay.filter(|_| since(self.refreshed, now) < 2 * WINDOW)
+        self.delay.filter(|_| now.since(self.refreshed) < 2 * WINDOW)
     }
 
+    /// Begins a new window once the current one is over.
     fn turn(&mut self, now: Instant) {
-        if now < self.began || now < self.refreshed {
+        if !now.has_reached(self.began) || !now.has_reached(self.refreshed) {
             // The clock went backwards.
             (self.began, self.refreshed) = (now, now);
         }
-        let age = since(self.began, now);
+        let age = now.since(self.began);
         if age >= WINDOW {
             self.began = now;
-            let full = core::mem::replace(&mut self.current, Window::EMPTY);
+            let full = replace(&mut self.current, Window::EMPTY);
             self.previous = if age < 2 * WINDOW { full } else { Window::EMPTY };
         }
     }
 
     fn percentile(&self) -> Option<Duration> {
+        let per_mille = u64::from(self.more_per_mille.wrapping_add(PER_MILLE));
         let total = self.current.total + self.previous.total;
-        if total < 20 || total * u64::from(1000 - self.per_mille) < 1000 {
+        if total < 20 || total * (1000 - per_mille) < 1000 {
             return None;
         }
-        let rank = total * u64::from(self.per_mille);
-        let counts = self.current.counts.iter().zip(&self.previous.counts);
+        let rank = total * per_mille;
         let mut below = 0;
-        for (bucket, (current, previous)) in counts.enumerate() {
+        for (bucket, (current, previous)) in
+            (0..).zip(self.current.counts.iter().zip(&self.previous.counts))
+        {
             below += u64::from(*current) + u64::from(*previous);
             if below * 1000 >= rank {
-                return Some(Duration::from_nanos(end_of(bucket as u32)));
+                return Some(duration_of_nanos(end_of(bucket)));
             }
         }
         None
+    }
+}
+
+impl Default for LatencyPercentile {
+    /// [`LatencyPercentile::DEFAULT`].
+    fn default() -> Self {
+        Self::DEFAULT
     }
 }
 
@@ -141,33 +162,46 @@ impl Window {
     }
 }
 
-fn since(earlier: Instant, now: Instant) -> u64 {
-    now.as_nanos().saturating_sub(earlier.as_nanos())
-}
+const PER_MILLE: u16 = 950;
+const WINDOW: Ticks = ticks(Duration::from_secs(15));
+const REFRESH: Ticks = ticks(Duration::from_secs(3));
 
-/// All below 2^20 ns, then eight of equal width in each octave.
+/// Buckets are eighths of an octave, beginning at 2^20 ns.
+const FIRST_OCTAVE: u32 = 20;
+const EIGHTHS: u32 = 3;
+/// Up to 2^37 ns.
+const OCTAVES: u32 = 17;
+const BUCKETS: usize = 1 + (OCTAVES as usize) * 8;
+
+/// Returns 0 for all below 2^20 ns, then a number for each of eight equal parts of each octave.
+///
+/// For 50 ms: 50,000,000 >> 17 is 381, or 0b101111101, five octaves above the first; 381 >> 5 is
+/// 11, the fourth eighth (8 is the first). So it is bucket 1 + 5 · 8 + 3 = 44, which [ends](end_of)
+/// at (9 + 3) << (5 + 17) = 50,331,648 ns.
 fn bucket_of(took: Duration) -> usize {
     let eighths = nanos(took) >> (FIRST_OCTAVE - EIGHTHS);
-    let Some(octave) = (u64::BITS - EIGHTHS - 1).checked_sub(eighths.leading_zeros()) else { return 0 };
+    let Some(octave) = (u64::BITS - EIGHTHS - 1).checked_sub(eighths.leading_zeros()) else {
+        return 0;
+    };
     // 8 to 15.
     let eighth = eighths >> octave;
     let bucket = 1 + octave as usize * 8 + (eighth as usize & 7);
     bucket.min(BUCKETS - 1)
 }
 
-/// Nanoseconds above all in the bucket.
+/// Returns the nanoseconds above all in the bucket.
 fn end_of(bucket: u32) -> u64 {
     let Some(bucket) = bucket.checked_sub(1) else { return 1 << FIRST_OCTAVE };
     u64::from(9 + bucket % 8) << (bucket / 8 + FIRST_OCTAVE - EIGHTHS)
 }
 
-/// What is wrong with a [`LatencyPercentile`].
+/// Tells what is wrong with a [`LatencyPercentile`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LatencyPercentileError {
     /// Not between 1 and 999.
     PerMille {
-        /// What was asked for.
+        /// The one asked for.
         per_mille: u16,
     },
 }

@@ -42,18 +42,25 @@ pub(super) struct Backend {
 }
 
 impl Backend {
-    /// Starts a healthy backend for each name, on free ports of 127.0.0.1 that ascend with the names.
-    pub(super) async fn start_all<const N: usize>(names: [&'static str; N]) -> io::Result<Vec<Self>> {
+    /// Starts a healthy backend for each name, on free ports of 127.0.0.1 that ascend with the
+    /// names.
+    pub(super) async fn start_all<const N: usize>(
+        names: [&'static str; N],
+    ) -> io::Result<Vec<Self>> {
         let mut listeners = Vec::new();
         for _ in names {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             listeners.push((listener.local_addr()?.port(), listener));
         }
-        // The balancer sorts its endpoints by address: only if each name keeps its place is a run repeatable.
+        // The balancer sorts its endpoints by address: only if each name keeps its place is a run
+        // repeatable.
         listeners.sort_unstable_by_key(|(port, _)| *port);
         let start = |(name, (port, listener))| {
             let (mode, current) = watch::channel(Mode::Healthy);
-            tokio::spawn(accept(listener, Server { name, mode: current, requests: Arc::default() }));
+            tokio::spawn(accept(
+                listener,
+                Server { name, mode: current, requests: Arc::default() },
+            ));
             Self { name, port, mode }
         };
         Ok(names.into_iter().zip(listeners).map(start).collect())
@@ -68,7 +75,7 @@ impl Backend {
     }
 }
 
-/// The first label of a target's host name: the name of the backend behind it.
+/// Returns the first label of a target's host name: the name of the backend behind it.
 pub(super) fn label(target: &Target) -> &str {
     target.host().split('.').next().unwrap_or_default()
 }
@@ -97,13 +104,15 @@ async fn accept(listener: TcpListener, server: Server) {
 }
 
 async fn serve(stream: TcpStream, server: Server) {
-    // A connection that the handler gives up on is closed with a reset, as the kernel does for a process that died.
+    // A connection that the handler gives up on is closed with a reset, as the kernel does for a
+    // process that died.
     if stream.set_nodelay(true).is_err() || stream.set_zero_linger().is_err() {
         return;
     }
     let mut mode = server.mode.clone();
     let handler = service_fn(move |request| server.clone().answer(request));
-    let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), handler));
+    let mut connection =
+        pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), handler));
     // How a connection ends is the client's to judge.
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -30,8 +30,20 @@ impl NameServer {
     /// Starts to answer over UDP and TCP; the zone has no backends yet.
     pub(super) async fn start() -> io::Result<Self> {
         let origin = name(ORIGIN);
-        let zone = Arc::new(InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny));
-        let soa = SOA::new(name("ns.demo.test."), name("admin.demo.test."), 1, 3600, 600, 86400, TTL_SECS);
+        let zone = Arc::new(InMemoryZoneHandler::empty(
+            origin.clone(),
+            ZoneType::Primary,
+            AxfrPolicy::Deny,
+        ));
+        let soa = SOA::new(
+            name("ns.demo.test."),
+            name("admin.demo.test."),
+            1,
+            3600,
+            600,
+            86400,
+            TTL_SECS,
+        );
         zone.upsert(Record::from_rdata(origin.clone(), TTL_SECS, RData::SOA(soa)), 0).await;
 
         let mut catalog = Catalog::new();
@@ -44,7 +56,8 @@ impl NameServer {
         Ok(Self { addr, zone, _server: server })
     }
 
-    /// Makes exactly these hosts and ports the service's records: one lookup sees all of the old ones or all of the new.
+    /// Makes exactly these hosts and ports the service's records: one lookup sees all of the old
+    /// ones or all of the new.
     pub(super) async fn publish(&self, backends: impl IntoIterator<Item = (&str, u16)>) {
         let service = name(&format!("{SERVICE}."));
         let mut set = RecordSet::with_ttl(service.clone(), RecordType::SRV, TTL_SECS);
@@ -59,7 +72,8 @@ impl NameServer {
     }
 }
 
-/// A UDP and a TCP socket on the same port: the system picks it for TCP, and now and then UDP has it in use.
+/// Binds a UDP and a TCP socket to the same port: the system picks it for TCP, and now and then UDP
+/// has it in use.
 async fn bind() -> io::Result<(UdpSocket, TcpListener)> {
     let mut clash = None;
     for _ in 0..BIND_ATTEMPTS {

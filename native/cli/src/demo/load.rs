@@ -39,8 +39,11 @@ impl HttpClient {
         let address = target.socket_addr().ok_or_else(|| format!("{target} has no address"))?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        // A request that meets a dead connection is a failure that the balancer shall see and retry, not the pool.
-        let http = legacy::Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(connector);
+        // A request that meets a dead connection is a failure that the balancer shall see and
+        // retry, not the pool.
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .retry_canceled_requests(false)
+            .build(connector);
         Ok(Self { http, target, address })
     }
 
@@ -51,13 +54,25 @@ impl HttpClient {
             .header(HOST, self.target.host())
             .body(Empty::new())
             .map_err(|error| Failure::Broken(error.into()))?;
-        let response = self.http.request(request).await.map_err(|error| Failure::Broken(error.into()))?;
+        let response =
+            self.http.request(request).await.map_err(|error| Failure::Broken(error.into()))?;
         if response.status() != StatusCode::OK {
             return Err(Failure::Status(response.status()));
         }
-        let body = response.into_body().collect().await.map_err(|error| Failure::Broken(error.into()))?.to_bytes();
-        let right = body.strip_prefix(label(&self.target).as_bytes()).is_some_and(|rest| rest == path.as_bytes());
-        if right { Ok(()) } else { Err(Failure::Foreign(String::from_utf8_lossy(&body).into_owned())) }
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| Failure::Broken(error.into()))?
+            .to_bytes();
+        let right = body
+            .strip_prefix(label(&self.target).as_bytes())
+            .is_some_and(|rest| rest == path.as_bytes());
+        if right {
+            Ok(())
+        } else {
+            Err(Failure::Foreign(String::from_utf8_lossy(&body).into_owned()))
+        }
     }
 }
 
@@ -95,7 +110,8 @@ impl Load {
         let mut calls = JoinSet::new();
         let mut report = Report::default();
         for number in 0_u64.. {
-            let due = begun + Duration::from_nanos(number.saturating_mul(1_000_000_000) / u64::from(rate));
+            let due = begun
+                + Duration::from_nanos(number.saturating_mul(1_000_000_000) / u64::from(rate));
             tokio::select! {
                 () = sleep_until(due.min(end)) => {}
                 () = stop.notified() => break,
@@ -146,8 +162,8 @@ impl Load {
     }
 }
 
-/// How the calls are retried: at once, because another backend is asked, and more often than the demo's faults can need, so
-/// that a lost call is the balancer's fault.
+/// Retries calls at once, because another backend is asked, and more often than the
+/// demo's faults can need, so that a lost call is the balancer's fault.
 pub(super) fn retry() -> Result<Retry, RetryPolicyError> {
     let policy = RetryPolicy::new(4)?
         .with_timeout(Duration::from_secs(10))?
@@ -177,7 +193,8 @@ impl fmt::Display for Failure {
         match self {
             Self::Status(status) => write!(f, "{status}"),
             Self::Broken(error) => {
-                // hyper's own message is general ("client error"); the innermost says what happened.
+                // hyper's own message is general ("client error"); the innermost says what
+                // happened.
                 let mut cause: &dyn Error = error.as_ref();
                 while let Some(inner) = cause.source() {
                     cause = inner;

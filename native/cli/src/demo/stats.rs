@@ -1,4 +1,5 @@
-//! What the client side measures: every attempt at an endpoint, and every call as its caller sees it.
+//! What the client side measures: every attempt at an endpoint, and every call as its caller sees
+//! it.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -40,7 +41,8 @@ struct Tally {
     whole: Window,
 }
 
-/// Attempts at one endpoint, or calls: what began, what went wrong (for calls: what had to be tried again), how long it took.
+/// Attempts at one endpoint, or calls: what began, what went wrong (for calls: what had to be tried
+/// again), how long it took.
 #[derive(Debug)]
 struct Window {
     begun: u64,
@@ -62,7 +64,7 @@ impl Stats {
         Arc::new(Self(Mutex::default()))
     }
 
-    /// The balancer added or removed an endpoint.
+    /// Notes that the balancer added or removed an endpoint.
     pub(super) fn set_listed(&self, target: &Target, listed: bool) {
         self.inner().endpoints.entry(target.clone()).or_default().listed = listed;
     }
@@ -74,7 +76,12 @@ impl Stats {
         tally.second.begun += 1;
         tally.whole.begun += 1;
         tally.after_removal += u64::from(!tally.listed);
-        AttemptGuard { stats: Arc::clone(self), target: target.clone(), begun: Instant::now(), open: true }
+        AttemptGuard {
+            stats: Arc::clone(self),
+            target: target.clone(),
+            begun: Instant::now(),
+            open: true,
+        }
     }
 
     pub(super) fn begin_call(&self) -> Instant {
@@ -97,14 +104,14 @@ impl Stats {
         inner.whole.record(begun);
     }
 
-    /// An attempt is to be made after the call's first one failed.
+    /// Counts an attempt after the call's first one failed.
     pub(super) fn count_retry(&self) {
         let mut inner = self.inner();
         inner.second.failed += 1;
         inner.whole.failed += 1;
     }
 
-    /// The running second, which starts anew.
+    /// Takes the running second, which starts anew.
     pub(super) fn take_second(&self) -> Frame {
         let mut inner = self.inner();
         let frame = inner.frame(false, &inner.second, |tally| &tally.second);
@@ -113,16 +120,20 @@ impl Stats {
         frame
     }
 
-    /// The run until now.
+    /// Returns the run until now.
     pub(super) fn whole(&self) -> Frame {
         let inner = self.inner();
         inner.frame(true, &inner.whole, |tally| &tally.whole)
     }
 
-    /// How many attempts at the backend of this name have begun.
+    /// Returns how many attempts at the backend of this name have begun.
     pub(super) fn attempts(&self, name: &str) -> u64 {
         let inner = self.inner();
-        inner.endpoints.iter().find(|(target, _)| label(target) == name).map_or(0, |(_, tally)| tally.whole.begun)
+        inner
+            .endpoints
+            .iter()
+            .find(|(target, _)| label(target) == name)
+            .map_or(0, |(_, tally)| tally.whole.begun)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -1,4 +1,5 @@
-//! What goes wrong during the demo, when, and the backends and the name server that it goes wrong with.
+//! What goes wrong during the demo, when, and the backends and the name server that it goes wrong
+//! with.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -29,10 +30,17 @@ pub(super) enum Step {
 
 impl Step {
     /// In their order.
-    const ALL: [Self; 7] =
-        [Self::Fail, Self::SlowDown, Self::Leave, Self::Join, Self::SwitchOff, Self::Recover, Self::SpeedUp];
+    const ALL: [Self; 7] = [
+        Self::Fail,
+        Self::SlowDown,
+        Self::Leave,
+        Self::Join,
+        Self::SwitchOff,
+        Self::Recover,
+        Self::SpeedUp,
+    ];
 
-    /// When this happens in a demo of this length.
+    /// Returns when this happens in a demo of this length.
     pub(super) fn time(self, length: Duration) -> Duration {
         let part = match self {
             Self::Fail => 3,
@@ -49,7 +57,9 @@ impl Step {
     pub(super) fn describe(self) -> String {
         match self {
             Self::Fail => format!("{FAILING} starts to fail: answers 500 or resets the connection"),
-            Self::SlowDown => format!("{SLOW} turns slow: every answer takes {} ms", SLOW_WORK.as_millis()),
+            Self::SlowDown => {
+                format!("{SLOW} turns slow: every answer takes {} ms", SLOW_WORK.as_millis())
+            }
             Self::Leave => format!("{LEAVING} leaves DNS, but still answers"),
             Self::Join => format!("{JOINING} joins DNS"),
             Self::SwitchOff => format!("{LEAVING} is switched off"),
@@ -122,7 +132,7 @@ impl Stage {
     }
 }
 
-/// The steps in order, with their times in a demo of this length.
+/// Lists the steps in order, with their times in a demo of this length.
 pub(super) fn script(length: Duration) -> impl Iterator<Item = (Duration, Step)> {
     Step::ALL.into_iter().map(move |step| (step.time(length), step))
 }

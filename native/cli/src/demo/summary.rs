@@ -21,7 +21,8 @@ pub(super) struct Notes {
     pub(super) found: usize,
     /// The steps that happened; a demo that is interrupted has not all of them.
     pub(super) steps: Vec<Step>,
-    /// From its first fault to the ejection of the failing backend, and from the end of its faults until it was back.
+    /// From its first fault to the ejection of the failing backend, and from the end of its faults
+    /// until it was back.
     pub(super) ejected: Option<Duration>,
     pub(super) readmitted: Option<Duration>,
     /// Requests that were to decide whether it comes back.
@@ -35,10 +36,18 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// One sentence per thing shown.
-    pub(super) fn sentences(&self, length: Duration, elapsed: Duration, frame: &Frame) -> Vec<String> {
-        let mut sentences = vec![format!("DNS SRV alone told the client where its {} backends are.", self.found)];
-        let lasted = |from: Step, to: Step| short(to.time(length).min(elapsed).saturating_sub(from.time(length)));
+    /// Writes one sentence per thing shown.
+    pub(super) fn sentences(
+        &self,
+        length: Duration,
+        elapsed: Duration,
+        frame: &Frame,
+    ) -> Vec<String> {
+        let mut sentences =
+            vec![format!("DNS SRV alone told the client where its {} backends are.", self.found)];
+        let lasted = |from: Step, to: Step| {
+            short(to.time(length).min(elapsed).saturating_sub(from.time(length)))
+        };
         let row = |name| frame.endpoints.iter().find(|row| label(&row.target) == name);
         if let (true, Some(row)) = (self.saw(Step::Fail), row(FAILING)) {
             sentences.push(format!(
@@ -102,24 +111,34 @@ impl Notes {
     }
 }
 
-/// The verdict on the whole run, and what casts doubt on its numbers.
+/// Writes the verdict on the whole run, and what casts doubt on its numbers.
 pub(super) fn verdict(frame: &Frame, report: &Report) -> Vec<Line> {
     let calls = &frame.calls;
     let unanswered = calls.unanswered();
     let mut lines = Vec::new();
     if report.late > TOO_LATE {
-        let text =
-            format!(" This machine was too slow for the rate: calls were sent up to {} late.", short(report.late));
+        let text = format!(
+            " This machine was too slow for the rate: calls were sent up to {} late.",
+            short(report.late)
+        );
         lines.push(Line::new().put(Tone::Warning, text));
     }
     let sent = counted(calls.sent, "call");
     let answered = grouped(calls.sent - unanswered);
     if unanswered == 0 {
-        lines.push(Line::new().put(Tone::Good, format!(" {sent} sent, {answered} answered, 0 lost.")));
+        lines.push(
+            Line::new().put(Tone::Good, format!(" {sent} sent, {answered} answered, 0 lost.")),
+        );
     } else {
         let text = format!(" {sent} sent, {answered} answered, {} LOST:", grouped(unanswered));
         lines.push(Line::new().put(Tone::Bad, text));
     }
-    lines.extend(report.errors.iter().take(ERRORS).map(|error| Line::new().put(Tone::Bad, format!("   {error}"))));
+    lines.extend(
+        report
+            .errors
+            .iter()
+            .take(ERRORS)
+            .map(|error| Line::new().put(Tone::Bad, format!("   {error}"))),
+    );
     lines
 }

@@ -32,13 +32,14 @@ pub(super) struct State {
 }
 
 impl Look {
-    /// The line above a second's table: what runs, and how far it is.
+    /// Draws the line above a second's table: what runs, and how far it is.
     pub(super) fn title(self, what: &str, elapsed: Duration, length: Duration) -> Line {
         let time = format!("{} of {} s", elapsed.as_secs(), length.as_secs());
         if !self.live {
             return Line::new().put(Tone::Strong, format!(" {time}"));
         }
-        let done = (PROGRESS_CELLS * elapsed.as_millis() as usize / length.as_millis() as usize).min(PROGRESS_CELLS);
+        let done = (PROGRESS_CELLS * elapsed.as_millis() as usize / length.as_millis() as usize)
+            .min(PROGRESS_CELLS);
         let left = TABLE_COLUMNS - PROGRESS_CELLS - 14;
         Line::new()
             .put(Tone::Strong, format!(" {what:<left$}"))
@@ -47,7 +48,7 @@ impl Look {
             .put(Tone::Plain, format!(" {time:>12}"))
     }
 
-    /// The table of a second or of the whole run.
+    /// Draws the table of a second or of the whole run.
     pub(super) fn table(self, frame: &Frame, state: impl Fn(&Target) -> State) -> Vec<Line> {
         let (left, right) = if self.live { (9, 23) } else { (23, 9) };
         let count = if frame.whole { "attempts" } else { "in flight" };
@@ -77,12 +78,15 @@ impl Look {
         };
         let share = format!("{}.{}%", row.share / 10, row.share % 10);
         line.put(name, format!("{share:>6} {:>9} ", grouped(count)))
-            .put(if row.failed > 0 { Tone::Bad } else { name }, format!("{:>7} ", grouped(row.failed)))
+            .put(
+                if row.failed > 0 { Tone::Bad } else { name },
+                format!("{:>7} ", grouped(row.failed)),
+            )
             .put(name, latency(row.latency))
     }
 }
 
-/// The line below the endpoints: the calls as their callers saw them.
+/// Draws the line below the endpoints: the calls as their callers saw them.
 fn calls(frame: &Frame) -> Line {
     let calls = &frame.calls;
     let counts = format!(
@@ -92,12 +96,14 @@ fn calls(frame: &Frame) -> Line {
         calls.in_flight
     );
     let lost = format!("{} lost", calls.lost);
-    let line = Line::new().put(Tone::Strong, &counts).put(if calls.lost > 0 { Tone::Bad } else { Tone::Good }, &lost);
+    let line = Line::new()
+        .put(Tone::Strong, &counts)
+        .put(if calls.lost > 0 { Tone::Bad } else { Tone::Good }, &lost);
     let gap = LATENCY_COLUMN.saturating_sub(line.width()).max(1);
     line.put(Tone::Strong, format!("{:gap$}{}", "", latency(calls.latency)))
 }
 
-/// What an endpoint's state cell says.
+/// Returns what an endpoint's state cell says.
 fn cell(row: &EndpointRow, State { mode, health }: State) -> (Tone, &'static str) {
     match (mode, health) {
         (Some(Mode::Off), _) => (Tone::Quiet, "off"),
@@ -106,11 +112,14 @@ fn cell(row: &EndpointRow, State { mode, health }: State) -> (Tone, &'static str
         (_, Health::HalfOpen | Health::Probing { .. }) => (Tone::Warning, "probing"),
         (Some(Mode::Failing), _) => (Tone::Bad, "failing"),
         (Some(Mode::Slow), _) => (Tone::Warning, "slow"),
-        _ => (Tone::Good, "ok"),
+        (
+            Some(Mode::Healthy) | None,
+            Health::Healthy | Health::Overloaded { .. } | Health::Down,
+        ) => (Tone::Good, "ok"),
     }
 }
 
-/// A bar for a share in thousandths, in eighths of a cell.
+/// Draws a bar for a share in thousandths, in eighths of a cell.
 fn bar(share: u64) -> String {
     let eighths = share.min(BAR_FULL) * BAR_CELLS * 8 / BAR_FULL;
     "█".repeat((eighths / 8) as usize) + EIGHTHS[(eighths % 8) as usize]
@@ -123,7 +132,7 @@ fn latency(percentiles: Option<Percentiles>) -> String {
     )
 }
 
-/// A duration to two or three digits: `0.42 ms`, `2.1 ms`, `104 ms`, `1.2 s`.
+/// Writes a duration to two or three digits: `0.42 ms`, `2.1 ms`, `104 ms`, `1.2 s`.
 pub(super) fn short(duration: Duration) -> String {
     match duration.as_micros() {
         micros if micros < 1_000 => format!("{:.2} ms", duration.as_secs_f64() * 1e3),
@@ -133,7 +142,7 @@ pub(super) fn short(duration: Duration) -> String {
     }
 }
 
-/// A count with its thousands apart: `12,345`.
+/// Writes a count with its thousands apart: `12,345`.
 pub(super) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -146,7 +155,7 @@ pub(super) fn grouped(count: u64) -> String {
     text
 }
 
-/// A count and what is counted: `1 attempt`, `1,200 attempts`.
+/// Writes a count and what is counted: `1 attempt`, `1,200 attempts`.
 pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
@@ -157,7 +166,8 @@ mod tests {
 
     #[test]
     fn numbers_stay_short() {
-        let cases = [(420, "0.42 ms"), (2_140, "2.1 ms"), (104_000, "104 ms"), (1_240_000, "1.2 s")];
+        let cases =
+            [(420, "0.42 ms"), (2_140, "2.1 ms"), (104_000, "104 ms"), (1_240_000, "1.2 s")];
         for (micros, text) in cases {
             assert_eq!(short(Duration::from_micros(micros)), text);
         }

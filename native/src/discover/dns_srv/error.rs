@@ -56,7 +56,11 @@ impl fmt::Display for DnsSrvError {
                 write!(f, "the DNS name {name:?} has {} bytes, the limit is 253", name.len())
             }
             Self::BadCharacter { name, found } => {
-                write!(f, "the DNS name {name:?} has {found:?}: only letters, digits, '-' and '_' are allowed")
+                write!(
+                    f,
+                    "the DNS name {name:?} has {found:?}: only letters, digits, '-' and '_' are \
+                     allowed"
+                )
             }
             Self::NoServers => f.write_str("the list of name servers is empty"),
             Self::ServerPortZero { server } => write!(f, "the name server {server} has port 0"),
@@ -107,7 +111,9 @@ impl fmt::Display for LookupError {
                 }
                 Ok(())
             }
-            Self::AliasLoop { name, alias } => write!(f, "the CNAMEs of {name} lead back to {alias}"),
+            Self::AliasLoop { name, alias } => {
+                write!(f, "the CNAMEs of {name} lead back to {alias}")
+            }
             Self::TooManyAliases { name, limit } => {
                 write!(f, "{name} has more than {limit} CNAMEs in a row")
             }
@@ -119,7 +125,9 @@ impl Error for LookupError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Setup(error) => Some(&**error),
-            Self::NoAnswer { tried, .. } => tried.last().map(|error| error as &(dyn Error + 'static)),
+            Self::NoAnswer { tried, .. } => {
+                tried.last().map(|error| error as &(dyn Error + 'static))
+            }
             Self::AliasLoop { .. } | Self::TooManyAliases { .. } => None,
         }
     }

@@ -33,8 +33,8 @@ pub(super) fn parse(name: &str) -> Result<Name, DnsSrvError> {
     Ok(parsed)
 }
 
-/// The absolute names to ask for `name`, in order, as resolv.conf(5) has it: with at least `ndots` dots the name itself
-/// comes first, else last.
+/// Lists the absolute names to ask for `name`, in order, as resolv.conf(5) has it: with at least
+/// `ndots` dots the name itself comes first, else last.
 pub(super) fn candidates(name: &Name, search: &[Name], ndots: usize) -> Vec<Name> {
     let mut absolute = name.clone();
     absolute.set_fqdn(true);
@@ -42,14 +42,15 @@ pub(super) fn candidates(name: &Name, search: &[Name], ndots: usize) -> Vec<Name
         return vec![absolute];
     }
     // A domain that makes the name too long cannot hold it.
-    let mut names: Vec<Name> = search.iter().filter_map(|domain| name.clone().append_domain(domain).ok()).collect();
+    let mut names: Vec<Name> =
+        search.iter().filter_map(|domain| name.clone().append_domain(domain).ok()).collect();
     let dots = usize::from(name.num_labels()).saturating_sub(1);
     let place = if dots >= ndots { 0 } else { names.len() };
     names.insert(place, absolute);
     names
 }
 
-/// A name as endpoints carry it: lower case, without the trailing dot; the root stays ".".
+/// Writes a name as endpoints carry it: lower case, without the trailing dot; the root stays ".".
 pub(super) fn host(name: &Name) -> String {
     if name.is_root() {
         return ".".into();
@@ -82,13 +83,17 @@ mod tests {
             assert!(parse(name).is_ok(), "{name}");
         }
         assert!(parse(&format!("{}.com", "a".repeat(63))).is_ok());
-        assert!(parse(&format!("{0}.{0}.{0}.{1}", "a".repeat(63), "a".repeat(61))).is_ok(), "253 bytes");
+        assert!(
+            parse(&format!("{0}.{0}.{0}.{1}", "a".repeat(63), "a".repeat(61))).is_ok(),
+            "253 bytes"
+        );
     }
 
     #[test]
     fn bad_names_are_named_in_the_error() {
         let long_label = "a".repeat(64);
         let long_name = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "a".repeat(62));
+        let allowed = "only letters, digits, '-' and '_' are allowed";
         for (name, message) in [
             ("", "the DNS name is empty".to_owned()),
             (".", "the DNS name is empty".into()),
@@ -96,11 +101,8 @@ mod tests {
             (".a", r#"the DNS name ".a" has an empty label"#.into()),
             (&long_label, format!("the DNS label {long_label:?} has 64 bytes, the limit is 63")),
             (&long_name, format!("the DNS name {long_name:?} has 254 bytes, the limit is 253")),
-            (
-                "bücher.example",
-                r#"the DNS name "bücher.example" has 'ü': only letters, digits, '-' and '_' are allowed"#.into(),
-            ),
-            ("a b", r#"the DNS name "a b" has ' ': only letters, digits, '-' and '_' are allowed"#.into()),
+            ("bücher.example", format!(r#"the DNS name "bücher.example" has 'ü': {allowed}"#)),
+            ("a b", format!(r#"the DNS name "a b" has ' ': {allowed}"#)),
         ] {
             assert_eq!(parse(name).unwrap_err().to_string(), message);
         }
@@ -109,8 +111,14 @@ mod tests {
     #[test]
     fn search_list() {
         assert_eq!(asked("_h._t.web.", 5), ["_h._t.web"]);
-        assert_eq!(asked("_h._t.web", 1), ["_h._t.web", "_h._t.web.ns.svc.cluster.local", "_h._t.web.example.com"]);
-        assert_eq!(asked("_h._t.web", 5), ["_h._t.web.ns.svc.cluster.local", "_h._t.web.example.com", "_h._t.web"]);
+        assert_eq!(
+            asked("_h._t.web", 1),
+            ["_h._t.web", "_h._t.web.ns.svc.cluster.local", "_h._t.web.example.com"]
+        );
+        assert_eq!(
+            asked("_h._t.web", 5),
+            ["_h._t.web.ns.svc.cluster.local", "_h._t.web.example.com", "_h._t.web"]
+        );
     }
 
     #[test]

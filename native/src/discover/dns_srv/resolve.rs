@@ -1,7 +1,7 @@
 //! The records of one name and type: aliases followed, lowest TTL kept.
 //!
-//! hickory's own lookup takes an SRV target behind a CNAME for another CNAME (`caching_client.rs`), so this is done on
-//! whole messages.
+//! hickory's own lookup takes an SRV target behind a CNAME for another CNAME (`caching_client.rs`),
+//! so this is done on whole messages.
 
 use core::time::Duration;
 
@@ -21,12 +21,17 @@ pub(super) struct Resolved {
     pub(super) records: Vec<RData>,
     /// The additional section of the message that held them.
     pub(super) additionals: Vec<Record>,
-    /// How long it holds: the lowest TTL of the aliases and records, or of the aliases and the proof that there are none.
+    /// How long it holds: the lowest TTL of the aliases and records, or of the aliases and the
+    /// proof that there are none.
     pub(super) ttl: Option<Duration>,
 }
 
 /// Asks for the records of `owner`, following CNAMEs within an answer and by further questions.
-pub(super) async fn resolve(servers: &ServerPool, owner: &Name, kind: RecordType) -> Result<Resolved, LookupError> {
+pub(super) async fn resolve(
+    servers: &ServerPool,
+    owner: &Name,
+    kind: RecordType,
+) -> Result<Resolved, LookupError> {
     let mut chain = vec![owner.clone()];
     let mut ttl = None;
     loop {
@@ -39,15 +44,22 @@ pub(super) async fn resolve(servers: &ServerPool, owner: &Name, kind: RecordType
         };
         follow(&message, &mut chain, &mut ttl)?;
         let current = &chain[chain.len() - 1];
-        let records: Vec<&Record> =
-            message.answers.iter().filter(|r| r.record_type() == kind && r.name == *current).collect();
+        let records: Vec<&Record> = message
+            .answers
+            .iter()
+            .filter(|r| r.record_type() == kind && r.name == *current)
+            .collect();
         if !records.is_empty() {
-            let ttl = records.iter().fold(ttl, |ttl, record| lowest(ttl, Some(seconds(record.ttl))));
+            let ttl =
+                records.iter().fold(ttl, |ttl, record| lowest(ttl, Some(seconds(record.ttl))));
             let records = records.into_iter().map(|record| record.data.clone()).collect();
             return Ok(Resolved { records, additionals: message.additionals, ttl });
         }
         let negative = negative_ttl(&message, current);
-        if asked == *current || negative.is_some() || message.response_code == ResponseCode::NXDomain {
+        if asked == *current
+            || negative.is_some()
+            || message.response_code == ResponseCode::NXDomain
+        {
             return Ok(Resolved::nothing(lowest(ttl, negative)));
         }
     }
@@ -60,7 +72,11 @@ impl Resolved {
 }
 
 /// Extends the chain by the aliases in this answer.
-fn follow(message: &Message, chain: &mut Vec<Name>, ttl: &mut Option<Duration>) -> Result<(), LookupError> {
+fn follow(
+    message: &Message,
+    chain: &mut Vec<Name>,
+    ttl: &mut Option<Duration>,
+) -> Result<(), LookupError> {
     loop {
         let current = &chain[chain.len() - 1];
         let alias = message.answers.iter().find_map(|record| match &record.data {
@@ -80,20 +96,22 @@ fn follow(message: &Message, chain: &mut Vec<Name>, ttl: &mut Option<Duration>) 
     }
 }
 
-/// How long the answer proves that `name` has no such records (RFC 2308 §5), if it does.
+/// Returns how long the answer proves that `name` has no such records (RFC 2308 §5), if it does.
 fn negative_ttl(message: &Message, name: &Name) -> Option<Duration> {
     message.authorities.iter().find_map(|record| match &record.data {
-        RData::SOA(soa) if record.name.zone_of(name) => Some(seconds(record.ttl).min(seconds(soa.minimum))),
+        RData::SOA(soa) if record.name.zone_of(name) => {
+            Some(seconds(record.ttl).min(seconds(soa.minimum)))
+        }
         _ => None,
     })
 }
 
-/// The lower of two TTLs, of which either may be unknown.
+/// Returns the lower of two TTLs, of which either may be unknown.
 pub(super) fn lowest(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
     a.into_iter().chain(b).min()
 }
 
-/// A TTL as RFC 2181 §8 reads it: one with the top bit set is 0.
+/// Reads a TTL as RFC 2181 §8 does: one with the top bit set is 0.
 pub(super) fn seconds(ttl: u32) -> Duration {
     Duration::from_secs(if ttl > i32::MAX.unsigned_abs() { 0 } else { ttl.into() })
 }

@@ -33,13 +33,15 @@ pub(super) enum Reply {
 
 /// One name server with a pool of connections per transport.
 ///
-/// hickory's pool of several transports never tries TCP where UDP stays silent, so each pool here has one transport.
+/// hickory's pool of several transports never tries TCP where UDP stays silent, so each pool here
+/// has one transport.
 pub(super) struct Server {
     addr: SocketAddr,
     timeout: Duration,
     context: Arc<PoolContext>,
     udp: Pool,
-    // Replaced after a timeout: a connection that a middlebox forgot would swallow every later question.
+    // Replaced after a timeout: a connection that a middlebox forgot would swallow every later
+    // question.
     tcp: Mutex<Pool>,
     // TCP answered where UDP did not: ask both at once from then on.
     udp_silent: AtomicBool,
@@ -71,10 +73,12 @@ impl Server {
         Err(Cause::TimedOut(self.timeout))
     }
 
-    /// UDP has the first half of the timeout for itself; then TCP joins, and the first that answers wins.
+    /// Asks over UDP, which has the first half of the timeout for itself; then TCP joins, and the
+    /// first that answers wins.
     async fn over_any(&self, query: &Query) -> Result<Message, NetError> {
         let mut udp = core::pin::pin!(send(self.udp.clone(), query));
-        let alone = if self.udp_silent.load(Ordering::Relaxed) { Duration::ZERO } else { self.timeout / 2 };
+        let alone =
+            if self.udp_silent.load(Ordering::Relaxed) { Duration::ZERO } else { self.timeout / 2 };
         if let Ok(answer) = timeout(alone, &mut udp).await {
             return if answered(&answer) { answer } else { self.over_tcp(query).await };
         }
@@ -105,7 +109,7 @@ impl Server {
     }
 }
 
-/// What all pools share.
+/// Makes what all pools share.
 pub(super) fn context(timeout: Duration) -> Result<Arc<PoolContext>, NetError> {
     let mut options = ResolverOpts::default();
     options.timeout = timeout.min(LONGEST);
@@ -127,18 +131,24 @@ async fn send(pool: Pool, query: &Query) -> Result<Message, NetError> {
     if response.truncation { Err(NetError::Truncated) } else { Ok(response.into_message()) }
 }
 
-/// Whether the server itself spoke, well or ill, and the other transport would say the same.
+/// Tells that the server itself spoke, well or ill, and the other transport would say the same.
 fn answered(answer: &Result<Message, NetError>) -> bool {
     matches!(answer, Ok(_) | Err(NetError::Dns(_)))
 }
 
-/// What an answer means; a code that says nothing of the records is the server's failure.
+/// Judges an answer; a code that says nothing of the records is the server's failure.
 fn reply(answer: Result<Message, NetError>, timeout: Duration) -> Result<Reply, Cause> {
     match answer {
         Ok(message) => Ok(Reply::Records(message)),
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
-            let referral = none.response_code == ResponseCode::NoError && none.soa.is_none() && none.ns.is_some();
-            if referral { Err(Cause::Referral) } else { Ok(Reply::Nothing { ttl: none.negative_ttl }) }
+            let referral = none.response_code == ResponseCode::NoError
+                && none.soa.is_none()
+                && none.ns.is_some();
+            if referral {
+                Err(Cause::Referral)
+            } else {
+                Ok(Reply::Nothing { ttl: none.negative_ttl })
+            }
         }
         Err(NetError::Dns(DnsError::ResponseCode(code))) => Err(Cause::Code(code.into())),
         Err(NetError::Timeout) => Err(Cause::TimedOut(timeout)),

@@ -12,8 +12,8 @@ use super::server::{self, Reply, Server};
 
 /// The name servers, asked in their order from the one that answered last.
 ///
-/// hickory's own pool gives up at the first SERVFAIL or REFUSED (its `name_server_pool.rs`), so here are as many pools as
-/// servers.
+/// hickory's own pool gives up at the first SERVFAIL or REFUSED (its `name_server_pool.rs`), so
+/// here are as many pools as servers.
 pub(super) struct ServerPool {
     servers: Vec<Server>,
     start: AtomicUsize,
@@ -32,7 +32,8 @@ impl ServerPool {
         let mut tried = Vec::new();
         for i in 0..self.servers.len() {
             let place = (start + i) % self.servers.len();
-            // Also where the lookup is cancelled half-way, the next one starts at the server that was not asked yet.
+            // Also where the lookup is cancelled half-way, the next one starts at the server that
+            // was not asked yet.
             match self.servers[place].ask(query).await {
                 Ok(reply) => {
                     self.start.store(place, Ordering::Relaxed);

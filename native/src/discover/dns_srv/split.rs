@@ -7,10 +7,15 @@ use evenkeel_core::Endpoint;
 /// The largest factor by which weights grow to divide evenly; beyond it shares are rounded.
 const MAX_FACTOR: u64 = 1 << 16;
 
-/// Replaces each endpoint by one per address, which together weigh what it weighed against the others of its priority.
+/// Replaces each endpoint by one per address, which together weigh what it weighed against the
+/// others of its priority.
 ///
-/// The weights of a priority are multiplied by the smallest factor that makes every share a whole number.
-pub(super) fn split<A, B>(endpoints: Vec<Endpoint<A>>, addresses: impl Fn(&A) -> Vec<B>) -> Vec<Endpoint<B>> {
+/// The weights of a priority are multiplied by the smallest factor that makes every share a whole
+/// number.
+pub(super) fn split<A, B>(
+    endpoints: Vec<Endpoint<A>>,
+    addresses: impl Fn(&A) -> Vec<B>,
+) -> Vec<Endpoint<B>> {
     let mut factors: BTreeMap<u16, u64> = BTreeMap::new();
     for endpoint in &endpoints {
         let parts = (addresses(&endpoint.addr).len() as u64).max(1);
@@ -24,7 +29,8 @@ pub(super) fn split<A, B>(endpoints: Vec<Endpoint<A>>, addresses: impl Fn(&A) ->
     let mut parts = Vec::new();
     for endpoint in endpoints {
         let addresses = addresses(&endpoint.addr);
-        let share = u64::from(endpoint.weight) * factors[&endpoint.priority] / (addresses.len() as u64).max(1);
+        let share = u64::from(endpoint.weight) * factors[&endpoint.priority]
+            / (addresses.len() as u64).max(1);
         let share = share.max(u64::from(endpoint.weight > 0));
         parts.extend(addresses.into_iter().map(|addr| (addr, endpoint.priority, share)));
     }
@@ -47,18 +53,26 @@ fn gcd(a: u64, b: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Endpoints given as (priority, weight, addresses), as (priority, weight) of the parts.
+    /// Splits endpoints given as (priority, weight, addresses), as (priority, weight) of the parts.
     fn parts(endpoints: &[(u16, u32, usize)]) -> Vec<(u16, u32)> {
         let endpoints = endpoints
             .iter()
-            .map(|&(priority, weight, count)| Endpoint::new(count).with_weight(weight).with_priority(priority))
+            .map(|&(priority, weight, count)| {
+                Endpoint::new(count).with_weight(weight).with_priority(priority)
+            })
             .collect();
-        split(endpoints, |&count| (0..count).collect()).iter().map(|part| (part.priority, part.weight)).collect()
+        split(endpoints, |&count| (0..count).collect())
+            .iter()
+            .map(|part| (part.priority, part.weight))
+            .collect()
     }
 
     #[test]
     fn weights_that_divide_stay_as_they_are() {
-        assert_eq!(parts(&[(0, 60, 2), (0, 30, 1), (0, 10, 1)]), [(0, 30), (0, 30), (0, 30), (0, 10)]);
+        assert_eq!(
+            parts(&[(0, 60, 2), (0, 30, 1), (0, 10, 1)]),
+            [(0, 30), (0, 30), (0, 30), (0, 10)]
+        );
     }
 
     #[test]
@@ -69,7 +83,8 @@ mod tests {
 
     #[test]
     fn nothing_overflows() {
-        let many: Vec<_> = [7, 11, 13, 17, 19, 23, 29, 31].iter().map(|&count| (0, u32::MAX - 1, count)).collect();
+        let many: Vec<_> =
+            [7, 11, 13, 17, 19, 23, 29, 31].iter().map(|&count| (0, u32::MAX - 1, count)).collect();
         assert!(parts(&many).iter().all(|&(_, weight)| weight > 0));
         assert_eq!(parts(&[(0, 0, 2), (0, 5, 0)]), [(0, 0), (0, 0)]);
     }

@@ -14,23 +14,26 @@ use super::server_pool::ServerPool;
 
 const FAMILIES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
 
-/// Questions in flight at once: enough to hide the way to the server, few enough for a small resolver.
+/// Questions in flight at once: enough to hide the way to the server, few enough for a small
+/// resolver.
 const CONCURRENT: usize = 16;
 
 /// Host names and their addresses, none for a host that has none.
 pub(super) type Hosts = BTreeMap<String, Vec<IpAddr>>;
 
-/// Finds the addresses of targets, and remembers the last ones so that a failed question takes none away.
+/// Finds the addresses of targets, and remembers the last ones so that a failed question takes none
+/// away.
 #[derive(Default)]
 pub(super) struct Targets {
     known: Hosts,
 }
 
 impl Targets {
-    /// The addresses of `targets` (keyed by host), from the additional records or else by asking, and how long they hold.
+    /// Finds the addresses of `targets` (keyed by host), from the additional records or else by
+    /// asking, and how long they hold.
     ///
-    /// A target whose question fails keeps the addresses it had; the answer is then good for no time at all. If every
-    /// question fails and nothing came with the answer, so does this.
+    /// A target whose question fails keeps the addresses it had; the answer is then good for no
+    /// time at all. If every question fails and nothing came with the answer, so does this.
     pub(super) async fn find(
         &mut self,
         servers: &ServerPool,
@@ -39,9 +42,12 @@ impl Targets {
     ) -> Result<(Hosts, Option<Duration>), LookupError> {
         let (mut hosts, mut ttl) = glue(targets, additionals);
         let questions = missing(&hosts, targets);
-        let mut answers = stream::iter(questions)
-            .map(|(host, name, kind)| async move { (host, kind, resolve(servers, &name, kind).await) })
-            .buffer_unordered(CONCURRENT);
+        let mut answers =
+            stream::iter(questions)
+                .map(|(host, name, kind)| async move {
+                    (host, kind, resolve(servers, &name, kind).await)
+                })
+                .buffer_unordered(CONCURRENT);
         let mut answered = hosts.values().any(|addrs| !addrs.is_empty());
         let mut failure = None;
         while let Some((host, kind, answer)) = answers.next().await {
@@ -76,12 +82,14 @@ impl Targets {
     }
 }
 
-/// The addresses that came with the answer; only those of its targets are believed.
+/// Takes the addresses that came with the answer; only those of its targets are believed.
 fn glue(targets: &BTreeMap<String, Name>, additionals: &[Record]) -> (Hosts, Option<Duration>) {
     let mut hosts: Hosts = targets.keys().map(|host| (host.clone(), Vec::new())).collect();
     let mut ttl = None;
     for record in additionals {
-        if let (Some(addr), Some(addrs)) = (address(&record.data), hosts.get_mut(&name::host(&record.name))) {
+        if let (Some(addr), Some(addrs)) =
+            (address(&record.data), hosts.get_mut(&name::host(&record.name)))
+        {
             addrs.push(addr);
             ttl = lowest(ttl, Some(seconds(record.ttl)));
         }
@@ -89,15 +97,18 @@ fn glue(targets: &BTreeMap<String, Name>, additionals: &[Record]) -> (Hosts, Opt
     (hosts, ttl)
 }
 
-/// What to ask: both families for a target without glue; for one that has glue only the family that others have and it
-/// lacks, because servers drop glue that does not fit and an endpoint must not come and go with that.
+/// Lists what to ask: both families for a target without glue; for one that has glue only the
+/// family that others have and it lacks, because servers drop glue that does not fit and an
+/// endpoint must not come and go with that.
 fn missing(hosts: &Hosts, targets: &BTreeMap<String, Name>) -> Vec<(String, Name, RecordType)> {
     let seen: BTreeSet<RecordType> = hosts.values().flatten().map(family).collect();
     let mut questions = Vec::new();
     for (host, name) in targets {
         let addrs = &hosts[host];
         for kind in FAMILIES {
-            if addrs.is_empty() || (seen.contains(&kind) && !addrs.iter().any(|addr| family(addr) == kind)) {
+            if addrs.is_empty()
+                || (seen.contains(&kind) && !addrs.iter().any(|addr| family(addr) == kind))
+            {
                 questions.push((host.clone(), name.clone(), kind));
             }
         }

@@ -87,7 +87,8 @@ fn ranks(nodes: &[Node], width: i32) -> Vec<usize> {
     // What a layer has no room for goes into the next one: first what nobody close below needs.
     let mut rank = 0;
     while ranks.iter().any(|&other| other > rank) || rank == 0 {
-        let mut layer: Vec<usize> = (0..nodes.len()).filter(|&index| ranks[index] == rank).collect();
+        let mut layer: Vec<usize> =
+            (0..nodes.len()).filter(|&index| ranks[index] == rank).collect();
         let next = |index: usize| pointing_to(nodes, index).iter().map(|&below| ranks[below]).min();
         layer.sort_by_key(|&index| next(index).unwrap_or(usize::MAX));
         let mut room = width;
@@ -131,10 +132,11 @@ mod tests {
 
     #[test]
     fn whatever_a_box_points_to_lies_above_it_and_no_layer_is_too_wide() {
-        let nodes: Vec<Node> = [vec![], vec![0], vec![0], vec![0], vec![0], vec![1, 2, 3, 4], vec![0, 5]]
-            .iter()
-            .map(|up| node(100, up))
-            .collect();
+        let nodes: Vec<Node> =
+            [vec![], vec![0], vec![0], vec![0], vec![0], vec![1, 2, 3, 4], vec![0, 5]]
+                .iter()
+                .map(|up| node(100, up))
+                .collect();
         let ranks = ranks(&nodes, 300);
         for (index, node) in nodes.iter().enumerate() {
             assert!(node.up.iter().all(|&above| ranks[above] < ranks[index]), "{ranks:?}");
@@ -144,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_box_that_only_the_lowest_needs_is_right_above_it() {
-        let nodes = [node(50, &[]), node(50, &[0]), node(50, &[1]), node(50, &[2, 4]), node(50, &[])];
+        let nodes =
+            [node(50, &[]), node(50, &[0]), node(50, &[1]), node(50, &[2, 4]), node(50, &[])];
         assert_eq!(ranks(&nodes, 300), [0, 1, 2, 3, 2]);
     }
 
@@ -154,7 +157,10 @@ mod tests {
         let layers = Layers::new(&nodes, 300);
         assert_eq!(layers.rows[1], [Place::Line(0), Place::Box(1)]);
         assert_eq!(layers.rows[2], [Place::Line(0), Place::Box(2)]);
-        assert_eq!(layers.below(1, Place::Line(0)).collect::<Vec<_>>(), [Place::Line(0), Place::Box(2)]);
+        assert_eq!(
+            layers.below(1, Place::Line(0)).collect::<Vec<_>>(),
+            [Place::Line(0), Place::Box(2)]
+        );
         assert_eq!(layers.above(1, Place::Line(0)).collect::<Vec<_>>(), [Place::Box(0)]);
     }
 }

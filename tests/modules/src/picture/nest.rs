@@ -22,7 +22,8 @@ type Edges = Vec<BTreeSet<usize>>;
 impl Level {
     /// The level inside `folder`; the root's is `""`.
     pub(super) fn new(graph: &Graph, folder: &str) -> Self {
-        let names: BTreeSet<&str> = graph.modules().filter_map(|module| child(folder, module)).collect();
+        let names: BTreeSet<&str> =
+            graph.modules().filter_map(|module| child(folder, module)).collect();
         let names: Vec<&str> = names.into_iter().collect();
         let place = |module| names.binary_search(&child(folder, module)?).ok();
         let mut weights: BTreeMap<(usize, usize), usize> = BTreeMap::new();
@@ -36,11 +37,18 @@ impl Level {
         let (edges, against) = straighten(names.len(), &weights);
         let edges = reduced(&edges);
         let groups = twins(&edges, &against);
-        let group_of = |member: usize| groups.iter().position(|group| group.contains(&member)).unwrap_or(0);
+        let group_of =
+            |member: usize| groups.iter().position(|group| group.contains(&member)).unwrap_or(0);
         Self {
-            up: groups.iter().map(|group| edges[group[0]].iter().map(|&to| group_of(to)).collect()).collect(),
+            up: groups
+                .iter()
+                .map(|group| edges[group[0]].iter().map(|&to| group_of(to)).collect())
+                .collect(),
             against: against.iter().map(|&(from, to)| (group_of(from), group_of(to))).collect(),
-            groups: groups.iter().map(|group| group.iter().map(|&member| names[member].to_owned()).collect()).collect(),
+            groups: groups
+                .iter()
+                .map(|group| group.iter().map(|&member| names[member].to_owned()).collect())
+                .collect(),
         }
     }
 }
@@ -56,15 +64,19 @@ fn child<'a>(folder: &str, module: &'a str) -> Option<&'a str> {
 }
 
 /// Takes out the lightest edges of circles until there is none.
-fn straighten(count: usize, weights: &BTreeMap<(usize, usize), usize>) -> (Edges, Vec<(usize, usize)>) {
+fn straighten(
+    count: usize,
+    weights: &BTreeMap<(usize, usize), usize>,
+) -> (Edges, Vec<(usize, usize)>) {
     let mut edges = vec![BTreeSet::new(); count];
     for &(from, to) in weights.keys() {
         edges[from].insert(to);
     }
     let mut against = Vec::new();
     loop {
-        let on_circle =
-            weights.iter().filter(|((from, to), _)| edges[*from].contains(to) && reaches(&edges, *to, *from));
+        let on_circle = weights
+            .iter()
+            .filter(|((from, to), _)| edges[*from].contains(to) && reaches(&edges, *to, *from));
         let Some((&(from, to), _)) = on_circle.min_by_key(|(_, weight)| **weight) else { break };
         edges[from].remove(&to);
         against.push((from, to));
@@ -74,8 +86,12 @@ fn straighten(count: usize, weights: &BTreeMap<(usize, usize), usize>) -> (Edges
 
 /// Without the edges that others lead to as well.
 fn reduced(edges: &[BTreeSet<usize>]) -> Edges {
-    let direct = |from: usize, to: usize| !edges[from].iter().any(|&other| other != to && reaches(edges, other, to));
-    (0..edges.len()).map(|from| edges[from].iter().copied().filter(|&to| direct(from, to)).collect()).collect()
+    let direct = |from: usize, to: usize| {
+        !edges[from].iter().any(|&other| other != to && reaches(edges, other, to))
+    };
+    (0..edges.len())
+        .map(|from| edges[from].iter().copied().filter(|&to| direct(from, to)).collect())
+        .collect()
 }
 
 fn reaches(edges: &[BTreeSet<usize>], from: usize, to: usize) -> bool {
@@ -91,7 +107,8 @@ fn reaches(edges: &[BTreeSet<usize>], from: usize, to: usize) -> bool {
 fn twins(edges: &[BTreeSet<usize>], against: &[(usize, usize)]) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for member in 0..edges.len() {
-        let takers: Vec<usize> = (0..edges.len()).filter(|&other| edges[other].contains(&member)).collect();
+        let takers: Vec<usize> =
+            (0..edges.len()).filter(|&other| edges[other].contains(&member)).collect();
         let alone = against.iter().any(|(from, to)| *from == member || *to == member);
         groups.entry((&edges[member], takers, alone.then_some(member))).or_default().push(member);
     }
@@ -120,7 +137,15 @@ mod tests {
 
     #[test]
     fn what_follows_is_left_out_and_twins_are_one() {
-        let pairs = [("b", "a"), ("c", "a"), ("d", "b"), ("d", "c"), ("d", "a"), ("e::x", "d"), ("e::x", "b")];
+        let pairs = [
+            ("b", "a"),
+            ("c", "a"),
+            ("d", "b"),
+            ("d", "c"),
+            ("d", "a"),
+            ("e::x", "d"),
+            ("e::x", "b"),
+        ];
         let level = level(&pairs, "");
         assert_eq!(level.groups, [vec!["a"], vec!["b", "c"], vec!["d"], vec!["e"]]);
         assert_eq!(level.up, sets([&[], &[0], &[1], &[2]]));

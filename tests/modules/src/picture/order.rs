@@ -54,7 +54,8 @@ fn swap_neighbours(layers: &mut Layers) {
 fn crossings(layers: &Layers) -> usize {
     let mut count = 0;
     for (rank, links) in layers.links.iter().enumerate().skip(1) {
-        let ends = |&(below, above)| (layers.position(rank, below), layers.position(rank - 1, above));
+        let ends =
+            |&(below, above)| (layers.position(rank, below), layers.position(rank - 1, above));
         let ends: Vec<(usize, usize)> = links.iter().map(ends).collect();
         for (index, one) in ends.iter().enumerate() {
             let crosses = |other: &&(usize, usize)| {

@@ -59,7 +59,14 @@ impl Plan {
     }
 
     /// Draws the lines that go up from layer `rank`, which begins at `top`.
-    fn draw_lines(&mut self, nodes: &[Node], layers: &Layers, centers: &[Vec<i32>], rank: usize, top: i32) {
+    fn draw_lines(
+        &mut self,
+        nodes: &[Node],
+        layers: &Layers,
+        centers: &[Vec<i32>],
+        rank: usize,
+        top: i32,
+    ) {
         for (&place, &center) in layers.rows[rank].iter().zip(&centers[rank]) {
             let mut ends: Vec<(i32, Place)> = layers
                 .above(rank, place)
@@ -92,7 +99,8 @@ impl Plan {
 /// Moves everything so that it begins at 0.
 fn from_zero(mut centers: Vec<Vec<i32>>, layers: &Layers, nodes: &[Node]) -> Vec<Vec<i32>> {
     let places = layers.rows.iter().flatten().zip(centers.iter().flatten());
-    let left = places.map(|(&place, center)| center - width_of(nodes, place) / 2).min().unwrap_or(0);
+    let left =
+        places.map(|(&place, center)| center - width_of(nodes, place) / 2).min().unwrap_or(0);
     centers.iter_mut().flatten().for_each(|center| *center -= left);
     centers
 }
@@ -112,7 +120,9 @@ fn centers(nodes: &[Node], layers: &Layers) -> Vec<Vec<i32>> {
         for step in 0..layers.rows.len() {
             let rank = if sweep % 2 == 0 { step } else { layers.rows.len() - 1 - step };
             let row = layers.rows[rank].iter().enumerate();
-            let wishes = row.map(|(index, &place)| wish(layers, &centers, rank, index, place)).collect::<Vec<_>>();
+            let wishes = row
+                .map(|(index, &place)| wish(layers, &centers, rank, index, place))
+                .collect::<Vec<_>>();
             centers[rank] = apart(&wishes, &packed[rank]);
         }
     }
@@ -131,10 +141,20 @@ fn packed(nodes: &[Node], row: &[Place]) -> Vec<i32> {
 }
 
 /// Where a place would like to be, and how much.
-fn wish(layers: &Layers, centers: &[Vec<i32>], rank: usize, index: usize, place: Place) -> (i32, i32) {
+fn wish(
+    layers: &Layers,
+    centers: &[Vec<i32>],
+    rank: usize,
+    index: usize,
+    place: Place,
+) -> (i32, i32) {
     let mut near: Vec<i32> = Vec::new();
-    near.extend(layers.below(rank, place).map(|other| centers[rank + 1][layers.position(rank + 1, other)]));
-    near.extend(layers.above(rank, place).map(|other| centers[rank - 1][layers.position(rank - 1, other)]));
+    near.extend(
+        layers.below(rank, place).map(|other| centers[rank + 1][layers.position(rank + 1, other)]),
+    );
+    near.extend(
+        layers.above(rank, place).map(|other| centers[rank - 1][layers.position(rank - 1, other)]),
+    );
     if matches!(place, Place::Line(_)) {
         let places = layers.rows.iter().flatten().zip(centers.iter().flatten());
         let parts = places.filter(|(other, _)| **other == place);
@@ -155,7 +175,9 @@ fn apart(wishes: &[(i32, i32)], packed: &[i32]) -> Vec<i32> {
         }
         runs.push(run);
     }
-    let shift = |(sum, weight, count): (i64, i64, usize)| core::iter::repeat_n(sum.div_euclid(weight) as i32, count);
+    let shift = |(sum, weight, count): (i64, i64, usize)| {
+        core::iter::repeat_n(sum.div_euclid(weight) as i32, count)
+    };
     runs.into_iter().flat_map(shift).zip(packed).map(|(shift, least)| shift + least).collect()
 }
 
@@ -177,13 +199,19 @@ mod tests {
         let nodes = up.map(|up| Node { width: 60, height: 20, up: up.into_iter().collect() });
         let plan = Plan::new(&nodes, 200);
         for (index, one) in plan.corners.iter().enumerate() {
-            assert!((0..=plan.width - 60).contains(&one.0) && (0..=plan.height - 20).contains(&one.1));
+            assert!(
+                (0..=plan.width - 60).contains(&one.0) && (0..=plan.height - 20).contains(&one.1)
+            );
             for other in &plan.corners[index + 1..] {
-                assert!((one.0 - other.0).abs() >= 60 + GAP || (one.1 - other.1).abs() >= 20 + LAYER_GAP);
+                assert!(
+                    (one.0 - other.0).abs() >= 60 + GAP
+                        || (one.1 - other.1).abs() >= 20 + LAYER_GAP
+                );
             }
         }
         assert!(plan.lines.iter().all(|line| line.below.1 > line.bend && line.bend > line.above.1));
-        let arrivals = |node| plan.lines.iter().filter(|line| line.arrives && line.to == node).count();
+        let arrivals =
+            |node| plan.lines.iter().filter(|line| line.arrives && line.to == node).count();
         assert_eq!((arrivals(0), arrivals(4), arrivals(6)), (3, 1, 0));
     }
 }

@@ -46,7 +46,9 @@ impl Scan {
                 let prefix = [prefix, &[path.ident.to_string()]].concat();
                 return self.import(&prefix, &path.tree);
             }
-            UseTree::Group(group) => return group.items.iter().for_each(|tree| self.import(prefix, tree)),
+            UseTree::Group(group) => {
+                return group.items.iter().for_each(|tree| self.import(prefix, tree));
+            }
             UseTree::Glob(_) => (None, None),
             UseTree::Name(name) if name.ident == "self" => (None, prefix.last().cloned()),
             UseTree::Name(name) => (Some(name.ident.to_string()), Some(name.ident.to_string())),
@@ -77,7 +79,9 @@ impl Scan {
                     self.path(core::mem::take(&mut path));
                     self.search(group.stream());
                 }
-                TokenTree::Punct(_) | TokenTree::Literal(_) => self.path(core::mem::take(&mut path)),
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {
+                    self.path(core::mem::take(&mut path));
+                }
             }
             colons = 0;
         }
@@ -149,7 +153,8 @@ fn needs_test(condition: TokenStream) -> bool {
         (Some(TokenTree::Ident(ident)), None) => ident == "test",
         (Some(TokenTree::Ident(ident)), Some(TokenTree::Group(all))) if ident == "all" => {
             let conditions: Vec<_> = all.stream().into_iter().collect();
-            let is_comma = |token: &_| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ',');
+            let is_comma =
+                |token: &_| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ',');
             conditions.split(is_comma).any(|part| needs_test(part.iter().cloned().collect()))
         }
         _ => false,

@@ -7,7 +7,11 @@ fn read(files: &[(&str, &str)]) -> Result<Graph> {
 
 fn circles(files: &[(&str, &str)]) -> Vec<String> {
     let graph = read(files).expect("made-up sources that parse");
-    graph.circles().iter().map(|circle| circle.to_string().lines().next().unwrap_or_default().to_owned()).collect()
+    graph
+        .circles()
+        .iter()
+        .map(|circle| circle.to_string().lines().next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 /// Circles where, in `folder`, the module `b` takes from `a`; what `a` takes is given.
@@ -43,12 +47,21 @@ fn every_way_to_take_counts() {
 
 #[test]
 fn re_exports_do_not_hide_a_circle() {
-    for way in ["use crate::Renamed;", "use super::Other;", "use super::super::{Renamed};", "type B = crate::Renamed;"]
-    {
+    for way in [
+        "use crate::Renamed;",
+        "use super::Other;",
+        "use super::super::{Renamed};",
+        "type B = crate::Renamed;",
+    ] {
         assert_eq!(circle_by(way), ["a circle of 2: folder::a, folder::b"], "{way}");
     }
     let root = "mod a; mod b; mod c; pub use c::*;";
-    let files = [("lib.rs", root), ("a.rs", "use crate::B;"), ("b.rs", "use crate::a::A; pub struct B;"), ("c.rs", "")];
+    let files = [
+        ("lib.rs", root),
+        ("a.rs", "use crate::B;"),
+        ("b.rs", "use crate::a::A; pub struct B;"),
+        ("c.rs", ""),
+    ];
     assert_eq!(circles(&files), [""; 0]);
     let files = [files[0], files[1], files[2], ("c.rs", "pub use crate::b::*;")];
     assert_eq!(circles(&files), ["a circle of 2: a, b"]);
@@ -57,8 +70,12 @@ fn re_exports_do_not_hide_a_circle() {
 #[test]
 fn a_name_that_was_imported_leads_on() {
     let a = "use crate::c; fn f() -> c::B { todo!() }";
-    let files = [("main.rs", "mod a; mod b; mod c;"), ("a.rs", a), ("b.rs", "use crate::a; pub struct B;")];
-    assert_eq!(circles(&[&files[..], &[("c.rs", "pub use super::b::B;")]].concat()), ["a circle of 3: a, b, c"]);
+    let files =
+        [("main.rs", "mod a; mod b; mod c;"), ("a.rs", a), ("b.rs", "use crate::a; pub struct B;")];
+    assert_eq!(
+        circles(&[&files[..], &[("c.rs", "pub use super::b::B;")]].concat()),
+        ["a circle of 3: a, b, c"]
+    );
     assert_eq!(circles(&[&files[..], &[("c.rs", "pub struct B;")]].concat()), [""; 0]);
 }
 
@@ -87,7 +104,9 @@ fn a_parent_may_use_its_children_and_they_it() {
     let parent = "mod child; pub use child::Child; pub struct Parent(self::child::Child);";
     let files = [("lib.rs", "pub mod parent; pub use parent::Child;"), ("parent/mod.rs", parent)];
     assert_eq!(
-        circles(&[&files[..], &[("parent/child.rs", "use super::Parent; use crate::Child;")]].concat()),
+        circles(
+            &[&files[..], &[("parent/child.rs", "use super::Parent; use crate::Child;")]].concat()
+        ),
         [""; 0]
     );
 }

@@ -33,7 +33,8 @@ fn buckets_follow_each_other() {
 fn error_is_within_its_bound() {
     let mut rng = ChaCha8Rng::seed_from_u64(24);
     let mut draw = |shape: u32| match shape {
-        // Evenly from 0 to 0.5 s; octaves evenly from 1 µs to 60 s; 2 ms with one in 32 about a hundred times that.
+        // Evenly from 0 to 0.5 s; octaves evenly from 1 µs to 60 s; 2 ms, and one in 32 about a
+        // hundred times that.
         0 => rng.next_u64() % 500_000_000,
         1 => 1000 << (rng.next_u32() % 26),
         _ if rng.next_u32().is_multiple_of(32) => 100_000_000 + rng.next_u64() % 200_000_000,
@@ -96,7 +97,11 @@ fn delay_changes_every_three_seconds_and_forgets_after_half_a_minute() {
     let last = after(33_000, &mut latencies, 50 * MILLI);
     assert!(last > 50 * MILLI && last < 57 * MILLI, "{last:?}");
     assert_eq!(latencies.delay(Instant::from_millis(62_999)), Some(last));
-    assert_eq!(latencies.delay(Instant::from_millis(63_000)), None, "half a minute without a sample");
+    assert_eq!(
+        latencies.delay(Instant::from_millis(63_000)),
+        None,
+        "half a minute without a sample"
+    );
     let now = Instant::from_secs(100);
     (0..19).for_each(|_| latencies.observe(now, MILLI));
     assert_eq!(latencies.delay(now), None, "what was before does not count");
@@ -111,7 +116,10 @@ fn clock_may_go_backwards_and_counters_fill_up() {
     (0..100).for_each(|_| latencies.observe(late, 100 * MILLI));
     (0..100_000).for_each(|_| latencies.observe(Instant::from_secs(1), 10 * MILLI));
     latencies.observe(Instant::from_secs(4), 10 * MILLI);
-    assert!(latencies.delay(Instant::from_secs(4)).is_some_and(|delay| delay < 12 * MILLI), "counts from now on");
+    assert!(
+        latencies.delay(Instant::from_secs(4)).is_some_and(|delay| delay < 12 * MILLI),
+        "counts from now on"
+    );
     latencies.current.counts = [u32::MAX; BUCKETS];
     latencies.current.total = u64::from(u32::MAX) * BUCKETS as u64;
     latencies.previous = latencies.current.clone();
@@ -127,7 +135,10 @@ fn percentile_is_checked() {
         (u16::MAX, "65535 per mille: it must be between 1 and 999"),
     ] {
         let error = LatencyPercentile::new(per_mille).expect_err("out of range");
-        assert_eq!((error, error.to_string().as_str()), (LatencyPercentileError::PerMille { per_mille }, text));
+        assert_eq!(
+            (error, error.to_string().as_str()),
+            (LatencyPercentileError::PerMille { per_mille }, text)
+        );
     }
     assert!(LatencyPercentile::new(1).is_ok() && LatencyPercentile::new(999).is_ok());
 }

@@ -1,0 +1,80 @@
+use crate::cluster::Cluster;
+use crate::endpoint::Address;
+use crate::kit::Kit;
+use crate::load::Load;
+use crate::policy::View;
+use crate::set::Slots;
+use crate::slot::Turn;
+use crate::store::Store;
+use crate::time::Instant;
+
+/// A view of a cluster: the slots that may be picked, and what is known of each.
+pub(crate) struct Over<'a, X, A, L: Load, S: Kit, St: Store> {
+    slots: X,
+    cluster: &'a Cluster<A, L, S, St>,
+}
+
+impl<'a, X: Slots, A: Address, L: Load, S: Kit, St: Store> Over<'a, X, A, L, S, St> {
+    #[inline]
+    pub(crate) fn new(slots: X, cluster: &'a Cluster<A, L, S, St>) -> Self {
+        Self { slots, cluster }
+    }
+}
+
+impl<X: Slots, A: Address, L: Load, S: Kit, St: Store> View for Over<'_, X, A, L, S, St> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    #[inline]
+    fn at(&self, place: usize) -> Option<usize> {
+        self.slots.at(place)
+    }
+
+    #[inline]
+    fn has(&self, slot: usize) -> bool {
+        self.slots.has(slot)
+    }
+
+    #[inline]
+    fn is_cut(&self) -> bool {
+        self.slots.is_cut()
+    }
+
+    #[inline]
+    fn next(&self, turn: &mut Turn) -> Option<usize> {
+        self.slots.next(turn)
+    }
+
+    #[inline]
+    fn weight(&self, slot: usize) -> u32 {
+        self.cluster.rows().get(slot).map_or(0, super::super::row::Row::weight)
+    }
+
+    #[inline]
+    fn in_flight(&self, slot: usize) -> u32 {
+        self.cluster.rows().get(slot).map_or(0, |row| row.load.in_flight())
+    }
+
+    #[inline]
+    fn cost(&self, slot: usize, now: Instant) -> u64 {
+        let row = self.cluster.rows().get(slot);
+        row.map_or(0, |row| row.load.cost(self.cluster.tuning(), now))
+    }
+
+    #[inline]
+    fn id(&self, slot: usize) -> u64 {
+        self.cluster.rows().get(slot).map_or(0, super::super::row::Row::id)
+    }
+
+    fn write_key(&self, slot: usize, sink: &mut dyn FnMut(&[u8])) {
+        if let Some(row) = self.cluster.rows().get(slot) {
+            row.last_address().key(sink);
+        }
+    }
+
+    fn after(&self, slot: Option<usize>) -> Option<usize> {
+        self.cluster.after(slot).find(|&slot| self.slots.has(slot))
+    }
+}

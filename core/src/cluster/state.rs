@@ -1,0 +1,146 @@
+//! Exports what was learned, and goes on with it.
+
+use super::place::warm_at;
+use super::{Cluster, RulesOf};
+use crate::endpoint::Address;
+use crate::health::{self, Facts, HealthRow, LONGEST, MOST_LEFT, Rounds, Rules};
+use crate::kit::{GROUPS, Kit};
+use crate::load::{Estimate, Load};
+use crate::part::Part;
+use crate::slow_start::{WarmAt, Warmth};
+use crate::state::{ImportError, Imported, LastTurn, Latency, Learned, State};
+use crate::store::{List, Store};
+use crate::time::{Instant, nanos, nanos_of_ticks, ticks_of_nanos};
+
+impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
+    /// Returns what was learned of the endpoints, to be kept. It does not say who had the last
+    /// turn. O(n log n)
+    pub fn export(&self, now: Instant) -> State<A, St> {
+        self.export_with(now, [const { None }; GROUPS])
+    }
+
+    /// Does the same, with who had the last turn.
+    pub(crate) fn export_with(
+        &self,
+        now: Instant,
+        turns: [Option<LastTurn<A>>; GROUPS],
+    ) -> State<A, St> {
+        // A clock that is behind has not moved.
+        let now = now.or_later(self.last);
+        let mut endpoints: St::List<Learned<A>> = List::NEW;
+        for index in self.by_address() {
+            let Some(row) = self.rows.get(index) else { continue };
+            let Some(endpoint) = row.endpoint() else { continue };
+            let Estimate { nanos, stamp } = row.load.estimate();
+            let age = nanos_of_ticks(now.since(stamp)).min(LONGEST);
+            let latency = (nanos > 0).then_some(Latency { nanos: nanos.min(LONGEST), age });
+            let health = row.health.get().and_then(|health| health::export(health, now));
+            let warming = match warm_at(row, &self.settings) {
+                WarmAt::Then(end) if !self.settings.slow_start().is_zero() => {
+                    nanos_of_ticks(end.since(now)).min(LONGEST)
+                }
+                WarmAt::Now | WarmAt::Then(_) | WarmAt::Out => 0,
+            };
+            if latency.is_some() || health.is_some() || warming > 0 {
+                // The list has the capacity of the set.
+                let addr = endpoint.addr.clone();
+                let _ = endpoints.try_push(Learned { addr, latency, health, warming });
+            }
+        }
+        State::new(endpoints, turns, self.rounds(now))
+    }
+
+    fn rounds(&self, now: Instant) -> Rounds {
+        self.watch.get().map_or(Rounds::default(), |watch| Rounds {
+            interval_left: watch
+                .interval_end
+                .map(|end| nanos_of_ticks(end.since(now)).min(MOST_LEFT)),
+            next_probe: watch.next_probe,
+            draws: watch.draws,
+        })
+    }
+
+    /// Goes on with what is known in `state`, except of endpoints of which something was reported
+    /// here: that is newer. O(n log n)
+    ///
+    /// # Errors
+    /// [`ImportError`] for a state that cannot be used. Nothing changes.
+    pub fn import<T: Store>(
+        &mut self,
+        now: Instant,
+        state: &State<A, T>,
+    ) -> Result<Imported, ImportError> {
+        state.check()?;
+        let addresses = || {
+            let turns = state.turns.iter().flatten().map(|turn| &turn.addr);
+            state.endpoints.iter().map(|learned| &learned.addr).chain(turns)
+        };
+        // The one endpoint that had the last turn may have left, where nothing else is known.
+        let about_others = !state.is_empty() && !addresses().any(|addr| self.find(addr).is_some());
+        if about_others || self.is_empty() && addresses().next().is_some() {
+            let (addresses, set) = (addresses().count(), self.len());
+            return Err(ImportError::Foreign { addresses, set });
+        }
+        self.follow_clock(now);
+        let mut imported = Imported::default();
+        for learned in state.endpoints.iter() {
+            self.import_one(state, learned, &mut imported);
+        }
+        if imported.kept == 0 {
+            self.go_on(now, state.age, state.rounds);
+        }
+        self.place_all();
+        self.finish();
+        self.handle_timeout(now);
+        Ok(imported)
+    }
+
+    fn import_one<T: Store>(
+        &mut self,
+        state: &State<A, T>,
+        learned: &Learned<A>,
+        imported: &mut Imported,
+    ) {
+        let (now, age) = (self.last, state.age);
+        let Some(slot) = self.find(&learned.addr) else {
+            imported.unknown += 1;
+            return;
+        };
+        let (window, tuning) = (self.settings.slow_start(), self.tuning);
+        let Some(row) = self.row_mut(slot) else { return };
+        let blank = row.health.get().is_none_or(HealthRow::blank);
+        let counts = crate::counts::Counter::counts(&row.counts);
+        let unknown = row.load.estimate() == Estimate::NONE;
+        if !blank || !unknown || counts != crate::counts::Counts::default() {
+            imported.kept += 1;
+            return;
+        }
+        imported.endpoints += 1;
+        if let Some(Latency { nanos, age: before }) = learned.latency {
+            row.load.set_estimate(L::recall(&tuning, nanos, before.saturating_add(age), now));
+        }
+        if !window.is_zero() && row.warmth.end() != WarmAt::Out {
+            let left = learned.warming.saturating_sub(age).min(nanos(window));
+            row.warmth.set_end(WarmAt::Then(now.later(ticks_of_nanos(left))));
+        }
+        if let Some(record) = &learned.health {
+            let intervals = state.rounds.interval_left.is_some();
+            self.alter(slot, |row, s: &S, facts: &mut Facts<'_>| {
+                health::import::<RulesOf<S>, S>(row, s, facts, record, age, intervals)
+            });
+        }
+    }
+
+    /// Goes on with the rounds over all endpoints. An interval that ended meanwhile is judged now.
+    fn go_on(&mut self, now: Instant, age: u64, rounds: Rounds) {
+        let in_intervals = RulesOf::<S>::in_intervals(&self.settings);
+        let interval = self.settings.ticks(self.settings.interval());
+        let Some(watch) = self.watch.get_mut() else { return };
+        watch.draws = watch.draws.wrapping_add(rounds.draws);
+        watch.next_probe = rounds.next_probe;
+        if let (Some(left), true) = (rounds.interval_left, in_intervals) {
+            let left = ticks_of_nanos(left.saturating_sub(age)).min(interval);
+            watch.interval_end = Some(now.later(left));
+        }
+    }
+}

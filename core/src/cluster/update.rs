@@ -1,0 +1,193 @@
+//! Takes over what discovery found.
+
+mod few;
+mod many;
+
+use super::Cluster;
+use crate::endpoint::{Address, Endpoint};
+use crate::error::InsertError;
+use crate::event::EventKind;
+use crate::kit::Kit;
+use crate::load::Load;
+use crate::row::Row;
+use crate::set::Levels;
+use crate::slow_start::{WarmAt, Warmth};
+use crate::store::{Index, List, Store};
+use crate::time::Instant;
+
+/// Counts what an update did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use]
+pub struct Changes {
+    /// Endpoints that came.
+    pub added: usize,
+    /// Endpoints that went.
+    pub removed: usize,
+    /// Endpoints that stayed, with another weight, priority, zone or draining mark.
+    pub changed: usize,
+    /// Endpoints of the update for which there was no room. One that stands in the update more
+    /// than once may be counted more than once.
+    pub left_out: usize,
+}
+
+impl Changes {
+    /// Tells that the set is as it was.
+    pub const fn is_empty(&self) -> bool {
+        self.added == 0 && self.removed == 0 && self.changed == 0
+    }
+}
+
+impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
+    /// Replaces the whole set by `endpoints`, an empty one included.
+    ///
+    /// Records of one address are folded into one, in any order: the lowest priority wins, then the
+    /// largest weight. Beyond the store's capacity, endpoints already in the set stay first, then
+    /// addresses in their order; [`Changes::left_out`] says how many found no room. O(n) for sorted
+    /// input, O(n log n) otherwise.
+    pub fn update(
+        &mut self,
+        now: Instant,
+        endpoints: impl IntoIterator<Item = Endpoint<A>>,
+    ) -> Changes {
+        if St::FEW {
+            self.update_few(now, endpoints.into_iter())
+        } else {
+            self.update_many(now, endpoints.into_iter())
+        }
+    }
+
+    /// Adds one endpoint, or changes the one of the same address.
+    ///
+    /// # Errors
+    /// [`InsertError::Full`] when the address is new and the store has no room for it. Nothing
+    /// changes.
+    pub fn insert(&mut self, now: Instant, endpoint: Endpoint<A>) -> Result<Changes, InsertError> {
+        self.begin_change(now);
+        let mut changes = Changes::default();
+        let newcomers = self.newcomers();
+        match self.index.find(&*self.rows, &endpoint.addr, &mut 0) {
+            Some(slot) => changes.changed += usize::from(self.refit(slot, &endpoint, newcomers)),
+            None if self.occupy(endpoint, newcomers, true) => {
+                changes.added = 1;
+                self.index.settle(&*self.rows);
+            }
+            None => {
+                return Err(InsertError::Full { capacity: St::List::<Row<A, L, S::Parts>>::LIMIT });
+            }
+        }
+        if !changes.is_empty() {
+            self.finish();
+        }
+        Ok(changes)
+    }
+
+    /// Takes out the endpoint of this address and gives it back, if it was there.
+    pub fn remove(&mut self, now: Instant, addr: &A) -> Option<Endpoint<A>> {
+        self.begin_change(now);
+        let mut hint = 0;
+        let slot = self.index.find(&*self.rows, addr, &mut hint)?;
+        let endpoint = self.rows.get(slot)?.endpoint().cloned();
+        self.vacate(slot, true);
+        self.index.forget(&*self.rows, hint);
+        self.finish();
+        endpoint
+    }
+
+    fn begin_change(&mut self, now: Instant) {
+        self.follow_clock(now);
+        // There may be nothing to derive.
+        if (S::AT_RUN_TIME || size_of::<L::Tuning>() > 0) && !self.tuned {
+            self.tune();
+        }
+    }
+
+    /// Returns when endpoints have warmed up that come now.
+    fn newcomers(&self) -> WarmAt {
+        let window = self.settings.slow_start();
+        // A cold client learns of all endpoints at once: most of them are warm already.
+        if window.is_zero() || self.has_no_members() {
+            return WarmAt::Now;
+        }
+        WarmAt::Then(self.last.saturating_add(window))
+    }
+
+    /// Takes over what an endpoint says of itself; tells that it says something new.
+    fn refit(&mut self, slot: usize, new: &Endpoint<A>, newcomers: WarmAt) -> bool {
+        let Some(row) = self.rows.get_mut(slot) else { return false };
+        let Some(endpoint) = row.endpoint_mut().filter(|old| !old.same_content(new)) else {
+            return false;
+        };
+        if endpoint.priority != new.priority {
+            self.levels.leave(slot, endpoint.priority);
+        }
+        (endpoint.weight, endpoint.priority) = (new.weight, new.priority);
+        (endpoint.zone, endpoint.draining) = (new.zone, new.draining);
+        row.warmth.set_weight(new.weight);
+        row.warmth.set_end(match row.warmth.end() {
+            _ if !new.eligible() => WarmAt::Out,
+            WarmAt::Out => newcomers,
+            warm => warm,
+        });
+        self.place(slot);
+        true
+    }
+
+    /// Gives an endpoint a row; tells that there was room.
+    fn occupy(&mut self, endpoint: Endpoint<A>, newcomers: WarmAt, place: bool) -> bool {
+        let from = self.index.free();
+        let free = self.rows.iter().skip(from).position(|row| !row.live);
+        let slot = free.map_or(self.rows.len(), |free| from + free);
+        let (weight, eligible) = (endpoint.weight, endpoint.eligible());
+        let generation = self.rows.get(slot).map_or(0, |row| row.generation);
+        let mut row = Row::<A, L, S::Parts>::new(endpoint, generation);
+        row.note_id();
+        row.warmth.set_weight(weight);
+        row.warmth.set_end(if eligible { newcomers } else { WarmAt::Out });
+        let id = row.slot(slot);
+        if let Some(place) = self.rows.get_mut(slot) {
+            *place = row;
+        } else if self.rows.try_push(row).is_err() {
+            return false;
+        }
+        self.hosts += 1;
+        self.index.set_free(slot + 1);
+        self.index.add(slot);
+        if place {
+            self.place(slot);
+        }
+        self.note(Some(id), EventKind::Added);
+        true
+    }
+
+    /// Frees a row.
+    fn vacate(&mut self, slot: usize, place: bool) {
+        let Some(row) = self.rows.get_mut(slot) else { return };
+        let id = row.slot(slot);
+        row.vacate();
+        self.hosts = self.hosts.wrapping_sub(1);
+        self.index.set_free(self.index.free().min(slot));
+        if place {
+            self.place(slot);
+        }
+        self.note(Some(id), EventKind::Removed);
+    }
+}
+
+/// Sorts by address and folds records of one address into the one that takes precedence.
+fn sort_and_fold<A: Address>(endpoints: &mut impl List<Endpoint<A>>) {
+    endpoints.sort_with(|a, b| a.addr.cmp(&b.addr));
+    let mut kept = 0;
+    for next in 1..endpoints.len() {
+        let Some([kept_one, .., next_one]) = endpoints.get_mut(kept..=next) else { return };
+        if next_one.addr != kept_one.addr {
+            kept += 1;
+            if let Some([to, .., from]) = endpoints.get_mut(kept..=next) {
+                core::mem::swap(to, from);
+            }
+        } else if next_one.takes_precedence_over(kept_one) {
+            core::mem::swap(kept_one, next_one);
+        }
+    }
+    endpoints.shorten(kept + 1);
+}

@@ -1,0 +1,195 @@
+//! Averages answer times: a peak-sensitive moving average, in integers.
+
+use core::time::Duration;
+
+use super::decay::{rough_weight_after, scale, weight_after};
+use super::{Load, Needs};
+use crate::outcome::Outcome;
+use crate::settings::{Config, Settings};
+use crate::time::{Instant, nanos, nanos_of_ticks, ticks_of_nanos};
+
+/// Remembers the answer times of an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Estimate {
+    /// The answer time as of `stamp`, in nanoseconds; 0 = it never answered.
+    pub nanos: u64,
+    /// The time at which that was found.
+    pub stamp: Instant,
+}
+
+impl Estimate {
+    /// Of an endpoint that never answered.
+    pub const NONE: Self = Self { nanos: 0, stamp: Instant::ZERO };
+}
+
+/// The cost of an endpoint that has a request in flight and never answered: more than any that
+/// answered.
+const UNKNOWN: u64 = u64::MAX >> 16;
+
+/// The settings made ready for arithmetic without division.
+///
+/// An answer slower than the estimate replaces it at once; a faster one draws it down by how long
+/// ago the last one was. Reading a cost changes nothing.
+///
+/// ```
+/// use core::time::Duration;
+/// use evenkeel_core::load::{Estimate, Estimator};
+/// use evenkeel_core::{Instant, Outcome};
+///
+/// let estimator = Estimator::DEFAULT;
+/// let mut estimate = Estimate::NONE;
+/// assert_eq!(estimator.cost(estimate, 0, Instant::ZERO), 0); // try it
+/// assert!(estimator.cost(estimate, 1, Instant::ZERO) > 1 << 47); // but not twice
+///
+/// let answered = Instant::from_millis(20);
+/// estimator.observe(&mut estimate, Instant::ZERO, answered, Outcome::Success);
+/// assert_eq!(estimator.cost(estimate, 2, answered), 3 * 20_000_000);
+/// let quiet = answered + Duration::from_secs(10);
+/// assert_eq!(estimator.cost(estimate, 0, quiet), 7_364_164); // 20 ms / e = 7,357,589
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimator {
+    /// Halvings per nanosecond, in units of 2⁻⁵⁶.
+    rate: u64,
+    floor: u64,
+    failure_penalty: u64,
+}
+
+impl Estimator {
+    /// That of our defaults.
+    pub const DEFAULT: Self = Self::new(
+        Config::DEFAULT.latency_tau,
+        Config::DEFAULT.latency_floor,
+        Config::DEFAULT.failure_penalty,
+    );
+
+    /// Makes an estimator.
+    ///
+    /// - `tau`: after this time an estimate weighs 1/e beside a new, shorter answer time, and that
+    ///   of an endpoint without traffic has sunk to 1/e.
+    /// - `floor`: estimates below it count as this much.
+    /// - `failure_penalty`: a failure counts as an answer after this time, if it came sooner.
+    pub const fn new(tau: Duration, floor: Duration, failure_penalty: Duration) -> Self {
+        /// 2⁵⁶/ln 2: e^(−t/τ) is 2^(−t/(τ ln 2)).
+        const HALVINGS: u64 = 103_957_133_576_908_769;
+        let rate = match HALVINGS.checked_div(nanos(tau)) {
+            Some(rate) => rate,
+            None => HALVINGS,
+        };
+        Self { rate, floor: nanos(floor), failure_penalty: nanos(failure_penalty) }
+    }
+
+    /// Learns from a request sent at `sent` that ended at `now`.
+    ///
+    /// A failure counts as an answer after the penalty and never lowers the estimate. A canceled
+    /// request would have taken longer: it never lowers the cost either; of an endpoint that never
+    /// answered it tells as little as a failure.
+    pub fn observe(&self, estimate: &mut Estimate, sent: Instant, now: Instant, outcome: Outcome) {
+        // 0 is "never answered".
+        let took = nanos_of_ticks(now.since(sent)).max(1);
+        let sample = match outcome {
+            Outcome::Success => took,
+            Outcome::Canceled if estimate.nanos > 0 => {
+                if took > self.decayed(*estimate, now) {
+                    *estimate = Estimate { nanos: took, stamp: now };
+                }
+                return;
+            }
+            Outcome::Failure | Outcome::Overloaded { .. } | Outcome::Canceled => {
+                took.max(self.failure_penalty).max(estimate.nanos)
+            }
+        };
+        // Nothing is left over where the sample is higher. The stamp follows a clock that goes
+        // backwards: one that was far ahead for a moment must not stop time.
+        let above = estimate.nanos.saturating_sub(sample);
+        let weight = self.halvings(*estimate, now).map_or(0, weight_after);
+        *estimate = Estimate { nanos: sample + scale(above, weight), stamp: now };
+    }
+
+    /// Makes an estimate that is `age` nanoseconds old at `now`. What of that lies farther back
+    /// than the clock reaches has decayed already.
+    pub(crate) fn recall(&self, nanos: u64, age: u64, now: Instant) -> Estimate {
+        let stamp = now.earlier(ticks_of_nanos(age));
+        let before = age.saturating_sub(nanos_of_ticks(now.since(stamp)));
+        let weight = before.checked_mul(self.rate).map_or(0, weight_after);
+        let left = if before == 0 { nanos } else { scale(nanos, weight).max(1).min(nanos) };
+        Estimate { nanos: left, stamp }
+    }
+
+    /// Returns how long one more request would take beside `in_flight` others: nanoseconds, times
+    /// the requests that would share the endpoint; 0 when it never answered and none is in flight.
+    #[inline]
+    pub fn cost(&self, estimate: Estimate, in_flight: u32, now: Instant) -> u64 {
+        let in_flight = u64::from(in_flight);
+        match estimate.nanos {
+            0 if in_flight == 0 => 0,
+            0 => UNKNOWN + in_flight,
+            _ => self.decayed(estimate, now).max(self.floor).saturating_mul(in_flight + 1),
+        }
+    }
+
+    #[inline]
+    fn decayed(&self, estimate: Estimate, now: Instant) -> u64 {
+        scale(estimate.nanos, self.halvings(estimate, now).map_or(0, rough_weight_after))
+    }
+
+    /// Returns how often an estimate has halved, in units of 2⁻⁵⁶; `None` for more than 255 times,
+    /// when nothing is left of it.
+    #[inline]
+    fn halvings(&self, estimate: Estimate, now: Instant) -> Option<u64> {
+        nanos_of_ticks(now.since(estimate.stamp)).checked_mul(self.rate)
+    }
+}
+
+/// The number of requests in flight, and how long answers take.
+#[derive(Clone, Copy, Debug)]
+pub struct Ewma {
+    in_flight: u32,
+    estimate: Estimate,
+}
+
+impl Load for Ewma {
+    const NEW: Self = Self { in_flight: 0, estimate: Estimate::NONE };
+    const NEEDS: Needs = Needs { in_flight: true, time: true };
+    type Tuning = Estimator;
+    const TUNING: Estimator = Estimator::DEFAULT;
+
+    fn tune(settings: &impl Settings) -> Estimator {
+        let (tau, floor) = (settings.latency_tau(), settings.latency_floor());
+        Estimator::new(tau, floor, settings.failure_penalty())
+    }
+
+    #[inline]
+    fn begin(&mut self) {
+        self.in_flight = self.in_flight.saturating_add(1);
+    }
+
+    #[inline]
+    fn end(&mut self, by: &Estimator, sent: Instant, now: Instant, outcome: Outcome) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        by.observe(&mut self.estimate, sent, now, outcome);
+    }
+
+    #[inline]
+    fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    #[inline]
+    fn cost(&self, by: &Estimator, now: Instant) -> u64 {
+        by.cost(self.estimate, self.in_flight, now)
+    }
+
+    fn estimate(&self) -> Estimate {
+        self.estimate
+    }
+
+    fn recall(by: &Estimator, nanos: u64, age: u64, now: Instant) -> Estimate {
+        by.recall(nanos, age, now)
+    }
+
+    fn set_estimate(&mut self, estimate: Estimate) {
+        self.estimate = estimate;
+    }
+}

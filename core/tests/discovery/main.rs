@@ -1,0 +1,7 @@
+//! Sources: when to ask them, and what SRV records mean.
+
+// Its figures are in nanoseconds.
+#[cfg(not(feature = "millis32"))]
+mod poller;
+mod srv_mapping;
+mod srv_order;

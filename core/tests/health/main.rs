@@ -1,0 +1,20 @@
+//! Health through the public interface: who is ejected, for how long, how they come back, and what
+//! is told of it.
+
+mod candidacy;
+mod caps;
+mod cases;
+mod changes;
+mod checks;
+mod clock;
+mod envoy;
+mod events;
+mod fixture;
+mod growth;
+mod grpc;
+mod late;
+mod overloaded;
+mod panic;
+mod probes;
+mod tallies;
+mod thresholds;

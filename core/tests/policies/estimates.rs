@@ -1,0 +1,109 @@
+//! How long endpoints take, as estimates remember it.
+
+use core::time::Duration;
+
+use evenkeel_core::load::{Estimate, Estimator};
+use evenkeel_core::{Instant, Outcome};
+
+const MS: u64 = 1_000_000;
+
+/// What an endpoint costs that has a request in flight and never answered.
+const UNKNOWN: u64 = u64::MAX >> 16;
+
+/// An estimate fed with answers: when they came, how long they took, and how it went.
+fn fed(answers: &[(u64, u64, Outcome)]) -> Estimate {
+    let mut estimate = Estimate::NONE;
+    for &(at, took, outcome) in answers {
+        let (sent, now) = (Instant::from_millis(at - took), Instant::from_millis(at));
+        Estimator::DEFAULT.observe(&mut estimate, sent, now, outcome);
+    }
+    estimate
+}
+
+fn cost(estimate: Estimate, in_flight: u32, at: u64) -> u64 {
+    Estimator::DEFAULT.cost(estimate, in_flight, Instant::from_millis(at))
+}
+
+#[test]
+fn a_slower_answer_counts_at_once_and_a_faster_one_by_time() {
+    let slow = fed(&[(100, 20, Outcome::Success), (200, 50, Outcome::Success)]);
+    assert_eq!((slow.nanos, slow.stamp), (50 * MS, Instant::from_millis(200)));
+    // After τ, the past weighs 1/e: 20 + 30/e.
+    let later = fed(&[(200, 50, Outcome::Success), (10_200, 20, Outcome::Success)]);
+    assert!(later.nanos.abs_diff(31_036_383) < 50, "{}", later.nanos);
+    // Compared with what is stored, not with what is left of it.
+    let again = fed(&[(200, 50, Outcome::Success), (10_200, 50, Outcome::Success)]);
+    assert_eq!(again.nanos, 50 * MS);
+}
+
+#[test]
+fn frequent_answers_draw_it_down_as_fast_as_rare_ones() {
+    let mut often = fed(&[(100, 50, Outcome::Success)]);
+    for at in 101..=10_100 {
+        let (sent, now) = (Instant::from_millis(at - 20), Instant::from_millis(at));
+        Estimator::DEFAULT.observe(&mut often, sent, now, Outcome::Success);
+    }
+    assert!(often.nanos.abs_diff(31_036_383) < 20_000, "{}", often.nanos);
+}
+
+#[test]
+fn looking_changes_nothing() {
+    let estimate = fed(&[(100, 20, Outcome::Success)]);
+    assert_eq!(cost(estimate, 0, 100), 20 * MS);
+    let later = cost(estimate, 0, 10_100);
+    assert!(later > 7_357_588 && later < 7_378_000, "{later}");
+    assert_eq!(cost(estimate, 0, 100), 20 * MS);
+    assert_eq!(cost(estimate, 3, 100), 80 * MS);
+    assert_eq!(cost(estimate, 3, 10_000_000), 4 * MS, "the floor");
+    assert_eq!(cost(estimate, u32::MAX, 0), (20 * MS) << 32);
+}
+
+#[test]
+fn a_new_endpoint_gets_one_request_until_it_answers() {
+    let new = Estimate::NONE;
+    assert_eq!(cost(new, 0, 5), 0);
+    assert_eq!((cost(new, 1, 5), cost(new, 2, 5)), (UNKNOWN + 1, UNKNOWN + 2));
+    let at_once = fed(&[(5, 0, Outcome::Success)]);
+    assert_eq!(cost(at_once, 1, 5), 2 * MS, "an answer in no time is one too");
+}
+
+#[test]
+fn a_failure_counts_as_slow_and_never_lowers() {
+    assert_eq!(fed(&[(5, 1, Outcome::Failure)]).nanos, 200 * MS);
+    assert_eq!(fed(&[(500, 300, Outcome::Failure)]).nanos, 300 * MS);
+    let refused = Outcome::Overloaded { retry_after: None };
+    let slow = fed(&[(500, 400, Outcome::Success), (90_000, 1, refused)]);
+    assert_eq!(slow.nanos, 400 * MS);
+}
+
+#[test]
+fn a_canceled_request_took_at_least_this_long() {
+    let answered = (100, 20, Outcome::Success);
+    assert_eq!(fed(&[answered, (200, 50, Outcome::Canceled)]).nanos, 50 * MS);
+    assert_eq!(fed(&[answered, (200, 10, Outcome::Canceled)]), fed(&[answered]));
+    // Of 20 ms nothing is left after a quiet time, but 10 ms are certain.
+    let quiet = fed(&[answered, (100_000, 10, Outcome::Canceled)]);
+    assert_eq!((quiet.nanos, cost(quiet, 0, 100_000)), (10 * MS, 10 * MS));
+    let never = fed(&[(100, 1, Outcome::Canceled)]);
+    assert_eq!(never.nanos, 200 * MS, "neither sought after nor unknown");
+}
+
+#[test]
+fn a_clock_that_goes_backwards_does_no_harm() {
+    let estimator = Estimator::DEFAULT;
+    let mut estimate = fed(&[(1_000_000, 20, Outcome::Success)]);
+    let (sent, now) = (Instant::from_millis(7), Instant::from_millis(2));
+    estimator.observe(&mut estimate, sent, now, Outcome::Success);
+    assert_eq!(estimate, Estimate { nanos: 20 * MS, stamp: Instant::from_millis(2) });
+    let (sent, now) = (Instant::from_secs(60), Instant::from_secs(61));
+    estimator.observe(&mut estimate, sent, now, Outcome::Canceled);
+    assert_eq!(cost(estimate, 0, 0), 1_000 * MS);
+    estimator.observe(&mut estimate, Instant::ZERO, Instant::MAX, Outcome::Success);
+    assert_eq!(estimator.cost(estimate, 9, Instant::MAX), u64::MAX);
+}
+
+#[test]
+fn no_time_at_all_is_a_nanosecond() {
+    let still = Estimator::new(Duration::ZERO, Duration::from_millis(1), Duration::ZERO);
+    assert_eq!(still.cost(Estimate { nanos: 9, stamp: Instant::ZERO }, 0, Instant::MAX), MS);
+}

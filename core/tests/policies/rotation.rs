@@ -1,0 +1,185 @@
+//! How turns go on: round robin and its weighted form.
+
+use evenkeel_core::policy::{RoundRobin, WeightedRoundRobin};
+use evenkeel_core::rand_core::Rng;
+use evenkeel_core::slot::Turn;
+use evenkeel_core::{Cx, Inline, Instant, Policy};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+use crate::bed::Bed;
+use crate::weighted::{bed, long_cycles, places, random_weights, wrr};
+
+/// The place that is picked after `turn`.
+fn next(bed: &Bed<u32>, policy: &impl Policy, turn: &mut Turn, tried: &[usize]) -> usize {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    bed.pick_with(policy, tried, &mut Cx::new(Instant::ZERO, None, turn, &mut rng)).expect("a pick")
+}
+
+/// nginx's rule as it states it, a step at a time.
+fn smooth(weights: &[u32], turns: usize) -> Vec<usize> {
+    let sum: i64 = weights.iter().map(|&weight| i64::from(weight)).sum();
+    let mut scores = vec![0_i64; weights.len()];
+    let mut order = Vec::new();
+    for _ in 0..turns {
+        let mut best = 0;
+        for (place, &weight) in weights.iter().enumerate() {
+            scores[place] += i64::from(weight);
+            if scores[place] > scores[best] {
+                best = place;
+            }
+        }
+        scores[best] -= sum;
+        order.push(best);
+    }
+    order
+}
+
+fn check(weights: &[u32], length: usize) {
+    let twice = places(wrr(), weights, 2 * length);
+    assert_eq!(twice[..length], smooth(weights, length), "{weights:?}");
+    assert_eq!(twice[..length], twice[length..], "{weights:?}");
+}
+
+#[test]
+fn the_order_is_that_of_nginx() {
+    check(&[5, 1, 1], 7);
+    check(&[1], 1);
+    check(&[u32::MAX; 3], 3);
+    check(&[1 << 31, 1 << 30, 1 << 30], 4);
+    check(&[3, 1, 3, 1, 2, 3, 1], 14);
+    check(&[100, 1, 99, 100, 2], 302);
+    check(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 9, 8, 7], 89);
+}
+
+#[test]
+fn any_order_of_small_weights() {
+    for code in 0..4_096_u32 {
+        let weights: Vec<u32> = (0..6).map(|place| 1 + (code >> (2 * place) & 3)).collect();
+        check(&weights, weights.iter().sum::<u32>() as usize);
+    }
+}
+
+#[test]
+fn a_cycle_has_its_limits() {
+    fn shape(policy: impl Policy + core::fmt::Debug, weights: &[u32]) -> String {
+        format!("{:?}", bed(weights).built(policy))
+    }
+    let cycle = |length| format!("WeightedRoundRobin {{ cycle: {length} }}");
+    assert_eq!(shape(wrr(), &[16_383, 1]), cycle(16_384));
+    assert_ne!(shape(wrr(), &[16_384, 1]), cycle(16_385));
+    assert_eq!(shape(WeightedRoundRobin::<Inline<8>>::in_store(), &[5, 2, 1]), cycle(8));
+    assert_ne!(shape(WeightedRoundRobin::<Inline<7>>::in_store(), &[5, 2, 1]), cycle(8));
+}
+
+#[test]
+fn every_candidate_has_a_turn_and_it_follows_the_slot_before() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut sets = Vec::from([vec![1], vec![7; 9], vec![5, 1, 1], vec![u32::MAX, 1]]);
+    sets.extend([2, 3, 10, 300].iter().flat_map(|&candidates| long_cycles(candidates)));
+    sets.push(random_weights(&mut rng, 20_000, u32::MAX));
+    let mut one_light = vec![u32::MAX; 20_000];
+    one_light[77] = 1;
+    sets.push(one_light);
+    sets.push((0..20_000).map(|place| if place == 77 { u32::MAX } else { 1 }).collect());
+    for weights in sets {
+        let bed = bed(&weights);
+        let policy = bed.built(wrr());
+        let sum: u64 = weights.iter().copied().map(u64::from).sum();
+        for slot in 0..weights.len() {
+            let before = slot.checked_sub(1).unwrap_or(weights.len() - 1);
+            // At a place where the slot before has no turn; otherwise it goes on behind that one.
+            let mut foreign = (0..64_u32).map(|word| word.wrapping_mul(0x9e37_79b9) as usize);
+            let follows = foreign.any(|place| {
+                let mut turn = Turn::had(before, place);
+                let picked = next(&bed, &policy, &mut turn, &[]);
+                let went_on = turn == Turn::had(picked, place + 1);
+                assert!(went_on || picked == slot, "{picked} instead of {slot}");
+                !went_on
+            });
+            let has_most = u64::from(weights[before]) * 2 > sum;
+            assert!(follows || has_most, "{slot} of {}", weights.len());
+        }
+    }
+}
+
+#[test]
+fn the_rotation_goes_on_behind_the_last_slot_when_candidates_change() {
+    for picks in 1..40 {
+        for weights in
+            [&[5, 1, 1][..], &[1, 1, 1, 1], &[3, 1, 2, 9, 1, 4], &[1_000_000, 999_999, 77_777]]
+        {
+            let changed: Vec<u32> = weights.iter().copied().chain([2, 2]).collect();
+            let (before, after) = (bed(weights), bed(&changed));
+            let (old, new) = (before.built(wrr()), after.built(wrr()));
+            let had = places(wrr(), weights, picks);
+            let last = had[picks - 1];
+            let mut turn = Turn::START;
+            let mut rng = crate::bed::FromZero::new(7);
+            for &place in &had {
+                let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
+                assert_eq!(before.pick_with(&old, &[], &mut cx), Some(place));
+            }
+            let same_place = (0..changed.len() * 64).find(|&at| turn == Turn::had(last, at));
+            let cycle = places(wrr(), &changed, changed.iter().sum::<u32>().min(4_096) as usize);
+            let picked = next(&after, &new, &mut turn, &[]);
+            // At the same place, the new cycle may have the same slot.
+            let goes_on = same_place.filter(|&at| cycle.get(at) == Some(&last));
+            let expected =
+                goes_on.map_or((last + 1) % changed.len(), |at| cycle[(at + 1) % cycle.len()]);
+            let walks = weights[0] == 1_000_000;
+            assert!(picked == expected || walks, "{weights:?} after {picks}: {picked}");
+        }
+    }
+}
+
+#[test]
+fn slots_that_come_and_go_do_not_disturb_round_robin() {
+    let (all, few) = (bed(&[1; 6]), bed(&[1; 4]));
+    let mut turn = Turn::had(1, 1);
+    assert_eq!(next(&all, &RoundRobin, &mut turn, &[2]), 3);
+    assert_eq!(next(&all, &RoundRobin, &mut turn, &[]), 4);
+    // The slot that had the last turn has left.
+    assert_eq!(next(&few, &RoundRobin, &mut turn, &[]), 0);
+    assert_eq!(next(&all, &RoundRobin, &mut turn, &[]), 1);
+}
+
+#[test]
+fn slots_that_were_tried_are_stepped_over_in_the_same_order() {
+    let bed = bed(&[5, 1, 1]);
+    let policy = bed.built(wrr());
+    // Behind the last turn of the cycle.
+    let mut turn = Turn::had(0, 6);
+    let tried = [(); 3].map(|()| next(&bed, &policy, &mut turn, &[0]));
+    assert_eq!(tried, [1, 2, 1]);
+    assert_eq!(next(&bed, &policy, &mut turn, &[]), 0);
+}
+
+#[test]
+fn even_the_heaviest_can_be_passed_over() {
+    for weights in [&[u32::MAX, 1, 1][..], &[16_000, 1, 1], &[1_000_000, 1, 1]] {
+        let bed = bed(weights);
+        let policy = bed.built(wrr());
+        let (mut turn, mut rng) = (Turn::START, ChaCha8Rng::seed_from_u64(1));
+        let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
+        let mut counts = [0; 3];
+        for _ in 0..100 {
+            counts[bed.pick_with(&policy, &[0], &mut cx).expect("a pick")] += 1;
+        }
+        assert!(counts[0] == 0 && counts[1] > 20 && counts[2] > 20, "{counts:?}");
+    }
+}
+
+#[test]
+fn the_first_turn_is_drawn() {
+    let bed = bed(&[5, 1, 1]);
+    let policy = bed.built(wrr());
+    let mut firsts = [0_u32; 3];
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    for _ in 0..7_000 {
+        let mut turn = Turn::START;
+        let mut one = ChaCha8Rng::seed_from_u64(rng.next_u64());
+        let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut one);
+        firsts[bed.pick_with(&policy, &[], &mut cx).expect("a pick")] += 1;
+    }
+    assert!(firsts[0].abs_diff(5_000) < 160 && firsts[1].abs_diff(1_000) < 120, "{firsts:?}");
+}

@@ -1,0 +1,146 @@
+//! A state may say anything: the balancer that imports it serves.
+
+use core::time::Duration;
+
+use evenkeel_core::health::Health;
+use evenkeel_core::policy::{AnyPolicy, RoundRobin};
+use evenkeel_core::rand_core::SeedableRng;
+use evenkeel_core::{Balancer, Book, Config, Endpoint, Imported, Instant, Outcome, State};
+use proptest::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+use crate::bed::{SECOND, endpoints};
+use crate::cases::proptest_config;
+use crate::refused::forged;
+
+const POLICIES: [&str; 4] = ["round_robin", "weighted_round_robin", "peak_ewma", "least_request"];
+
+fn condition() -> impl Strategy<Value = Value> {
+    let reasons = [
+        "consecutive_failures",
+        "failure_percentage",
+        "success_rate",
+        "probe_failed",
+        "probe_timed_out",
+    ];
+    prop_oneof![
+        prop::option::of(number()).prop_map(|served| json!({"in_service": {"served": served}})),
+        left().prop_map(|left| json!({"overloaded": {"left": left}})),
+        prop::sample::select(reasons.to_vec())
+            .prop_map(|reason| json!({"half_open": {"reason": reason}})),
+        (left(), prop::sample::select(reasons.to_vec()))
+            .prop_map(|(left, reason)| json!({"ejected": {"left": left, "reason": reason}})),
+    ]
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), Just((1_u64 << 53) - 1), 0..=(1_u64 << 53) - 1, 0..100 * SECOND]
+}
+
+fn left() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), Just(172_800 * SECOND), 0..=172_800 * SECOND, 0..100 * SECOND]
+}
+
+fn learned() -> impl Strategy<Value = Value> {
+    let counts = (any::<u32>(), any::<u32>(), any::<u16>(), any::<u16>());
+    let health = (condition(), number(), counts).prop_map(|(condition, since, counts)| {
+        let (successes, failures, streak, ejections) = counts;
+        json!({
+            "condition": condition, "since": since,
+            "successes": successes, "failures": failures, "streak": streak, "ejections": ejections
+        })
+    });
+    let latency = (number(), number()).prop_map(|(nanos, age)| json!({"nanos": nanos, "age": age}));
+    (prop::option::of(latency), prop::option::of(health), number())
+        .prop_map(|(latency, health, warming)| {
+            json!({"latency": latency, "health": health, "warming": warming})
+        })
+}
+
+fn any_state() -> impl Strategy<Value = State<String>> {
+    let turn = || prop::option::of((0..8_u8, any::<u32>()));
+    let rounds = (prop::option::of(left()), any::<u32>(), any::<u32>());
+    let endpoints = prop::collection::btree_map(0..8_u8, learned(), 1..8);
+    let name = |addr: u8| char::from(b'a' + addr).to_string();
+    (endpoints, [turn(), turn(), turn(), turn()], rounds).prop_map(
+        move |(endpoints, turns, (interval_left, next_probe, draws))| {
+            let endpoints = endpoints.into_iter().map(|(addr, mut learned)| {
+                learned["addr"] = json!(name(addr));
+                learned
+            });
+            let turns = turns
+                .map(|turn| turn.map(|(addr, place)| json!({"addr": name(addr), "place": place})));
+            forged(json!({
+                "version": 2,
+                "endpoints": endpoints.collect::<Vec<_>>(),
+                "turns": turns,
+                "rounds": {
+                    "interval_left": interval_left, "next_probe": next_probe, "draws": draws
+                },
+            }))
+        },
+    )
+}
+
+fn any_config() -> impl Strategy<Value = Config> {
+    let rules = [
+        Config::DEFAULT,
+        Config { success_rate: true, ..Config::DEFAULT },
+        Config { max_ejection_percent: 100, half_open: false, ..Config::DEFAULT },
+        Config::ENVOY,
+        Config::GRPC,
+        Config { book: Book::Off, ..Config::DEFAULT },
+    ];
+    let slow_start = [0, 30].map(Duration::from_secs).to_vec();
+    (prop::sample::select(rules.to_vec()), prop::sample::select(slow_start))
+        .prop_map(|(rules, slow_start)| Config { slow_start, ..rules })
+}
+
+proptest! {
+    #![proptest_config(proptest_config())]
+
+    #[test]
+    fn any_state_leaves_a_balancer_that_serves(
+        state in any_state(),
+        config in any_config(),
+        origin in prop_oneof![Just(0), number(), Just(u64::MAX - 20_000 * SECOND)],
+        age in 0..=3600 * SECOND,
+        policy in prop::sample::select(POLICIES.to_vec()),
+    ) {
+        let mut now = Instant::from_nanos(origin);
+        let policy: AnyPolicy = policy.parse().unwrap();
+        let mut balancer: Balancer<String, _> = Balancer::with_config(policy, config).unwrap();
+        let _ = balancer.update(now, endpoints(8)).unwrap();
+        let aged = state.clone().aged(Duration::from_nanos(age));
+        let expected = Imported { endpoints: state.len(), kept: 0, unknown: 0 };
+        prop_assert_eq!(balancer.import(now, &aged), Ok(expected));
+
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for status in balancer.endpoints() {
+            match status.health {
+                Health::Ejected { until, .. } | Health::Overloaded { until } => {
+                    prop_assert!(until <= now + Duration::from_secs(300));
+                }
+                Health::Healthy | Health::HalfOpen => {}
+                health => panic!("{health:?}"),
+            }
+        }
+        // What is exported again can be imported again.
+        let again = balancer.export(now);
+        let mut other: Balancer<String, RoundRobin> = Balancer::new(RoundRobin::new());
+        let _ = other.update(Instant::ZERO, endpoints(8)).unwrap();
+        prop_assert!(other.import(Instant::ZERO, &again).is_ok());
+
+        let deadline = now + Duration::from_secs(400);
+        while now < deadline {
+            let pick = balancer.pick(now, &mut rng);
+            prop_assert!(pick.is_ok());
+            balancer.report(now, pick.unwrap(), Outcome::Success);
+            now = now + Duration::from_secs(1);
+        }
+        balancer.handle_timeout(now);
+        prop_assert!(balancer.endpoints().all(|status| status.health == Health::Healthy));
+        let _ = balancer.insert(now, Endpoint::new("z".to_string()));
+    }
+}

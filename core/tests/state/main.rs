@@ -1,0 +1,18 @@
+//! A balancer's knowledge outlives it: exported, kept as text or bytes, and taken over by the
+//! next one.
+#![cfg(all(feature = "alloc", feature = "serde"))]
+
+mod any_state;
+mod bed;
+mod bounds;
+mod cases;
+mod clocks;
+mod damage;
+mod form;
+mod goes_on;
+mod newer;
+mod operator;
+mod refused;
+mod rotation;
+mod slow_start;
+mod time;

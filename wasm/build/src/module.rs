@@ -1,0 +1,94 @@
+//! Compiles, wraps and shrinks the module.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{node, snip};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// What `wasm-opt` is to do, and what it may use: as much as every runtime of the last years has.
+const WASM_OPT: &[&str] = &[
+    "-Oz",
+    "--converge",
+    "--strip-debug",
+    "--strip-producers",
+    "--strip-target-features",
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-multivalue",
+    "-o",
+];
+
+/// A module with its glue.
+pub(crate) struct Module {
+    pub(crate) bytes: Vec<u8>,
+    glue: String,
+    types: String,
+}
+
+impl Module {
+    /// Builds the wasm crate with these options of cargo.
+    pub(crate) fn build(wasm: &Path, options: &[&str]) -> Result<Self> {
+        // Only the `web` target's glue works in every runtime and bundler.
+        let mut output = Bindgen::new()
+            .input_path(compile(wasm, options)?)
+            .out_name("glue")
+            .web(true)?
+            .typescript(true)
+            .remove_producers_section(true)
+            .generate_output()?;
+        let types = output.ts().context("no types for the glue")?.to_owned();
+        let glue = output.js().to_owned();
+        snip::panics(output.wasm_mut());
+        Ok(Self { bytes: shrink(wasm, &output.wasm_mut().emit_wasm())?, glue, types })
+    }
+
+    /// Writes `lb.wasm` and the glue around it.
+    pub(crate) fn write(&self, package: &Path) -> Result<()> {
+        fs::write(package.join("lb.wasm"), &self.bytes)?;
+        fs::write(package.join("glue.js"), &self.glue)?;
+        fs::write(package.join("glue.d.ts"), &self.types)?;
+        Ok(())
+    }
+}
+
+/// Compiles the crate and says where the module is.
+fn compile(wasm: &Path, options: &[&str]) -> Result<PathBuf> {
+    let target = target()?;
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--package", "evenkeel-wasm", "--profile", "wasm", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(&target)
+        .args(options)
+        .current_dir(wasm)
+        .status()
+        .context("cannot run cargo")?;
+    let advice = "for a missing target: rustup target add";
+    ensure!(status.success(), "evenkeel-wasm does not compile; {advice} {TARGET}");
+    Ok(target.join(TARGET).join("wasm/evenkeel_wasm.wasm"))
+}
+
+/// Runs `wasm-opt` on a module.
+fn shrink(wasm: &Path, module: &[u8]) -> Result<Vec<u8>> {
+    let file = target()?.join("evenkeel-shrunk.wasm");
+    fs::write(&file, module)?;
+    let mut arguments: Vec<PathBuf> = WASM_OPT.iter().map(PathBuf::from).collect();
+    arguments.extend([file.clone(), file.clone()]);
+    node(wasm, "node_modules/binaryen/bin/wasm-opt", &arguments)?;
+    fs::read(&file).context("cannot read the shrunk module")
+}
+
+/// Returns the target directory that this program is in.
+fn target() -> Result<PathBuf> {
+    Ok(env::current_exe()?.ancestors().nth(2).context("not in a target directory")?.to_owned())
+}

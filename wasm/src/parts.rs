@@ -1,0 +1,90 @@
+//! What the module is made of: everything, or without the feature `full`, what most pages need.
+
+#[cfg(feature = "full")]
+pub(crate) use everything::{AnyPolicy as Policy, Config as Kit};
+#[cfg(not(feature = "full"))]
+pub(crate) use few::{Defaults as Kit, Five as Policy};
+
+#[cfg(feature = "full")]
+mod everything {
+    pub(crate) use evenkeel_core::Config;
+    pub(crate) use evenkeel_core::policy::AnyPolicy;
+}
+
+/// Five policies and our rules of health, with our defaults.
+#[cfg(not(feature = "full"))]
+mod few {
+    pub(crate) use evenkeel_core::Defaults;
+    use evenkeel_core::error::TableFull;
+    use evenkeel_core::load::{Ewma, Needs};
+    use evenkeel_core::policy::{LeastRequest, PeakEwma, Random, RoundRobin, WeightedRoundRobin};
+    use evenkeel_core::{Cx, Policy, View};
+
+    macro_rules! five {
+        ($($name:literal: $policy:ident,)+) => {
+            /// One of five policies, by its name.
+            #[derive(Clone, Debug)]
+            pub(crate) enum Five {
+                $($policy($policy),)+
+            }
+
+            impl core::str::FromStr for Five {
+                type Err = &'static str;
+
+                fn from_str(name: &str) -> Result<Self, Self::Err> {
+                    match name {
+                        $($name => Ok(Self::$policy($policy::default())),)+
+                        _ => Err(concat!("policy must be one of" $(, " ", $name)+)),
+                    }
+                }
+            }
+
+            impl Policy for Five {
+                type Load = Ewma;
+
+                #[inline]
+                fn keeps_to_view(&self) -> bool {
+                    true
+                }
+
+                fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+                    match self {
+                        $(Self::$policy(policy) => policy.pick(view, cx),)+
+                    }
+                }
+
+                fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
+                    match self {
+                        $(Self::$policy(policy) => policy.rebuild(view),)+
+                    }
+                }
+
+                fn seed(&mut self, seed: u64) {
+                    match self {
+                        $(Self::$policy(policy) => policy.seed(seed),)+
+                    }
+                }
+
+                fn needs(&self) -> Needs {
+                    match self {
+                        $(Self::$policy(policy) => policy.needs(),)+
+                    }
+                }
+            }
+        };
+    }
+
+    five! {
+        "round_robin": RoundRobin,
+        "random": Random,
+        "weighted_round_robin": WeightedRoundRobin,
+        "least_request": LeastRequest,
+        "peak_ewma": PeakEwma,
+    }
+
+    impl Default for Five {
+        fn default() -> Self {
+            Self::RoundRobin(RoundRobin::new())
+        }
+    }
+}
