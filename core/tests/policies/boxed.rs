@@ -6,17 +6,17 @@ use evenkeel_core::policy::{
     BoxedPolicy, LeastRequest, Maglev, PickFirst, Rendezvous, RoundRobin, boxed,
 };
 
-use crate::bed::{Bed, NOTHING};
+use crate::fixture::{Fixture, NOTHING};
 
 #[test]
 fn a_clone_in_a_box_picks_the_same() {
-    let bed = Bed::new((0..9_u8).map(|addr| (addr, 1)));
+    let fixture = Fixture::new((0..9_u8).map(|addr| (addr, 1)));
     // The table is cloned, too: the clone is never rebuilt.
     let shared: Box<dyn BoxedPolicy<Load = Hashed> + Send + Sync> =
-        bed.built(Box::new(Maglev::with_size(251).expect("a prime")));
+        fixture.built(Box::new(Maglev::with_size(251).expect("a prime")));
     let local: Box<dyn BoxedPolicy<Load = Hashed>> = Box::new(shared.clone());
     for key in 0..251 {
-        assert_eq!(bed.pick(&shared.clone(), key), bed.pick(&local.clone(), key));
+        assert_eq!(fixture.pick(&shared.clone(), key), fixture.pick(&local.clone(), key));
     }
 }
 
@@ -26,11 +26,11 @@ fn any_policy_fits_the_same_box() {
     let needs = policies.each_ref().map(Policy::needs);
     assert_eq!(needs, [NOTHING, Needs { in_flight: true, ..NOTHING }]);
     policies[0] = boxed(PickFirst::new());
-    let bed = Bed::new((0..9_u8).map(|addr| (addr, 1)));
+    let fixture = Fixture::new((0..9_u8).map(|addr| (addr, 1)));
     let [mut first, _] = policies;
     first.seed(3);
-    let own = bed.built(PickFirst::with_seed(3));
-    assert_eq!(bed.pick(&bed.built(first), 0), bed.pick(&own, 0));
+    let own = fixture.built(PickFirst::with_seed(3));
+    assert_eq!(fixture.pick(&fixture.built(first), 0), fixture.pick(&own, 0));
 }
 
 #[test]
@@ -40,6 +40,6 @@ fn what_is_not_shared_between_threads_has_a_box_too() {
         only_here.pick(view, cx)
     };
     let boxed: Box<dyn BoxedPolicy<Load = Hashed<Ewma>>> = Box::new(policy);
-    let bed = Bed::new((0..9_u8).map(|addr| (addr, 1)));
-    assert_eq!(bed.pick(&boxed.clone(), 5), bed.pick(&Rendezvous::new(), 5));
+    let fixture = Fixture::new((0..9_u8).map(|addr| (addr, 1)));
+    assert_eq!(fixture.pick(&boxed.clone(), 5), fixture.pick(&Rendezvous::new(), 5));
 }

@@ -6,29 +6,29 @@ use evenkeel_core::slot::Turn;
 use evenkeel_core::{Cx, Instant, Policy};
 use rand_chacha::ChaCha8Rng;
 
-use crate::bed::Bed;
+use crate::fixture::Fixture;
 
 /// Candidates of these weights, with fixed loads: requests in flight, and costs.
-fn loaded(weights: &[u32], in_flight: &[u32], costs: &[u64]) -> Bed<u32> {
-    let mut bed = Bed::in_order((0..).zip(weights.iter().copied()));
-    bed.in_flight = in_flight.to_vec();
-    bed.costs = costs.to_vec();
-    bed
+fn loaded(weights: &[u32], in_flight: &[u32], costs: &[u64]) -> Fixture<u32> {
+    let mut fixture = Fixture::in_order((0..).zip(weights.iter().copied()));
+    fixture.in_flight = in_flight.to_vec();
+    fixture.costs = costs.to_vec();
+    fixture
 }
 
 /// Candidates of weight 1 whose costs are their requests in flight.
-fn alike(loads: &[u32]) -> Bed<u32> {
+fn alike(loads: &[u32]) -> Fixture<u32> {
     let costs: Vec<u64> = loads.iter().copied().map(u64::from).collect();
     loaded(&vec![1; loads.len()], loads, &costs)
 }
 
 /// How often each place is picked, of 60,000 times.
-fn counts(policy: &impl Policy, bed: &Bed<u32>, tried: &[usize]) -> Vec<u32> {
+fn counts(policy: &impl Policy, fixture: &Fixture<u32>, tried: &[usize]) -> Vec<u32> {
     let (mut turn, mut rng) = (Turn::START, ChaCha8Rng::seed_from_u64(1));
     let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
-    let mut counts = vec![0; bed.len()];
+    let mut counts = vec![0; fixture.len()];
     for _ in 0..60_000 {
-        counts[bed.pick_with(policy, tried, &mut cx).expect("a place")] += 1;
+        counts[fixture.pick_with(policy, tried, &mut cx).expect("a place")] += 1;
     }
     counts
 }
@@ -44,31 +44,31 @@ fn close(counts: &[u32], shares: &[u32]) -> bool {
 fn of_two_the_less_loaded_is_picked_and_pairs_are_drawn_evenly() {
     // Of three pairs, the least loaded is in two; the most loaded wins none, as it never meets
     // itself.
-    let bed = alike(&[5, 0, 9]);
+    let fixture = alike(&[5, 0, 9]);
     let shares = [20_000, 40_000, 0];
-    assert!(close(&counts(&LeastRequest::new(), &bed, &[]), &shares));
-    assert!(close(&counts(&PeakEwma::new(), &bed, &[]), &shares));
-    let bed = alike(&[0, 1, 2, 3]);
+    assert!(close(&counts(&LeastRequest::new(), &fixture, &[]), &shares));
+    assert!(close(&counts(&PeakEwma::new(), &fixture, &[]), &shares));
+    let fixture = alike(&[0, 1, 2, 3]);
     let shares = [30_000, 20_000, 10_000, 0];
-    assert!(close(&counts(&LeastRequest::new(), &bed, &[]), &shares));
-    assert!(close(&counts(&PeakEwma::new(), &bed, &[]), &shares));
+    assert!(close(&counts(&LeastRequest::new(), &fixture, &[]), &shares));
+    assert!(close(&counts(&PeakEwma::new(), &fixture, &[]), &shares));
     assert_eq!(counts(&LeastRequest::new(), &loaded(&[9], &[7], &[0]), &[]), [60_000]);
 }
 
 #[test]
 fn equals_share_evenly() {
-    let bed = loaded(&[3; 6], &[4; 6], &[4; 6]);
+    let fixture = loaded(&[3; 6], &[4; 6], &[4; 6]);
     let counts = [
-        counts(&LeastRequest::new(), &bed, &[]),
-        counts(&LeastRequest::full_scan(), &bed, &[]),
-        counts(&PeakEwma::new(), &bed, &[]),
-        counts(&PeakEwma::full_scan(), &bed, &[]),
+        counts(&LeastRequest::new(), &fixture, &[]),
+        counts(&LeastRequest::full_scan(), &fixture, &[]),
+        counts(&PeakEwma::new(), &fixture, &[]),
+        counts(&PeakEwma::full_scan(), &fixture, &[]),
     ];
     assert!(counts.iter().all(|counts| close(counts, &[10_000; 6])), "{counts:?}");
     // Equal for its weight is equal.
-    let bed = loaded(&[1, 2, 3, 4], &[1, 3, 5, 9], &[0; 4]);
+    let fixture = loaded(&[1, 2, 3, 4], &[1, 3, 5, 9], &[0; 4]);
     let shares = [20_000, 20_000, 20_000, 0];
-    assert!(close(&self::counts(&LeastRequest::full_scan(), &bed, &[]), &shares));
+    assert!(close(&self::counts(&LeastRequest::full_scan(), &fixture, &[]), &shares));
 }
 
 /// The places whose load is least for their weight, by fractions.
@@ -97,18 +97,18 @@ fn a_full_scan_finds_the_least_and_two_choices_the_lesser() {
         let with_one_more: Vec<u64> = in_flight.iter().map(|&count| u64::from(count) + 1).collect();
         let (fewest, cheapest) = (least(&with_one_more, &weights), least(&costs, &weights));
 
-        let bed = loaded(&weights, &in_flight, &costs);
+        let fixture = loaded(&weights, &in_flight, &costs);
         let (mut turn, mut rng) = (Turn::START, ChaCha8Rng::seed_from_u64(3));
         let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
         for _ in 0..20 {
             let mut finds = |policy: &dyn Fn(&mut Cx<'_>) -> Option<usize>, best: &[usize]| {
                 assert!(policy(&mut cx).is_some_and(|place| best.contains(&place)));
             };
-            finds(&|cx| bed.pick_with(&LeastRequest::full_scan(), &[], cx), &fewest);
-            finds(&|cx| bed.pick_with(&PeakEwma::full_scan(), &[], cx), &cheapest);
+            finds(&|cx| fixture.pick_with(&LeastRequest::full_scan(), &[], cx), &fewest);
+            finds(&|cx| fixture.pick_with(&PeakEwma::full_scan(), &[], cx), &cheapest);
             if candidates == 2 {
-                finds(&|cx| bed.pick_with(&LeastRequest::new(), &[], cx), &fewest);
-                finds(&|cx| bed.pick_with(&PeakEwma::new(), &[], cx), &cheapest);
+                finds(&|cx| fixture.pick_with(&LeastRequest::new(), &[], cx), &fewest);
+                finds(&|cx| fixture.pick_with(&PeakEwma::new(), &[], cx), &cheapest);
             }
         }
     }
@@ -117,11 +117,11 @@ fn a_full_scan_finds_the_least_and_two_choices_the_lesser() {
 #[test]
 fn the_largest_numbers_do_not_overflow() {
     for weights in [[u32::MAX, 1], [u32::MAX, u32::MAX - 1]] {
-        let bed = loaded(&weights, &[u32::MAX; 2], &[u64::MAX; 2]);
+        let fixture = loaded(&weights, &[u32::MAX; 2], &[u64::MAX; 2]);
         for counts in [
-            counts(&LeastRequest::new(), &bed, &[]),
-            counts(&PeakEwma::new(), &bed, &[]),
-            counts(&PeakEwma::full_scan(), &bed, &[]),
+            counts(&LeastRequest::new(), &fixture, &[]),
+            counts(&PeakEwma::new(), &fixture, &[]),
+            counts(&PeakEwma::full_scan(), &fixture, &[]),
         ] {
             assert_eq!(counts, [60_000, 0]);
         }
@@ -131,28 +131,28 @@ fn the_largest_numbers_do_not_overflow() {
 #[test]
 fn what_was_tried_is_not_drawn() {
     // The idle one has been tried. Of the two others, the less loaded one wins.
-    let bed = alike(&[0, 1, 5]);
-    assert_eq!(counts(&LeastRequest::new(), &bed, &[0]), [0, 60_000, 0]);
-    assert_eq!(counts(&PeakEwma::new(), &bed, &[0]), [0, 60_000, 0]);
-    assert_eq!(counts(&LeastRequest::full_scan(), &bed, &[0]), [0, 60_000, 0]);
-    assert_eq!(counts(&LeastRequest::new(), &bed, &[0, 1]), [0, 0, 60_000]);
-    assert_eq!(counts(&PeakEwma::full_scan(), &bed, &[0, 1]), [0, 0, 60_000]);
+    let fixture = alike(&[0, 1, 5]);
+    assert_eq!(counts(&LeastRequest::new(), &fixture, &[0]), [0, 60_000, 0]);
+    assert_eq!(counts(&PeakEwma::new(), &fixture, &[0]), [0, 60_000, 0]);
+    assert_eq!(counts(&LeastRequest::full_scan(), &fixture, &[0]), [0, 60_000, 0]);
+    assert_eq!(counts(&LeastRequest::new(), &fixture, &[0, 1]), [0, 0, 60_000]);
+    assert_eq!(counts(&PeakEwma::full_scan(), &fixture, &[0, 1]), [0, 0, 60_000]);
     // The last resort goes by load as ever.
-    let all = counts(&LeastRequest::new(), &bed, &[0, 1, 2]);
+    let all = counts(&LeastRequest::new(), &fixture, &[0, 1, 2]);
     assert!(close(&all, &[40_000, 20_000, 0]));
 }
 
 #[test]
 fn two_hundred_thousand_candidates() {
     let many = 200_000;
-    let bed = loaded(&vec![u32::MAX; many], &vec![3; many], &vec![3; many]);
+    let fixture = loaded(&vec![u32::MAX; many], &vec![3; many], &vec![3; many]);
     let (mut turn, mut rng) = (Turn::START, ChaCha8Rng::seed_from_u64(1));
     let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
     let mut halves = [0; 2];
     for _ in 0..10_000 {
-        let place = bed.pick_with(&LeastRequest::new(), &[], &mut cx).expect("a place");
+        let place = fixture.pick_with(&LeastRequest::new(), &[], &mut cx).expect("a place");
         halves[usize::from(place < 100_000)] += 1;
     }
     assert!(close(&halves, &[5_000; 2]));
-    assert!(bed.pick_with(&PeakEwma::full_scan(), &[], &mut cx).is_some());
+    assert!(fixture.pick_with(&PeakEwma::full_scan(), &[], &mut cx).is_some());
 }

@@ -2,9 +2,9 @@
 #![cfg(feature = "alloc")]
 #![allow(clippy::cast_precision_loss, reason = "tests compare with floating point on purpose")]
 
-mod bed;
 mod boxed;
 mod estimates;
+mod fixture;
 mod hashing;
 mod load;
 mod rotation;

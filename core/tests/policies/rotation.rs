@@ -6,13 +6,15 @@ use evenkeel_core::slot::Turn;
 use evenkeel_core::{Cx, Inline, Instant, Policy};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use crate::bed::Bed;
-use crate::weighted::{bed, long_cycles, places, random_weights, wrr};
+use crate::fixture::Fixture;
+use crate::weighted::{fixture, long_cycles, places, random_weights, wrr};
 
 /// The place that is picked after `turn`.
-fn next(bed: &Bed<u32>, policy: &impl Policy, turn: &mut Turn, tried: &[usize]) -> usize {
+fn next(fixture: &Fixture<u32>, policy: &impl Policy, turn: &mut Turn, tried: &[usize]) -> usize {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    bed.pick_with(policy, tried, &mut Cx::new(Instant::ZERO, None, turn, &mut rng)).expect("a pick")
+    fixture
+        .pick_with(policy, tried, &mut Cx::new(Instant::ZERO, None, turn, &mut rng))
+        .expect("a pick")
 }
 
 /// nginx's rule as it states it, a step at a time.
@@ -62,7 +64,7 @@ fn any_order_of_small_weights() {
 #[test]
 fn a_cycle_has_its_limits() {
     fn shape(policy: impl Policy + core::fmt::Debug, weights: &[u32]) -> String {
-        format!("{:?}", bed(weights).built(policy))
+        format!("{:?}", fixture(weights).built(policy))
     }
     let cycle = |length| format!("WeightedRoundRobin {{ cycle: {length} }}");
     assert_eq!(shape(wrr(), &[16_383, 1]), cycle(16_384));
@@ -82,8 +84,8 @@ fn every_candidate_has_a_turn_and_it_follows_the_slot_before() {
     sets.push(one_light);
     sets.push((0..20_000).map(|place| if place == 77 { u32::MAX } else { 1 }).collect());
     for weights in sets {
-        let bed = bed(&weights);
-        let policy = bed.built(wrr());
+        let fixture = fixture(&weights);
+        let policy = fixture.built(wrr());
         let sum: u64 = weights.iter().copied().map(u64::from).sum();
         for slot in 0..weights.len() {
             let before = slot.checked_sub(1).unwrap_or(weights.len() - 1);
@@ -91,7 +93,7 @@ fn every_candidate_has_a_turn_and_it_follows_the_slot_before() {
             let mut foreign = (0..64_u32).map(|word| word.wrapping_mul(0x9e37_79b9) as usize);
             let follows = foreign.any(|place| {
                 let mut turn = Turn::had(before, place);
-                let picked = next(&bed, &policy, &mut turn, &[]);
+                let picked = next(&fixture, &policy, &mut turn, &[]);
                 let went_on = turn == Turn::had(picked, place + 1);
                 assert!(went_on || picked == slot, "{picked} instead of {slot}");
                 !went_on
@@ -109,12 +111,12 @@ fn the_rotation_goes_on_behind_the_last_slot_when_candidates_change() {
             [&[5, 1, 1][..], &[1, 1, 1, 1], &[3, 1, 2, 9, 1, 4], &[1_000_000, 999_999, 77_777]]
         {
             let changed: Vec<u32> = weights.iter().copied().chain([2, 2]).collect();
-            let (before, after) = (bed(weights), bed(&changed));
+            let (before, after) = (fixture(weights), fixture(&changed));
             let (old, new) = (before.built(wrr()), after.built(wrr()));
             let had = places(wrr(), weights, picks);
             let last = had[picks - 1];
             let mut turn = Turn::START;
-            let mut rng = crate::bed::FromZero::new(7);
+            let mut rng = crate::fixture::FromZero::new(7);
             for &place in &had {
                 let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
                 assert_eq!(before.pick_with(&old, &[], &mut cx), Some(place));
@@ -134,7 +136,7 @@ fn the_rotation_goes_on_behind_the_last_slot_when_candidates_change() {
 
 #[test]
 fn slots_that_come_and_go_do_not_disturb_round_robin() {
-    let (all, few) = (bed(&[1; 6]), bed(&[1; 4]));
+    let (all, few) = (fixture(&[1; 6]), fixture(&[1; 4]));
     let mut turn = Turn::had(1, 1);
     assert_eq!(next(&all, &RoundRobin, &mut turn, &[2]), 3);
     assert_eq!(next(&all, &RoundRobin, &mut turn, &[]), 4);
@@ -145,25 +147,25 @@ fn slots_that_come_and_go_do_not_disturb_round_robin() {
 
 #[test]
 fn slots_that_were_tried_are_stepped_over_in_the_same_order() {
-    let bed = bed(&[5, 1, 1]);
-    let policy = bed.built(wrr());
+    let fixture = fixture(&[5, 1, 1]);
+    let policy = fixture.built(wrr());
     // Behind the last turn of the cycle.
     let mut turn = Turn::had(0, 6);
-    let tried = [(); 3].map(|()| next(&bed, &policy, &mut turn, &[0]));
+    let tried = [(); 3].map(|()| next(&fixture, &policy, &mut turn, &[0]));
     assert_eq!(tried, [1, 2, 1]);
-    assert_eq!(next(&bed, &policy, &mut turn, &[]), 0);
+    assert_eq!(next(&fixture, &policy, &mut turn, &[]), 0);
 }
 
 #[test]
 fn even_the_heaviest_can_be_passed_over() {
     for weights in [&[u32::MAX, 1, 1][..], &[16_000, 1, 1], &[1_000_000, 1, 1]] {
-        let bed = bed(weights);
-        let policy = bed.built(wrr());
+        let fixture = fixture(weights);
+        let policy = fixture.built(wrr());
         let (mut turn, mut rng) = (Turn::START, ChaCha8Rng::seed_from_u64(1));
         let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
         let mut counts = [0; 3];
         for _ in 0..100 {
-            counts[bed.pick_with(&policy, &[0], &mut cx).expect("a pick")] += 1;
+            counts[fixture.pick_with(&policy, &[0], &mut cx).expect("a pick")] += 1;
         }
         assert!(counts[0] == 0 && counts[1] > 20 && counts[2] > 20, "{counts:?}");
     }
@@ -171,15 +173,15 @@ fn even_the_heaviest_can_be_passed_over() {
 
 #[test]
 fn the_first_turn_is_drawn() {
-    let bed = bed(&[5, 1, 1]);
-    let policy = bed.built(wrr());
+    let fixture = fixture(&[5, 1, 1]);
+    let policy = fixture.built(wrr());
     let mut firsts = [0_u32; 3];
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     for _ in 0..7_000 {
         let mut turn = Turn::START;
         let mut one = ChaCha8Rng::seed_from_u64(rng.next_u64());
         let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut one);
-        firsts[bed.pick_with(&policy, &[], &mut cx).expect("a pick")] += 1;
+        firsts[fixture.pick_with(&policy, &[], &mut cx).expect("a pick")] += 1;
     }
     assert!(firsts[0].abs_diff(5_000) < 160 && firsts[1].abs_diff(1_000) < 120, "{firsts:?}");
 }

@@ -6,7 +6,7 @@ use evenkeel_core::slot::Turn;
 use evenkeel_core::{Cx, Instant, Policy};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use crate::bed::{Bed, NOTHING};
+use crate::fixture::{Fixture, NOTHING};
 
 fn parse(text: &str) -> Result<AnyPolicy, ParsePolicyError> {
     text.parse()
@@ -95,18 +95,18 @@ fn a_policy_tells_what_it_looks_at() {
     assert_eq!(parse("least_request(full_scan)").unwrap().needs(), in_flight);
 }
 
-fn bed() -> Bed<u8> {
-    Bed::new((0..9).map(|addr| (addr, 1 + u32::from(addr) % 3)))
+fn fixture() -> Fixture<u8> {
+    Fixture::new((0..9).map(|addr| (addr, 1 + u32::from(addr) % 3)))
 }
 
 #[test]
 fn a_policy_that_does_not_rotate_takes_no_turns() {
-    let bed = bed();
+    let fixture = fixture();
     for &name in AnyPolicy::NAMES {
-        let policy = bed.built(parse(name).unwrap());
+        let policy = fixture.built(parse(name).unwrap());
         let (mut turn, mut rng) = (Turn::START, ChaCha8Rng::seed_from_u64(1));
         let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
-        assert!(bed.pick_with(&policy, &[], &mut cx).is_some());
+        assert!(fixture.pick_with(&policy, &[], &mut cx).is_some());
         let rotates = ["round_robin", "weighted_round_robin"].contains(&name);
         assert_eq!(turn != Turn::START, rotates, "{name}");
     }
@@ -114,13 +114,13 @@ fn a_policy_that_does_not_rotate_takes_no_turns() {
 
 #[test]
 fn it_picks_as_the_policy_of_its_name() {
-    let bed = bed();
+    let fixture = fixture();
     let (by_name, itself) = (parse("rendezvous").unwrap(), Rendezvous::new());
-    assert!((0..500).all(|key| bed.pick(&by_name, key) == bed.pick(&itself, key)));
+    assert!((0..500).all(|key| fixture.pick(&by_name, key) == fixture.pick(&itself, key)));
     let mut seeded = parse("pick_first").unwrap();
     seeded.seed(7);
-    let own = bed.built(parse("pick_first(seed=7)").unwrap());
-    assert_eq!(bed.pick(&bed.built(seeded), 0), bed.pick(&own, 0));
+    let own = fixture.built(parse("pick_first(seed=7)").unwrap());
+    assert_eq!(fixture.pick(&fixture.built(seeded), 0), fixture.pick(&own, 0));
 }
 
 #[cfg(feature = "serde")]

@@ -7,21 +7,21 @@ use evenkeel_core::slot::Turn;
 use evenkeel_core::{Cx, Inline, Instant, Policy, Store, TableFull};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use crate::bed::{Bed, FromZero};
+use crate::fixture::{Fixture, FromZero};
 
 /// Candidates of these weights, in slots 0, 1, 2 and so on.
-pub(crate) fn bed(weights: &[u32]) -> Bed<u32> {
-    Bed::in_order((0..).zip(weights.iter().copied()))
+pub(crate) fn fixture(weights: &[u32]) -> Fixture<u32> {
+    Fixture::in_order((0..).zip(weights.iter().copied()))
 }
 
 /// Places picked from these weights, from the first turn of the cycle on.
 pub(crate) fn places(mut policy: impl Policy, weights: &[u32], picks: usize) -> Vec<usize> {
-    let bed = bed(weights);
+    let fixture = fixture(weights);
     // Where it does not fit, it is not to matter.
-    let _ = bed.rebuild(&mut policy);
+    let _ = fixture.rebuild(&mut policy);
     let (mut turn, mut rng) = (Turn::START, FromZero::new(7));
     let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
-    let view = bed.view(&[]);
+    let view = fixture.view(&[]);
     (0..picks).map(|_| policy.pick(&view, &mut cx).expect("a place")).collect()
 }
 
@@ -162,8 +162,8 @@ fn the_extremes_are_picked_from() {
 
 fn in_a_small_store<S: Store>(weights: &[u32], needed: Option<usize>) {
     let full = needed.map_or(Ok(()), |needed| Err(TableFull { needed, capacity: 4 }));
-    assert_eq!(bed(weights).rebuild(&mut WeightedRoundRobin::<S>::in_store()), full);
-    assert_eq!(bed(weights).rebuild(&mut WeightedRandom::<S>::in_store()), full);
+    assert_eq!(fixture(weights).rebuild(&mut WeightedRoundRobin::<S>::in_store()), full);
+    assert_eq!(fixture(weights).rebuild(&mut WeightedRandom::<S>::in_store()), full);
     let candidates = weights.len();
     for places in [
         places(WeightedRoundRobin::<S>::in_store(), weights, 5_000),
@@ -189,16 +189,16 @@ fn a_store_that_is_too_small_says_so_and_serves_all() {
 
 #[test]
 fn a_clone_picks_the_same() {
-    fn picks<P: Policy>(bed: &Bed<u32>, policy: &P) -> Vec<Option<usize>> {
+    fn picks<P: Policy>(fixture: &Fixture<u32>, policy: &P) -> Vec<Option<usize>> {
         let (mut turn, mut rng) = (Turn::START, ChaCha8Rng::seed_from_u64(5));
         let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
-        (0..50).map(|_| bed.pick_with(policy, &[], &mut cx)).collect()
+        (0..50).map(|_| fixture.pick_with(policy, &[], &mut cx)).collect()
     }
     for weights in [&[5, 1, 1][..], &[1, 1, 1], &[1_000_000, 999_999, 5]] {
-        let bed = bed(weights);
-        let (robin, random) = (bed.built(wrr()), bed.built(wrandom()));
-        assert_eq!(picks(&bed, &robin), picks(&bed, &robin.clone()));
-        assert_eq!(picks(&bed, &random), picks(&bed, &random.clone()));
+        let fixture = fixture(weights);
+        let (robin, random) = (fixture.built(wrr()), fixture.built(wrandom()));
+        assert_eq!(picks(&fixture, &robin), picks(&fixture, &robin.clone()));
+        assert_eq!(picks(&fixture, &random), picks(&fixture, &random.clone()));
     }
 }
 
@@ -222,10 +222,10 @@ fn at_point(weights: &[u32], point: u64) -> usize {
         }
     }
 
-    let bed = bed(weights);
+    let fixture = fixture(weights);
     let (mut turn, mut rng) = (Turn::START, Point(point));
     let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
-    bed.pick_with(&bed.built(wrandom()), &[], &mut cx).expect("a slot")
+    fixture.pick_with(&fixture.built(wrandom()), &[], &mut cx).expect("a slot")
 }
 
 #[test]

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use crate::bed::{SECOND, endpoints};
 use crate::cases::proptest_config;
+use crate::fixture::{SECOND, endpoints};
 use crate::refused::forged;
 
 const POLICIES: [&str; 4] = ["round_robin", "weighted_round_robin", "peak_ewma", "least_request"];

@@ -9,7 +9,7 @@ use evenkeel_core::{Balancer, Book, Config, Instant, Outcome, State};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use crate::bed::SECOND;
+use crate::fixture::SECOND;
 use crate::refused::forged;
 
 /// An endpoint out of service, or in service again.
@@ -32,7 +32,7 @@ fn state(endpoints: Vec<Value>) -> State<String> {
 
 fn import(config: Config, count: u8, state: &State<String>) -> Balancer<String, RoundRobin> {
     let mut balancer = Balancer::with_config(RoundRobin::new(), config).unwrap();
-    let _ = balancer.update(Instant::ZERO, crate::bed::endpoints(count)).unwrap();
+    let _ = balancer.update(Instant::ZERO, crate::fixture::endpoints(count)).unwrap();
     balancer.import(Instant::ZERO, state).unwrap();
     balancer
 }

@@ -9,7 +9,7 @@ use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::{Balancer, Config, Cx, Endpoint, Instant, Outcome, Policy, State, View};
 use rand_chacha::ChaCha8Rng;
 
-use crate::bed::{MS, SECOND};
+use crate::fixture::{MS, SECOND};
 use crate::time::{START, balancer, health, requests, secs};
 
 /// Round robin that has answer times measured.

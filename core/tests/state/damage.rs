@@ -3,8 +3,8 @@
 use evenkeel_core::{Config, State};
 use proptest::prelude::*;
 
-use crate::bed::{Client, SECOND};
 use crate::cases::proptest_config;
+use crate::fixture::{Client, SECOND};
 
 /// A state in which each kind of knowledge is.
 fn full() -> State<String> {

@@ -158,7 +158,7 @@ impl<S: Store> Client<S> {
         self.note_events();
     }
 
-    /// Returns how long the interval still takes in which all outcomes are counted, if there are such.
+    /// How long the interval still takes in which all outcomes are counted, if there are such.
     pub(crate) fn interval_left(&self) -> Option<u64> {
         let state = serde_json::to_value(self.balancer.export(self.now)).unwrap();
         state["rounds"]["interval_left"].as_u64()

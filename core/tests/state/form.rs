@@ -11,7 +11,7 @@ use evenkeel_core::{
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use crate::bed::{Client, SECOND, endpoints};
+use crate::fixture::{Client, SECOND, endpoints};
 
 /// A balancer of two endpoints, of which one was ejected a second ago, and the time.
 fn balancer<S: Store>() -> (Balancer<u16, RoundRobin, Config, S>, Instant) {

@@ -6,8 +6,8 @@ use evenkeel_core::health::Health;
 use evenkeel_core::{Book, Config, Heap, Inline, Store};
 use proptest::prelude::*;
 
-use crate::bed::{Client, MS, SECOND, Seen};
 use crate::cases::proptest_config;
+use crate::fixture::{Client, MS, SECOND, Seen};
 
 /// Those that remember something or go by what is known, and some whose tables follow the
 /// candidates.

@@ -3,11 +3,11 @@
 #![cfg(all(feature = "alloc", feature = "serde"))]
 
 mod any_state;
-mod bed;
 mod bounds;
 mod cases;
 mod clocks;
 mod damage;
+mod fixture;
 mod form;
 mod goes_on;
 mod newer;

@@ -8,7 +8,7 @@ use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::{Balancer, Book, Config, Instant, Outcome};
 use rand_chacha::ChaCha8Rng;
 
-use crate::bed::endpoints;
+use crate::fixture::endpoints;
 
 /// What is newer stays: only endpoints without any report here go on with what was known.
 #[test]

@@ -6,7 +6,7 @@ use evenkeel_core::state::MAX_AGE;
 use evenkeel_core::{Config, Endpoint, ImportError, Imported, Instant, State};
 use serde_json::{Value, json};
 
-use crate::bed::{Client, SECOND};
+use crate::fixture::{Client, SECOND};
 
 /// A client that knows something of its endpoints, and the state of another one.
 fn clients() -> (Client, State<String>) {

@@ -5,7 +5,7 @@ use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::{Balancer, Endpoint, Instant, Policy};
 use rand_chacha::ChaCha8Rng;
 
-use crate::bed::endpoints;
+use crate::fixture::endpoints;
 
 /// The order of picks, over `count` of them.
 fn order<P: Policy + Clone>(balancer: &mut Balancer<String, P>, count: usize) -> String {

@@ -6,7 +6,7 @@ use evenkeel_core::health::Health;
 use evenkeel_core::policy::{AnyPolicy, WeightedRoundRobin};
 use evenkeel_core::{Balancer, Config, Endpoint, EventKind, Instant};
 
-use crate::bed::{Client, SECOND, Seen, endpoints};
+use crate::fixture::{Client, SECOND, Seen, endpoints};
 
 #[test]
 fn a_slow_start_goes_on() {

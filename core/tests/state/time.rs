@@ -8,7 +8,7 @@ use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::{Balancer, Config, Endpoint, EventKind, Instant, Outcome, Policy, Why};
 use rand_chacha::ChaCha8Rng;
 
-use crate::bed::{MS, SECOND};
+use crate::fixture::{MS, SECOND};
 
 pub(crate) const START: Instant = Instant::from_secs(50_000);
 

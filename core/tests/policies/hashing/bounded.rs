@@ -4,26 +4,26 @@ use evenkeel_core::load::Needs;
 use evenkeel_core::policy::Rendezvous;
 use evenkeel_core::{Policy, hash};
 
-use crate::bed::{Bed, NOTHING, keys};
+use crate::fixture::{Fixture, NOTHING, keys};
 
 fn bounded(factor_percent: u32) -> Rendezvous {
     Rendezvous::bounded(factor_percent).expect("at least 100")
 }
 
 /// ⌈⌈(in flight + 1) · factor⌉ · w / Σw⌉
-fn limit(bed: &Bed<String>, place: usize, factor_percent: u32) -> u64 {
-    let in_flight: u64 = bed.in_flight.iter().map(|&count| u64::from(count)).sum();
+fn limit(fixture: &Fixture<String>, place: usize, factor_percent: u32) -> u64 {
+    let in_flight: u64 = fixture.in_flight.iter().map(|&count| u64::from(count)).sum();
     let slots = ((in_flight + 1) * u64::from(factor_percent)).div_ceil(100);
-    let weights: u64 = bed.weights.iter().map(|&weight| u64::from(weight)).sum();
-    (slots * u64::from(bed.weights[place])).div_ceil(weights)
+    let weights: u64 = fixture.weights.iter().map(|&weight| u64::from(weight)).sum();
+    (slots * u64::from(fixture.weights[place])).div_ceil(weights)
 }
 
 /// The first of the key's order that is below its limit.
-fn oracle(bed: &Bed<String>, key: u64, factor_percent: u32) -> usize {
+fn oracle(fixture: &Fixture<String>, key: u64, factor_percent: u32) -> usize {
     let mut order = Vec::new();
-    while order.len() < bed.len() {
-        let next = bed.pick_avoiding(&Rendezvous::new(), key, &order);
-        if u64::from(bed.in_flight[next]) < limit(bed, next, factor_percent) {
+    while order.len() < fixture.len() {
+        let next = fixture.pick_avoiding(&Rendezvous::new(), key, &order);
+        if u64::from(fixture.in_flight[next]) < limit(fixture, next, factor_percent) {
             return next;
         }
         order.push(next);
@@ -36,17 +36,17 @@ fn overflows_in_the_order_of_the_key() {
     for factor in [100, 101, 125, 200, 1000] {
         for weighted in [1, 7] {
             let weight = |i: u32| 1 + i * i % weighted;
-            let mut bed = Bed::new((0..12).map(|i| (format!("host-{i}"), weight(i))));
+            let mut fixture = Fixture::new((0..12).map(|i| (format!("host-{i}"), weight(i))));
             for (step, random) in keys(20, 600).enumerate() {
                 // One popular key, and others.
                 let key = if step % 2 == 0 { hash::str("popular") } else { random };
-                let place = bed.pick(&bounded(factor), key);
-                assert_eq!(place, oracle(&bed, key, factor));
-                assert!(u64::from(bed.in_flight[place]) < limit(&bed, place, factor));
-                bed.in_flight[place] += 1;
+                let place = fixture.pick(&bounded(factor), key);
+                assert_eq!(place, oracle(&fixture, key, factor));
+                assert!(u64::from(fixture.in_flight[place]) < limit(&fixture, place, factor));
+                fixture.in_flight[place] += 1;
                 let done = random as usize % 12;
                 if step % 3 == 0 {
-                    bed.in_flight[done] = bed.in_flight[done].saturating_sub(1);
+                    fixture.in_flight[done] = fixture.in_flight[done].saturating_sub(1);
                 }
             }
         }
@@ -55,26 +55,26 @@ fn overflows_in_the_order_of_the_key() {
 
 #[test]
 fn is_plain_while_nothing_is_in_flight() {
-    let bed = Bed::new((0..12).map(|i| (format!("host-{i}"), 1 + i)));
+    let fixture = Fixture::new((0..12).map(|i| (format!("host-{i}"), 1 + i)));
     for key in keys(21, 500) {
-        assert_eq!(bed.pick(&bounded(100), key), bed.pick(&Rendezvous::new(), key));
+        assert_eq!(fixture.pick(&bounded(100), key), fixture.pick(&Rendezvous::new(), key));
     }
 }
 
 #[test]
 fn all_others_tried() {
-    let mut bed = Bed::new((0..3).map(|i| (format!("host-{i}"), 1)));
-    bed.in_flight = vec![9, 0, 0];
+    let mut fixture = Fixture::new((0..3).map(|i| (format!("host-{i}"), 1)));
+    fixture.in_flight = vec![9, 0, 0];
     for key in keys(22, 50) {
         assert_eq!(
-            bed.pick_avoiding(&bounded(100), key, &[1, 2]),
+            fixture.pick_avoiding(&bounded(100), key, &[1, 2]),
             0,
             "a full one rather than one that was tried"
         );
-        assert_ne!(bed.pick(&bounded(100), key), 0);
+        assert_ne!(fixture.pick(&bounded(100), key), 0);
     }
-    bed.in_flight = vec![u32::MAX; 3];
-    assert!(bed.pick(&bounded(u32::MAX), 1) < 3);
+    fixture.in_flight = vec![u32::MAX; 3];
+    assert!(fixture.pick(&bounded(u32::MAX), 1) < 3);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use evenkeel_core::Policy;
 use evenkeel_core::policy::{Ketama, Maglev, PickFirst, Rendezvous};
 
-use crate::bed::{Bed, keys};
+use crate::fixture::{Fixture, keys};
 
 fn endpoints(n: usize, weighted: bool) -> Vec<(String, u32)> {
     (0..n)
@@ -18,8 +18,9 @@ fn moved<P: Policy>(
     gone: usize,
     count: usize,
 ) -> (usize, usize) {
-    let all = Bed::new(endpoints.to_vec());
-    let rest = Bed::new(endpoints.iter().filter(|endpoint| **endpoint != endpoints[gone]).cloned());
+    let all = Fixture::new(endpoints.to_vec());
+    let rest =
+        Fixture::new(endpoints.iter().filter(|endpoint| **endpoint != endpoints[gone]).cloned());
     let (before, after) = (all.built(policy()), rest.built(policy()));
     let (mut needed, mut needless) = (0, 0);
     for key in keys(10, count) {
@@ -50,9 +51,9 @@ fn rendezvous_moves_exactly_the_keys_of_the_one_that_left() {
 #[test]
 fn rendezvous_moves_only_to_the_one_that_grew() {
     let mut endpoints = endpoints(30, true);
-    let before = Bed::new(endpoints.clone());
+    let before = Fixture::new(endpoints.clone());
     endpoints[7].1 *= 2;
-    let after = Bed::new(endpoints.clone());
+    let after = Fixture::new(endpoints.clone());
     for key in keys(11, 5000) {
         let policy = Rendezvous::new();
         let (from, to) =

@@ -3,107 +3,114 @@
 use evenkeel_core::policy::{InvalidParameter, Ketama, Maglev, PickFirst, Rendezvous, RingHash};
 use evenkeel_core::{Heap, Inline, Policy, TableFull};
 
-use crate::bed::{Bed, keys};
+use crate::fixture::{Fixture, keys};
 
-fn bed(weights: impl IntoIterator<Item = u32>) -> Bed<u32> {
-    Bed::new((0..).zip(weights))
+fn fixture(weights: impl IntoIterator<Item = u32>) -> Fixture<u32> {
+    Fixture::new((0..).zip(weights))
 }
 
 /// Never outside the view, never one that was tried while there is another, the same whenever asked.
-fn check(bed: &Bed<u32>, policy: &impl Policy, count: usize) {
-    let n = bed.len();
+fn check(fixture: &Fixture<u32>, policy: &impl Policy, count: usize) {
+    let n = fixture.len();
     for key in keys(40, count).chain([0, 1, u64::MAX]) {
-        let first = bed.pick(policy, key);
-        assert_eq!(bed.pick(policy, key), first);
+        let first = fixture.pick(policy, key);
+        assert_eq!(fixture.pick(policy, key), first);
         let avoid: Vec<usize> =
             [first, 0, n - 1, n / 2].into_iter().filter(|&place| place < n).collect();
-        let next = bed.pick_avoiding(policy, key, &avoid);
+        let next = fixture.pick_avoiding(policy, key, &avoid);
         assert_eq!(avoid.contains(&next), (0..n.min(5)).all(|place| avoid.contains(&place)));
     }
-    assert!(bed.try_pick(policy, None, &[]).is_some_and(|place| place < n), "without a key");
+    assert!(fixture.try_pick(policy, None, &[]).is_some_and(|place| place < n), "without a key");
 }
 
-fn check_all(bed: &Bed<u32>, count: usize) {
-    check(bed, &Rendezvous::new(), count);
-    check(bed, &Rendezvous::bounded(100).expect("at least 100"), count);
-    check(bed, &bed.built(PickFirst::with_seed(1)), count);
-    check(bed, &bed.built(RingHash::<Heap>::with_sizes(1024, 50_000).expect("valid sizes")), count);
-    check(bed, &bed.built(Maglev::<Heap>::with_size(5003).expect("a prime")), count);
-    if let Ok(()) = bed.rebuild(&mut Ketama::new()) {
-        check(bed, &bed.built(Ketama::new()), count);
+fn check_all(fixture: &Fixture<u32>, count: usize) {
+    check(fixture, &Rendezvous::new(), count);
+    check(fixture, &Rendezvous::bounded(100).expect("at least 100"), count);
+    check(fixture, &fixture.built(PickFirst::with_seed(1)), count);
+    check(
+        fixture,
+        &fixture.built(RingHash::<Heap>::with_sizes(1024, 50_000).expect("valid sizes")),
+        count,
+    );
+    check(fixture, &fixture.built(Maglev::<Heap>::with_size(5003).expect("a prime")), count);
+    if let Ok(()) = fixture.rebuild(&mut Ketama::new()) {
+        check(fixture, &fixture.built(Ketama::new()), count);
     }
 }
 
 #[test]
 fn few_endpoints() {
     for n in 1..6 {
-        check_all(&bed(vec![1; n]), 20);
+        check_all(&fixture(vec![1; n]), 20);
     }
 }
 
 #[test]
 fn largest_weights() {
-    check_all(&bed([u32::MAX]), 20);
-    check_all(&bed([u32::MAX; 500]), 20);
-    check_all(&bed((0..500).map(|i| if i == 250 { 1 } else { u32::MAX })), 20);
-    check_all(&bed((0..500).map(|i| if i == 250 { u32::MAX } else { 1 })), 20);
+    check_all(&fixture([u32::MAX]), 20);
+    check_all(&fixture([u32::MAX; 500]), 20);
+    check_all(&fixture((0..500).map(|i| if i == 250 { 1 } else { u32::MAX })), 20);
+    check_all(&fixture((0..500).map(|i| if i == 250 { u32::MAX } else { 1 })), 20);
 }
 
 #[test]
 fn very_many_endpoints() {
-    let bed = bed(vec![1; 200_000]);
-    check(&bed, &Rendezvous::new(), 3);
-    check(&bed, &bed.built(PickFirst::with_seed(1)), 3);
-    check(&bed, &bed.built(RingHash::new()), 50);
-    check(&bed, &bed.built(Maglev::<Heap>::with_size(200_003).expect("a prime")), 50);
+    let fixture = fixture(vec![1; 200_000]);
+    check(&fixture, &Rendezvous::new(), 3);
+    check(&fixture, &fixture.built(PickFirst::with_seed(1)), 3);
+    check(&fixture, &fixture.built(RingHash::new()), 50);
+    check(&fixture, &fixture.built(Maglev::<Heap>::with_size(200_003).expect("a prime")), 50);
     let needed = 200_000;
-    assert_eq!(bed.rebuild(&mut Maglev::new()), Err(TableFull { needed, capacity: 65_537 }));
+    assert_eq!(fixture.rebuild(&mut Maglev::new()), Err(TableFull { needed, capacity: 65_537 }));
     let capacity = Ketama::<Heap>::MAXIMUM_SIZE as usize;
-    assert_eq!(bed.rebuild(&mut Ketama::new()), Err(TableFull { needed: needed * 160, capacity }));
+    assert_eq!(
+        fixture.rebuild(&mut Ketama::new()),
+        Err(TableFull { needed: needed * 160, capacity })
+    );
 }
 
 #[test]
 fn one_heavy_among_very_many() {
-    let bed = bed((0..60_000).map(|i| if i == 30_000 { u32::MAX } else { 1 }));
-    let maglev = bed.built(Maglev::new());
-    let heavy = (0..65_537).filter(|&key| bed.pick(&maglev, key) == 30_000).count();
+    let fixture = fixture((0..60_000).map(|i| if i == 30_000 { u32::MAX } else { 1 }));
+    let maglev = fixture.built(Maglev::new());
+    let heavy = (0..65_537).filter(|&key| fixture.pick(&maglev, key) == 30_000).count();
     assert_eq!(heavy, 65_537 - 59_999, "each has an entry, and the heavy one the rest");
-    check(&bed, &bed.built(RingHash::<Heap>::with_sizes(1, 1000).expect("valid sizes")), 5);
+    check(&fixture, &fixture.built(RingHash::<Heap>::with_sizes(1, 1000).expect("valid sizes")), 5);
 }
 
 #[test]
 fn too_small_a_store() {
-    let bed = bed([1, 2, 3]);
+    let fixture = fixture([1, 2, 3]);
     let mut maglev = Maglev::<Inline<250>>::in_store(251).expect("a prime");
-    assert_eq!(bed.rebuild(&mut maglev), Err(TableFull { needed: 251, capacity: 250 }));
-    assert_eq!(bed.try_pick(&maglev, Some(1), &[]), None, "there is no table");
+    assert_eq!(fixture.rebuild(&mut maglev), Err(TableFull { needed: 251, capacity: 250 }));
+    assert_eq!(fixture.try_pick(&maglev, Some(1), &[]), None, "there is no table");
     let mut maglev = Maglev::<Inline<251>>::in_store(2).expect("a prime");
-    assert_eq!(bed.rebuild(&mut maglev), Err(TableFull { needed: 3, capacity: 2 }));
+    assert_eq!(fixture.rebuild(&mut maglev), Err(TableFull { needed: 3, capacity: 2 }));
 
     let mut ring = RingHash::<Inline<1025>>::default();
-    assert_eq!(bed.rebuild(&mut ring), Err(TableFull { needed: 1026, capacity: 1025 }));
-    assert_eq!(bed.try_pick(&ring, Some(1), &[]), None);
-    assert_eq!(bed.rebuild(&mut RingHash::<Inline<1026>>::default()), Ok(()));
+    assert_eq!(fixture.rebuild(&mut ring), Err(TableFull { needed: 1026, capacity: 1025 }));
+    assert_eq!(fixture.try_pick(&ring, Some(1), &[]), None);
+    assert_eq!(fixture.rebuild(&mut RingHash::<Inline<1026>>::default()), Ok(()));
 
     let mut ring = Ketama::<Inline<959>>::default();
-    assert_eq!(bed.rebuild(&mut ring), Err(TableFull { needed: 960, capacity: 959 }));
-    assert_eq!(bed.try_pick(&ring, Some(1), &[]), None);
-    assert_eq!(bed.rebuild(&mut Ketama::<Inline<960>>::default()), Ok(()));
+    assert_eq!(fixture.rebuild(&mut ring), Err(TableFull { needed: 960, capacity: 959 }));
+    assert_eq!(fixture.try_pick(&ring, Some(1), &[]), None);
+    assert_eq!(fixture.rebuild(&mut Ketama::<Inline<960>>::default()), Ok(()));
     let needed = u32::MAX as usize * 160;
     let capacity = Ketama::<Heap>::MAXIMUM_SIZE as usize;
-    let heavy = Bed::new([("a", u32::MAX)]);
+    let heavy = Fixture::new([("a", u32::MAX)]);
     assert_eq!(heavy.rebuild(&mut Ketama::new()), Err(TableFull { needed, capacity }));
 }
 
 #[test]
 fn most_were_tried() {
     fn check<P: Policy + Clone>(policy: P) {
-        let bed = bed([1; 40]);
-        let policy = bed.built(policy);
+        let fixture = fixture([1; 40]);
+        let policy = fixture.built(policy);
         for key in keys(41, 200) {
             for others in [&[0, 1][..], &[0], &[1]] {
                 let tried: Vec<usize> = (0..40).filter(|place| !others.contains(place)).collect();
-                assert!(others.contains(&bed.pick_avoiding(&policy.clone(), key, &tried)));
+                assert!(others.contains(&fixture.pick_avoiding(&policy.clone(), key, &tried)));
             }
         }
     }
@@ -117,9 +124,9 @@ fn most_were_tried() {
 #[test]
 fn a_table_of_candidates_from_before() {
     fn check<P: Policy + Clone>(policy: P) {
-        let policy = bed([1; 40]).built(policy);
+        let policy = fixture([1; 40]).built(policy);
         // Of the slots in the table, 19 are in this view; and the table has no room for all.
-        let many = Bed::in_order((0..42_u32).map(|addr| (addr, 1)));
+        let many = Fixture::in_order((0..42_u32).map(|addr| (addr, 1)));
         let mut outdated = policy.clone();
         assert!(many.rebuild(&mut outdated).is_err());
         let mut counts = [0; 42];
@@ -136,16 +143,16 @@ fn a_table_of_candidates_from_before() {
 
 #[test]
 fn stores_agree() {
-    let bed = bed((1..20).map(|i| i * i % 7 + 1));
+    let fixture = fixture((1..20).map(|i| i * i % 7 + 1));
     let (heap, inline) = (
-        bed.built(Maglev::<Heap>::with_size(503).expect("a prime")),
-        bed.built(Maglev::<Inline<503>>::in_store(503).expect("a prime")),
+        fixture.built(Maglev::<Heap>::with_size(503).expect("a prime")),
+        fixture.built(Maglev::<Inline<503>>::in_store(503).expect("a prime")),
     );
     let (heap_ring, inline_ring) =
-        (bed.built(RingHash::new()), bed.built(RingHash::<Inline<1200>>::default()));
+        (fixture.built(RingHash::new()), fixture.built(RingHash::<Inline<1200>>::default()));
     for key in keys(42, 1000) {
-        assert_eq!(bed.pick(&heap, key), bed.pick(&inline, key));
-        assert_eq!(bed.pick(&heap_ring, key), bed.pick(&inline_ring.clone(), key));
+        assert_eq!(fixture.pick(&heap, key), fixture.pick(&inline, key));
+        assert_eq!(fixture.pick(&heap_ring, key), fixture.pick(&inline_ring.clone(), key));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use evenkeel_core::policy::fixed_log::{FRACTION, minus_ln};
 
-use crate::bed::keys;
+use crate::fixture::keys;
 
 /// −ln((hash | 1) / 2⁶⁴), through ln(1 + x) where that is more exact.
 fn oracle(hash: u64) -> f64 {

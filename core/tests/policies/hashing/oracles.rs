@@ -7,7 +7,7 @@ use evenkeel_core::policy::{Ketama, Maglev, PickFirst, Rendezvous, RingHash};
 use evenkeel_core::{Inline, Policy, hash};
 use twox_hash::XxHash64;
 
-use crate::bed::{Bed, keys};
+use crate::fixture::{Fixture, keys};
 
 fn xxh64(text: &str, seed: u64) -> u64 {
     let mut hasher = XxHash64::with_seed(seed);
@@ -15,9 +15,9 @@ fn xxh64(text: &str, seed: u64) -> u64 {
     hasher.finish()
 }
 
-/// Beds of random sizes and weights; most keys are longer than one block of the hash, some than one window of the
+/// Fixtures of random sizes and weights; most keys are longer than one block of the hash, some than one window of the
 /// comparison.
-fn beds() -> impl Iterator<Item = Bed<String>> {
+fn fixtures() -> impl Iterator<Item = Fixture<String>> {
     keys(2, 40).enumerate().map(|(round, random)| {
         let n = 1 + random as usize % 40;
         let weight = move |i: usize| match round % 4 {
@@ -27,18 +27,20 @@ fn beds() -> impl Iterator<Item = Bed<String>> {
             _ => u32::MAX - (random.rotate_left(i as u32) % 3) as u32,
         };
         let long = "a".repeat(if round % 3 == 0 { 100 } else { 3 });
-        Bed::new((0..n).map(move |i| (format!("{long}-{}:{}", i * 7 % 40, 8000 + i), weight(i))))
+        Fixture::new(
+            (0..n).map(move |i| (format!("{long}-{}:{}", i * 7 % 40, 8000 + i), weight(i))),
+        )
     })
 }
 
 /// The places of all candidates, from the first choice of the policy to the last, by having tried those before.
-fn order<P: Policy>(bed: &Bed<String>, policy: &P, key: u64) -> Vec<usize> {
+fn order<P: Policy>(fixture: &Fixture<String>, policy: &P, key: u64) -> Vec<usize> {
     let mut order = Vec::new();
-    for _ in 0..bed.len() {
-        order.push(bed.pick_avoiding(policy, key, &order));
+    for _ in 0..fixture.len() {
+        order.push(fixture.pick_avoiding(policy, key, &order));
     }
     assert_eq!(
-        bed.pick_avoiding(policy, key, &order),
+        fixture.pick_avoiding(policy, key, &order),
         order[0],
         "with all tried, the first choice"
     );
@@ -47,27 +49,27 @@ fn order<P: Policy>(bed: &Bed<String>, policy: &P, key: u64) -> Vec<usize> {
 
 #[test]
 fn rendezvous() {
-    for bed in beds() {
+    for fixture in fixtures() {
         for key in keys(3, 10) {
             let score = |place: usize| {
-                let u = (hash::mix(key, bed.ids[place]) as f64 + 0.5) / 2_f64.powi(64);
-                f64::from(bed.weights[place]) / -u.ln()
+                let u = (hash::mix(key, fixture.ids[place]) as f64 + 0.5) / 2_f64.powi(64);
+                f64::from(fixture.weights[place]) / -u.ln()
             };
-            let mut oracle: Vec<usize> = (0..bed.len()).collect();
+            let mut oracle: Vec<usize> = (0..fixture.len()).collect();
             oracle.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
-            assert_eq!(order(&bed, &Rendezvous::new(), key), oracle);
+            assert_eq!(order(&fixture, &Rendezvous::new(), key), oracle);
         }
     }
 }
 
 #[test]
 fn pick_first() {
-    for bed in beds() {
+    for fixture in fixtures() {
         for seed in keys(4, 10) {
-            let policy = bed.built(PickFirst::with_seed(seed));
-            let mut oracle: Vec<usize> = (0..bed.len()).collect();
-            oracle.sort_by_key(|&place| hash::mix(seed, bed.ids[place]));
-            assert_eq!(order(&bed, &policy, 0), oracle);
+            let policy = fixture.built(PickFirst::with_seed(seed));
+            let mut oracle: Vec<usize> = (0..fixture.len()).collect();
+            oracle.sort_by_key(|&place| hash::mix(seed, fixture.ids[place]));
+            assert_eq!(order(&fixture, &policy, 0), oracle);
         }
     }
 }
@@ -85,11 +87,11 @@ fn around<H: Ord + Copy>(ring: &BTreeMap<H, usize>, key: H) -> Vec<usize> {
 
 #[test]
 fn ring_hash() {
-    for (round, bed) in beds().enumerate() {
+    for (round, fixture) in fixtures().enumerate() {
         let (least, most) = [(1, 1), (50, 60), (64, 1000), (1024, 5000)][round % 4];
         let policy =
-            bed.built(RingHash::<Inline<5000>>::in_store(least, most).expect("valid sizes"));
-        let weights: Vec<u128> = bed.weights.iter().copied().map(u128::from).collect();
+            fixture.built(RingHash::<Inline<5000>>::in_store(least, most).expect("valid sizes"));
+        let weights: Vec<u128> = fixture.weights.iter().copied().map(u128::from).collect();
         let (total, lightest) =
             (weights.iter().sum::<u128>(), *weights.iter().min().expect("not empty"));
         // Envoy's loop in fractions: the scale is points / per.
@@ -108,7 +110,7 @@ fn ring_hash() {
             target += points * weight;
             let mut number = 0;
             while current * per < target {
-                ring.insert(hash::str(&format!("{}_{number}", bed.addr(place))), place);
+                ring.insert(hash::str(&format!("{}_{number}", fixture.addr(place))), place);
                 number += 1;
                 current += 1;
             }
@@ -127,7 +129,7 @@ fn ring_hash() {
         assert!(policy.size() <= most as usize);
         for key in keys(5, 10).chain([0, u64::MAX]) {
             let oracle = around(&ring, key);
-            assert_eq!(order(&bed, &policy, key)[..oracle.len()], oracle);
+            assert_eq!(order(&fixture, &policy, key)[..oracle.len()], oracle);
         }
     }
 }
@@ -164,39 +166,40 @@ fn ketama() {
         ("UNIX:", b"\x00"),
         ("unix", b"unix\x00"),
     ];
-    let bed =
-        Bed::new(servers.iter().zip(1..).map(|((addr, _), weight)| (String::from(*addr), weight)));
-    let policy: Ketama = bed.built(Ketama::new());
+    let fixture = Fixture::new(
+        servers.iter().zip(1..).map(|((addr, _), weight)| (String::from(*addr), weight)),
+    );
+    let policy: Ketama = fixture.built(Ketama::new());
     let mut ring = BTreeMap::new();
-    for place in 0..bed.len() {
+    for place in 0..fixture.len() {
         let (_, server) =
-            servers.iter().find(|(addr, _)| bed.addr(place) == *addr).expect("one of them");
-        ketama_points(server, bed.weights[place], place, &mut ring);
+            servers.iter().find(|(addr, _)| fixture.addr(place) == *addr).expect("one of them");
+        ketama_points(server, fixture.weights[place], place, &mut ring);
     }
     assert_eq!(policy.size(), ring.len());
     for key in keys(6, 1000).chain([0, u64::MAX]) {
         // "a.example" and "a.example:" are the same server to nginx: the one listed first has all the points they share.
         let oracle = around(&ring, key as u32);
-        assert_eq!(order(&bed, &policy, key)[..oracle.len()], oracle);
+        assert_eq!(order(&fixture, &policy, key)[..oracle.len()], oracle);
     }
 }
 
 #[test]
 fn maglev() {
-    for (round, bed) in beds().enumerate() {
+    for (round, fixture) in fixtures().enumerate() {
         let size = [41, 251, 1021][round % 3];
-        let policy = bed.built(Maglev::<Inline<1021>>::in_store(size).expect("a prime"));
+        let policy = fixture.built(Maglev::<Inline<1021>>::in_store(size).expect("a prime"));
         let mut hosts: Vec<(String, usize)> =
-            (0..bed.len()).map(|place| (bed.addr(place), place)).collect();
+            (0..fixture.len()).map(|place| (fixture.addr(place), place)).collect();
         hosts.sort();
-        let heaviest = u64::from(bed.weights.iter().copied().max().expect("not empty"));
+        let heaviest = u64::from(fixture.weights.iter().copied().max().expect("not empty"));
         let size = u64::from(size);
         let mut table = vec![None; size as usize];
         let mut targets = vec![(0, 0); hosts.len()];
         let mut left = size;
         for iteration in 1.. {
             for ((key, place), (target, next)) in hosts.iter().zip(&mut targets) {
-                if left == 0 || iteration * u64::from(bed.weights[*place]) < *target {
+                if left == 0 || iteration * u64::from(fixture.weights[*place]) < *target {
                     continue;
                 }
                 *target += heaviest;
@@ -213,31 +216,31 @@ fn maglev() {
                 break;
             }
         }
-        let built: Vec<_> = (0..size).map(|key| Some(bed.pick(&policy, key))).collect();
+        let built: Vec<_> = (0..size).map(|key| Some(fixture.pick(&policy, key))).collect();
         assert_eq!(built, table);
         for key in keys(7, 200) {
-            assert_eq!(Some(bed.pick(&policy, key)), table[(key % size) as usize]);
-            let first = bed.pick(&policy, key);
+            assert_eq!(Some(fixture.pick(&policy, key)), table[(key % size) as usize]);
+            let first = fixture.pick(&policy, key);
             let altered = |attempt: u64| table[((key ^ (u64::MAX - attempt + 1)) % size) as usize];
             let next = (1..=16).filter_map(altered).find(|&place| place != first);
             if let Some(next) = next {
-                assert_eq!(bed.pick_avoiding(&policy, key, &[first]), next);
+                assert_eq!(fixture.pick_avoiding(&policy, key, &[first]), next);
             }
         }
-        order(&bed, &policy, 5);
+        order(&fixture, &policy, 5);
     }
 }
 
 #[test]
 fn remainders_are_exact() {
     for size in [2, 3, 5, 65_537, 5_000_011] {
-        let bed = Bed::new([("a", 1), ("b", 1)]);
-        let policy: Maglev = bed.built(Maglev::with_size(size).expect("a prime"));
+        let fixture = Fixture::new([("a", 1), ("b", 1)]);
+        let policy: Maglev = fixture.built(Maglev::with_size(size).expect("a prime"));
         let size = u64::from(size);
         let multiples =
             [0, 1, size - 1, size, u64::MAX / size * size - 1, u64::MAX / size * size, u64::MAX];
         for key in keys(8, 1000).chain(multiples) {
-            assert_eq!(bed.pick(&policy, key), bed.pick(&policy, key % size));
+            assert_eq!(fixture.pick(&policy, key), fixture.pick(&policy, key % size));
         }
     }
 }

@@ -6,30 +6,30 @@ use core::net::SocketAddr;
 use evenkeel_core::policy::{Maglev, RingHash};
 use evenkeel_core::{Heap, hash};
 
-use crate::bed::Bed;
+use crate::fixture::Fixture;
 
 fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
 /// Ports from `first` on, with these weights.
-fn ports<const N: usize>(first: u16, weights: [u32; N]) -> Bed<SocketAddr> {
-    Bed::new((first..).map(local).zip(weights))
+fn ports<const N: usize>(first: u16, weights: [u32; N]) -> Fixture<SocketAddr> {
+    Fixture::new((first..).map(local).zip(weights))
 }
 
-fn ring<A: evenkeel_core::Address>(bed: &Bed<A>, minimum: u32, maximum: u32) -> RingHash {
-    bed.built(RingHash::with_sizes(minimum, maximum).expect("valid sizes"))
+fn ring<A: evenkeel_core::Address>(fixture: &Fixture<A>, minimum: u32, maximum: u32) -> RingHash {
+    fixture.built(RingHash::with_sizes(minimum, maximum).expect("valid sizes"))
 }
 
-fn maglev<A: evenkeel_core::Address>(bed: &Bed<A>, size: u32) -> Vec<usize> {
-    let policy: Maglev<Heap> = bed.built(Maglev::with_size(size).expect("a prime"));
-    (0..u64::from(size)).map(|key| bed.pick(&policy, key)).collect()
+fn maglev<A: evenkeel_core::Address>(fixture: &Fixture<A>, size: u32) -> Vec<usize> {
+    let policy: Maglev<Heap> = fixture.built(Maglev::with_size(size).expect("a prime"));
+    (0..u64::from(size)).map(|key| fixture.pick(&policy, key)).collect()
 }
 
-fn counts<A: evenkeel_core::Address>(bed: &Bed<A>, ring: &RingHash, keys: u64) -> Vec<u64> {
-    let mut counts = vec![0; bed.len()];
+fn counts<A: evenkeel_core::Address>(fixture: &Fixture<A>, ring: &RingHash, keys: u64) -> Vec<u64> {
+    let mut counts = vec![0; fixture.len()];
     for i in 0..keys {
-        counts[bed.pick(ring, i * (u64::MAX / keys))] += 1;
+        counts[fixture.pick(ring, i * (u64::MAX / keys))] += 1;
     }
     counts
 }
@@ -59,31 +59,31 @@ const BASIC: [(u64, usize); 12] = [
 
 #[test]
 fn ring_basic() {
-    let bed = ports(90, [1; 6]);
-    let ring = ring(&bed, 12, RingHash::<Heap>::MAXIMUM_SIZE);
+    let fixture = ports(90, [1; 6]);
+    let ring = ring(&fixture, 12, RingHash::<Heap>::MAXIMUM_SIZE);
     assert_eq!(ring.size(), 12);
     for (i, (point, place)) in BASIC.into_iter().enumerate() {
-        assert_eq!(bed.pick(&ring, point), place);
-        assert_eq!(bed.pick(&ring, point + 1), BASIC[(i + 1) % BASIC.len()].1);
+        assert_eq!(fixture.pick(&ring, point), place);
+        assert_eq!(fixture.pick(&ring, point + 1), BASIC[(i + 1) % BASIC.len()].1);
     }
-    assert_eq!([0, u64::MAX].map(|key| bed.pick(&ring, key)), [4, 4]);
+    assert_eq!([0, u64::MAX].map(|key| fixture.pick(&ring, key)), [4, 4]);
 }
 
 #[test]
 fn ring_walks_on() {
-    let bed = ports(90, [1; 6]);
-    let ring = ring(&bed, 12, 12);
-    assert_eq!(bed.pick_avoiding(&ring, 0, &[4]), 2);
-    assert_eq!(bed.pick_avoiding(&ring, 0, &[4, 2]), 0);
-    assert_eq!(bed.pick_avoiding(&ring, 0, &[4, 2, 0]), 5);
-    assert_eq!(bed.pick_avoiding(&ring, u64::MAX, &[4, 2, 0, 5, 3]), 1);
-    assert_eq!(bed.pick_avoiding(&ring, 0, &[0, 1, 2, 3, 4, 5]), 4);
+    let fixture = ports(90, [1; 6]);
+    let ring = ring(&fixture, 12, 12);
+    assert_eq!(fixture.pick_avoiding(&ring, 0, &[4]), 2);
+    assert_eq!(fixture.pick_avoiding(&ring, 0, &[4, 2]), 0);
+    assert_eq!(fixture.pick_avoiding(&ring, 0, &[4, 2, 0]), 5);
+    assert_eq!(fixture.pick_avoiding(&ring, u64::MAX, &[4, 2, 0, 5, 3]), 1);
+    assert_eq!(fixture.pick_avoiding(&ring, 0, &[0, 1, 2, 3, 4, 5]), 4);
 }
 
 #[test]
 fn ring_of_names() {
-    let bed = Bed::new(["90", "91", "92", "93", "94", "95"].map(|name| (name, 1)));
-    let ring = ring(&bed, 12, 12);
+    let fixture = Fixture::new(["90", "91", "92", "93", "94", "95"].map(|name| (name, 1)));
+    let ring = ring(&fixture, 12, 12);
     let points = [
         (1_975_508_444_536_362_413, 5),
         (2_376_063_919_839_173_711, 5),
@@ -99,14 +99,14 @@ fn ring_of_names() {
         (15_364_271_037_087_512_980, 4),
     ];
     for (point, place) in points {
-        assert_eq!(bed.pick(&ring, point), place);
+        assert_eq!(fixture.pick(&ring, point), place);
     }
 }
 
 #[test]
 fn ring_rounds_up_to_whole_points() {
-    let bed = ports(80, [1; 2]);
-    let ring = ring(&bed, 3, RingHash::<Heap>::MAXIMUM_SIZE);
+    let fixture = ports(80, [1; 2]);
+    let ring = ring(&fixture, 3, RingHash::<Heap>::MAXIMUM_SIZE);
     assert_eq!(ring.size(), 4);
     let points = [
         5_454_692_015_285_649_509,
@@ -114,13 +114,13 @@ fn ring_rounds_up_to_whole_points() {
         13_838_424_394_637_650_569,
         16_064_866_803_292_627_174,
     ];
-    assert_eq!(points.map(|point| bed.pick(&ring, point)), [0, 1, 0, 1]);
+    assert_eq!(points.map(|point| fixture.pick(&ring, point)), [0, 1, 0, 1]);
 }
 
 #[test]
 fn ring_with_weights() {
-    let bed = ports(90, [1, 2, 3]);
-    let tiny = ring(&bed, 6, 6);
+    let fixture = ports(90, [1, 2, 3]);
+    let tiny = ring(&fixture, 6, 6);
     assert_eq!(tiny.size(), 6);
     let points = [
         (928_266_305_478_181_108, 2),
@@ -131,39 +131,40 @@ fn ring_with_weights() {
         (16_117_243_373_044_804_889, 0),
     ];
     for (point, place) in points {
-        assert_eq!(bed.pick(&tiny, point), place);
+        assert_eq!(fixture.pick(&tiny, point), place);
     }
-    let large = ring(&bed, 6144, RingHash::<Heap>::MAXIMUM_SIZE);
+    let large = ring(&fixture, 6144, RingHash::<Heap>::MAXIMUM_SIZE);
     assert_eq!(large.size(), 6144);
-    assert_eq!(counts(&bed, &large, 6000), [987, 1932, 3081]);
+    assert_eq!(counts(&fixture, &large, 6000), [987, 1932, 3081]);
 }
 
 #[test]
 fn ring_with_weights_of_localities() {
     // Localities of weight 1 and 2, in each two hosts of weight 1 and 2.
-    let bed = ports(90, [1, 2, 2, 4]);
-    let large = ring(&bed, 9216, RingHash::<Heap>::MAXIMUM_SIZE);
+    let fixture = ports(90, [1, 2, 2, 4]);
+    let large = ring(&fixture, 9216, RingHash::<Heap>::MAXIMUM_SIZE);
     assert_eq!(large.size(), 9216);
-    assert_eq!(counts(&bed, &large, 9000), [924, 2009, 2053, 4014]);
+    assert_eq!(counts(&fixture, &large, 9000), [924, 2009, 2053, 4014]);
 }
 
 #[test]
 fn ring_with_fractions_of_points() {
-    let bed = ports(90, [1; 2]);
-    let odd = ring(&bed, 1023, 1023);
+    let fixture = ports(90, [1; 2]);
+    let odd = ring(&fixture, 1023, 1023);
     assert_eq!(odd.size(), 1023);
-    assert_eq!(counts(&bed, &odd, 1023), [526, 497]);
+    assert_eq!(counts(&fixture, &odd, 1023), [526, 497]);
 
-    let bed = ports(90, [1; 4]);
-    let small = ring(&bed, 2, 2);
-    assert_eq!(counts(&bed, &small, 1024).iter().filter(|&&count| count == 0).count(), 2);
+    let fixture = ports(90, [1; 4]);
+    let small = ring(&fixture, 2, 2);
+    assert_eq!(counts(&fixture, &small, 1024).iter().filter(|&&count| count == 0).count(), 2);
 }
 
 #[test]
 fn ring_smaller_than_its_hosts() {
     // One host has 127/128 of the weight, 1,023 others share the rest: every 128th of them gets one of 8 points.
-    let bed = Bed::new((0..1024).map(|port| (local(port), if port == 0 { 127 * 1023 } else { 1 })));
-    let ring = ring(&bed, 1024, 1024);
+    let fixture =
+        Fixture::new((0..1024).map(|port| (local(port), if port == 0 { 127 * 1023 } else { 1 })));
+    let ring = ring(&fixture, 1024, 1024);
     assert_eq!(ring.size(), 1024);
     let points = [
         (11_664_790_346_325_243_808, 1),
@@ -176,14 +177,14 @@ fn ring_smaller_than_its_hosts() {
         (5_881_074_926_069_334_434, 896),
     ];
     for (point, place) in points {
-        assert_eq!(bed.pick(&ring, point), place);
+        assert_eq!(fixture.pick(&ring, point), place);
     }
 }
 
 #[test]
 fn maglev_tables() {
     assert_eq!(maglev(&ports(90, [1; 6]), 7), [2, 4, 0, 1, 5, 0, 3]);
-    let names = Bed::new(["90", "91", "92", "93", "94", "95"].map(|name| (name, 1)));
+    let names = Fixture::new(["90", "91", "92", "93", "94", "95"].map(|name| (name, 1)));
     assert_eq!(maglev(&names, 7), [2, 5, 0, 3, 4, 1, 0]);
     let weighted = [1, 0, 0, 1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1];
     assert_eq!(maglev(&ports(90, [1, 2]), 17), weighted);
@@ -197,10 +198,10 @@ fn maglev_tables() {
 
 #[test]
 fn maglev_retries() {
-    let bed = ports(90, [1; 6]);
-    let policy: Maglev = bed.built(Maglev::with_size(7).expect("a prime"));
-    assert_eq!(bed.pick(&policy, 10), 1);
-    assert_eq!(bed.pick_avoiding(&policy, 10, &[1]), 0);
+    let fixture = ports(90, [1; 6]);
+    let policy: Maglev = fixture.built(Maglev::with_size(7).expect("a prime"));
+    assert_eq!(fixture.pick(&policy, 10), 1);
+    assert_eq!(fixture.pick_avoiding(&policy, 10, &[1]), 0);
     // Envoy's second retry of this key.
-    assert_eq!(bed.pick_avoiding(&policy, 10, &[1, 0]), 5);
+    assert_eq!(fixture.pick_avoiding(&policy, 10, &[1, 0]), 5);
 }

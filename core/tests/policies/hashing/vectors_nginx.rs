@@ -6,20 +6,20 @@ use core::net::SocketAddr;
 use evenkeel_core::hash;
 use evenkeel_core::policy::Ketama;
 
-use crate::bed::Bed;
+use crate::fixture::Fixture;
 
-fn bed(addrs: &[&str], weight: u32) -> Bed<SocketAddr> {
-    Bed::new(addrs.iter().map(|addr| (addr.parse().expect("an address"), weight)))
+fn fixture(addrs: &[&str], weight: u32) -> Fixture<SocketAddr> {
+    Fixture::new(addrs.iter().map(|addr| (addr.parse().expect("an address"), weight)))
 }
 
-fn pick(bed: &Bed<SocketAddr>, ring: &Ketama, uri: &str) -> String {
-    bed.addr(bed.pick(ring, hash::crc32(uri.as_bytes()))).to_string()
+fn pick(fixture: &Fixture<SocketAddr>, ring: &Ketama, uri: &str) -> String {
+    fixture.addr(fixture.pick(ring, hash::crc32(uri.as_bytes()))).to_string()
 }
 
 #[test]
 fn two_servers() {
-    let bed = bed(&["127.0.0.1:7777", "127.0.0.1:7778"], 1);
-    let ring: Ketama = bed.built(Ketama::new());
+    let fixture = fixture(&["127.0.0.1:7777", "127.0.0.1:7778"], 1);
+    let ring: Ketama = fixture.built(Ketama::new());
     for (uri, upstream) in [
         ("/some/path", "127.0.0.1:7778"),
         ("/some/longer/path", "127.0.0.1:7777"),
@@ -28,7 +28,7 @@ fn two_servers() {
         ("/pingora/team/is/cool/and/this/is/a/long/uri", "127.0.0.1:7778"),
         ("/i/am/not/confident/in/this/code", "127.0.0.1:7777"),
     ] {
-        assert_eq!(pick(&bed, &ring, uri), upstream, "{uri}");
+        assert_eq!(pick(&fixture, &ring, uri), upstream, "{uri}");
     }
 }
 
@@ -36,8 +36,8 @@ fn two_servers() {
 fn nine_servers_of_weight_100() {
     let addrs: Vec<String> = (1..=9).map(|host| format!("10.0.0.{host}:443")).collect();
     let addrs: Vec<&str> = addrs.iter().map(String::as_str).collect();
-    let bed = bed(&addrs, 100);
-    let ring: Ketama = bed.built(Ketama::new());
+    let fixture = fixture(&addrs, 100);
+    let ring: Ketama = fixture.built(Ketama::new());
     for (uri, host) in [
         ("/81fa1d251d605775d647b5b55565e71526d4cef6", 7),
         ("/2fec328e6ccdda6a7edf329f9f780e546ea183b4", 5),
@@ -58,7 +58,7 @@ fn nine_servers_of_weight_100() {
         ("/5726f95dd0b1b145ad1a06755580f42fea41ac2a", 9),
         ("/fefbfb22035c938b44d305dbb71b11d531257af8", 2),
     ] {
-        assert_eq!(pick(&bed, &ring, uri), format!("10.0.0.{host}:443"), "{uri}");
+        assert_eq!(pick(&fixture, &ring, uri), format!("10.0.0.{host}:443"), "{uri}");
     }
 }
 
@@ -67,31 +67,31 @@ fn eleventh_server_moves_few() {
     for servers in [10, 11] {
         let addrs: Vec<String> = (1..=servers).map(|host| format!("127.0.0.{host}:6443")).collect();
         let addrs: Vec<&str> = addrs.iter().map(String::as_str).collect();
-        let bed = bed(&addrs, 1);
-        let ring: Ketama = bed.built(Ketama::new());
-        assert_eq!(pick(&bed, &ring, "a"), "127.0.0.10:6443");
-        assert_eq!(pick(&bed, &ring, "b"), "127.0.0.5:6443");
+        let fixture = fixture(&addrs, 1);
+        let ring: Ketama = fixture.built(Ketama::new());
+        assert_eq!(pick(&fixture, &ring, "a"), "127.0.0.10:6443");
+        assert_eq!(pick(&fixture, &ring, "b"), "127.0.0.5:6443");
     }
 }
 
 #[test]
 fn walks_on() {
-    let bed = bed(&["127.0.0.1:7777", "127.0.0.1:7778", "127.0.0.1:7779"], 1);
-    let ring: Ketama = bed.built(Ketama::new());
+    let fixture = fixture(&["127.0.0.1:7777", "127.0.0.1:7778", "127.0.0.1:7779"], 1);
+    let ring: Ketama = fixture.built(Ketama::new());
     let key = hash::crc32(b"doghash");
-    assert_eq!(bed.pick(&ring, key), 1);
-    assert_eq!(bed.pick_avoiding(&ring, key, &[1]), 2);
-    assert_eq!(bed.pick_avoiding(&ring, key, &[1, 2]), 0);
-    assert_eq!(bed.pick_avoiding(&ring, key, &[0, 1, 2]), 1);
+    assert_eq!(fixture.pick(&ring, key), 1);
+    assert_eq!(fixture.pick_avoiding(&ring, key, &[1]), 2);
+    assert_eq!(fixture.pick_avoiding(&ring, key, &[1, 2]), 0);
+    assert_eq!(fixture.pick_avoiding(&ring, key, &[0, 1, 2]), 1);
 }
 
 #[test]
 fn ipv6_without_brackets() {
     // pingora hashes addresses without brackets, which a text key can say, too.
-    let bed = Bed::new(["::1:7777", "::1:7778", "::1:7779"].map(|addr| (addr, 1)));
-    let ring: Ketama = bed.built(Ketama::new());
+    let fixture = Fixture::new(["::1:7777", "::1:7778", "::1:7779"].map(|addr| (addr, 1)));
+    let ring: Ketama = fixture.built(Ketama::new());
     let key = hash::crc32(b"doghash");
-    assert_eq!(bed.pick(&ring, key), 0);
-    assert_eq!(bed.pick_avoiding(&ring, key, &[0]), 1);
-    assert_eq!(bed.pick_avoiding(&ring, key, &[0, 1]), 2);
+    assert_eq!(fixture.pick(&ring, key), 0);
+    assert_eq!(fixture.pick_avoiding(&ring, key, &[0]), 1);
+    assert_eq!(fixture.pick_avoiding(&ring, key, &[0, 1]), 2);
 }

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng, TryRng};
 
 /// Endpoints by place: in the order of their addresses.
-pub(crate) struct Bed<A: Address> {
+pub(crate) struct Fixture<A: Address> {
     addrs: Vec<A>,
     pub(crate) weights: Vec<u32>,
     pub(crate) ids: Vec<u64>,
@@ -22,7 +22,7 @@ pub(crate) struct Bed<A: Address> {
     places: Vec<Option<usize>>,
 }
 
-impl<A: Address> Bed<A> {
+impl<A: Address> Fixture<A> {
     /// Puts the endpoints into every other slot, the last address first: what clients must agree on
     /// does not depend on slots.
     pub(crate) fn new(endpoints: impl IntoIterator<Item = (A, u32)>) -> Self {
@@ -72,7 +72,7 @@ impl<A: Address> Bed<A> {
         let of_view = |slot: &usize| tried.binary_search(slot).is_err();
         let left = self.sorted.iter().copied().filter(of_view);
         let left = if tried.is_empty() { None } else { Some(left.collect()) };
-        Seen { bed: self, left }
+        Seen { fixture: self, left }
     }
 
     pub(crate) fn rebuild(&self, policy: &mut impl Policy) -> Result<(), TableFull> {
@@ -127,15 +127,15 @@ fn key(addr: &impl Address) -> Vec<u8> {
     key
 }
 
-/// A bed, or what is left of its slots.
+/// A fixture, or what is left of its slots.
 struct Seen<'a, A: Address> {
-    bed: &'a Bed<A>,
+    fixture: &'a Fixture<A>,
     left: Option<Vec<usize>>,
 }
 
 impl<A: Address> Seen<'_, A> {
     fn slots(&self) -> &[usize] {
-        self.left.as_ref().unwrap_or(&self.bed.sorted)
+        self.left.as_ref().unwrap_or(&self.fixture.sorted)
     }
 }
 
@@ -164,33 +164,33 @@ impl<A: Address> View for Seen<'_, A> {
     }
 
     fn weight(&self, slot: usize) -> u32 {
-        self.bed.at(&self.bed.weights, slot).unwrap_or_default()
+        self.fixture.at(&self.fixture.weights, slot).unwrap_or_default()
     }
 
     fn in_flight(&self, slot: usize) -> u32 {
-        self.bed.at(&self.bed.in_flight, slot).unwrap_or_default()
+        self.fixture.at(&self.fixture.in_flight, slot).unwrap_or_default()
     }
 
     fn cost(&self, slot: usize, _now: Instant) -> u64 {
-        self.bed.at(&self.bed.costs, slot).unwrap_or_default()
+        self.fixture.at(&self.fixture.costs, slot).unwrap_or_default()
     }
 
     fn id(&self, slot: usize) -> u64 {
-        self.bed.at(&self.bed.ids, slot).unwrap_or_default()
+        self.fixture.at(&self.fixture.ids, slot).unwrap_or_default()
     }
 
     fn write_key(&self, slot: usize, sink: &mut dyn FnMut(&[u8])) {
-        if let Some(Some(place)) = self.bed.places.get(slot) {
-            self.bed.addrs[*place].key(sink);
+        if let Some(Some(place)) = self.fixture.places.get(slot) {
+            self.fixture.addrs[*place].key(sink);
         }
     }
 
     fn after(&self, slot: Option<usize>) -> Option<usize> {
         let start = match slot {
             None => 0,
-            Some(slot) => self.bed.places.get(slot).copied().flatten()? + 1,
+            Some(slot) => self.fixture.places.get(slot).copied().flatten()? + 1,
         };
-        self.bed.slots[start..].iter().copied().find(|&slot| self.has(slot))
+        self.fixture.slots[start..].iter().copied().find(|&slot| self.has(slot))
     }
 }
 
