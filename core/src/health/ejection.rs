@@ -37,9 +37,15 @@ pub(super) fn eject<R: Rules, S: Settings>(
 /// Takes off one ejection for each interval in service.
 fn forgive(row: &mut HealthRow, s: &impl Settings, now: Instant) {
     let interval = s.ticks(s.interval()).max(1);
-    // One in service since after now is since before a clock of 32 bits began anew.
-    let long = !now.has_reached(row.until);
-    let mut served = if long { Ticks::MAX } else { now.since(row.until) };
+    let mut served = if now.has_reached(row.until) {
+        now.since(row.until)
+    } else if cfg!(feature = "millis32") && row.phase() == Phase::InService {
+        // One in service since after now is since before a clock of 32 bits began anew.
+        Ticks::MAX
+    } else {
+        // It rests until then, and has not served since.
+        0
+    };
     while row.ejections > 0 && served >= interval {
         row.ejections -= 1;
         served -= interval;
