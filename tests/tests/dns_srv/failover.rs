@@ -155,9 +155,8 @@ async fn truncated_over_tcp_too_is_an_error() {
         Some(response)
     });
     let error = by_name(SERVICE, &[server.addr()]).lookup().await.unwrap_err();
-    assert!(
-        matches!(&error, LookupError::NoAnswer { tried, .. } if matches!(tried[0].cause, Cause::Truncated))
-    );
+    let LookupError::NoAnswer { tried, .. } = &error else { panic!("{error}") };
+    assert!(matches!(tried[0].cause, Cause::Truncated), "{error}");
 }
 
 #[tokio::test]
@@ -169,7 +168,8 @@ async fn the_error_says_what_each_server_did() {
     assert_eq!(
         error.to_string(),
         format!(
-            "no answer to _h._tcp.lb.test SRV: {} answered SERVFAIL, {} answered REFUSED, {dead} timed out after 1s",
+            "no answer to _h._tcp.lb.test SRV: {} answered SERVFAIL, {} answered REFUSED, \
+             {dead} timed out after 1s",
             servers[0], servers[1]
         )
     );

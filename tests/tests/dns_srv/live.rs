@@ -121,9 +121,15 @@ async fn a_changed_zone_is_followed_with_the_next_query() {
         live.becomes(&A_AND_B).await;
         named.update(B_BECOMES_C);
         live.becomes_with_one_query(&A_AND_C).await;
-        named.update(&format!("{DELETE}\nupdate add _h._tcp.lb.test. 0 SRV 0 3 80 a.lb.test.\nupdate add _h._tcp.lb.test. 0 SRV 0 5 80 c.lb.test."));
+        named.update(&format!(
+            "{DELETE}\nupdate add _h._tcp.lb.test. 0 SRV 0 3 80 a.lb.test.\n\
+             update add _h._tcp.lb.test. 0 SRV 0 5 80 c.lb.test."
+        ));
         live.becomes_with_one_query(&["127.0.0.1:80 weight 3", "127.0.0.3:80 weight 5"]).await;
-        named.update(&format!("{DELETE}\nupdate add _h._tcp.lb.test. 0 SRV 0 1 80 a.lb.test.\nupdate add _h._tcp.lb.test. 0 SRV 0 1 80 b.lb.test."));
+        named.update(&format!(
+            "{DELETE}\nupdate add _h._tcp.lb.test. 0 SRV 0 1 80 a.lb.test.\n\
+             update add _h._tcp.lb.test. 0 SRV 0 1 80 b.lb.test."
+        ));
         live.becomes_with_one_query(&A_AND_B).await;
     }
 }

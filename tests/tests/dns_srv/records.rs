@@ -36,7 +36,8 @@ async fn priorities_and_weights() {
 #[tokio::test]
 async fn alias_and_records_in_one_answer() {
     let named = Named::start(
-        "www 7 IN CNAME inner\ninner 9 IN CNAME _h._tcp\n_h._tcp 30 IN SRV 0 1 80 a\na 60 IN A 127.0.0.9",
+        "www 7 IN CNAME inner\ninner 9 IN CNAME _h._tcp\n_h._tcp 30 IN SRV 0 1 80 a\n\
+         a 60 IN A 127.0.0.9",
     );
     let answer = lookup(by_addr("www.lb.test", &[named.addr()])).await;
     assert_eq!(shown(&answer), ["0 1 a.lb.test:80 127.0.0.9:80"]);
