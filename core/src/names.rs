@@ -36,3 +36,26 @@ macro_rules! named {
     };
 }
 pub(crate) use named;
+
+/// Gives an enum without fields `of_number`, the way back from `as u8`; the last variant stands for
+/// all numbers that none has.
+///
+/// The `match` in it is exhaustive, so a variant that is left out does not compile.
+macro_rules! numbered {
+    ($type:ident { $($variant:ident),+; $last:ident }) => {
+        impl $type {
+            #[inline]
+            pub(crate) const fn of_number(number: u8) -> Self {
+                const _: fn($type) = |variant| match variant {
+                    $($type::$variant => (),)+
+                    $type::$last => (),
+                };
+                $(if number == Self::$variant as u8 {
+                    return Self::$variant;
+                })+
+                Self::$last
+            }
+        }
+    };
+}
+pub(crate) use numbered;

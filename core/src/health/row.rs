@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::names::named;
+use crate::names::{named, numbered};
 use crate::part::Fresh;
 use crate::time::Instant;
 
@@ -62,6 +62,8 @@ pub(crate) enum Phase {
     Probing,
 }
 
+numbered!(Phase { InService, Resting, Ejected, HalfOpen; Probing });
+
 impl HealthRow {
     /// Of an endpoint that nothing was reported of.
     pub(crate) const NEW: Self = Self {
@@ -76,13 +78,7 @@ impl HealthRow {
 
     #[inline]
     pub(crate) const fn phase(&self) -> Phase {
-        match self.standing & PHASE {
-            0 => Phase::InService,
-            1 => Phase::Resting,
-            2 => Phase::Ejected,
-            3 => Phase::HalfOpen,
-            _ => Phase::Probing,
-        }
+        Phase::of_number(self.standing & PHASE)
     }
 
     pub(crate) fn set_phase(&mut self, phase: Phase) {
@@ -97,13 +93,7 @@ impl HealthRow {
 
     /// Returns why it was ejected last.
     pub(crate) const fn reason(&self) -> Reason {
-        match self.standing >> PHASE.count_ones() {
-            0 => Reason::ConsecutiveFailures,
-            1 => Reason::FailurePercentage,
-            2 => Reason::SuccessRate,
-            3 => Reason::ProbeFailed,
-            _ => Reason::ProbeTimedOut,
-        }
+        Reason::of_number(self.standing >> PHASE.count_ones())
     }
 
     /// Notes why it is ejected.
@@ -262,6 +252,9 @@ named!(all Reason {
     SuccessRate => "success_rate",
     ProbeFailed => "probe_failed",
     ProbeTimedOut => "probe_timed_out",
+});
+numbered!(Reason {
+    ConsecutiveFailures, FailurePercentage, SuccessRate, ProbeFailed; ProbeTimedOut
 });
 
 impl Reason {

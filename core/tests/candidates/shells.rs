@@ -64,7 +64,8 @@ fn groups_are_drawn_by_their_shares() {
     assert_eq!(count(Some, 100), [75, 20, 5], "what the shares lack is the first's");
     let counts = count(|_| None, 10_000);
     // Three standard deviations.
-    let even = counts.iter().zip([7_500_u32, 2_000, 500]).all(|(n, share)| share.abs_diff(*n) < 130);
+    let even =
+        counts.iter().zip([7_500_u32, 2_000, 500]).all(|(n, share)| share.abs_diff(*n) < 130);
     assert!(even, "{counts:?}");
 }
 
