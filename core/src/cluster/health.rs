@@ -335,9 +335,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         }
         self.place(slot.index());
         let waits_on = matches!(effect, Effect::HalfOpen | Effect::Rests) && served == serves;
-        // Where there are few, it does not matter. Weights are weighed anew with all stores alike.
+        // Weights are not weighed anew for it. Without weights, it does not matter where there are few.
         let weighs = slow_start::is_on::<<S::Parts as Parts>::Warmth>(&self.settings);
-        if !St::FEW && waits_on && !weighs {
+        if waits_on && (!St::FEW || weighs) {
             self.note_wake();
             return Effect::None;
         }
