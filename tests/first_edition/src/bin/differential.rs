@@ -13,8 +13,8 @@ use evenkeel_editions::second::{self, AGREEMENT, DIFFERENCES};
 use evenkeel_editions::shrink::shrink;
 use evenkeel_editions::tally::{Tally, table};
 
-/// The steps at which the table shows how it stands.
-const STEPS: [u64; 2] = [50_000, 1_000_000];
+/// The reports after which the table shows how it stands.
+const STEPS: [u64; 1] = [1_000_000];
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tables/first_edition.txt");
 
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
             .expect("evenkeel, envoy or grpc");
         return one(book, life);
     }
-    let most = number(0).unwrap_or(STEPS[1]);
+    let most = number(0).unwrap_or(STEPS[0]);
     let mut steps: Vec<u64> = STEPS.into_iter().filter(|step| *step <= most).collect();
     if !steps.contains(&most) {
         steps.push(most);
@@ -122,7 +122,7 @@ fn compare(text: &str) -> ExitCode {
         if DIFFERENCES.is_empty() { "nothing".to_owned() } else { DIFFERENCES.join("\n- ") };
     let whole = format!(
         "What both editions of the core did alike in random lives, each with other settings.\n\
-         `tests/run deep` compares all of it, `tests/run core` the first part.\n\n\
+         `tests/run core` compares all of it.\n\n\
          {text}Different by intent:\n- {differences}\n",
     );
     if env::var_os("EVENKEEL_BLESS").is_some_and(|bless| bless == "1") {
