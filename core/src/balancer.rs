@@ -15,6 +15,7 @@ use rand_core::Rng;
 pub use status::{Stats, Status};
 
 use crate::cluster::{Changes, Cluster};
+use crate::counts::Count;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{InsertError, PickError, TableFull, UpdateError};
 use crate::event::Event;
@@ -213,7 +214,8 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         }
         let limit = self.cluster.limit();
         let most = self.cluster.settings().max_in_flight();
-        let Some(row) = self.cluster.row_at(slot) else { return Err(PickError::Declined) };
+        let (row, _) = self.cluster.hot_and_settings(slot);
+        let Some(row) = row else { return Err(PickError::Declined) };
         row.load.begin();
         let full = limit != Limit::None && row.load.in_flight() >= most;
         let slot = row.slot(slot);
@@ -255,12 +257,15 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             return;
         }
         let (limit, tuning) = (self.cluster.limit(), *self.cluster.tuning());
-        let (row, settings) = self.cluster.row_and_settings(pick.slot);
-        let Some(row) = row else { return };
+        let (row, settings) = self.cluster.hot_and_settings(pick.slot.index());
+        let Some(row) = row.filter(|row| row.is(pick.slot)) else { return };
         row.load.end(&tuning, pick.started, now, outcome);
         let has_room = limit != Limit::None && row.load.in_flight() + 1 == settings.max_in_flight();
-        crate::counts::Counter::count(&mut row.counts, outcome);
+        row.successes.count(outcome);
         let row_heeds = Cluster::<A, P::Load, S, St>::heeds(row, outcome, pick.decides);
+        if outcome != Outcome::Success {
+            self.cluster.count(pick.slot, outcome);
+        }
         if has_room {
             self.change_room(pick.slot);
         }

@@ -22,13 +22,14 @@ use crate::event::{Event, EventKind, EventLog, Note};
 use crate::health::Rules;
 use crate::kit::{Kit, Parts};
 use crate::load::Load;
+use crate::outcome::Outcome;
 use crate::part::Part;
 use crate::plan::Group;
-use crate::row::Row;
+use crate::row::{Hot, Row, RowMut, Table};
 use crate::set::{Levels, Set};
 use crate::slot::Slot;
 use crate::slow_start::Warmth;
-use crate::store::{DebugList, Index, List, Store};
+use crate::store::{Index, List, Store};
 use crate::time::{Instant, Ticks};
 
 /// The slow path of a balancer: the endpoints, how they are doing, and which are candidates.
@@ -63,7 +64,7 @@ pub struct Cluster<A, L: Load, S: Kit, St: Store> {
     groups: <S::Parts as Parts>::Groups<Group<St::Set>>,
     settings: S,
     index: St::Index,
-    rows: St::List<Row<A, L, S::Parts>>,
+    rows: Table<A, L, S::Parts, St>,
     events: EventsOf<S, St>,
 }
 
@@ -86,7 +87,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// [checked](crate::Config::check).
     pub const fn new(settings: S) -> Self {
         Self {
-            rows: List::NEW,
+            rows: Table::NEW,
             index: Index::NEW,
             levels: Levels::NEW,
             groups: List::NEW,
@@ -132,13 +133,13 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
     /// Returns the slot of an address. O(log n), O(n) for few.
     pub fn find(&self, addr: &A) -> Option<Slot> {
-        let slot = self.index.find(&*self.rows, addr, &mut 0)?;
+        let slot = self.index.find(&self.rows, addr, &mut 0)?;
         self.live(slot)
     }
 
     /// Returns the slot with this index, if an endpoint is in it.
     pub fn live(&self, index: usize) -> Option<Slot> {
-        self.rows.get(index).filter(|row| row.live).map(|row| row.slot(index))
+        self.rows.hot(index).filter(|row| row.live).map(|row| row.slot(index))
     }
 
     /// Lists the endpoints in the order of their addresses, with their slots.
@@ -152,12 +153,12 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Takes out what changed since it was asked last, oldest first: at most 256 events (or the
     /// store's capacity). Older ones are dropped and counted.
     pub fn events(&mut self) -> impl Iterator<Item = Event<'_, A>> {
-        let (notes, rows) = (self.events.drain(), &*self.rows);
+        let (notes, rows) = (self.events.drain(), &self.rows);
         notes.map(move |Note { at, slot, kind }| {
             let address = |slot: Slot| {
                 let row = rows.get(slot.index())?;
-                let departed = row.generation.wrapping_sub(u16::from(!row.live));
-                (u32::from(departed) == slot.generation).then(|| row.last_address())
+                (u32::from(row.hot.last_generation()) == slot.generation)
+                    .then(|| row.last_address())
             };
             Event { at, endpoint: slot.map(|slot| (slot, address(slot))), kind }
         })
@@ -188,45 +189,51 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Lists the slots whose addresses follow that of a slot, or all.
     pub(crate) fn after(&self, slot: Option<usize>) -> impl Iterator<Item = usize> + '_ {
         let next = |slot: usize| {
-            let addr = self.rows.get(slot)?.last_address();
-            self.index.after(&*self.rows, Some(addr))
+            let addr = &self.rows.last_endpoint(slot)?.addr;
+            self.index.after(&self.rows, Some(addr))
         };
-        let first = slot.map_or_else(|| self.index.after(&*self.rows, None), next);
+        let first = slot.map_or_else(|| self.index.after(&self.rows, None), next);
         core::iter::successors(first, move |&slot| next(slot))
     }
 
     /// Returns the slot of the least address above another.
     pub(crate) fn after_address(&self, addr: &A) -> Option<usize> {
-        self.index.after(&*self.rows, Some(addr))
+        self.index.after(&self.rows, Some(addr))
     }
 
-    #[inline]
-    pub(crate) fn row_at(&mut self, index: usize) -> Option<&mut Row<A, L, S::Parts>> {
-        self.rows.get_mut(index).filter(|row| row.live)
-    }
-
-    /// Returns the row of a slot to be changed, beside the settings.
+    /// Returns what picks and reports look at, beside the settings.
     #[inline]
     #[expect(clippy::type_complexity, reason = "two parts borrowed at once")]
-    pub(crate) fn row_and_settings(
-        &mut self,
-        slot: Slot,
-    ) -> (Option<&mut Row<A, L, S::Parts>>, &S) {
-        (self.rows.get_mut(slot.index()).filter(|row| row.is(slot)), &self.settings)
+    pub(crate) fn hot_and_settings(&mut self, index: usize) -> (Option<&mut Hot<L, S::Parts>>, &S) {
+        (self.rows.hot_mut(index).filter(|row| row.live), &self.settings)
+    }
+
+    /// Counts the end of a request that is no success.
+    #[cold]
+    pub(crate) fn count(&mut self, slot: Slot, outcome: Outcome) {
+        if let Some(mut row) = self.row_mut(slot) {
+            row.count(outcome);
+        }
+    }
+
+    /// Tells that the endpoint in `slot` is there still.
+    #[inline]
+    pub(crate) fn has(&self, slot: Slot) -> bool {
+        self.rows.hot(slot.index()).is_some_and(|row| row.is(slot))
     }
 
     #[inline]
-    pub(crate) fn row(&self, slot: Slot) -> Option<&Row<A, L, S::Parts>> {
-        self.rows.get(slot.index()).filter(|row| row.is(slot))
+    pub(crate) fn row(&self, slot: Slot) -> Option<Row<'_, A, L, S::Parts>> {
+        self.rows.of(slot)
     }
 
     #[inline]
-    pub(crate) fn row_mut(&mut self, slot: Slot) -> Option<&mut Row<A, L, S::Parts>> {
-        self.rows.get_mut(slot.index()).filter(|row| row.is(slot))
+    pub(crate) fn row_mut(&mut self, slot: Slot) -> Option<RowMut<'_, A, L, S::Parts>> {
+        self.rows.of_mut(slot)
     }
 
     #[inline]
-    pub(crate) fn rows(&self) -> &[Row<A, L, S::Parts>] {
+    pub(crate) fn rows(&self) -> &Table<A, L, S::Parts, St> {
         &self.rows
     }
 
@@ -278,8 +285,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         if let Some(step) = self.step.get_mut() {
             *step = step.map(|step| step.earlier(back));
         }
-        for row in &mut *self.rows {
-            row.turn_back(back);
+        for slot in 0..self.rows.len() {
+            if let Some(mut row) = self.rows.get_mut(slot) {
+                row.turn_back(back);
+            }
         }
         if let Some(watch) = self.watch.get_mut() {
             watch.turn_back(now, back);
@@ -291,7 +300,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 impl<A: fmt::Debug, L: Load, S: Kit, St: Store> fmt::Debug for Cluster<A, L, S, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster")
-            .field("rows", &DebugList(&self.rows))
+            .field("rows", &self.rows)
             .field("panic", &self.panic)
             .field("last", &self.last)
             .finish_non_exhaustive()

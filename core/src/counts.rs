@@ -15,42 +15,84 @@ pub struct Counts {
     pub canceled: u32,
 }
 
-/// Keeps counts of reports in a row, or nothing.
+/// Keeps counts of reports in a row, or nothing: successes, which are frequent, and the others.
 #[doc(hidden)]
-pub trait Counter: Copy + core::fmt::Debug + 'static {
-    /// Of a new endpoint.
-    const NEW: Self;
-    /// Counts the end of a request.
-    fn count(&mut self, outcome: Outcome);
+pub trait Counter: 'static {
+    /// The number of successes.
+    type Successes: Count;
+    /// The numbers of other outcomes.
+    type Others: Count;
     /// Returns the counts.
-    fn counts(&self) -> Counts;
+    fn counts(successes: &Self::Successes, others: &Self::Others) -> Counts;
 }
 
-impl Counter for () {
+/// Counts ends of requests.
+#[doc(hidden)]
+pub trait Count: Copy + core::fmt::Debug + 'static {
+    /// Of a new endpoint.
+    const NEW: Self;
+    /// Counts the end of a request, if it is of this kind.
+    fn count(&mut self, outcome: Outcome);
+}
+
+/// Counts nothing.
+impl Count for () {
     const NEW: Self = ();
 
     #[inline]
     fn count(&mut self, _: Outcome) {}
+}
 
-    fn counts(&self) -> Counts {
+impl Counter for () {
+    type Successes = ();
+    type Others = ();
+
+    fn counts((): &(), (): &()) -> Counts {
         Counts::default()
     }
 }
 
-impl Counter for Counts {
-    const NEW: Self = Self { successes: 0, failures: 0, canceled: 0 };
+/// The number of successes.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Successes(u32);
+
+impl Count for Successes {
+    const NEW: Self = Self(0);
 
     #[inline]
     fn count(&mut self, outcome: Outcome) {
+        self.0 = self.0.wrapping_add(u32::from(outcome == Outcome::Success));
+    }
+}
+
+/// The numbers of failures and cancellations.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Others {
+    failures: u32,
+    canceled: u32,
+}
+
+impl Count for Others {
+    const NEW: Self = Self { failures: 0, canceled: 0 };
+
+    fn count(&mut self, outcome: Outcome) {
         let counter = match outcome {
-            Outcome::Success => &mut self.successes,
+            Outcome::Success => return,
             Outcome::Failure | Outcome::Overloaded { .. } => &mut self.failures,
             Outcome::Canceled => &mut self.canceled,
         };
         *counter = counter.wrapping_add(1);
     }
+}
 
-    fn counts(&self) -> Counts {
-        *self
+impl Counter for Counts {
+    type Successes = Successes;
+    type Others = Others;
+
+    fn counts(successes: &Successes, others: &Others) -> Counts {
+        let Others { failures, canceled } = *others;
+        Counts { successes: successes.0, failures, canceled }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) use subset::rank as subset_rank;
 use crate::endpoint::{Address, Endpoint};
 use crate::kit::{GROUPS, Parts};
 use crate::load::Load;
-use crate::row::Row;
+use crate::row::{Row, Table};
 use crate::set::Set;
 use crate::settings::Settings;
 use crate::store::{List, Store};
@@ -48,8 +48,8 @@ pub(crate) fn is_needed<K: Parts>(s: &impl Settings) -> bool {
 }
 
 /// Finds the group of each endpoint.
-struct Plan<'a, A, L, K: Parts, S, St: Store> {
-    rows: &'a [Row<A, L, K>],
+struct Plan<'a, A, L: Load, K: Parts, S, St: Store> {
+    rows: &'a Table<A, L, K, St>,
     settings: &'a S,
     /// Health does not matter: nothing else is left.
     any_health: bool,
@@ -63,7 +63,7 @@ struct Plan<'a, A, L, K: Parts, S, St: Store> {
 
 /// Forms the groups. With `any_health`, for want of endpoints in service.
 pub(crate) fn form<A: Address, L: Load, K: Parts, S: Settings, St: Store>(
-    rows: &[Row<A, L, K>],
+    rows: &Table<A, L, K, St>,
     settings: &S,
     any_health: bool,
     groups: &mut K::Groups<Group<St::Set>>,
@@ -98,13 +98,13 @@ pub(crate) fn form<A: Address, L: Load, K: Parts, S: Settings, St: Store>(
 }
 
 impl<A: Address, L: Load, K: Parts, S: Settings, St: Store> Plan<'_, A, L, K, S, St> {
-    fn available(&self, row: &Row<A, L, K>, endpoint: &Endpoint<A>) -> bool {
+    fn available(&self, row: Row<'_, A, L, K>, endpoint: &Endpoint<A>) -> bool {
         !endpoint.draining && (self.any_health || row.admits())
     }
 
     /// Counts the levels and shares the requests out among them.
     fn share(&mut self) {
-        for row in self.rows {
+        for row in self.rows.iter() {
             let Some(endpoint) = row.endpoint().filter(|endpoint| endpoint.weight > 0) else {
                 continue;
             };
@@ -144,7 +144,7 @@ impl<A: Address, L: Load, K: Parts, S: Settings, St: Store> Plan<'_, A, L, K, S,
                 continue;
             }
             let mut ranks: St::List<u64> = List::NEW;
-            for row in self.rows {
+            for row in self.rows.iter() {
                 if let Some(endpoint) = row.endpoint()
                     && self.uses(&level, row, endpoint)
                 {
@@ -164,7 +164,7 @@ impl<A: Address, L: Load, K: Parts, S: Settings, St: Store> Plan<'_, A, L, K, S,
         let first = self.levels.iter().find(|level| level.share > 0).copied();
         let (Some(&(share, false)), Some(first)) = (self.shares.first(), first) else { return };
         let mut zones: St::List<Locality> = List::NEW;
-        for row in self.rows {
+        for row in self.rows.iter() {
             let Some(endpoint) = row.endpoint() else { continue };
             if !self.uses(&first, row, endpoint) {
                 continue;
@@ -189,7 +189,7 @@ impl<A: Address, L: Load, K: Parts, S: Settings, St: Store> Plan<'_, A, L, K, S,
     }
 
     /// Returns the group of an endpoint.
-    fn group(&self, row: &Row<A, L, K>, endpoint: &Endpoint<A>) -> Option<usize> {
+    fn group(&self, row: Row<'_, A, L, K>, endpoint: &Endpoint<A>) -> Option<usize> {
         let at =
             self.levels.binary_search_by(|level| level.priority.cmp(&endpoint.priority)).ok()?;
         let level = self.levels.get(at).filter(|level| self.uses(level, row, endpoint))?;
@@ -201,7 +201,7 @@ impl<A: Address, L: Load, K: Parts, S: Settings, St: Store> Plan<'_, A, L, K, S,
     }
 
     /// Tells that `level` gives requests to an endpoint.
-    fn uses(&self, level: &Level, row: &Row<A, L, K>, endpoint: &Endpoint<A>) -> bool {
+    fn uses(&self, level: &Level, row: Row<'_, A, L, K>, endpoint: &Endpoint<A>) -> bool {
         let rank = || subset::rank(self.settings.seed(), row.id());
         level.share > 0
             && endpoint.priority == level.priority

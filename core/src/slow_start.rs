@@ -20,29 +20,22 @@ use crate::time::{Instant, Ticks};
 /// In how many steps an endpoint reaches its weight.
 const STEPS: Ticks = 10;
 
-/// Keeps a slow start in a row: its end and the weight in effect, or nothing.
+/// Keeps a slow start in a row: the weight in effect and the end, or nothing.
 #[doc(hidden)]
-pub trait Warmth: Copy + core::fmt::Debug + 'static {
+pub trait Warmth: 'static {
     /// Weights may differ from those of the endpoints.
     const ON: bool;
     /// When a candidate is due to weigh more.
     type Step: Part<Option<Instant>>;
-    /// Of a new row.
-    const NEW: Self;
-    /// Returns when the endpoint has warmed up.
-    fn end(&self) -> WarmAt;
-    /// Notes when it has.
-    fn set_end(&mut self, end: WarmAt);
-    /// Returns the weight in effect, where it is kept.
-    fn weight(&self, own: u32) -> u32;
-    /// Notes the weight in effect.
-    fn set_weight(&mut self, weight: u32);
+    /// The weight in effect, where it is not the endpoint's own.
+    type Weight: Part<u32> + Copy + core::fmt::Debug;
+    /// The time at which an endpoint has warmed up that does.
+    type End: Part<Instant> + Copy + core::fmt::Debug;
 }
 
 /// The time at which an endpoint has warmed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum WarmAt {
+pub(crate) enum WarmAt {
     /// It is warm.
     Now,
     /// Then.
@@ -55,73 +48,31 @@ impl Fresh for Option<Instant> {
     const NEW: Self = None;
 }
 
+impl Fresh for Instant {
+    const NEW: Self = Self::ZERO;
+}
+
+impl Fresh for u32 {
+    const NEW: Self = 0;
+}
+
 impl Warmth for () {
     const ON: bool = false;
     type Step = Absent;
-    const NEW: Self = ();
-
-    fn end(&self) -> WarmAt {
-        WarmAt::Now
-    }
-
-    fn set_end(&mut self, _: WarmAt) {}
-
-    #[inline]
-    fn weight(&self, own: u32) -> u32 {
-        own
-    }
-
-    #[inline]
-    fn set_weight(&mut self, _: u32) {}
+    type Weight = Absent;
+    type End = Absent;
 }
 
-/// The end of a slow start, and the weight in effect.
-#[derive(Clone, Copy, Debug)]
+/// Endpoints may warm up.
 #[doc(hidden)]
-#[repr(C)]
-pub struct Warming {
-    weight: u32,
-    state: State,
-    end: Instant,
-}
-
 #[derive(Clone, Copy, Debug)]
-enum State {
-    Warm,
-    Warming,
-    Out,
-}
+pub enum Warming {}
 
 impl Warmth for Warming {
     const ON: bool = true;
     type Step = Present<Option<Instant>>;
-    const NEW: Self = Self { weight: 0, state: State::Warm, end: Instant::ZERO };
-
-    fn end(&self) -> WarmAt {
-        match self.state {
-            State::Warm => WarmAt::Now,
-            State::Warming => WarmAt::Then(self.end),
-            State::Out => WarmAt::Out,
-        }
-    }
-
-    fn set_end(&mut self, end: WarmAt) {
-        (self.state, self.end) = match end {
-            WarmAt::Now => (State::Warm, Instant::ZERO),
-            WarmAt::Then(end) => (State::Warming, end),
-            WarmAt::Out => (State::Out, Instant::ZERO),
-        };
-    }
-
-    #[inline]
-    fn weight(&self, _: u32) -> u32 {
-        self.weight
-    }
-
-    #[inline]
-    fn set_weight(&mut self, weight: u32) {
-        self.weight = weight;
-    }
+    type Weight = Present<u32>;
+    type End = Present<Instant>;
 }
 
 /// Tells that endpoints warm up.

@@ -2,11 +2,15 @@
 
 mod index;
 mod list;
+mod rows;
 
 pub(crate) use index::Addresses;
 pub use index::Index;
 pub(crate) use list::DebugList;
 pub use list::{List, Nothing};
+#[cfg(feature = "alloc")]
+pub use rows::Columns;
+pub use rows::{Rows, Whole};
 
 use crate::set::{Bits, Set};
 
@@ -17,6 +21,9 @@ pub trait Store: 'static {
     const FEW: bool;
     /// A growable list of `T`.
     type List<T>: List<T>;
+    /// The rows of endpoints.
+    #[doc(hidden)]
+    type Rows<H, E, R>: Rows<H, E, R>;
     /// A set of slots.
     type Set: Set;
     /// Finds slots by address.
@@ -33,6 +40,7 @@ pub struct Inline<const N: usize, B = u32>(core::marker::PhantomData<B>);
 impl<const N: usize, B: Word> Store for Inline<N, B> {
     const FEW: bool = true;
     type List<T> = heapless::Vec<T, N>;
+    type Rows<H, E, R> = heapless::Vec<Whole<H, E, R>, N>;
     type Set = Bits<B>;
     type Index = index::Scan;
 }
@@ -48,6 +56,7 @@ pub enum Heap {}
 impl Store for Heap {
     const FEW: bool = false;
     type List<T> = alloc::vec::Vec<T>;
+    type Rows<H, E, R> = Columns<H, E, R>;
     type Set = crate::set::SortedList;
     type Index = index::Sorted;
 }

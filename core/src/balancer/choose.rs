@@ -53,7 +53,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         if pool.ready.is_empty() {
             return None;
         }
-        let live = |slot| self.cluster.row(slot).is_some();
+        let live = |slot| self.cluster.has(slot);
         let left = St::Set::less(pool.ready, request.avoid, live);
         let why = match request.avoid {
             [] if pool.panic => Why::Panic,
@@ -90,7 +90,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         }
         let shares = self.cluster.candidate_groups().map(|group| group.share);
         let drawn = draw_group(shares, request.key, rng);
-        let live = |slot| self.cluster.row(slot).is_some();
+        let live = |slot| self.cluster.has(slot);
         let offers = |index: &usize| {
             !St::Set::less(self.cluster.pool(*index).ready, request.avoid, live).is_empty()
         };

@@ -49,28 +49,28 @@ impl<X: Slots, A: Address, L: Load, S: Kit, St: Store> View for Over<'_, X, A, L
 
     #[inline]
     fn weight(&self, slot: usize) -> u32 {
-        self.cluster.rows().get(slot).map_or(0, super::super::row::Row::weight)
+        self.cluster.rows().weight(slot).unwrap_or(0)
     }
 
     #[inline]
     fn in_flight(&self, slot: usize) -> u32 {
-        self.cluster.rows().get(slot).map_or(0, |row| row.load.in_flight())
+        self.cluster.rows().hot(slot).map_or(0, |row| row.load.in_flight())
     }
 
     #[inline]
     fn cost(&self, slot: usize, now: Instant) -> u64 {
-        let row = self.cluster.rows().get(slot);
+        let row = self.cluster.rows().hot(slot);
         row.map_or(0, |row| row.load.cost(self.cluster.tuning(), now))
     }
 
     #[inline]
     fn id(&self, slot: usize) -> u64 {
-        self.cluster.rows().get(slot).map_or(0, super::super::row::Row::id)
+        self.cluster.rows().id(slot).unwrap_or(0)
     }
 
     fn write_key(&self, slot: usize, sink: &mut dyn FnMut(&[u8])) {
-        if let Some(row) = self.cluster.rows().get(slot) {
-            row.last_address().key(sink);
+        if let Some(endpoint) = self.cluster.rows().last_endpoint(slot) {
+            endpoint.addr.key(sink);
         }
     }
 

@@ -13,8 +13,8 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
     pub fn export(&self, now: Instant) -> State<A, St> {
         let turns = core::array::from_fn(|index| {
             let turn = self.turn(index)?;
-            let row = self.cluster.rows().get(turn.slot()?)?;
-            let (addr, place) = (row.last_address().clone(), turn.place.wrapping_sub(1));
+            let endpoint = self.cluster.rows().last_endpoint(turn.slot()?)?;
+            let (addr, place) = (endpoint.addr.clone(), turn.place.wrapping_sub(1));
             Some(LastTurn { addr, place })
         });
         self.cluster.export_with(now, turns)

@@ -1,5 +1,4 @@
 use crate::cluster::{Candidacy, Cluster, Member};
-use crate::counts::Counter;
 use crate::endpoint::{Address, Endpoint};
 use crate::health::Health;
 use crate::kit::Kit;
@@ -51,7 +50,7 @@ pub(super) fn all<A: Address, L: Load, S: Kit, St: Store>(
     cluster.members().filter_map(|member| {
         let Member { slot, endpoint, candidacy, health, weight } = member;
         let row = cluster.row(slot)?;
-        let counts = row.counts.counts();
+        let counts = row.counts();
         Some(Status {
             slot,
             endpoint,
@@ -60,12 +59,12 @@ pub(super) fn all<A: Address, L: Load, S: Kit, St: Store>(
             health,
             weight,
             stats: Stats {
-                in_flight: row.load.in_flight(),
+                in_flight: row.hot.load.in_flight(),
                 successes: counts.successes,
                 failures: counts.failures,
                 canceled: counts.canceled,
             },
-            estimate: row.load.estimate(),
+            estimate: row.hot.load.estimate(),
         })
     })
 }

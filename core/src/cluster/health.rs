@@ -1,14 +1,14 @@
 //! Learns from reports and active checks, and does what is due.
 
 use super::{Cluster, RulesOf};
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::Address;
 use crate::event::EventKind;
 use crate::health::{self, Effect, Facts, Health, HealthRow, Hosts, Phase, Report, Rules, Tally};
 use crate::kit::{Kit, Parts};
 use crate::load::Load;
 use crate::outcome::Outcome;
 use crate::part::Part;
-use crate::row::Row;
+use crate::row::{Hot, Row};
 use crate::set::Set;
 use crate::slot::Slot;
 use crate::slow_start;
@@ -36,10 +36,12 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
     /// Tells that an outcome may change the health of a row.
     #[inline]
-    pub(crate) fn heeds(row: &Row<A, L, S::Parts>, outcome: Outcome, decides: bool) -> bool {
-        let Some(health) = row.health.get() else { return false };
+    pub(crate) fn heeds(row: &Hot<L, S::Parts>, outcome: Outcome, decides: bool) -> bool {
+        if !<RulesOf<S> as Rules>::Part::<HealthRow>::PRESENT {
+            return false;
+        }
         match outcome {
-            Outcome::Success => !health.quiet(),
+            Outcome::Success => row.heeds(),
             Outcome::Canceled => decides,
             Outcome::Failure | Outcome::Overloaded { .. } => true,
         }
@@ -50,7 +52,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// back. Requests that hung must not eject it again.
     #[cold]
     pub fn outdated(&self, slot: Slot, sent: Instant) -> bool {
-        let row = self.row(slot).and_then(|row| row.health.get());
+        let row = self.row(slot).and_then(Row::watched);
         row.is_some_and(|row| {
             health::outdated::<RulesOf<S>, S>(row, &self.settings, self.last, sent)
         })
@@ -125,17 +127,17 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     pub fn set_down(&mut self, now: Instant, slot: Slot, down: bool) -> bool {
         self.follow_clock(now);
         let now = self.last;
-        let Some(row) = self.row_mut(slot) else { return false };
-        let ejected = row.health.get().is_some_and(HealthRow::ejected);
-        let changed = row.down != down;
-        row.down = down;
-        if let Some(health) = row.health.get_mut() {
+        let Some(mut row) = self.row_mut(slot) else { return false };
+        let ejected = row.as_row().watched().is_some_and(HealthRow::ejected);
+        let changed = row.as_row().is_down() != down;
+        row.set_down(down);
+        row.change(|health| {
             if !down && ejected {
                 health.admit(now);
             } else if changed && health.phase() == Phase::InService {
                 health.until = now;
             }
-        }
+        });
         if !down && ejected {
             self.note(Some(slot), EventKind::Readmitted);
         } else if changed {
@@ -186,10 +188,11 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// `begin` on.
     fn probe(&mut self, slot: Slot, sent: Instant, begin: Instant) {
         let timeout = self.settings.ticks(self.settings.probe_timeout());
-        let row = self.row_mut(slot).and_then(|row| row.health.get_mut());
-        if let Some(row) = row {
-            row.since = sent;
-            row.enter(Phase::Probing, begin.later(timeout));
+        if let Some(mut row) = self.row_mut(slot) {
+            row.change(|health| {
+                health.since = sent;
+                health.enter(Phase::Probing, begin.later(timeout));
+            });
         }
         self.place(slot.index());
         self.note(Some(slot), EventKind::Probing);
@@ -270,11 +273,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         for index in 0..self.rows.len() {
             let Some(slot) = self.live(index) else { continue };
             self.alter(slot, |row, _, facts| health::configure(row, ejects, keeps, facts.now));
-            if let Some(row) = self.rows.get_mut(index) {
-                let weight = row.endpoint().map_or(0, |endpoint: &Endpoint<A>| endpoint.weight);
-                slow_start::Warmth::set_weight(&mut row.warmth, weight);
-            }
         }
+        self.weigh_all_alike();
         self.place_all();
         self.finish();
     }
@@ -308,10 +308,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         apply: impl FnOnce(&mut HealthRow, &S, &mut Facts<'_>) -> Effect,
     ) -> Effect {
         let Self { rows, watch, settings, last, hosts, .. } = self;
-        let row = rows.get_mut(slot.index()).filter(|row| row.is(slot));
-        let (Some(row), Some(watch)) = (row, watch.get_mut()) else { return Effect::None };
-        let Some(health) = row.health.get_mut() else { return Effect::None };
-        let served = health.phase() == Phase::InService;
+        let (Some(mut row), Some(watch)) = (rows.of_mut(slot), watch.get_mut()) else {
+            return Effect::None;
+        };
+        let down = row.as_row().is_down();
         let mut facts = Facts {
             now: *last,
             hosts: *hosts,
@@ -319,14 +319,18 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             slot: slot.index(),
             draws: &mut watch.draws,
         };
-        let effect = apply(health, settings, &mut facts);
+        let changed = row.change(|health| {
+            let served = health.phase() == Phase::InService;
+            (apply(health, settings, &mut facts), served, *health)
+        });
+        let Some((effect, served, health)) = changed else { return Effect::None };
         let kind = match effect {
             Effect::None | Effect::Failed { .. } => return effect,
             Effect::Ejected => {
                 Some(EventKind::Ejected { reason: health.reason(), until: health.until })
             }
             Effect::Rests => Some(EventKind::Overloaded { until: health.until }),
-            Effect::Readmitted if !row.down => Some(EventKind::Readmitted),
+            Effect::Readmitted if !down => Some(EventKind::Readmitted),
             Effect::HalfOpen | Effect::Readmitted => None,
         };
         let serves = health.phase() == Phase::InService;
@@ -363,7 +367,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     }
 
     /// Tells that a half-open endpoint may be probed: it is at a priority in use, and has room.
-    fn may_probe(&self, row: &Row<A, L, S::Parts>, worst: u16) -> bool {
+    fn may_probe(&self, row: Row<'_, A, L, S::Parts>, worst: u16) -> bool {
         row.priority() <= worst && !self.is_full(row)
     }
 }
@@ -381,7 +385,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Hosts for All<'_, A, L, S, St> {
     }
 
     fn health(&self, slot: usize) -> Option<HealthRow> {
-        self.cluster.rows.get(slot).filter(|row| row.live)?.health.get().copied()
+        self.cluster.rows.get(slot).filter(|row| row.hot.live)?.watched().copied()
     }
 
     fn alter(&mut self, slot: usize, apply: impl FnOnce(&mut HealthRow, &mut Facts<'_>) -> Effect) {

@@ -108,7 +108,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     fn member<'a>(
         &'a self,
         index: usize,
-        row: &Row<A, L, S::Parts>,
+        row: Row<'_, A, L, S::Parts>,
         endpoint: &'a Endpoint<A>,
         worst: u16,
     ) -> Member<'a, A> {
@@ -131,7 +131,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
     /// Says what keeps a healthy endpoint of a level in use from being a candidate. O(n) where both
     /// a subset and zones do.
-    fn cut(&self, row: &Row<A, L, S::Parts>, endpoint: &Endpoint<A>) -> Candidacy {
+    fn cut(&self, row: Row<'_, A, L, S::Parts>, endpoint: &Endpoint<A>) -> Candidacy {
         let most = self.settings.subset() as usize;
         let zones = self.settings.zone() != crate::endpoint::Zone::NONE;
         if self.groups.is_empty() {
@@ -144,8 +144,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         if most == 0 {
             return Candidacy::Zone;
         }
-        let rank = |row: &Row<A, L, S::Parts>| subset_rank(self.settings.seed(), row.id());
-        let before = self.rows.iter().filter(|other| {
+        let rank = |row: Row<'_, A, L, S::Parts>| subset_rank(self.settings.seed(), row.id());
+        let before = self.rows.iter().filter(|&other| {
             let level = other
                 .endpoint()
                 .is_some_and(|other| other.eligible() && other.priority == endpoint.priority);

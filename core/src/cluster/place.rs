@@ -10,7 +10,7 @@ use crate::part::Part;
 use crate::plan;
 use crate::row::Row;
 use crate::set::{Fit, Levels, Limit, Set};
-use crate::slow_start::{self, WarmAt, Warmth};
+use crate::slow_start::{self, WarmAt};
 use crate::store::{List, Store};
 use crate::time::{Instant, Ticks};
 
@@ -70,8 +70,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         }
     }
 
-    pub(super) fn is_full(&self, row: &Row<A, L, S::Parts>) -> bool {
-        self.limit() != Limit::None && row.load.in_flight() >= self.settings.max_in_flight()
+    pub(super) fn is_full(&self, row: Row<'_, A, L, S::Parts>) -> bool {
+        self.limit() != Limit::None && row.hot.load.in_flight() >= self.settings.max_in_flight()
     }
 
     /// Puts a slot whose row has changed into the sets that it belongs to.
@@ -79,16 +79,17 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let Some(row) = self.rows.get(slot) else { return };
         let mut fit = Fit::NONE;
         if row.endpoint().is_some_and(super::super::endpoint::Endpoint::eligible) {
-            fit = Fit { service: row.admits(), spare: true, full: self.is_full(row) };
+            let service = row.admits();
+            fit = Fit { service, spare: !service, full: self.is_full(row) };
         }
         let priority = row.priority();
         self.levels.put(slot, priority, fit);
         if self.limit() != Limit::None {
             self.levels.put_full(slot, fit.full);
         }
-        if let (Some(watch), Some(health)) = (self.watch.get_mut(), row.health.get()) {
+        if let (Some(watch), Some(health)) = (self.watch.get_mut(), row.watched()) {
             let (waits, ejected) = (health.waits(), health.ejected());
-            let open = fit.spare && !row.down && health.phase() == Phase::HalfOpen;
+            let open = fit.spare && !row.is_down() && health.phase() == Phase::HalfOpen;
             let timed = health.phase() == Phase::Ejected && RulesOf::<S>::timed(&self.settings);
             if waits && !timed {
                 watch.due(health.until);
@@ -112,7 +113,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             watch.open.clear();
         }
         for slot in 0..self.rows.len() {
-            if self.rows.get(slot).is_some_and(|row| row.live) {
+            if self.rows.hot(slot).is_some_and(|row| row.live) {
                 self.place(slot);
             }
         }
@@ -174,11 +175,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     #[cold]
     fn weigh(&mut self) {
         self.set_step(None);
-        for row in &mut *self.rows {
-            if let Some(weight) = row.endpoint().map(|endpoint| endpoint.weight) {
-                row.warmth.set_weight(weight);
-            }
-        }
+        self.weigh_all_alike();
         let mut next = None;
         for index in 0..self.groups() {
             let members = self.pool(index).members.clone();
@@ -187,6 +184,15 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         // Steps that are due soon after each other are taken together.
         let tick = slow_start::tick(&self.settings);
         self.set_step(next.map(|next| next.or_later(self.last.later(tick))));
+    }
+
+    /// Gives all endpoints their own weights.
+    pub(super) fn weigh_all_alike(&mut self) {
+        for slot in 0..self.rows.len() {
+            if let Some(mut row) = self.rows.get_mut(slot) {
+                row.set_own_weight();
+            }
+        }
     }
 
     /// Returns when a candidate is due to weigh more.
@@ -209,7 +215,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         } else {
             Ticks::MAX
         };
-        let end = |row: &Row<A, L, S::Parts>| match warm_at(row, &settings) {
+        let end = |row: Row<'_, A, L, S::Parts>| match warm_at(row, &settings) {
             WarmAt::Then(end) if (1..=latest).contains(&end.since(now)) => Some(end),
             WarmAt::Now | WarmAt::Then(_) | WarmAt::Out => None,
         };
@@ -224,15 +230,15 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let whole = rows().all(|row| row.weight() <= u32::MAX / 10);
         let mut next = None;
         for slot in members.iter() {
-            let Some(row) = self.rows.get_mut(slot) else { continue };
+            let Some(mut row) = self.rows.get_mut(slot) else { continue };
             let mut tenths = 10;
-            if let Some(end) = end(row) {
+            if let Some(end) = end(row.as_row()) {
                 let due;
                 (tenths, due) = slow_start::step(&settings, end, now);
                 next = super::watch::earlier(next, Some(due));
             }
-            let weight = slow_start::weigh(row.weight(), tenths, whole);
-            row.warmth.set_weight(weight);
+            let weight = slow_start::weigh(row.as_row().weight(), tenths, whole);
+            row.set_weight(weight);
         }
         next
     }
@@ -305,12 +311,13 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
 /// Returns when an endpoint has warmed up that came, or came back from an ejection.
 pub(super) fn warm_at<A, L: Load, K: crate::kit::Parts>(
-    row: &Row<A, L, K>,
+    row: Row<'_, A, L, K>,
     settings: &impl crate::settings::Settings,
 ) -> WarmAt {
-    let own = row.warmth.end();
-    let Some(health) = row.health.get() else { return own };
-    let back = health.phase() == Phase::InService && !row.down && health.until != Instant::ZERO;
+    let own = row.warm_at();
+    let Some(health) = row.watched() else { return own };
+    let back =
+        health.phase() == Phase::InService && !row.is_down() && health.until != Instant::ZERO;
     if !back || own == WarmAt::Out {
         return own;
     }

@@ -7,7 +7,7 @@ use crate::health::{self, Facts, HealthRow, LONGEST, MOST_LEFT, Rounds, Rules};
 use crate::kit::{GROUPS, Kit};
 use crate::load::{Estimate, Load};
 use crate::part::Part;
-use crate::slow_start::{WarmAt, Warmth};
+use crate::slow_start::WarmAt;
 use crate::state::{ImportError, Imported, LastTurn, Latency, Learned, State};
 use crate::store::{List, Store};
 use crate::time::{Instant, nanos, nanos_of_ticks, ticks_of_nanos};
@@ -31,10 +31,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         for index in self.by_address() {
             let Some(row) = self.rows.get(index) else { continue };
             let Some(endpoint) = row.endpoint() else { continue };
-            let Estimate { nanos, stamp } = row.load.estimate();
+            let Estimate { nanos, stamp } = row.hot.load.estimate();
             let age = nanos_of_ticks(now.since(stamp)).min(LONGEST);
             let latency = (nanos > 0).then_some(Latency { nanos: nanos.min(LONGEST), age });
-            let health = row.health.get().and_then(|health| health::export(health, now));
+            let health = row.watched().and_then(|health| health::export(health, now));
             let warming = match warm_at(row, &self.settings) {
                 WarmAt::Then(end) if !self.settings.slow_start().is_zero() => {
                     nanos_of_ticks(end.since(now)).min(LONGEST)
@@ -107,21 +107,21 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             return;
         };
         let (window, tuning) = (self.settings.slow_start(), self.tuning);
-        let Some(row) = self.row_mut(slot) else { return };
-        let blank = row.health.get().is_none_or(HealthRow::blank);
-        let counts = crate::counts::Counter::counts(&row.counts);
-        let unknown = row.load.estimate() == Estimate::NONE;
+        let Some(mut row) = self.row_mut(slot) else { return };
+        let blank = row.as_row().watched().is_none_or(HealthRow::blank);
+        let counts = row.as_row().counts();
+        let unknown = row.hot.load.estimate() == Estimate::NONE;
         if !blank || !unknown || counts != crate::counts::Counts::default() {
             imported.kept += 1;
             return;
         }
         imported.endpoints += 1;
         if let Some(Latency { nanos, age: before }) = learned.latency {
-            row.load.set_estimate(L::recall(&tuning, nanos, before.saturating_add(age), now));
+            row.hot.load.set_estimate(L::recall(&tuning, nanos, before.saturating_add(age), now));
         }
-        if !window.is_zero() && row.warmth.end() != WarmAt::Out {
+        if !window.is_zero() && row.as_row().warm_at() != WarmAt::Out {
             let left = learned.warming.saturating_sub(age).min(nanos(window));
-            row.warmth.set_end(WarmAt::Then(now.later(ticks_of_nanos(left))));
+            row.set_warm_at(WarmAt::Then(now.later(ticks_of_nanos(left))));
         }
         if let Some(record) = &learned.health {
             let intervals = state.rounds.interval_left.is_some();

@@ -9,9 +9,9 @@ use crate::error::InsertError;
 use crate::event::EventKind;
 use crate::kit::Kit;
 use crate::load::Load;
-use crate::row::Row;
+use crate::row::Table;
 use crate::set::Levels;
-use crate::slow_start::{WarmAt, Warmth};
+use crate::slow_start::WarmAt;
 use crate::store::{Index, List, Store};
 use crate::time::Instant;
 
@@ -66,14 +66,14 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         self.begin_change(now);
         let mut changes = Changes::default();
         let newcomers = self.newcomers();
-        match self.index.find(&*self.rows, &endpoint.addr, &mut 0) {
+        match self.index.find(&self.rows, &endpoint.addr, &mut 0) {
             Some(slot) => changes.changed += usize::from(self.refit(slot, &endpoint, newcomers)),
             None if self.occupy(endpoint, newcomers, true) => {
                 changes.added = 1;
-                self.index.settle(&*self.rows);
+                self.index.settle(&self.rows);
             }
             None => {
-                return Err(InsertError::Full { capacity: St::List::<Row<A, L, S::Parts>>::LIMIT });
+                return Err(InsertError::Full { capacity: Table::<A, L, S::Parts, St>::LIMIT });
             }
         }
         if !changes.is_empty() {
@@ -86,10 +86,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     pub fn remove(&mut self, now: Instant, addr: &A) -> Option<Endpoint<A>> {
         self.begin_change(now);
         let mut hint = 0;
-        let slot = self.index.find(&*self.rows, addr, &mut hint)?;
+        let slot = self.index.find(&self.rows, addr, &mut hint)?;
         let endpoint = self.rows.get(slot)?.endpoint().cloned();
         self.vacate(slot, true);
-        self.index.forget(&*self.rows, hint);
+        self.index.forget(&self.rows, hint);
         self.finish();
         endpoint
     }
@@ -114,7 +114,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
     /// Takes over what an endpoint says of itself; tells that it says something new.
     fn refit(&mut self, slot: usize, new: &Endpoint<A>, newcomers: WarmAt) -> bool {
-        let Some(row) = self.rows.get_mut(slot) else { return false };
+        let Some(mut row) = self.rows.get_mut(slot) else { return false };
+        let before = row.as_row().warm_at();
         let Some(endpoint) = row.endpoint_mut().filter(|old| !old.same_content(new)) else {
             return false;
         };
@@ -123,8 +124,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         }
         (endpoint.weight, endpoint.priority) = (new.weight, new.priority);
         (endpoint.zone, endpoint.draining) = (new.zone, new.draining);
-        row.warmth.set_weight(new.weight);
-        row.warmth.set_end(match row.warmth.end() {
+        row.set_weight(new.weight);
+        row.set_warm_at(match before {
             _ if !new.eligible() => WarmAt::Out,
             WarmAt::Out => newcomers,
             warm => warm,
@@ -136,20 +137,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Gives an endpoint a row; tells that there was room.
     fn occupy(&mut self, endpoint: Endpoint<A>, newcomers: WarmAt, place: bool) -> bool {
         let from = self.index.free();
-        let free = self.rows.iter().skip(from).position(|row| !row.live);
-        let slot = free.map_or(self.rows.len(), |free| from + free);
-        let (weight, eligible) = (endpoint.weight, endpoint.eligible());
-        let generation = self.rows.get(slot).map_or(0, |row| row.generation);
-        let mut row = Row::<A, L, S::Parts>::new(endpoint, generation);
-        row.note_id();
-        row.warmth.set_weight(weight);
-        row.warmth.set_end(if eligible { newcomers } else { WarmAt::Out });
-        let id = row.slot(slot);
-        if let Some(place) = self.rows.get_mut(slot) {
-            *place = row;
-        } else if self.rows.try_push(row).is_err() {
-            return false;
-        }
+        let is_free = |slot: &usize| self.rows.hot(*slot).is_some_and(|row| !row.live);
+        let slot = (from..self.rows.len()).find(is_free).unwrap_or(self.rows.len());
+        let warm_at = if endpoint.eligible() { newcomers } else { WarmAt::Out };
+        let Some(id) = self.rows.occupy(slot, endpoint, warm_at) else { return false };
         self.hosts += 1;
         self.index.set_free(slot + 1);
         self.index.add(slot);
@@ -162,8 +153,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
     /// Frees a row.
     fn vacate(&mut self, slot: usize, place: bool) {
-        let Some(row) = self.rows.get_mut(slot) else { return };
-        let id = row.slot(slot);
+        let Some(mut row) = self.rows.get_mut(slot) else { return };
+        let id = row.hot.slot(slot);
         row.vacate();
         self.hosts = self.hosts.wrapping_sub(1);
         self.index.set_free(self.index.free().min(slot));

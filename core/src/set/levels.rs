@@ -44,7 +44,7 @@ pub trait Levels: 'static {
 pub struct Fit {
     /// It takes requests.
     pub(crate) service: bool,
-    /// It would, if it were not ejected, overloaded or down.
+    /// It would, if it were not ejected, overloaded or down: where no slot does, these are used.
     pub(crate) spare: bool,
     /// It has as many requests in flight as it may have.
     pub(crate) full: bool,

@@ -1,18 +1,13 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use crate::endpoint::Endpoint;
-
 /// The addresses of slots.
 pub(crate) trait Addresses<A> {
-    /// Returns the endpoint of a slot that is in use.
-    fn endpoint(&self, slot: usize) -> Option<&Endpoint<A>>;
+    /// Tells that a slot is in use.
+    fn is_live(&self, slot: usize) -> bool;
 
-    /// Returns the address of a slot that is in use.
-    #[inline]
-    fn addr(&self, slot: usize) -> Option<&A> {
-        self.endpoint(slot).map(|endpoint| &endpoint.addr)
-    }
+    /// Returns the address of a slot that is in use, or was.
+    fn addr(&self, slot: usize) -> Option<&A>;
 
     /// Returns how many slots were ever in use.
     fn slots(&self) -> usize;
@@ -90,7 +85,8 @@ impl Index for Scan {
         addr: &A,
         _: &mut usize,
     ) -> Option<usize> {
-        (0..rows.slots()).find(|&slot| rows.addr(slot) == Some(addr))
+        let live = (0..rows.slots()).filter(|&slot| rows.is_live(slot));
+        { live }.find(|&slot| rows.addr(slot) == Some(addr))
     }
 
     fn after<A: Ord>(
@@ -99,7 +95,7 @@ impl Index for Scan {
         addr: Option<&A>,
     ) -> Option<usize> {
         let mut least: Option<(usize, &A)> = None;
-        for slot in 0..rows.slots() {
+        for slot in (0..rows.slots()).filter(|&slot| rows.is_live(slot)) {
             if let Some(this) = rows.addr(slot)
                 && addr.is_none_or(|addr| this > addr)
                 && least.is_none_or(|(_, least)| this < least)
@@ -226,7 +222,7 @@ impl Index for Sorted {
     fn forget<A: Ord>(&mut self, rows: &(impl Addresses<A> + ?Sized), hint: usize) {
         match hint.checked_sub(1).filter(|&place| place < self.order.len()) {
             Some(place) => drop(self.order.remove(place)),
-            None => self.order.retain(|&slot| rows.addr(slot as usize).is_some()),
+            None => self.order.retain(|&slot| rows.is_live(slot as usize)),
         }
         self.settled = self.order.len();
     }

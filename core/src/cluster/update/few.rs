@@ -36,7 +36,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         // A constant would be copied, with all the places that nothing is in.
         let mut named: St::List<Named<A>> = Default::default();
         for endpoint in endpoints {
-            let slot = self.index.find(&*self.rows, &endpoint.addr, &mut 0).unwrap_or(NEW);
+            let slot = self.index.find(&self.rows, &endpoint.addr, &mut 0).unwrap_or(NEW);
             let before = |other: &Named<A>| other.is_before(slot, &endpoint.addr);
             let place = named.iter().take_while(|other| before(other)).count();
             if let Some(same) = named.get_mut(place)

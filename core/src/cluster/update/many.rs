@@ -55,12 +55,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// common case, and equality is quicker to tell than order.
     #[inline]
     fn is_next(&self, found: &mut Differences<A, St>, endpoint: &Endpoint<A>) -> bool {
-        let next = self.index.at(found.place).and_then(|slot| self.rows.get(slot));
+        let next = self.index.at(found.place).and_then(|slot| self.rows.last_endpoint(slot));
         // The order has only slots that are in use: nothing else of the row is looked at.
-        let same = next.is_some_and(|row| {
-            let known = row.last_endpoint();
-            known.addr == endpoint.addr && known.same_content(endpoint)
-        });
+        let same =
+            next.is_some_and(|known| known.addr == endpoint.addr && known.same_content(endpoint));
         found.place += usize::from(same);
         same
     }
@@ -108,7 +106,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             let differs =
                 gone.next_if_eq(&&place).is_some() | changed.next_if_eq(&&place).is_some();
             let slot = self.index.at(place as usize).filter(|_| !differs);
-            if let Some(same) = slot.and_then(|slot| self.rows.endpoint(slot)) {
+            if let Some(same) = slot.and_then(|slot| self.rows.last_endpoint(slot)) {
                 let _ = all.try_push(same.clone());
             }
         }
@@ -154,7 +152,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 changes.left_out += 1;
             }
         }
-        self.index.settle(&*self.rows);
+        self.index.settle(&self.rows);
         if anew {
             self.place_all();
         }
