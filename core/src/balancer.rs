@@ -15,7 +15,6 @@ use rand_core::Rng;
 pub use status::{Stats, Status};
 
 use crate::cluster::{Changes, Cluster};
-use crate::counts::Count;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{InsertError, PickError, TableFull, UpdateError};
 use crate::event::Event;
@@ -214,8 +213,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         }
         let limit = self.cluster.limit();
         let most = self.cluster.settings().max_in_flight();
-        let (row, _) = self.cluster.hot_and_settings(slot);
-        let Some(row) = row else { return Err(PickError::Declined) };
+        let Some(row) = self.cluster.hot(slot) else { return Err(PickError::Declined) };
         row.load.begin();
         let full = limit != Limit::None && row.load.in_flight() >= most;
         let slot = row.slot(slot);
@@ -256,20 +254,12 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         if pick.balancer != self.id {
             return;
         }
-        let (limit, tuning) = (self.cluster.limit(), *self.cluster.tuning());
-        let (row, settings) = self.cluster.hot_and_settings(pick.slot.index());
-        let Some(row) = row.filter(|row| row.is(pick.slot)) else { return };
-        row.load.end(&tuning, pick.started, now, outcome);
-        let has_room = limit != Limit::None && row.load.in_flight() + 1 == settings.max_in_flight();
-        row.successes.count(outcome);
-        let row_heeds = Cluster::<A, P::Load, S, St>::heeds(row, outcome, pick.decides);
-        if outcome != Outcome::Success {
-            self.cluster.count(pick.slot, outcome);
+        let Pick { slot, started, decides, .. } = pick;
+        let Some(ended) = self.cluster.end(now, slot, outcome, started, decides) else { return };
+        if ended.has_room {
+            self.change_room(slot);
         }
-        if has_room {
-            self.change_room(pick.slot);
-        }
-        if row_heeds || self.cluster.counts_all() {
+        if ended.heeds {
             self.observe(now, &pick, outcome);
         }
     }

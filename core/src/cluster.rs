@@ -22,7 +22,6 @@ use crate::event::{Event, EventKind, EventLog, Note};
 use crate::health::Rules;
 use crate::kit::{Kit, Parts};
 use crate::load::Load;
-use crate::outcome::Outcome;
 use crate::part::Part;
 use crate::plan::Group;
 use crate::row::{Hot, Row, RowMut, Table};
@@ -201,19 +200,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         self.index.after(&self.rows, Some(addr))
     }
 
-    /// Returns what picks and reports look at, beside the settings.
+    /// Returns what picks look at.
     #[inline]
-    #[expect(clippy::type_complexity, reason = "two parts borrowed at once")]
-    pub(crate) fn hot_and_settings(&mut self, index: usize) -> (Option<&mut Hot<L, S::Parts>>, &S) {
-        (self.rows.hot_mut(index).filter(|row| row.live), &self.settings)
-    }
-
-    /// Counts the end of a request that is no success.
-    #[cold]
-    pub(crate) fn count(&mut self, slot: Slot, outcome: Outcome) {
-        if let Some(mut row) = self.row_mut(slot) {
-            row.count(outcome);
-        }
+    pub(crate) fn hot(&mut self, index: usize) -> Option<&mut Hot<L, S::Parts>> {
+        self.rows.hot_mut(index).filter(|row| row.live)
     }
 
     /// Tells that the endpoint in `slot` is there still.

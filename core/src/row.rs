@@ -14,9 +14,11 @@ use crate::hash;
 use crate::health::{Health, HealthRow, Phase, Rules};
 use crate::kit::Parts;
 use crate::load::Load;
+use crate::outcome::Outcome;
 use crate::part::Part;
 use crate::slot::Slot;
 use crate::slow_start::{WarmAt, Warmth};
+use crate::store::Store;
 use crate::time::{Instant, Ticks};
 pub(crate) use table::Table;
 
@@ -42,7 +44,7 @@ pub(crate) struct Rest<K: Parts> {
 
 /// Active checks say that it is not there.
 const DOWN: u8 = 1;
-/// A success would change its health.
+/// A success would change its health; only where rows are in columns.
 const HEEDS: u8 = 2;
 /// It warms up.
 const WARMS: u8 = 4;
@@ -67,10 +69,10 @@ impl<L: Load, K: Parts> Hot<L, K> {
         self.generation.wrapping_sub(u16::from(!self.live))
     }
 
-    /// Tells that a success would change its health.
+    /// Tells that a success would not change its health; only where rows are in columns.
     #[inline]
-    pub(crate) fn heeds(&self) -> bool {
-        self.marks & HEEDS != 0
+    pub(crate) fn quiet(&self) -> bool {
+        self.marks & HEEDS == 0
     }
 
     /// Returns the weight in effect, where it is not the endpoint's own.
@@ -218,17 +220,23 @@ impl<'a, A, L: Load, K: Parts> RowMut<'a, A, L, K> {
         self.hot.mark(DOWN, down);
     }
 
-    /// Counts the end of a request that is no success.
-    pub(crate) fn count(&mut self, outcome: crate::Outcome) {
+    /// Counts the end of a request, if it is no success.
+    #[inline]
+    pub(crate) fn count(&mut self, outcome: Outcome) {
         self.rest.others.count(outcome);
     }
 
-    /// Changes its health, where there are rules: the only way to it.
+    /// Changes its health, where there are rules: the only way to it, for what is hot follows it.
     #[inline]
-    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut HealthRow) -> T) -> Option<T> {
+    pub(crate) fn change<St: Store, T>(
+        &mut self,
+        change: impl FnOnce(&mut HealthRow) -> T,
+    ) -> Option<T> {
         let health = self.rest.health.get_mut()?;
         let changed = change(health);
-        self.hot.mark(HEEDS, !health.quiet());
+        if !St::FEW {
+            self.hot.mark(HEEDS, !health.quiet());
+        }
         Some(changed)
     }
 

@@ -1,6 +1,7 @@
 //! Learns from reports and active checks, and does what is due.
 
 use super::{Cluster, RulesOf};
+use crate::counts::Count;
 use crate::endpoint::Address;
 use crate::event::EventKind;
 use crate::health::{self, Effect, Facts, Health, HealthRow, Hosts, Phase, Report, Rules, Tally};
@@ -8,12 +9,20 @@ use crate::kit::{Kit, Parts};
 use crate::load::Load;
 use crate::outcome::Outcome;
 use crate::part::Part;
-use crate::row::{Hot, Row};
-use crate::set::Set;
+use crate::row::Row;
+use crate::set::{Limit, Set};
 use crate::slot::Slot;
 use crate::slow_start;
 use crate::store::Store;
 use crate::time::Instant;
+
+/// Says what follows from the end of a request.
+pub(crate) struct Ended {
+    /// The endpoint has room again.
+    pub(crate) has_room: bool,
+    /// The outcome may change its health.
+    pub(crate) heeds: bool,
+}
 
 impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Returns how the endpoint in `slot` is doing; healthy, if it has left.
@@ -34,16 +43,52 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         RulesOf::<S>::in_intervals(&self.settings)
     }
 
-    /// Tells that an outcome may change the health of a row.
+    /// Counts the end of a request that was sent then to the endpoint in `slot`; tells what
+    /// follows from it.
     #[inline]
-    pub(crate) fn heeds(row: &Hot<L, S::Parts>, outcome: Outcome, decides: bool) -> bool {
-        if !<RulesOf<S> as Rules>::Part::<HealthRow>::PRESENT {
-            return false;
+    pub(crate) fn end(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        outcome: Outcome,
+        sent: Instant,
+        decides: bool,
+    ) -> Option<Ended> {
+        let limit = self.limit();
+        let watched = <RulesOf<S> as Rules>::Part::<HealthRow>::PRESENT;
+        let hot;
+        let quiet;
+        if St::FEW {
+            let mut row = self.rows.of_mut(slot)?;
+            row.count(outcome);
+            quiet = row.as_row().watched().is_none_or(HealthRow::quiet);
+            hot = row.hot;
+        } else {
+            if outcome != Outcome::Success {
+                self.count(slot, outcome);
+            }
+            hot = self.rows.hot_mut(slot.index()).filter(|row| row.is(slot))?;
+            quiet = hot.quiet();
         }
-        match outcome {
-            Outcome::Success => row.heeds(),
-            Outcome::Canceled => decides,
-            Outcome::Failure | Outcome::Overloaded { .. } => true,
+        hot.load.end(&self.tuning, sent, now, outcome);
+        hot.successes.count(outcome);
+        let most = self.settings.max_in_flight();
+        let has_room = limit != Limit::None && hot.load.in_flight() + 1 == most;
+        let heeds = watched
+            && match outcome {
+                Outcome::Success => !quiet,
+                Outcome::Canceled => decides,
+                Outcome::Failure | Outcome::Overloaded { .. } => true,
+            };
+        Some(Ended { has_room, heeds: heeds || self.counts_all() })
+    }
+
+    /// Counts the end of a request that is no success.
+    #[cold]
+    #[inline(never)]
+    fn count(&mut self, slot: Slot, outcome: Outcome) {
+        if let Some(mut row) = self.row_mut(slot) {
+            row.count(outcome);
         }
     }
 
@@ -131,7 +176,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let ejected = row.as_row().watched().is_some_and(HealthRow::ejected);
         let changed = row.as_row().is_down() != down;
         row.set_down(down);
-        row.change(|health| {
+        row.change::<St, _>(|health| {
             if !down && ejected {
                 health.admit(now);
             } else if changed && health.phase() == Phase::InService {
@@ -189,7 +234,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     fn probe(&mut self, slot: Slot, sent: Instant, begin: Instant) {
         let timeout = self.settings.ticks(self.settings.probe_timeout());
         if let Some(mut row) = self.row_mut(slot) {
-            row.change(|health| {
+            row.change::<St, _>(|health| {
                 health.since = sent;
                 health.enter(Phase::Probing, begin.later(timeout));
             });
@@ -311,7 +356,6 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let (Some(mut row), Some(watch)) = (rows.of_mut(slot), watch.get_mut()) else {
             return Effect::None;
         };
-        let down = row.as_row().is_down();
         let mut facts = Facts {
             now: *last,
             hosts: *hosts,
@@ -319,18 +363,21 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             slot: slot.index(),
             draws: &mut watch.draws,
         };
-        let changed = row.change(|health| {
+        let changed = row.change::<St, _>(|health| {
             let served = health.phase() == Phase::InService;
-            (apply(health, settings, &mut facts), served, *health)
+            (apply(health, settings, &mut facts), served)
         });
-        let Some((effect, served, health)) = changed else { return Effect::None };
+        let row = row.as_row();
+        let (Some((effect, served)), Some(health)) = (changed, row.watched()) else {
+            return Effect::None;
+        };
         let kind = match effect {
             Effect::None | Effect::Failed { .. } => return effect,
             Effect::Ejected => {
                 Some(EventKind::Ejected { reason: health.reason(), until: health.until })
             }
             Effect::Rests => Some(EventKind::Overloaded { until: health.until }),
-            Effect::Readmitted if !down => Some(EventKind::Readmitted),
+            Effect::Readmitted if !row.is_down() => Some(EventKind::Readmitted),
             Effect::HalfOpen | Effect::Readmitted => None,
         };
         let serves = health.phase() == Phase::InService;

@@ -10,7 +10,7 @@ use crate::part::Part;
 use crate::plan;
 use crate::row::Row;
 use crate::set::{Fit, Levels, Limit, Set};
-use crate::slow_start::{self, WarmAt};
+use crate::slow_start::{self, WarmAt, Warmth};
 use crate::store::{List, Store};
 use crate::time::{Instant, Ticks};
 
@@ -188,6 +188,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
     /// Gives all endpoints their own weights.
     pub(super) fn weigh_all_alike(&mut self) {
+        if !<S::Parts as crate::kit::Parts>::Warmth::ON {
+            return;
+        }
         for slot in 0..self.rows.len() {
             if let Some(mut row) = self.rows.get_mut(slot) {
                 row.set_own_weight();
