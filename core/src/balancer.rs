@@ -260,15 +260,21 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             self.change_room(slot);
         }
         if ended.heeds {
-            self.observe(now, &pick, outcome);
+            self.observe(now, slot, outcome, started, decides);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn observe(&mut self, now: Instant, pick: &Pick, outcome: Outcome) {
-        let Pick { slot, started, decides, .. } = *pick;
-        if self.cluster.learn(now, slot, outcome, started, decides) {
+    fn observe(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        outcome: Outcome,
+        sent: Instant,
+        decides: bool,
+    ) {
+        if self.cluster.learn(now, slot, outcome, sent, decides) {
             // A policy whose table is too small goes on as after an update, which would say so.
             let _ = self.rebuild();
         }

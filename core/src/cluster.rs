@@ -200,10 +200,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         self.index.after(&self.rows, Some(addr))
     }
 
-    /// Returns what picks look at.
+    /// Returns what picks look at, of a candidate.
     #[inline]
     pub(crate) fn hot(&mut self, index: usize) -> Option<&mut Hot<L, S::Parts>> {
-        self.rows.hot_mut(index).filter(|row| row.live)
+        self.rows.hot_mut(index)
     }
 
     /// Tells that the endpoint in `slot` is there still.

@@ -61,7 +61,14 @@ impl<L: Load, K: Parts> Hot<L, K> {
     /// Tells that a slot still stands for this row's endpoint.
     #[inline]
     pub(crate) fn is(&self, slot: Slot) -> bool {
-        self.live && slot.generation == u32::from(self.generation)
+        self.live && self.was(slot)
+    }
+
+    /// Tells that a slot once given for an endpoint of this row still stands for it: one that left
+    /// leaves the next generation behind.
+    #[inline]
+    pub(crate) fn was(&self, slot: Slot) -> bool {
+        slot.generation == u32::from(self.generation)
     }
 
     /// Returns the generation of the endpoint, or of the one that left last.

@@ -64,6 +64,17 @@ impl<X: Slots, A: Address, L: Load, S: Kit, St: Store> View for Over<'_, X, A, L
     }
 
     #[inline]
+    fn in_flight_and_weight(&self, slot: usize) -> (u32, u32) {
+        self.cluster.rows().load_and_weight(slot, L::in_flight).unwrap_or((0, 0))
+    }
+
+    #[inline]
+    fn cost_and_weight(&self, slot: usize, now: Instant) -> (u64, u32) {
+        let cost = |load: &L| load.cost(self.cluster.tuning(), now);
+        self.cluster.rows().load_and_weight(slot, cost).unwrap_or((0, 0))
+    }
+
+    #[inline]
     fn id(&self, slot: usize) -> u64 {
         self.cluster.rows().id(slot).unwrap_or(0)
     }

@@ -67,7 +67,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             if outcome != Outcome::Success {
                 self.count(slot, outcome);
             }
-            hot = self.rows.hot_mut(slot.index()).filter(|row| row.is(slot))?;
+            hot = self.rows.hot_mut(slot.index()).filter(|row| row.was(slot))?;
             quiet = hot.quiet();
         }
         hot.load.end(&self.tuning, sent, now, outcome);

@@ -29,7 +29,8 @@ impl<'a> Cx<'a> {
     /// ever, to a random one. O(1).
     #[inline]
     pub fn next(&mut self, view: &dyn View) -> Option<usize> {
-        if *self.turn == Turn::START {
+        // After every other turn the place is known, mostly.
+        if self.turn.place == 0 {
             return self.first(view);
         }
         view.next(self.turn)
@@ -37,6 +38,9 @@ impl<'a> Cx<'a> {
 
     #[cold]
     fn first(&mut self, view: &dyn View) -> Option<usize> {
+        if *self.turn != Turn::START {
+            return view.next(self.turn);
+        }
         let place = self.below(view.len());
         let slot = view.at(place)?;
         *self.turn = Turn::had(slot, place);

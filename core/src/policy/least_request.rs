@@ -53,7 +53,10 @@ impl<const SCAN: bool> Policy for LeastRequest<SCAN> {
 
     #[inline]
     fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
-        let load = |slot| u64::from(view.in_flight(slot)) + 1;
+        let load = |slot| {
+            let (in_flight, weight) = view.in_flight_and_weight(slot);
+            (u64::from(in_flight) + 1, weight)
+        };
         // At most 2³² × (2³² − 1).
         let times = |load, weight| load * u64::from(weight);
         if SCAN { best_of_all(view, cx, load, times) } else { better_of_two(view, cx, load, times) }

@@ -63,7 +63,7 @@ impl<const SCAN: bool> Policy for PeakEwma<SCAN> {
     #[inline]
     fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
         let now = cx.now;
-        let load = |slot| view.cost(slot, now);
+        let load = |slot| view.cost_and_weight(slot, now);
         let times = |load, weight| u128::from(load) * u128::from(weight);
         if SCAN { best_of_all(view, cx, load, times) } else { better_of_two(view, cx, load, times) }
     }

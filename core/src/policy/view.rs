@@ -36,6 +36,21 @@ pub trait View {
     /// Returns what a request would cost at `now`: see [`Load::cost`](crate::load::Load::cost).
     fn cost(&self, slot: usize, now: Instant) -> u64;
 
+    /// Returns the slot's requests in flight and its weight: what is looked up together takes one
+    /// look.
+    #[doc(hidden)]
+    #[inline]
+    fn in_flight_and_weight(&self, slot: usize) -> (u32, u32) {
+        (self.in_flight(slot), self.weight(slot))
+    }
+
+    /// Returns what a request would cost at `now`, and the slot's weight.
+    #[doc(hidden)]
+    #[inline]
+    fn cost_and_weight(&self, slot: usize, now: Instant) -> (u64, u32) {
+        (self.cost(slot, now), self.weight(slot))
+    }
+
     /// Returns the hash (XXH64, seed 0) of the key of the slot's address.
     fn id(&self, slot: usize) -> u64;
 

@@ -86,6 +86,21 @@ impl<A, L: Load, K: Parts, St: Store> Table<A, L, K, St> {
         self.last_endpoint(slot).map(|endpoint| endpoint.weight)
     }
 
+    /// Returns what a slot carries, and its weight in effect.
+    #[inline]
+    pub(crate) fn load_and_weight<T>(
+        &self,
+        slot: usize,
+        load: impl FnOnce(&L) -> T,
+    ) -> Option<(T, u32)> {
+        if K::Warmth::ON {
+            let hot = self.hot(slot)?;
+            return Some((load(&hot.load), hot.weight()?));
+        }
+        let row = self.get(slot)?;
+        Some((load(&row.hot.load), row.weight()))
+    }
+
     /// Makes room for `more` rows, where that saves time.
     pub(crate) fn expect(&mut self, more: usize) {
         self.0.expect(more);

@@ -54,12 +54,12 @@ impl Set for SortedList {
 
     #[inline]
     fn all(&self) -> AllOfList<'_> {
-        AllOfList { list: &self.0, partial: false }
+        AllOfList::new(&self.0, false)
     }
 
     #[inline]
     fn part_of(&self, whole: &Self) -> AllOfList<'_> {
-        AllOfList { list: &self.0, partial: self.len() < whole.len() }
+        AllOfList::new(&self.0, self.len() < whole.len())
     }
 
     #[inline]
@@ -88,8 +88,20 @@ impl Set for SortedList {
 #[derive(Clone, Copy, Debug)]
 pub struct AllOfList<'a> {
     list: &'a [u32],
+    /// Each place of the list is that of its slot, as no slot below the last is missing: as long as
+    /// all endpoints are candidates, nothing has to be looked up.
+    whole: bool,
     /// Not all candidates are in the list.
     partial: bool,
+}
+
+impl<'a> AllOfList<'a> {
+    #[inline]
+    fn new(list: &'a [u32], partial: bool) -> Self {
+        // 0 1 2 3 ends with one less than its length, and 0 1 3 does not.
+        let whole = list.last().is_some_and(|last| *last as usize == list.len() - 1);
+        Self { list, whole, partial }
+    }
 }
 
 impl Slots for AllOfList<'_> {
@@ -100,6 +112,9 @@ impl Slots for AllOfList<'_> {
 
     #[inline]
     fn at(&self, place: usize) -> Option<usize> {
+        if self.whole {
+            return (place < self.list.len()).then_some(place);
+        }
         self.list.get(place).map(|&slot| slot as usize)
     }
 
@@ -118,8 +133,13 @@ impl Slots for AllOfList<'_> {
         reason = "four instructions, and a call takes three times as long"
     )]
     fn next(&self, turn: &mut Turn) -> Option<usize> {
-        // The slot that had the last turn is where it was, mostly.
         let place = turn.place as usize;
+        if self.whole && turn.slot == turn.place {
+            let slot = if place < self.list.len() { place } else { 0 };
+            *turn = Turn::had(slot, slot);
+            return Some(slot);
+        }
+        // The slot that had the last turn is where it was, mostly.
         let last = self.list.get(place.wrapping_sub(1)).copied();
         if last.is_none_or(|last| last.wrapping_add(1) != turn.slot) {
             return seek(self.list, turn);
@@ -199,7 +219,7 @@ impl Slots for CutList<'_> {
     }
 
     fn next(&self, turn: &mut Turn) -> Option<usize> {
-        let all = AllOfList { list: self.list, partial: true };
+        let all = AllOfList::new(self.list, true);
         // Each slot to avoid can have one turn.
         (0..=self.avoid.len()).find_map(|_| all.next(turn).filter(|&slot| !self.avoids(slot)))
     }
