@@ -29,22 +29,14 @@ impl<'a> Cx<'a> {
     /// ever, to a random one. O(1).
     #[inline]
     pub fn next(&mut self, view: &dyn View) -> Option<usize> {
-        // After every other turn the place is known, mostly.
-        if self.turn.place == 0 {
-            return self.first(view);
+        if *self.turn == Turn::START {
+            // What is cold gets neither the view nor the context: so they stay in registers.
+            let place = draw(self.rng, view.len());
+            let slot = view.at(place)?;
+            *self.turn = Turn::had(slot, place);
+            return Some(slot);
         }
         view.next(self.turn)
-    }
-
-    #[cold]
-    fn first(&mut self, view: &dyn View) -> Option<usize> {
-        if *self.turn != Turn::START {
-            return view.next(self.turn);
-        }
-        let place = self.below(view.len());
-        let slot = view.at(place)?;
-        *self.turn = Turn::had(slot, place);
-        Some(slot)
     }
 
     /// Returns where the rotation stands, for policies with a cycle of their own.
@@ -57,7 +49,7 @@ impl<'a> Cx<'a> {
     /// multiplication, without rejection).
     #[inline]
     pub fn below(&mut self, n: usize) -> usize {
-        share(clamp(n), self.rng.next_u32()) as usize
+        below(self.rng, n)
     }
 
     /// Returns the request's key; without one, a random one.
@@ -99,6 +91,17 @@ impl fmt::Debug for Cx<'_> {
             .field("turn", &self.turn)
             .finish_non_exhaustive()
     }
+}
+
+#[inline]
+fn below(rng: &mut dyn Rng, n: usize) -> usize {
+    share(clamp(n), rng.next_u32()) as usize
+}
+
+#[cold]
+#[inline(never)]
+fn draw(rng: &mut dyn Rng, n: usize) -> usize {
+    below(rng, n)
 }
 
 #[inline]
