@@ -204,9 +204,8 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             let choice = if St::FEW {
                 self.choose_few(&request, rng)
             } else {
-                // As a copy, and back in a register: so other picks do not go through memory.
-                let Request { now, key, avoid } = request;
-                self.choose(Request { now, key, avoid }, rng)
+                // In registers: so other picks do not go through memory.
+                self.choose(request.now, request.key, request.avoid, rng)
             };
             let Some(choice) = choice else { return Err(self.unavailable()) };
             (slot, why, decides) = (choice.slot as usize, choice.why, choice.decides);

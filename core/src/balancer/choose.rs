@@ -9,6 +9,7 @@ use crate::endpoint::Address;
 use crate::kit::Kit;
 use crate::policy::{Cx, Policy, View};
 use crate::set::{Set, Slots};
+use crate::slot::Slot;
 use crate::store::Store;
 use crate::time::Instant;
 
@@ -16,8 +17,14 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
     /// Does what is due, then picks among what is left of a group, unless it has to be a probe. A
     /// retry is none: it should succeed.
     #[inline(never)]
-    pub(super) fn choose(&mut self, request: Request<'_>, rng: &mut impl Rng) -> Option<Choice> {
-        self.choose_few(&request, rng)
+    pub(super) fn choose(
+        &mut self,
+        now: Instant,
+        key: Option<u64>,
+        avoid: &[Slot],
+        rng: &mut impl Rng,
+    ) -> Option<Choice> {
+        self.choose_few(&Request { now, key, avoid }, rng)
     }
 
     /// The same, for all picks where there are few endpoints: one way is less code than two.

@@ -54,7 +54,6 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         sent: Instant,
         decides: bool,
     ) -> Option<Ended> {
-        let limit = self.limit();
         let watched = <RulesOf<S> as Rules>::Part::<HealthRow>::PRESENT;
         let hot;
         let quiet;
@@ -72,8 +71,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         }
         hot.load.end(&self.tuning, sent, now, outcome);
         hot.successes.count(outcome);
-        let most = self.settings.max_in_flight();
-        let has_room = limit != Limit::None && hot.load.in_flight() + 1 == most;
+        let in_flight = hot.load.in_flight();
+        let has_room =
+            self.limit() != Limit::None && in_flight + 1 == self.settings.max_in_flight();
         let heeds = watched
             && match outcome {
                 Outcome::Success => !quiet,

@@ -30,10 +30,18 @@ pub(super) fn rough_weight_after(halvings: u64) -> u64 {
     halve(power(step(halvings)), halvings)
 }
 
-/// Returns the part of `nanos` that has this weight, rounded down. Without a division, and without
-/// a product of 128 bits: the weight has 32, so two products of halves do.
+/// Returns the part of `nanos` that has this weight, rounded down. Without a division, and where
+/// products of 128 bits are long, without one: the weight has 32, so two products of halves do.
 #[inline]
 pub(super) fn scale(nanos: u64, weight: u64) -> u64 {
+    if cfg!(target_pointer_width = "64") {
+        return ((u128::from(nanos) * u128::from(weight)) >> FRACTION) as u64;
+    }
+    scale_in_halves(nanos, weight)
+}
+
+#[inline]
+fn scale_in_halves(nanos: u64, weight: u64) -> u64 {
     const HALF: u64 = u32::MAX as u64;
     let (upper, lower) = ((nanos >> 32) * weight, (nanos & HALF) * weight);
     (upper << (32 - FRACTION)) + (lower >> FRACTION)
@@ -78,7 +86,7 @@ const fn powers() -> [u32; 257] {
 #[cfg(test)]
 #[expect(clippy::cast_precision_loss)] // 31 bits of them matter.
 mod tests {
-    use super::{ONE, rough_weight_after, scale, weight_after};
+    use super::{ONE, rough_weight_after, scale, scale_in_halves, weight_after};
 
     #[test]
     fn the_table_is_rounded_to_the_nearest() {
@@ -117,6 +125,7 @@ mod tests {
         for step in 0..10_000_u64 {
             for weight in [0, 1, ONE / 2 + 1, ONE - 1, ONE, step * 214_748] {
                 assert_eq!(u128::from(scale(nanos, weight)), whole(nanos, weight));
+                assert_eq!(scale_in_halves(nanos, weight), scale(nanos, weight));
             }
             nanos = nanos.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(step);
         }
