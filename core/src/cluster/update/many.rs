@@ -57,10 +57,12 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     fn is_next(&self, found: &mut Differences<A, St>, endpoint: &Endpoint<A>) -> bool {
         let next = self.index.at(found.place).and_then(|slot| self.rows.last_endpoint(slot));
         // The order has only slots that are in use: nothing else of the row is looked at.
-        let same =
-            next.is_some_and(|known| known.addr == endpoint.addr && known.same_content(endpoint));
-        found.place += usize::from(same);
-        same
+        if next.is_some_and(|next| next.addr == endpoint.addr && next.same_content(endpoint)) {
+            // Behind a branch: so the next one is looked at before this one is known to be the same.
+            found.place += 1;
+            return true;
+        }
+        false
     }
 
     /// Notes what differs about an endpoint; gives it back if it does not come behind all before.
