@@ -22,7 +22,7 @@ use crate::kit::{Kit, Parts};
 use crate::load::Load;
 use crate::outcome::Outcome;
 use crate::policy::{Cx, Policy};
-use crate::set::{Limit, Set, Slots};
+use crate::set::{Set, Slots};
 use crate::settings::{Config, ConfigError};
 use crate::slot::{Slot, Turn};
 use crate::store::{List, Store};
@@ -210,12 +210,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             let Some(choice) = choice else { return Err(self.unavailable()) };
             (slot, why, decides) = (choice.slot as usize, choice.why, choice.decides);
         }
-        let limit = self.cluster.limit();
-        let most = self.cluster.settings().max_in_flight();
-        let Some(row) = self.cluster.hot(slot) else { return Err(PickError::Declined) };
-        row.load.begin();
-        let full = limit != Limit::None && row.load.in_flight() >= most;
-        let slot = row.slot(slot);
+        let Some((slot, full)) = self.cluster.begin(slot) else { return Err(PickError::Declined) };
         if full {
             self.change_room(slot);
         }

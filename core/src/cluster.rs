@@ -24,7 +24,7 @@ use crate::kit::{Kit, Parts};
 use crate::load::Load;
 use crate::part::Part;
 use crate::plan::Group;
-use crate::row::{Hot, Row, RowMut, Table};
+use crate::row::{Row, RowMut, Table};
 use crate::set::{Levels, Set};
 use crate::slot::Slot;
 use crate::slow_start::Warmth;
@@ -138,7 +138,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
     /// Returns the slot with this index, if an endpoint is in it.
     pub fn live(&self, index: usize) -> Option<Slot> {
-        self.rows.hot(index).filter(|row| row.live).map(|row| row.slot(index))
+        self.rows.look(index, |row| row.live.then(|| row.slot(index)))?
     }
 
     /// Lists the endpoints in the order of their addresses, with their slots.
@@ -200,16 +200,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         self.index.after(&self.rows, Some(addr))
     }
 
-    /// Returns what picks look at, of a candidate.
-    #[inline]
-    pub(crate) fn hot(&mut self, index: usize) -> Option<&mut Hot<L, S::Parts>> {
-        self.rows.hot_mut(index)
-    }
-
     /// Tells that the endpoint in `slot` is there still.
     #[inline]
     pub(crate) fn has(&self, slot: Slot) -> bool {
-        self.rows.hot(slot.index()).is_some_and(|row| row.is(slot))
+        self.rows.look(slot.index(), |row| row.is(slot)).unwrap_or(false)
     }
 
     #[inline]

@@ -21,7 +21,7 @@
 //! |---|---|---|
 //! | source | The caller asks DNS, a registry or a file; a machine says when. | [`discovery`], [`srv`] |
 //! | update | The answer replaces the whole set. | [`Balancer::update`], [`Endpoint`] |
-//! | rows | Each endpoint has one row, in one [`Slot`]: address, weight, health, load. | [`health`], [`load`], [`slow_start`](Settings::slow_start) |
+//! | rows | Each endpoint has one row, of one [`Slot`]: address, weight, health, load. | [`health`], [`load`], [`slow_start`](Settings::slow_start) |
 //! | sets | The first level with endpoints in service is the candidates. | [`cluster`], [`guide::health`] |
 //! | policy | It chooses one of the candidates. | [`policy`], [`guide::policies`] |
 //! | pick | The token of one request: its endpoint, and why it is that one. | [`Pick`], [`Why`] |

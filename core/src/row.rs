@@ -202,7 +202,7 @@ impl<A: Address, L: Load, K: Parts> Row<'_, A, L, K> {
     }
 }
 
-impl<'a, A, L: Load, K: Parts> RowMut<'a, A, L, K> {
+impl<A, L: Load, K: Parts> RowMut<'_, A, L, K> {
     /// Returns it not to be changed.
     pub(crate) fn as_row(&self) -> Row<'_, A, L, K> {
         Row { hot: self.hot, endpoint: self.endpoint, rest: self.rest }

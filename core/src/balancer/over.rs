@@ -54,13 +54,13 @@ impl<X: Slots, A: Address, L: Load, S: Kit, St: Store> View for Over<'_, X, A, L
 
     #[inline]
     fn in_flight(&self, slot: usize) -> u32 {
-        self.cluster.rows().hot(slot).map_or(0, |row| row.load.in_flight())
+        self.cluster.rows().look(slot, |row| row.load.in_flight()).unwrap_or(0)
     }
 
     #[inline]
     fn cost(&self, slot: usize, now: Instant) -> u64 {
-        let row = self.cluster.rows().hot(slot);
-        row.map_or(0, |row| row.load.cost(self.cluster.tuning(), now))
+        let cost = |load: &L| load.cost(self.cluster.tuning(), now);
+        self.cluster.rows().look(slot, |row| cost(&row.load)).unwrap_or(0)
     }
 
     #[inline]

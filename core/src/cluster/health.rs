@@ -9,7 +9,7 @@ use crate::kit::{Kit, Parts};
 use crate::load::Load;
 use crate::outcome::Outcome;
 use crate::part::Part;
-use crate::row::Row;
+use crate::row::{Hot, Row};
 use crate::set::{Limit, Set};
 use crate::slot::Slot;
 use crate::slow_start;
@@ -43,6 +43,17 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         RulesOf::<S>::in_intervals(&self.settings)
     }
 
+    /// Counts the begin of a request to a candidate; tells that it has no room for more.
+    #[inline]
+    pub(crate) fn begin(&mut self, index: usize) -> Option<(Slot, bool)> {
+        let (slot, in_flight) = self.rows.look_mut(index, |row| {
+            row.load.begin();
+            (row.slot(index), row.load.in_flight())
+        })?;
+        let full = self.limit() != Limit::None && in_flight >= self.settings.max_in_flight();
+        Some((slot, full))
+    }
+
     /// Counts the end of a request that was sent then to the endpoint in `slot`; tells what
     /// follows from it.
     #[inline]
@@ -55,23 +66,25 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         decides: bool,
     ) -> Option<Ended> {
         let watched = <RulesOf<S> as Rules>::Part::<HealthRow>::PRESENT;
-        let hot;
-        let quiet;
+        let tuning = &self.tuning;
+        let end = |row: &mut Hot<L, S::Parts>| {
+            row.load.end(tuning, sent, now, outcome);
+            row.successes.count(outcome);
+            row.load.in_flight()
+        };
+        let (in_flight, quiet);
         if St::FEW {
             let mut row = self.rows.of_mut(slot)?;
             row.count(outcome);
             quiet = row.as_row().watched().is_none_or(HealthRow::quiet);
-            hot = row.hot;
+            in_flight = end(row.hot);
         } else {
+            let end = |row: &mut _| Hot::was(row, slot).then(|| (end(row), row.quiet()));
+            (in_flight, quiet) = self.rows.look_mut(slot.index(), end)??;
             if outcome != Outcome::Success {
                 self.count(slot, outcome);
             }
-            hot = self.rows.hot_mut(slot.index()).filter(|row| row.was(slot))?;
-            quiet = hot.quiet();
         }
-        hot.load.end(&self.tuning, sent, now, outcome);
-        hot.successes.count(outcome);
-        let in_flight = hot.load.in_flight();
         let has_room =
             self.limit() != Limit::None && in_flight + 1 == self.settings.max_in_flight();
         let heeds = watched

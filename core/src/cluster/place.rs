@@ -113,7 +113,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             watch.open.clear();
         }
         for slot in 0..self.rows.len() {
-            if self.rows.hot(slot).is_some_and(|row| row.live) {
+            if self.rows.is_live(slot) {
                 self.place(slot);
             }
         }

@@ -137,7 +137,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Gives an endpoint a row; tells that there was room.
     fn occupy(&mut self, endpoint: Endpoint<A>, newcomers: WarmAt, place: bool) -> bool {
         let from = self.index.free();
-        let is_free = |slot: &usize| self.rows.hot(*slot).is_some_and(|row| !row.live);
+        let is_free = |slot: &usize| !self.rows.is_live(*slot);
         let slot = (from..self.rows.len()).find(is_free).unwrap_or(self.rows.len());
         let warm_at = if endpoint.eligible() { newcomers } else { WarmAt::Out };
         let Some(id) = self.rows.occupy(slot, endpoint, warm_at) else { return false };

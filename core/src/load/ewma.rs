@@ -146,7 +146,7 @@ impl Estimator {
 ///
 /// Without gaps: with what else picks look at, it takes half a line of the cache.
 #[derive(Clone, Copy, Debug)]
-#[repr(packed(4))]
+#[repr(C, packed(4))]
 pub struct Ewma {
     in_flight: u32,
     estimate: Estimate,

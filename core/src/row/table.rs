@@ -25,19 +25,29 @@ impl<A, L: Load, K: Parts, St: Store> Table<A, L, K, St> {
     /// Returns how many slots were ever in use.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.0.slots()
     }
 
-    /// Returns what picks and reports look at, in use or not.
+    /// Reads what picks and reports look at, in use or not.
     #[inline]
-    pub(crate) fn hot(&self, slot: usize) -> Option<&Hot<L, K>> {
-        self.0.hot(slot)
+    pub(crate) fn look<T>(&self, slot: usize, look: impl FnOnce(&Hot<L, K>) -> T) -> Option<T> {
+        self.0.look(slot, look)
     }
 
-    /// Returns it to be changed.
+    /// Changes it.
     #[inline]
-    pub(crate) fn hot_mut(&mut self, slot: usize) -> Option<&mut Hot<L, K>> {
-        self.0.hot_mut(slot)
+    pub(crate) fn look_mut<T>(
+        &mut self,
+        slot: usize,
+        look: impl FnOnce(&mut Hot<L, K>) -> T,
+    ) -> Option<T> {
+        self.0.look_mut(slot, look)
+    }
+
+    /// Tells that a slot is in use.
+    #[inline]
+    pub(crate) fn is_live(&self, slot: usize) -> bool {
+        self.look(slot, |row| row.live).unwrap_or(false)
     }
 
     /// Returns the endpoint in a slot, or the one that left last.
@@ -81,7 +91,7 @@ impl<A, L: Load, K: Parts, St: Store> Table<A, L, K, St> {
     #[inline]
     pub(crate) fn weight(&self, slot: usize) -> Option<u32> {
         if K::Warmth::ON {
-            return self.hot(slot)?.weight();
+            return self.look(slot, Hot::weight)?;
         }
         self.last_endpoint(slot).map(|endpoint| endpoint.weight)
     }
@@ -94,8 +104,7 @@ impl<A, L: Load, K: Parts, St: Store> Table<A, L, K, St> {
         load: impl FnOnce(&L) -> T,
     ) -> Option<(T, u32)> {
         if K::Warmth::ON {
-            let hot = self.hot(slot)?;
-            return Some((load(&hot.load), hot.weight()?));
+            return self.look(slot, |row| (load(&row.load), row.weight().unwrap_or(0)));
         }
         let row = self.get(slot)?;
         Some((load(&row.hot.load), row.weight()))
@@ -116,7 +125,7 @@ impl<A: Address, L: Load, K: Parts, St: Store> Table<A, L, K, St> {
         endpoint: Endpoint<A>,
         warm_at: WarmAt,
     ) -> Option<Slot> {
-        let generation = self.hot(slot).map_or(0, |row| row.generation);
+        let generation = self.look(slot, |row| row.generation).unwrap_or(0);
         let (weight, mut load) = (endpoint.weight, L::NEW);
         load.set_id(|| hash::of_key(&endpoint.addr));
         let hot = Hot {
@@ -143,14 +152,14 @@ impl<A: Address, L: Load, K: Parts, St: Store> Table<A, L, K, St> {
     #[inline]
     pub(crate) fn id(&self, slot: usize) -> Option<u64> {
         let own = || self.last_endpoint(slot).map(|endpoint| hash::of_key(&endpoint.addr));
-        self.hot(slot)?.load.id().or_else(own)
+        self.look(slot, |row| row.load.id())?.or_else(own)
     }
 }
 
 impl<A, L: Load, K: Parts, St: Store> Addresses<A> for Table<A, L, K, St> {
     #[inline]
     fn is_live(&self, slot: usize) -> bool {
-        self.hot(slot).is_some_and(|row| row.live)
+        Self::is_live(self, slot)
     }
 
     #[inline]

@@ -10,13 +10,13 @@ pub trait Rows<H, E, R> {
     const LIMIT: usize;
 
     /// Returns how many slots have a row.
-    fn len(&self) -> usize;
+    fn slots(&self) -> usize;
 
-    /// Returns what picks and reports look at.
-    fn hot(&self, slot: usize) -> Option<&H>;
+    /// Reads what picks and reports look at: in fewer steps than by a reference that may be none.
+    fn look<T>(&self, slot: usize, look: impl FnOnce(&H) -> T) -> Option<T>;
 
-    /// Returns it to be changed.
-    fn hot_mut(&mut self, slot: usize) -> Option<&mut H>;
+    /// Changes it.
+    fn look_mut<T>(&mut self, slot: usize, look: impl FnOnce(&mut H) -> T) -> Option<T>;
 
     /// Returns the endpoint.
     fn endpoint(&self, slot: usize) -> Option<&E>;
@@ -49,18 +49,18 @@ impl<H, E, R, const N: usize> Rows<H, E, R> for heapless::Vec<Whole<H, E, R>, N>
     const LIMIT: usize = N;
 
     #[inline]
-    fn len(&self) -> usize {
+    fn slots(&self) -> usize {
         self.as_slice().len()
     }
 
     #[inline]
-    fn hot(&self, slot: usize) -> Option<&H> {
-        self.as_slice().get(slot).map(|row| &row.hot)
+    fn look<T>(&self, slot: usize, look: impl FnOnce(&H) -> T) -> Option<T> {
+        self.as_slice().get(slot).map(|row| look(&row.hot))
     }
 
     #[inline]
-    fn hot_mut(&mut self, slot: usize) -> Option<&mut H> {
-        self.as_mut_slice().get_mut(slot).map(|row| &mut row.hot)
+    fn look_mut<T>(&mut self, slot: usize, look: impl FnOnce(&mut H) -> T) -> Option<T> {
+        self.as_mut_slice().get_mut(slot).map(|row| look(&mut row.hot))
     }
 
     #[inline]
@@ -107,18 +107,18 @@ impl<H, E, R> Rows<H, E, R> for Columns<H, E, R> {
     const LIMIT: usize = usize::MAX;
 
     #[inline]
-    fn len(&self) -> usize {
+    fn slots(&self) -> usize {
         self.hot.len()
     }
 
     #[inline]
-    fn hot(&self, slot: usize) -> Option<&H> {
-        self.hot.get(slot)
+    fn look<T>(&self, slot: usize, look: impl FnOnce(&H) -> T) -> Option<T> {
+        self.hot.get(slot).map(look)
     }
 
     #[inline]
-    fn hot_mut(&mut self, slot: usize) -> Option<&mut H> {
-        self.hot.get_mut(slot)
+    fn look_mut<T>(&mut self, slot: usize, look: impl FnOnce(&mut H) -> T) -> Option<T> {
+        self.hot.get_mut(slot).map(look)
     }
 
     #[inline]
