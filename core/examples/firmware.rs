@@ -60,6 +60,11 @@ mod firmware {
             lost: 0,
         };
 
+        /// Lets this device choose otherwise than others of its kind; call it once.
+        pub(crate) fn seed(&mut self, rng: &mut impl Rng) {
+            self.gateways.seeded_by(rng);
+        }
+
         /// Takes over the gateways that a beacon names.
         pub(crate) fn on_beacon(&mut self, now: Instant, nodes: &[Node]) {
             let endpoints = nodes.iter().copied().map(Endpoint::new);
@@ -82,7 +87,8 @@ mod firmware {
                 Wake::Heard { good } => {
                     if let (Some(call), Some((attempt, pick))) = (&mut self.call, self.sent.take())
                     {
-                        let verdict = if good { Verdict::Success } else { Verdict::Retry };
+                        let verdict =
+                            if good { Verdict::Success } else { Verdict::RetryableFailure };
                         self.gateways.report(now, pick, verdict.outcome());
                         call.on_outcome(now, attempt, verdict);
                     }
@@ -108,7 +114,10 @@ mod firmware {
                             call.no_endpoint(now);
                             continue;
                         };
-                        call.started(attempt, pick.slot());
+                        if !call.started(attempt, pick.slot(), &mut self.throttle) {
+                            self.gateways.withdraw(now, pick);
+                            continue;
+                        }
                         if let Some(gateway) = self.gateways.endpoint(&pick) {
                             radio.send(gateway.addr);
                         }
@@ -128,9 +137,11 @@ mod firmware {
                             End::Attempts
                             | End::Deadline
                             | End::NoEndpoints
-                            | End::Fatal
+                            | End::NonRetryableFailure
+                            | End::Ignorable
                             | End::Budget
-                            | End::RetryAfter => &mut self.lost,
+                            | End::PushBack
+                            | End::Canceled => &mut self.lost,
                         };
                         *count += 1;
                         return None;
@@ -184,6 +195,7 @@ fn run() -> (Board, Device) {
     let mut rng = ChaCha8Rng::seed_from_u64(1); // on a device: from its serial number
     let mut board = Board::default();
     let mut device = Device::NEW;
+    device.seed(&mut rng);
     device.on_beacon(Instant::ZERO, &NODES);
     let mut alarm: Option<Instant> = None;
     while board.now < MILLIS {

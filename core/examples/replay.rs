@@ -135,7 +135,7 @@ impl Replay {
     }
 
     fn answer(&mut self, now: Instant, number: u64, outcome: &str) -> Result<(), String> {
-        let outcome = [Outcome::Success, Outcome::Failure, Outcome::Canceled]
+        let outcome = [Outcome::Success, Outcome::Failure, Outcome::Abandoned]
             .into_iter()
             .find(|known| known.name() == outcome)
             .ok_or_else(|| format!("no outcome is called {outcome}"))?;

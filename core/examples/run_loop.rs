@@ -82,7 +82,10 @@ fn run() -> Report {
                             running.call.no_endpoint(now);
                             continue;
                         };
-                        running.call.started(attempt, pick.slot());
+                        if !running.call.started(attempt, pick.slot(), &mut budget) {
+                            balancer.withdraw(now, pick);
+                            continue;
+                        }
                         if let Some(endpoint) = balancer.endpoint(&pick) {
                             network.send(now, endpoint.addr, number, attempt);
                         }
@@ -137,7 +140,7 @@ fn run() -> Report {
                 let Some((_, pick)) = running.sent.take_if(|(sent, _)| *sent == attempt) else {
                     continue;
                 };
-                let verdict = if good { Verdict::Success } else { Verdict::Retry };
+                let verdict = if good { Verdict::Success } else { Verdict::RetryableFailure };
                 balancer.report(now, pick, verdict.outcome());
                 running.call.on_outcome(now, attempt, verdict);
                 report.failures += u32::from(!good);

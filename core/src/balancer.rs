@@ -21,7 +21,7 @@ use crate::event::Event;
 use crate::kit::{Kit, Parts};
 use crate::load::Load;
 use crate::outcome::Outcome;
-use crate::policy::{Cx, Policy};
+use crate::policy::{Cx, Policy, honours};
 use crate::set::{Set, Slots};
 use crate::settings::{Config, ConfigError};
 use crate::slot::{Slot, Turn};
@@ -56,6 +56,8 @@ pub struct Balancer<
     /// 0: none yet.
     id: u16,
     turn: Turn,
+    /// The turn of retries, which take nobody else's.
+    retries: Turn,
     cluster: Cluster<A, P::Load, S, St>,
     policy: P,
     /// The policies and turns of groups beside the first.
@@ -76,7 +78,7 @@ impl<A: Address, P: Policy + Clone, St: Store> Balancer<A, P, Config, St> {
     /// # Errors
     /// [`ConfigError`] for settings that make no sense; it names the setting and its limit.
     pub fn with_config(policy: P, config: Config) -> Result<Self, ConfigError> {
-        check::<P>(&config)?;
+        check(&policy, &config)?;
         let mut policy = policy;
         policy.seed(config.seed);
         Ok(Self::with_settings(policy, config))
@@ -88,7 +90,7 @@ impl<A: Address, P: Policy + Clone, St: Store> Balancer<A, P, Config, St> {
     /// # Errors
     /// [`ConfigError`] for settings that make no sense. Nothing changes.
     pub fn set_config(&mut self, now: Instant, config: Config) -> Result<(), ConfigError> {
-        check::<P>(&config)?;
+        check(&self.policy, &config)?;
         self.cluster.configure(now, config);
         // A policy whose table is too small goes on as after an update, which would say so.
         let _ = self.rebuild();
@@ -96,8 +98,9 @@ impl<A: Address, P: Policy + Clone, St: Store> Balancer<A, P, Config, St> {
     }
 }
 
-fn check<P: Policy>(config: &Config) -> Result<(), ConfigError> {
+fn check<P: Policy>(policy: &P, config: &Config) -> Result<(), ConfigError> {
     config.check()?;
+    honours(policy, config)?;
     let value = config.max_in_flight;
     if value > 0 && !P::Load::NEEDS.in_flight {
         return Err(ConfigError::Uncounted { setting: "max_in_flight", value: value.into() });
@@ -110,13 +113,18 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
     /// [`with_config`](Balancer::with_config).
     pub const fn with_settings(policy: P, settings: S) -> Self {
         let cluster = Cluster::new(settings);
-        Self { id: 0, policy, turn: Turn::START, more: List::NEW, cluster }
+        let (turn, retries) = (Turn::START, Turn::START);
+        Self { id: 0, policy, turn, retries, more: List::NEW, cluster }
     }
 
-    /// Takes the seed that choices outside picks follow from, as policies make them: give each
-    /// client its own.
+    /// Takes what should differ between clients from random numbers of this client's own, where
+    /// [settings fixed by type](crate::Defaults) have the same seed everywhere: which endpoint
+    /// [`PickFirst`](crate::policy::PickFirst) picks, and when ejections end. **Without it, all
+    /// clients of one firmware do alike.** A [`subset`](crate::Settings::subset) goes by the
+    /// settings' own [`seed`](crate::Settings::seed); [`Config::seeded_by`] sets that.
     pub fn seeded_by(&mut self, rng: &mut impl Rng) {
         self.policy.seed(rng.next_u64());
+        self.cluster.begin_draws_at(rng.next_u32());
     }
 
     /// Replaces the whole set of endpoints. Endpoints that stay keep their slots, counts and place
@@ -188,14 +196,14 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         rng: &mut impl Rng,
     ) -> Result<Pick, PickError> {
         let (slot, why, decides);
-        if !St::FEW && self.is_plain(&request) {
+        if !St::FEW && self.is_plain(&request) && self.policy.is_short() {
             let (ready, panic) = self.cluster.first_level();
             if ready.is_empty() {
                 return Err(self.unavailable());
             }
             let view = Over::new(ready, &self.cluster);
             let mut cx = Cx::new(request.now, request.key, &mut self.turn, rng);
-            let Some(picked) = choose::ask(&self.policy, &view, &mut cx) else {
+            let Some(picked) = choose::ask_short(&self.policy, &view, &mut cx) else {
                 return Err(PickError::Declined);
             };
             (slot, decides) = (picked, panic);
@@ -249,12 +257,31 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             return;
         }
         let Pick { slot, started, decides, .. } = pick;
+        if P::Load::NEEDS.time || self.cluster.waits() {
+            // A wait, or an answer time, from before a clock that went back would last until then.
+            self.cluster.follow_clock(now);
+        }
         let Some(ended) = self.cluster.end(now, slot, outcome, started, decides) else { return };
         if ended.has_room {
             self.change_room(slot);
         }
         if ended.heeds {
             self.observe(now, slot, outcome, started, decides);
+        }
+        if P::Load::NEEDS.time && outcome == Outcome::Ignorable {
+            self.cluster.lend_estimate(now, slot);
+        }
+    }
+
+    /// Makes a pick as if it had never been: nothing was sent, and nothing is learned. Retries are
+    /// never probes; one that is withdrawn all the same has failed when its time is over.
+    #[cold]
+    pub fn withdraw(&mut self, now: Instant, pick: Pick) {
+        if pick.balancer != self.id {
+            return;
+        }
+        if self.cluster.withdraw(now, pick.slot, pick.started) {
+            self.change_room(pick.slot);
         }
     }
 

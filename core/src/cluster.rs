@@ -1,5 +1,6 @@
 //! Keeps the endpoints, how they are doing, and which of them may be picked.
 
+mod eject;
 mod health;
 mod members;
 mod place;
@@ -243,6 +244,13 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         self.tuned = true;
     }
 
+    /// Lets decisions by chance follow from another place than the first of the settings' seed.
+    pub(crate) fn begin_draws_at(&mut self, draws: u32) {
+        if let Some(watch) = self.watch.get_mut() {
+            watch.memory.draws = draws;
+        }
+    }
+
     fn note(&mut self, slot: Option<Slot>, kind: EventKind) {
         self.events.push(Note { at: self.last, slot, kind });
     }
@@ -250,7 +258,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Follows the clock. One that goes backwards takes all times along: no ejection gets longer.
     /// A little disorder is ignored.
     pub(crate) fn follow_clock(&mut self, now: Instant) {
-        if !Self::TIMED && !EventsOf::<S, St>::ON {
+        if !Self::TIMED && !EventsOf::<S, St>::ON && !L::NEEDS.time {
             return;
         }
         if now.has_reached(self.last) {

@@ -7,11 +7,11 @@ use crate::outcome::Outcome;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Counts {
-    /// Requests reported as successful.
+    /// Requests reported as answered: successful, at fault themselves, or to wait.
     pub successes: u32,
-    /// Requests reported as failed or refused by an overloaded endpoint.
+    /// Requests reported as failed, timed out, never sent, or refused by an overloaded endpoint.
     pub failures: u32,
-    /// Requests reported as canceled.
+    /// Requests that were given up before an answer.
     pub canceled: u32,
 }
 
@@ -62,7 +62,16 @@ impl Count for Successes {
 
     #[inline]
     fn count(&mut self, outcome: Outcome) {
-        self.0 = self.0.wrapping_add(u32::from(outcome == Outcome::Success));
+        let one = match outcome {
+            Outcome::Success | Outcome::Ignorable | Outcome::PushedBack => 1,
+            Outcome::Failure
+            | Outcome::TimedOut
+            | Outcome::NeverSent
+            | Outcome::Overloaded { .. }
+            | Outcome::Abandoned
+            | Outcome::LostRace => 0,
+        };
+        self.0 = self.0.wrapping_add(one);
     }
 }
 
@@ -79,9 +88,12 @@ impl Count for Others {
 
     fn count(&mut self, outcome: Outcome) {
         let counter = match outcome {
-            Outcome::Success => return,
-            Outcome::Failure | Outcome::Overloaded { .. } => &mut self.failures,
-            Outcome::Canceled => &mut self.canceled,
+            Outcome::Success | Outcome::Ignorable | Outcome::PushedBack => return,
+            Outcome::Failure
+            | Outcome::TimedOut
+            | Outcome::NeverSent
+            | Outcome::Overloaded { .. } => &mut self.failures,
+            Outcome::Abandoned | Outcome::LostRace => &mut self.canceled,
         };
         *counter = counter.wrapping_add(1);
     }

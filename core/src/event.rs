@@ -1,6 +1,6 @@
 //! Tells what changed, for logs and metrics: a bounded queue that the shell drains.
 
-use crate::health::Reason;
+use crate::health::{Held, Reason};
 use crate::names::named;
 use crate::slot::Slot;
 use crate::store::{List, Store};
@@ -38,6 +38,16 @@ pub enum EventKind {
         /// Until when at least.
         until: Instant,
     },
+    /// An endpoint fails, and is not ejected. Told once for each rule, as long as its row lasts.
+    Held {
+        /// The rule that keeps it.
+        rule: Held,
+    },
+    /// Ejections did harm, or gained nothing: all of the level of this endpoint come back.
+    Undone {
+        /// Until then, none of the level is ejected, unless another level is well.
+        until: Instant,
+    },
     /// A request was sent to an ejected endpoint that decides if it comes back.
     Probing,
     /// An endpoint takes requests again: ejected before, overloaded, or down.
@@ -62,6 +72,8 @@ named!(EventKind {
     Added => "added",
     Removed => "removed",
     Ejected { .. } => "ejected",
+    Held { .. } => "held",
+    Undone { .. } => "undone",
     Probing => "probing",
     Readmitted => "readmitted",
     Overloaded { .. } => "overloaded",
@@ -75,9 +87,12 @@ impl EventKind {
     /// Returns the time that it speaks of, where there is one.
     pub const fn until(&self) -> Option<Instant> {
         match *self {
-            Self::Ejected { until, .. } | Self::Overloaded { until } => Some(until),
+            Self::Ejected { until, .. } | Self::Overloaded { until } | Self::Undone { until } => {
+                Some(until)
+            }
             Self::Added
             | Self::Removed
+            | Self::Held { .. }
             | Self::Probing
             | Self::Readmitted
             | Self::Down
@@ -226,6 +241,8 @@ enum What {
     Added,
     Removed,
     Ejected(Reason),
+    Held(Held),
+    Undone,
     Probing,
     Readmitted,
     Overloaded,
@@ -241,6 +258,8 @@ impl Packed {
             EventKind::Added => What::Added,
             EventKind::Removed => What::Removed,
             EventKind::Ejected { reason, .. } => What::Ejected(reason),
+            EventKind::Held { rule } => What::Held(rule),
+            EventKind::Undone { .. } => What::Undone,
             EventKind::Probing => What::Probing,
             EventKind::Readmitted => What::Readmitted,
             EventKind::Overloaded { .. } => What::Overloaded,
@@ -260,6 +279,8 @@ impl Packed {
             What::Added => EventKind::Added,
             What::Removed => EventKind::Removed,
             What::Ejected(reason) => EventKind::Ejected { reason, until },
+            What::Held(rule) => EventKind::Held { rule },
+            What::Undone => EventKind::Undone { until },
             What::Probing => EventKind::Probing,
             What::Readmitted => EventKind::Readmitted,
             What::Overloaded => EventKind::Overloaded { until },

@@ -43,28 +43,38 @@
 //! [`NoRules`].
 
 mod books;
+pub(crate) mod cancellations;
 mod checker;
-mod consecutive;
 mod durable;
+mod eject_rule;
 mod ejection;
 mod envoy;
 mod facts;
 mod failure_percentage;
 mod grpc;
+mod held;
 mod interval;
 mod report;
 mod row;
 mod success_rate;
+mod undo;
 
 pub use books::{AnyBook, Envoy, Evenkeel, Grpc, NoRules, Rules};
 pub use checker::{CheckId, CheckStep, Checker, HealthCheck};
-pub(crate) use durable::{Condition, LONGEST, MOST_LEFT, Record, Rounds, export, import};
-pub(crate) use facts::{Facts, Report};
+pub(crate) use durable::{
+    Condition, Import, MOST_LEFT, Record, Rounds, export, import, is_limited,
+};
+pub use eject_rule::SLOW_FAILURE;
+pub(crate) use eject_rule::{By, Others, Ruling, Suspect, judge, troubled};
+pub(crate) use ejection::eject_by_rule;
+pub(crate) use facts::{Facts, Memory, Report};
+pub use held::Held;
 pub(crate) use interval::{Hosts, end_interval, judge_success_rate};
-pub use report::Tally;
+pub use report::{Counted, Tally};
 pub(crate) use report::{Effect, configure, expire, outdated, report, tally};
+pub(crate) use row::{Count, HealthRow, Phase};
 pub use row::{Health, Reason};
-pub(crate) use row::{HealthRow, Phase};
+pub(crate) use undo::{Calm, LONGEST, Rest};
 
 #[cfg(doc)]
 use crate::Outcome;

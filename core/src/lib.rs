@@ -36,7 +36,7 @@
 //! balancer names. Each has its method, and each is told the time:
 //!
 //! ```
-//! use evenkeel_core::{Balancer, Endpoint, Instant, Outcome, Pick, policy::LeastRequest};
+//! use evenkeel_core::{Balancer, Config, Endpoint, Instant, Outcome, Pick, policy::LeastRequest};
 //! # use evenkeel_core::EventKind;
 //! # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //!
@@ -83,7 +83,9 @@
 //! # let mut told = Vec::new();
 //!
 //! let mut rng = ChaCha8Rng::seed_from_u64(1); // any generator, with a seed of the client's own
-//! let mut balancer: Balancer<&str, LeastRequest> = Balancer::new(LeastRequest::new());
+//! let config = Config::default().seeded_by(&mut rng); // what should differ between clients does
+//! let mut balancer: Balancer<&str, LeastRequest> =
+//!     Balancer::with_config(LeastRequest::new(), config)?;
 //! loop {
 //!     // Sleeps until something happens, or until that time.
 //!     let (now, event) = program.wait(balancer.poll_timeout());

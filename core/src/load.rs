@@ -7,6 +7,8 @@
 mod decay;
 mod ewma;
 
+use core::time::Duration;
+
 use crate::outcome::Outcome;
 use crate::settings::Settings;
 use crate::time::Instant;
@@ -55,6 +57,9 @@ pub trait Load: Copy + 'static {
 
     /// Takes over how long an answer takes, where that is kept.
     fn set_estimate(&mut self, _estimate: Estimate) {}
+
+    /// Takes the times that are kept along with a clock that went back by so much.
+    fn turn_back(&mut self, _back: Duration) {}
 
     /// Returns the hash of the endpoint's address, where it is kept.
     fn id(&self) -> Option<u64> {
@@ -116,11 +121,12 @@ impl Load for InFlight {
 #[derive(Clone, Copy, Debug)]
 pub struct Hashed<L = ()> {
     load: L,
-    id: u64,
+    /// In halves, least significant first: so rows have no gaps.
+    id: [u32; 2],
 }
 
 impl<L: Load> Load for Hashed<L> {
-    const NEW: Self = Self { load: L::NEW, id: 0 };
+    const NEW: Self = Self { load: L::NEW, id: [0; 2] };
     const NEEDS: Needs = L::NEEDS;
     type Tuning = L::Tuning;
     const TUNING: L::Tuning = L::TUNING;
@@ -161,12 +167,18 @@ impl<L: Load> Load for Hashed<L> {
         self.load.set_estimate(estimate);
     }
 
+    fn turn_back(&mut self, back: Duration) {
+        self.load.turn_back(back);
+    }
+
     #[inline]
     fn id(&self) -> Option<u64> {
-        Some(self.id)
+        let [low, high] = self.id;
+        Some(u64::from(high) << 32 | u64::from(low))
     }
 
     fn set_id(&mut self, id: impl FnOnce() -> u64) {
-        self.id = id();
+        let id = id();
+        self.id = [id as u32, (id >> 32) as u32];
     }
 }

@@ -42,6 +42,7 @@ mod alias;
 mod any;
 #[cfg(feature = "alloc")]
 mod boxed;
+mod by_weight;
 mod cx;
 pub mod fixed_log;
 mod ketama;
@@ -63,6 +64,7 @@ mod weighted_round_robin;
 pub use any::{AnyPolicy, ParsePolicyError};
 #[cfg(feature = "alloc")]
 pub use boxed::{BoxedPolicy, boxed};
+pub use by_weight::{Unweighted, Weighing};
 pub use cx::Cx;
 pub use ketama::Ketama;
 pub use least_request::LeastRequest;
@@ -75,12 +77,13 @@ pub use rendezvous::Rendezvous;
 pub use ring_hash::RingHash;
 pub use round_robin::RoundRobin;
 pub use view::View;
-pub(crate) use view::{by_address, equal_weights, slots};
+pub(crate) use view::{by_address, equal_weights, fingerprint, slots};
 pub use weighted_random::WeightedRandom;
 pub use weighted_round_robin::WeightedRoundRobin;
 
 use crate::error::TableFull;
 use crate::load::{Ewma, Hashed, Load, Needs};
+use crate::settings::{Config, ConfigError};
 
 /// Chooses one of the candidates.
 ///
@@ -134,11 +137,43 @@ pub trait Policy {
         false
     }
 
+    /// Tells that picks go by weight. Where they do not, weights and slow starts have no effect, and
+    /// settings that ask for one are [refused](honours).
+    fn weighs(&self) -> bool {
+        true
+    }
+
+    /// Tells that a pick is short now: it does not go by weight. A balancer keeps such a pick's view
+    /// in registers.
+    #[doc(hidden)]
+    #[inline]
+    fn is_short(&self) -> bool {
+        true
+    }
+
+    /// Picks while picks are [short](Self::is_short).
+    #[doc(hidden)]
+    #[inline]
+    fn pick_short(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        self.pick(view, cx)
+    }
+
     /// Returns what this policy looks at: less than its load keeps, where that is known only at run
     /// time.
     fn needs(&self) -> Needs {
         Self::Load::NEEDS
     }
+}
+
+/// Checks that a policy can do what the settings ask of it.
+///
+/// # Errors
+/// [`ConfigError::Unweighted`] for a slow start with a policy that ignores weights.
+pub fn honours(policy: &impl Policy, config: &Config) -> Result<(), ConfigError> {
+    if config.slow_start.is_zero() || policy.weighs() {
+        return Ok(());
+    }
+    Err(ConfigError::Unweighted { setting: "slow_start" })
 }
 
 impl<F: Fn(&dyn View, &mut Cx<'_>) -> Option<usize>> Policy for F {

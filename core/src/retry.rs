@@ -28,10 +28,13 @@
 //!                 call.no_endpoint(now);
 //!                 continue;
 //!             };
-//!             call.started(attempt, pick.slot());
+//!             if !call.started(attempt, pick.slot(), &mut Unlimited) {
+//!                 balancer.withdraw(now, pick);
+//!                 continue;
+//!             }
 //!             let addr = balancer.endpoint(&pick).map(|endpoint| endpoint.addr);
 //!             // … send to it, and wait for the answer until attempt.deadline() …
-//!             let verdict = if addr == Some("up") { Verdict::Success } else { Verdict::Retry };
+//!             let verdict = if addr == Some("up") { Verdict::Success } else { Verdict::RetryableFailure };
 //!             balancer.report(now, pick, verdict.outcome());
 //!             call.on_outcome(now, attempt, verdict);
 //!         }

@@ -19,7 +19,7 @@ use crate::part::Part;
 use crate::slot::Slot;
 use crate::slow_start::{WarmAt, Warmth};
 use crate::store::Store;
-use crate::time::{Instant, Ticks};
+use crate::time::{Instant, Ticks, duration};
 pub(crate) use table::Table;
 
 /// What picks and reports look at.
@@ -249,11 +249,15 @@ impl<A, L: Load, K: Parts> RowMut<'_, A, L, K> {
 
     /// Takes all times along with a clock that went back.
     pub(crate) fn turn_back(&mut self, back: Ticks) {
+        self.hot.load.turn_back(duration(back));
         if let Some(health) = self.rest.health.get_mut() {
             health.since = health.since.earlier(back);
             // One that was never taken out has no such time: a clock of 32 bits would make it one.
             if health.until != Instant::ZERO {
                 health.until = health.until.earlier(back);
+            }
+            if health.began != Instant::ZERO {
+                health.began = health.began.earlier(back);
             }
         }
         if let WarmAt::Then(end) = self.as_row().warm_at() {

@@ -43,6 +43,7 @@ impl Settings for NoHealth {}
 /// | ejection takes | base · 2ⁿ, the upper half at random | base · (n + 1), plus jitter; n grows no further than the longest time needs | base · (n + 1) |
 /// | n gets less | by 1 for each interval since it came back | by 1 at the end of each interval, the first one aside | by 1 at the end of each interval |
 /// | comes back | at the end of its time | at the end of an interval | at the end of an interval, a moment later |
+/// | breaks two rules at the end of an interval | - | ejected once; by Envoy twice, and so for longer, and counted once for ever in the percentage | ejected once |
 /// | sent before an ejection, ended after it | says nothing | counts once the endpoint is back | counts |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -20,50 +20,37 @@ impl Slot {
     }
 }
 
-/// The standing of a rotation: the slot that had the last turn, and its place in the cycle.
+/// The standing of a rotation.
 ///
-/// One is owned by a balancer, a thread or a handle. It survives any change of the candidates:
-/// where the cycle is another one, the next turn goes to the slot that follows.
+/// One is owned by a balancer, a thread or a handle. It survives any change of the candidates: a
+/// plain rotation goes on behind the slot that had the last turn, one by weight with the next point
+/// of its walk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Turn {
     /// The slot's index, plus 1; 0 before the first turn.
     pub(crate) slot: u32,
-    /// The place in the cycle, plus 1.
+    /// The place in the cycle, plus 1; with weights, the place and which cycle it is of.
     pub(crate) place: u32,
+    /// The next point of the walk by which rotations by weight begin a cycle; 0 for none yet.
+    pub(crate) walk: u32,
 }
 
 impl Turn {
     /// Before the first turn: the place will be drawn, so that clients that start together do not
     /// all begin with the same endpoint.
-    pub const START: Self = Self { slot: 0, place: 0 };
+    pub const START: Self = Self { slot: 0, place: 0, walk: 0 };
 
     /// Returns the turn that the slot with this index has had, at `place` of the cycle.
     #[inline]
     pub const fn had(slot: usize, place: usize) -> Self {
-        Self { slot: (slot as u32).wrapping_add(1), place: (place as u32).wrapping_add(1) }
-    }
-
-    /// Returns the turn that the slot with this index has had, at a place that is not known.
-    pub(crate) const fn after(slot: usize) -> Self {
-        Self { slot: (slot as u32).wrapping_add(1), place: 0 }
+        let (slot, place) = ((slot as u32).wrapping_add(1), (place as u32).wrapping_add(1));
+        Self { slot, place, walk: 0 }
     }
 
     /// Returns a turn after which the slot with this index comes, or the next that there is.
     pub(crate) const fn before(slot: usize) -> Self {
-        match slot {
-            0 => Self::after(u32::MAX as usize - 1),
-            slot => Self::after(slot - 1),
-        }
-    }
-
-    /// Returns the place that the last turn had, if the cycle has this slot there still.
-    ///
-    /// `at` gives the slot at a place of the cycle.
-    #[inline]
-    pub fn place(self, at: impl Fn(usize) -> Option<usize>) -> Option<usize> {
-        let (slot, place) = (self.slot.wrapping_sub(1), self.place.wrapping_sub(1));
-        (self.slot > 0 && at(place as usize) == Some(slot as usize)).then_some(place as usize)
+        Self { slot: if slot == 0 { u32::MAX } else { slot as u32 }, ..Self::START }
     }
 
     /// Returns the index of the slot that had the last turn; `None` before the first.

@@ -6,8 +6,8 @@
 //! endpoints by their addresses, and where the rotation stands:
 //!
 //! - answer times and their age, for [`PeakEwma`](crate::policy::PeakEwma);
-//! - ejections, how often there were some, and the failures that count towards the next; who asked
-//!   to be left alone;
+//! - ejections, how often there were some, and the failures and cancellations that count towards
+//!   the next; the calm after some were undone; who asked to be left alone;
 //! - who had the last turn, in each group of candidates, and what is left of a
 //!   [slow start](crate::Settings::slow_start).
 //!
@@ -77,17 +77,17 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::endpoint::Address;
-use crate::health::{Condition, LONGEST, MOST_LEFT, Record, Rounds};
+use crate::health::{Condition, LONGEST, MOST_LEFT, Record, Rest, Rounds};
 use crate::kit::GROUPS;
 use crate::store::{DebugList, List, Store};
 use crate::time::nanos;
 pub use error::{ImportError, Imported};
 
 /// The form of a state.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// The oldest that is taken over. Later on, an address may well be another machine's; and by
-/// default, ejections are over after five minutes at most, and answer times forgotten after a few
+/// default, ejections are over after a minute at most, and answer times forgotten after a few
 /// times ten seconds.
 pub const MAX_AGE: Duration = Duration::from_secs(3600);
 
@@ -147,6 +147,9 @@ pub(crate) struct Latency {
 pub(crate) struct LastTurn<A> {
     pub(crate) addr: A,
     pub(crate) place: u32,
+    /// The next point of the walk of rotations by weight; 0 for none, as in states without it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) walk: u32,
 }
 
 impl<A: Address, S: Store> State<A, S> {
@@ -178,6 +181,10 @@ impl<A: Address, S: Store> State<A, S> {
         }
         self.endpoints.iter().try_for_each(Learned::check)?;
         at_most("interval_left", self.rounds.interval_left.unwrap_or(0), MOST_LEFT)?;
+        if let Some(Rest { left, over, .. }) = self.rounds.calm {
+            at_most("calm.left", left, LONGEST)?;
+            at_most("calm.over", over, LONGEST)?;
+        }
         let most = nanos(MAX_AGE);
         if self.age > most { Err(ImportError::Stale { age: self.age, most }) } else { Ok(()) }
     }
@@ -208,8 +215,9 @@ impl<A> Learned<A> {
             at_most("latency.nanos", nanos, LONGEST)?;
             at_most("latency.age", age, LONGEST)?;
         }
-        if let Some(Record { condition, since, .. }) = self.health {
+        if let Some(Record { condition, since, began, .. }) = self.health {
             at_most("health.since", since, LONGEST)?;
+            at_most("health.began", began, LONGEST)?;
             match condition {
                 Condition::InService { served } => at_most("served", served.unwrap_or(0), LONGEST)?,
                 Condition::Overloaded { left } | Condition::Ejected { left, .. } => {

@@ -10,11 +10,13 @@ use evenkeel_core::Instant;
 use evenkeel_core::policy::AnyPolicy;
 use tokio::sync::{broadcast, watch};
 
+use crate::abort::AbortOnDrop;
 use crate::discover::DiscoveryStatus;
 use crate::error::NotReady;
 use crate::event::{Change, Event};
-use crate::shared::{Order, Shared};
+use crate::shared::{Counts, Order, Shared};
 use crate::status::{Entry, Status};
+use crate::supervise::TaskStatus;
 use crate::target::Target;
 
 /// Balances requests over clients `C`, one for each endpoint that discovery finds.
@@ -44,31 +46,46 @@ pub struct Balancer<C, P = AnyPolicy> {
 }
 
 impl<C, P> Balancer<C, P> {
-    /// Waits until a client can be picked. It may be that this never happens: see
-    /// [`ready_within`](Self::ready_within).
+    /// Waits until a client can be picked, and every endpoint of the first answer that is to have
+    /// one has it, or has failed once: the first requests reach all of them. It may be that this
+    /// never happens: see [`ready_within`](Self::ready_within).
     pub async fn ready(&self) {
-        // The sender lives as long as this handle.
-        let _ =
-            self.shared.clients.subscribe().wait_for(|clients| clients.counts.pickable > 0).await;
+        self.until(|counts| counts.settled && counts.pickable > 0).await;
     }
 
-    /// Waits until a client can be picked, at most for `timeout`.
+    /// Waits until any client can be picked: the fastest gets all requests then, until others are
+    /// there, too. It may be that this never happens.
+    pub async fn ready_any(&self) {
+        self.until(|counts| counts.pickable > 0).await;
+    }
+
+    /// Waits as [`ready`](Self::ready) does, at most for `timeout`. Those that take longer are
+    /// missing then; one that can be picked is enough.
     ///
     /// # Errors
-    /// [`NotReady`] after the timeout, with what discovery, the factory and the policy last
-    /// complained of.
+    /// [`NotReady`] if there is none after the timeout, with what discovery, the factory and the
+    /// policy last complained of.
     pub async fn ready_within(&self, timeout: Duration) -> Result<(), NotReady> {
-        tokio::time::timeout(timeout, self.ready()).await.map_err(|_| {
-            let discovery = self.shared.discovery.borrow().error.clone();
-            let clients = self.shared.clients.borrow();
-            NotReady {
-                timeout,
-                endpoints: clients.counts.endpoints,
-                discovery,
-                factory: clients.error.clone(),
-                policy: clients.counts.table,
-            }
+        if tokio::time::timeout(timeout, self.ready()).await.is_ok() {
+            return Ok(());
+        }
+        let discovery = self.shared.discovery.borrow().error.clone();
+        let clients = self.shared.clients.borrow();
+        if clients.counts.pickable > 0 {
+            return Ok(());
+        }
+        Err(NotReady {
+            timeout,
+            endpoints: clients.counts.endpoints,
+            discovery,
+            factory: clients.error.clone(),
+            policy: clients.counts.table,
         })
+    }
+
+    async fn until(&self, is: impl Fn(&Counts) -> bool) {
+        // The sender lives as long as this handle.
+        let _ = self.shared.clients.subscribe().wait_for(|clients| is(&clients.counts)).await;
     }
 
     /// Asks discovery to look again soon; any number of calls makes one query, at most one a second
@@ -80,6 +97,12 @@ impl<C, P> Balancer<C, P> {
     /// Tells how discovery is doing, now (`borrow`) and at every change (`changed`).
     pub fn discovery(&self) -> watch::Receiver<DiscoveryStatus> {
         self.shared.discovery.subscribe()
+    }
+
+    /// Tells how the balancer's task is doing, now (`borrow`) and at every change (`changed`): the
+    /// panics of code that it calls, which it outlives, and its end.
+    pub fn task(&self) -> watch::Receiver<TaskStatus> {
+        self.shared.supervisor.subscribe()
     }
 
     /// Tells every difference that discovery makes from now on. A receiver that falls 1,024 changes
@@ -96,7 +119,8 @@ impl<C, P> Balancer<C, P> {
     }
 
     /// Lists every endpoint that discovery has found, in the order of addresses: also those that
-    /// are ejected, draining, or without a client yet. O(n); not for every request.
+    /// are ejected, draining, or without a client; and those that left, as long as they serve for
+    /// want of others. O(n); not for every request.
     pub fn endpoints(&self) -> Vec<Status> {
         self.shared.entries.load().iter().map(Entry::status).collect()
     }
@@ -127,15 +151,5 @@ impl<C, P> Clone for Balancer<C, P> {
 impl<C, P> fmt::Debug for Balancer<C, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Balancer").field("endpoints", &self.endpoints()).finish_non_exhaustive()
-    }
-}
-
-/// Ends a task with its last owner.
-#[derive(Debug)]
-pub(crate) struct AbortOnDrop(pub(crate) tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

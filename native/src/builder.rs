@@ -2,25 +2,28 @@
 
 use core::hash::{BuildHasher, Hasher};
 use core::sync::atomic::AtomicU64;
+use core::time::Duration;
 use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use evenkeel_core::discovery::poller::Poller;
-use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::policy::{AnyPolicy, honours};
 use evenkeel_core::{Config, Policy};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
-use crate::balancer::{AbortOnDrop, Balancer};
+use crate::abort::AbortOnDrop;
+use crate::balancer::Balancer;
 use crate::clock::Clock;
-use crate::discover::{Discover, DiscoveryStatus, drive};
+use crate::discover::{Discover, DiscoveryStatus, Listener, drive};
 use crate::error::BuildError;
 use crate::factory::Factory;
-use crate::maintain::Maintenance;
+use crate::maintain::{Maintenance, Pace};
 use crate::shared::{Clients, Probes, Shared};
 use crate::snapshot::{Cluster, Snapshot};
 use crate::stripe::CounterRng;
+use crate::supervise::Supervisor;
 
 /// Changes and events kept for a receiver that lags.
 const CHANGES: usize = 1024;
@@ -32,21 +35,29 @@ pub struct Builder<D, P> {
     policy: P,
     config: Config,
     seed: Option<u64>,
+    pace: Pace,
 }
 
 /// The builder knows no client yet; `()` stands for it, so that nobody has to name one.
 impl Balancer<()> {
     /// Begins a balancer over the endpoints of `source`.
     pub fn builder<D: Discover>(source: D) -> Builder<D, AnyPolicy> {
-        Builder { source, policy: AnyPolicy::default(), config: Config::default(), seed: None }
+        Builder {
+            source,
+            policy: AnyPolicy::default(),
+            config: Config::default(),
+            seed: None,
+            pace: Pace::default(),
+        }
     }
 }
 
 impl<D: Discover, P> Builder<D, P> {
-    /// Sets the policy; default: round robin. The type is kept, so that a policy known when
+    /// Sets the policy; default: peak EWMA. The type is kept, so that a policy known when
     /// compiling costs no more than it must.
     pub fn policy<Q: Policy>(self, policy: Q) -> Builder<D, Q> {
-        Builder { source: self.source, policy, config: self.config, seed: self.seed }
+        let Self { source, config, seed, pace, .. } = self;
+        Builder { source, policy, config, seed, pace }
     }
 
     /// Sets the [settings](evenkeel_core::Settings): which endpoints may be picked, by
@@ -66,20 +77,42 @@ impl<D: Discover, P> Builder<D, P> {
     pub fn seed(self, seed: u64) -> Self {
         Self { seed: Some(seed), ..self }
     }
+
+    /// Sets how many clients are made at the same time, at least 1; default: 32. The others wait
+    /// for their turn, so that a new set of 1,000 endpoints is no storm of connections.
+    #[must_use]
+    pub fn clients_at_once(self, at_once: usize) -> Self {
+        Self { pace: Pace { at_once, ..self.pace }, ..self }
+    }
+
+    /// Sets how long the making of a client may take, above zero; default: 10 s. Longer is a
+    /// failure, after which it is tried again.
+    #[must_use]
+    pub fn client_timeout(self, timeout: Duration) -> Self {
+        Self { pace: Pace { timeout, ..self.pace }, ..self }
+    }
 }
 
 impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
-    /// Starts discovery in a task on the current runtime, and makes a client for each endpoint by
-    /// `factory`. Returns at once.
+    /// Starts discovery in a task on the current runtime, and makes clients by `factory`: for the
+    /// candidates, and for those that would be candidates without them (the next priority, the next
+    /// of a subset). Returns at once.
     ///
     /// # Errors
     /// [`BuildError`] outside a tokio runtime, or when settings contradict each other.
     pub fn build<F: Factory>(self, factory: F) -> Result<Balancer<F::Client, P>, BuildError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        if self.pace.at_once == 0 {
+            return Err(BuildError::Zero { setting: "clients_at_once" });
+        }
+        if self.pace.timeout.is_zero() {
+            return Err(BuildError::Zero { setting: "client_timeout" });
+        }
         let poller = Poller::new(self.source.poller()).map_err(BuildError::Poller)?;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let config = Config { seed, ..self.config };
         config.check().map_err(BuildError::Config)?;
+        honours(&self.policy, &config).map_err(BuildError::Config)?;
         let mut policy = self.policy;
         policy.seed(seed);
         let clock = Clock::start();
@@ -101,16 +134,24 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             entries: ArcSwap::default(),
             events: broadcast::Sender::new(CHANGES),
             orders,
+            supervisor: Supervisor::default(),
         });
         let (sets, received) = mpsc::channel(1);
-        let maintenance = Maintenance::new(Arc::clone(&shared), factory, policy, cluster);
+        let maintenance =
+            Maintenance::new(Arc::clone(&shared), factory, self.pace, policy, cluster);
         let source = self.source;
         let task = runtime.spawn({
             let shared = Arc::clone(&shared);
             async move {
-                let rng = CounterRng(!seed);
-                let driver =
-                    drive(source, poller, clock, rng, &shared.refresh, &shared.discovery, sets);
+                let _ends = shared.supervisor.guard();
+                let listener = Listener {
+                    clock,
+                    wanted: &shared.refresh,
+                    status: &shared.discovery,
+                    supervisor: &shared.supervisor,
+                    sets,
+                };
+                let driver = drive(source, poller, CounterRng(!seed), listener);
                 tokio::join!(driver, maintenance.run(received, ordered));
             }
         });

@@ -11,14 +11,15 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel_core::retry::{Call, End, Step};
-use evenkeel_core::{Outcome, Policy, Slot, Why, retry as core_retry};
+use evenkeel_core::{Outcome, Policy, retry as core_retry};
+use tokio::sync::watch;
 
 use self::flight::{Flight, InFlight};
 use crate::balancer::Balancer;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::error::PickError;
-use crate::lease::Lease;
+use crate::shared::Clients;
 use crate::target::Target;
 pub use error::{AttemptError, CallError, Cause};
 pub use retry::{Classify, EveryError, Retry};
@@ -29,7 +30,8 @@ impl<C, P: Policy> Balancer<C, P> {
     /// Each attempt goes to an endpoint not tried before, as long as there is one; a hedge, which
     /// goes beside others, to no other. Everything runs in the caller's task: a call that is
     /// dropped gives up what is under way, and a panic of `attempt` is the caller's. Attempts that
-    /// are given up are dropped, and their endpoints told: canceled, or too slow.
+    /// are given up are dropped, and their endpoints told: another one was
+    /// faster, or they took too long.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -98,26 +100,37 @@ impl<C, P: Policy> Balancer<C, P> {
         let mut answer = None;
         let place = pin!(None);
         let mut in_flight = InFlight::new(place);
+        let mut news = News::default();
         loop {
             match call.poll(now, &mut budget, &mut rng) {
-                Step::Send(sent) => match self.pick_for_attempt(key, call.tried(), sent) {
-                    Ok(lease) => {
-                        call.started(sent, lease.slot());
+                Step::Send(sent) => match self.pick_with(key, call.tried()) {
+                    Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => pick.withdraw(),
+                    Ok(pick) => {
+                        let lease = pick.lease();
                         let future = attempt(Attempt { client: lease.client(), sent, clock });
                         in_flight.send(Flight { attempt: sent, lease, began: now }, future);
                     }
                     Err(error) => {
-                        failed.unavailable = error.or(failed.unavailable);
-                        call.no_endpoint(now);
+                        // Whoever waits until ready waits for an endpoint, not for room.
+                        if matches!(error, PickError::Busy { .. }) {
+                            call.all_busy(now);
+                        } else {
+                            call.no_endpoint(now);
+                        }
+                        failed.unavailable = Some(error);
                     }
                 },
                 Step::Wait(until) => {
-                    let ended = tokio::select! {
+                    let (ended, changed) = tokio::select! {
                         biased;
-                        ended = in_flight.next() => Some(ended),
-                        () = clock.sleep_until(until) => None,
+                        ended = in_flight.next() => (Some(ended), false),
+                        () = news.wait(self), if call.waits_for_endpoint() => (None, true),
+                        () = clock.sleep_until(until) => (None, false),
                     };
                     now = clock.now();
+                    if changed {
+                        call.endpoints_changed();
+                    }
                     let Some((flight, result)) = ended else { continue };
                     let verdict = retry.verdict(&result);
                     call.on_outcome(now, flight.attempt, verdict);
@@ -133,33 +146,34 @@ impl<C, P: Policy> Balancer<C, P> {
                 Step::Cancel { attempt, outcome } => {
                     let Some(flight) = in_flight.take(attempt) else { continue };
                     retry.observe(now, now.saturating_since(flight.began));
-                    let late = outcome != Outcome::Canceled;
+                    let late = outcome == Outcome::TimedOut;
                     failed.push(&flight, now, if late { Cause::TimedOut } else { Cause::GivenUp });
                     flight.lease.report(outcome);
                 }
                 Step::Done(end) => {
                     // A hedge that finds no endpoint is not the end.
-                    let unavailable = failed.unavailable.filter(|_| end == End::NoEndpoints);
+                    let none = end == End::NoEndpoints || call.waits_for_endpoint();
+                    let unavailable = failed.unavailable.filter(|_| none);
                     return answer.ok_or(CallError { end, unavailable, ..failed });
                 }
             }
         }
     }
+}
 
-    /// Picks the client for an attempt. There is none for a hedge, and no error, if all have been
-    /// tried: beside an attempt that already waits for an endpoint, another one there wins nothing.
-    fn pick_for_attempt(
-        &self,
-        key: Option<u64>,
-        tried: &[Slot],
-        sent: core_retry::Attempt,
-    ) -> Result<Lease<C>, Option<PickError>> {
-        let pick = self.pick_with(key, tried)?;
-        if sent.is_hedge() && pick.why() == Why::LastResort {
-            pick.undo();
-            return Err(None);
+/// News of clients, for a call that waits for one.
+#[derive(Default)]
+struct News(Option<watch::Receiver<Clients>>);
+
+impl News {
+    /// Returns when there may be a client that there was not before. The first time that is at once:
+    /// what came since the last pick must not be missed.
+    async fn wait<C, P>(&mut self, balancer: &Balancer<C, P>) {
+        match &mut self.0 {
+            // The sender lives as long as the balancer.
+            Some(receiver) => drop(receiver.changed().await),
+            None => self.0 = Some(balancer.shared.clients.subscribe()),
         }
-        Ok(pick.lease())
     }
 }
 

@@ -12,7 +12,7 @@ use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 
 pub use driver::DiscoveryStatus;
-pub(crate) use driver::drive;
+pub(crate) use driver::{Listener, drive};
 pub use fixed::Fixed;
 
 use crate::target::Target;

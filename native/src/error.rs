@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel_core::discovery::poller::PollerConfigError;
-use evenkeel_core::{ConfigError, TableFull};
+use evenkeel_core::{ConfigError, Instant, TableFull};
 
 /// An error that several callers may be told.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
@@ -34,7 +34,12 @@ pub enum PickError {
     AllEjected,
     /// There are clients, but their endpoints all have as many requests in flight as they may have:
     /// see [`max_in_flight`](crate::Config::max_in_flight).
-    Busy,
+    Busy {
+        /// When to try again at the latest, on the clock of [`Balancer::now`](crate::Balancer::now):
+        /// then, one that is ejected or overloaded may be back. `None` if only a request that ends
+        /// makes room.
+        until: Option<Instant>,
+    },
     /// There are clients, but too many endpoints for the policy's table.
     Table(TableFull),
     /// The policy declined every endpoint, or named a slot outside the view.
@@ -47,7 +52,7 @@ impl From<evenkeel_core::PickError> for PickError {
             evenkeel_core::PickError::NoEndpoints => Self::NoEndpoints { discovery: None },
             evenkeel_core::PickError::AllDrained => Self::AllDrained,
             evenkeel_core::PickError::AllEjected => Self::AllEjected,
-            evenkeel_core::PickError::Busy { .. } => Self::Busy,
+            evenkeel_core::PickError::Busy { until } => Self::Busy { until },
             evenkeel_core::PickError::Declined => Self::Declined,
         }
     }
@@ -68,7 +73,7 @@ impl fmt::Display for PickError {
             }
             Self::AllDrained => f.write_str("all endpoints are draining or have weight 0"),
             Self::AllEjected => f.write_str("all endpoints are ejected, overloaded or down"),
-            Self::Busy => {
+            Self::Busy { .. } => {
                 f.write_str("all endpoints have as many requests in flight as they may have")
             }
             Self::Table(full) => full.fmt(f),
@@ -84,7 +89,7 @@ impl Error for PickError {
                 source(error.as_ref())
             }
             Self::Table(full) => Some(full),
-            Self::AllDrained | Self::AllEjected | Self::Busy | Self::Declined => None,
+            Self::AllDrained | Self::AllEjected | Self::Busy { .. } | Self::Declined => None,
         }
     }
 }
@@ -133,6 +138,11 @@ pub enum BuildError {
     NoRuntime,
     /// The source's settings contradict each other.
     Poller(PollerConfigError),
+    /// This setting of the builder must be above 0.
+    Zero {
+        /// Its name.
+        setting: &'static str,
+    },
     /// The balancer's settings make no sense.
     Config(ConfigError),
     /// The policy has no room even for no endpoints.
@@ -142,6 +152,7 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Zero { setting } => return write!(f, "`{setting}` is 0: it must be above 0"),
             Self::NoRuntime => "no tokio runtime: build the balancer within one",
             Self::Poller(_) => "the settings of discovery contradict each other",
             Self::Config(_) => "the balancer's settings make no sense",
@@ -153,7 +164,7 @@ impl fmt::Display for BuildError {
 impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NoRuntime => None,
+            Self::NoRuntime | Self::Zero { .. } => None,
             Self::Poller(error) => Some(error),
             Self::Config(error) => Some(error),
             Self::Table(error) => Some(error),

@@ -35,13 +35,15 @@ impl Event {
     pub(crate) fn trace(&self) {
         match self.kind {
             EventKind::Added | EventKind::Removed => tracing::debug!("{self}"),
-            EventKind::Probing
+            EventKind::Held { .. }
+            | EventKind::Probing
             | EventKind::Readmitted
             | EventKind::Overloaded { .. }
             | EventKind::PanicOff => {
                 tracing::info!("{self}");
             }
             EventKind::Ejected { .. }
+            | EventKind::Undone { .. }
             | EventKind::Down
             | EventKind::PanicOn
             | EventKind::Lost(_) => {
@@ -63,6 +65,12 @@ impl fmt::Display for Event {
             EventKind::Ejected { reason, until } => {
                 write!(f, "ejected for {:?}: {reason}", rest(until))
             }
+            EventKind::Held { rule } => write!(f, "fails, but is not ejected: {rule}"),
+            EventKind::Undone { until } => write!(
+                f,
+                "ejections of its level are undone, and there are none for {:?}",
+                rest(until)
+            ),
             EventKind::Probing => f.write_str("probed by a request"),
             EventKind::Readmitted => f.write_str("takes requests again"),
             EventKind::Overloaded { until } => {

@@ -21,7 +21,8 @@ struct Due {
     needs: Needs,
     /// The snapshot that it was picked from.
     version: u64,
-    outcome: Outcome,
+    /// `None`: nothing is due any more.
+    outcome: Option<Outcome>,
 }
 
 impl Due {
@@ -29,23 +30,27 @@ impl Due {
     fn report<C>(&self, client: &Client<C>) {
         // Learnt from before it is taken off: in between, a new endpoint would look as if it had
         // never been asked.
+        let Some(outcome) = self.outcome else { return };
         if self.needs.time {
-            client.load.observe(self.chosen.sent, client.clock.now(), self.outcome);
+            client.load.observe(self.chosen.sent, client.clock.now(), outcome);
         }
         if self.needs.in_flight {
             client.load.end();
         }
-        if self.chosen.decides || client.vitals.heeds(self.outcome) {
-            self.tell(client);
+        if self.chosen.decides || client.vitals.heeds(outcome) {
+            self.tell(client, outcome);
         }
     }
 
     #[inline(never)]
-    fn tell<C>(&self, client: &Client<C>) {
+    fn tell<C>(&self, client: &Client<C>, outcome: Outcome) {
         let Chosen { slot, why, decides, sent } = self.chosen;
         // In panic there are others to decide.
-        let decides = decides && (why == Why::Probe || self.outcome != Outcome::Canceled);
-        if client.vitals.report(self.outcome, self.version, decides.then_some(sent)) {
+        let decides = decides && (why == Why::Probe || !outcome.is_canceled());
+        let now = client.clock.now();
+        // One that is not timed ended in the same breath.
+        let times = [if sent == Instant::ZERO { now } else { sent }, now];
+        if client.vitals.report(outcome, self.version, decides.then_some(sent), times) {
             client.marks.mark(slot.index());
         }
     }
@@ -54,7 +59,7 @@ impl Due {
     fn settle(&mut self) {
         self.needs = Needs::default();
         self.chosen.decides = false;
-        self.outcome = Outcome::Canceled;
+        self.outcome = None;
     }
 }
 
@@ -65,7 +70,8 @@ pub(crate) struct Chosen {
     pub(crate) why: Why,
     /// Its report may decide if an ejected endpoint comes back.
     pub(crate) decides: bool,
-    /// Known where the policy looks at answer times, and of a request that decides.
+    /// Known where the policy looks at answer times, of a request that decides, and of a lease;
+    /// else zero.
     pub(crate) sent: Instant,
 }
 
@@ -73,9 +79,9 @@ pub(crate) struct Chosen {
 /// in the same breath.
 ///
 /// To be ended by [`success`](Self::success), [`failure`](Self::failure) or
-/// [`overloaded`](Self::overloaded); dropped without, the request counts as canceled. A request
+/// [`overloaded`](Self::overloaded); dropped without, the request counts as abandoned. A request
 /// that lives across an `await` wants a [`Lease`].
-#[must_use = "a pick that is dropped counts as a canceled request"]
+#[must_use = "a pick that is dropped counts as an abandoned request"]
 pub struct Pick<C, P> {
     snapshot: Guard<Arc<Snapshot<C, P>>>,
     due: Due,
@@ -86,7 +92,7 @@ impl<C, P> Pick<C, P> {
     #[inline]
     pub(crate) fn new(snapshot: Guard<Arc<Snapshot<C, P>>>, chosen: Chosen) -> Self {
         let (needs, version) = (snapshot.needs, snapshot.version);
-        Self { snapshot, due: Due { chosen, needs, version, outcome: Outcome::Canceled } }
+        Self { snapshot, due: Due { chosen, needs, version, outcome: Some(Outcome::Abandoned) } }
     }
 
     /// Calls `f` with the client.
@@ -108,32 +114,40 @@ impl<C, P> Pick<C, P> {
     /// Tells that the request was answered well.
     #[inline]
     pub fn success(mut self) {
-        self.due.outcome = Outcome::Success;
+        self.due.outcome = Some(Outcome::Success);
     }
 
     /// Tells that the request was not answered well.
     #[inline]
     pub fn failure(mut self) {
-        self.due.outcome = Outcome::Failure;
+        self.due.outcome = Some(Outcome::Failure);
     }
 
     /// Tells that the endpoint refused the request for now, and for how long it asked to be left
     /// alone, if it did: no failure then.
     #[inline]
     pub fn overloaded(mut self, retry_after: Option<Duration>) {
-        self.due.outcome = Outcome::Overloaded { retry_after };
+        self.due.outcome = Some(Outcome::Overloaded { retry_after });
     }
 
     /// Makes it owned, so that it may live across awaits; costs one more count on a shared line.
     pub fn lease(mut self) -> Lease<C> {
+        if self.due.chosen.sent == Instant::ZERO {
+            // Health wants to know if a failure was slow.
+            self.due.chosen.sent = self.client().clock.now();
+        }
         let lease = Lease { client: Arc::clone(self.client()), due: self.due };
         // The lease owes the report now.
         self.due.settle();
         lease
     }
 
+    pub(crate) fn slot(&self) -> Slot {
+        self.due.chosen.slot
+    }
+
     /// Makes it as if it had never been picked.
-    pub(crate) fn undo(mut self) {
+    pub(crate) fn withdraw(mut self) {
         if self.due.needs.in_flight {
             self.client().load.end();
         }
@@ -166,9 +180,9 @@ impl<C, P> fmt::Debug for Pick<C, P> {
 /// A picked client for one request, as long as that takes; dereferences to the client.
 ///
 /// To be ended by [`success`](Self::success), [`failure`](Self::failure) or
-/// [`overloaded`](Self::overloaded); dropped without, the request counts as canceled. The client of
+/// [`overloaded`](Self::overloaded); dropped without, the request counts as abandoned. The client of
 /// an endpoint that left is dropped with its last lease.
-#[must_use = "a lease that is dropped counts as a canceled request"]
+#[must_use = "a lease that is dropped counts as an abandoned request"]
 pub struct Lease<C> {
     client: Arc<Client<C>>,
     due: Due,
@@ -203,11 +217,7 @@ impl<C> Lease<C> {
 
     /// Tells how the request ended.
     pub fn report(mut self, outcome: Outcome) {
-        self.due.outcome = outcome;
-    }
-
-    pub(crate) fn slot(&self) -> Slot {
-        self.due.chosen.slot
+        self.due.outcome = Some(outcome);
     }
 
     pub(crate) fn client(&self) -> Arc<Client<C>> {

@@ -21,6 +21,7 @@
 //! Every decision is made by [`evenkeel_core`], which does no I/O; this crate feeds it from the
 //! network.
 
+mod abort;
 mod balancer;
 mod builder;
 mod call;
@@ -38,6 +39,7 @@ mod shared;
 mod snapshot;
 mod status;
 mod stripe;
+mod supervise;
 mod table;
 mod target;
 mod vitals;
@@ -53,7 +55,7 @@ pub use evenkeel_core::cluster::Candidacy;
 pub use evenkeel_core::discovery::poller::{PollerConfig, PollerConfigError, SourceHealth};
 pub use evenkeel_core::policy::{
     AnyPolicy, Cx, Ketama, LeastRequest, Maglev, ParsePolicyError, PeakEwma, PickFirst, Policy,
-    Random, Rendezvous, RingHash, RoundRobin, View, WeightedRandom, WeightedRoundRobin,
+    Random, Rendezvous, RingHash, RoundRobin, Unweighted, View, WeightedRandom, WeightedRoundRobin,
 };
 pub use evenkeel_core::retry::{
     Backoff, Budget, BudgetError, End, Hedging, HedgingError, Jitter, LatencyPercentile,
@@ -67,6 +69,7 @@ pub use event::{Change, Event};
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
 pub use status::Status;
+pub use supervise::TaskStatus;
 pub use target::{Target, TargetError};
 
 #[doc = include_str!("../README.md")]

@@ -4,33 +4,45 @@
 mod connections;
 mod found;
 mod health;
+mod line;
+mod plan;
 mod publish;
+mod trouble;
 
+use core::panic::AssertUnwindSafe;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use evenkeel_core::{Endpoint, Instant, Policy, Slot, TableFull};
+use evenkeel_core::{Endpoint, EventKind, Instant, Policy, Slot, TableFull};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::connections::Made;
+pub(crate) use self::connections::Pace;
 use self::found::Found;
 use self::publish::News;
+use self::trouble::Trouble;
 use crate::client::Client;
-use crate::factory::{BoxError, Factory};
+use crate::factory::Factory;
 use crate::shared::{Order, Shared};
 use crate::snapshot::Cluster;
 use crate::stripe::CounterRng;
+use crate::supervise::PAUSE;
 use crate::target::Target;
 use crate::vitals::Heed;
 
 pub(crate) struct Maintenance<F: Factory, P> {
     shared: Arc<Shared<F::Client, P>>,
-    factory: F,
+    factory: Arc<F>,
+    pace: Pace,
     /// As it was given; each snapshot has clones of it.
     policy: P,
     rng: CounterRng,
     /// What discovery has found.
     found: BTreeMap<Target, Found<F::Client>>,
+    /// Some of them left, and serve all the same.
+    leaving: bool,
     /// The endpoints of these that have a client.
     cluster: Cluster,
     /// By the index of its slot, the client of each endpoint in the cluster.
@@ -38,81 +50,156 @@ pub(crate) struct Maintenance<F: Factory, P> {
     /// The half-open endpoints that picks may probe.
     offered: BTreeSet<Slot>,
     heed: Heed,
-    making: JoinSet<(Target, Result<F::Client, BoxError>)>,
+    making: JoinSet<Made<F::Client>>,
+    /// How many clients were begun: each has its number.
+    stamp: u64,
     /// When the next client is to be tried again.
     retry_at: Option<Instant>,
     /// When to look if endpoints need no watching any more.
     sweep_at: Option<Instant>,
+    trouble: Trouble,
     version: u64,
+    /// Every endpoint of the first answer has a client, or has failed once.
+    settled: bool,
     /// Why the policy could not follow the last change.
     table: Option<TableFull>,
+    /// Picks are made from an older set, because the policy could not follow.
+    behind: bool,
+    /// What is to be published.
+    news: News,
+}
+
+/// What woke the task.
+enum Woken<C> {
+    Set(Vec<Endpoint<Target>>),
+    /// A client is made; nothing, if it was given up.
+    Made(Option<Made<C>>),
+    Ordered(Order),
+    /// Reports, or the time.
+    Nudged,
 }
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     pub(crate) fn new(
         shared: Arc<Shared<F::Client, P>>,
         factory: F,
+        pace: Pace,
         policy: P,
         cluster: Cluster,
     ) -> Self {
         Self {
             rng: CounterRng(shared.seed.rotate_left(32)),
             shared,
-            factory,
+            factory: Arc::new(factory),
+            pace,
             policy,
             found: BTreeMap::new(),
+            leaving: false,
             heed: health::heed(&cluster),
             cluster,
             clients: Vec::new(),
             offered: BTreeSet::new(),
             making: JoinSet::new(),
+            stamp: 0,
             retry_at: None,
             sweep_at: None,
+            trouble: Trouble::default(),
             version: 1,
+            settled: false,
             table: None,
+            behind: false,
+            news: News::default(),
         }
     }
 
+    /// Does what there is to do, for ever. Outlives panics of the code that it calls: what a turn
+    /// did not get done is done by the next.
     pub(crate) async fn run(
         mut self,
         mut sets: mpsc::Receiver<Vec<Endpoint<Target>>>,
         mut orders: mpsc::UnboundedReceiver<Order>,
     ) {
+        let mut woken = Woken::Nudged;
         loop {
-            let mut news = News::default();
-            let timers = [self.cluster.poll_timeout(), self.retry_at, self.sweep_at];
-            tokio::select! {
-                Some(endpoints) = sets.recv() => {
-                    self.adopt(endpoints);
-                    news.set = true;
-                }
-                Some(Ok((target, result))) = self.making.join_next() => {
-                    self.made(&target, result);
-                    // All that are there by now make one snapshot.
-                    while let Some(Ok((target, result))) = self.making.try_join_next() {
-                        self.made(&target, result);
-                    }
-                    news.set = true;
-                }
-                Some(order) = orders.recv() => self.obey(order),
-                () = self.shared.marks.marked() => {}
-                () = self.shared.clock.sleep_until(timers.into_iter().flatten().min()) => {}
-            }
-            let now = self.shared.clock.now();
-            if is_due(self.retry_at, now) {
-                self.retry(now);
-            }
-            if news.set {
-                news.candidates = self.update(now);
-            }
-            self.attend(now, &mut news);
-            self.publish(news);
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(woken)));
+            woken = if let Err(panic) = turn {
+                self.shared.supervisor.panicked("code that the balancer calls", &*panic);
+                tokio::time::sleep(PAUSE).await;
+                Woken::Nudged
+            } else {
+                self.wake(&mut sets, &mut orders).await
+            };
         }
+    }
+
+    async fn wake(
+        &mut self,
+        sets: &mut mpsc::Receiver<Vec<Endpoint<Target>>>,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
+    ) -> Woken<F::Client> {
+        let due = [self.cluster.poll_timeout(), self.retry_at, self.sweep_at, self.trouble.ask_at];
+        tokio::select! {
+            Some(endpoints) = sets.recv() => Woken::Set(endpoints),
+            Some(made) = self.making.join_next() => Woken::Made(made.ok()),
+            Some(order) = orders.recv() => Woken::Ordered(order),
+            () = self.shared.marks.marked() => Woken::Nudged,
+            () = self.shared.clock.sleep_until(due.into_iter().flatten().min()) => Woken::Nudged,
+        }
+    }
+
+    fn turn(&mut self, woken: Woken<F::Client>) {
+        match woken {
+            Woken::Set(endpoints) => {
+                self.news.set = true;
+                self.adopt(endpoints);
+            }
+            Woken::Made(made) => {
+                self.news.set = true;
+                if let Some(made) = made {
+                    self.made(made);
+                }
+                // All that are there by now make one snapshot.
+                while let Some(made) = self.making.try_join_next() {
+                    if let Ok(made) = made {
+                        self.made(made);
+                    }
+                }
+            }
+            Woken::Ordered(order) => self.obey(order),
+            Woken::Nudged => {}
+        }
+        let now = self.shared.clock.now();
+        if is_due(self.retry_at, now) {
+            self.news.set |= self.retry(now);
+        }
+        if self.news.set {
+            self.news.candidates |= self.update(now);
+        }
+        self.attend(now);
+        if self.release() {
+            self.news.set = true;
+            self.news.candidates |= self.update(now);
+        }
+        let events = self.take_events();
+        if events.iter().any(|(_, event)| matches!(event.kind, EventKind::Ejected { .. })) {
+            self.trouble.note(now);
+        }
+        if self.news.set || !events.is_empty() {
+            self.line_up();
+            self.fill();
+        }
+        if self.trouble.is_due(now) {
+            self.shared.refresh.notify_one();
+        }
+        self.publish(events);
     }
 
     /// Makes the cluster that of the endpoints which have a client; tells that it is another one.
     fn update(&mut self, now: Instant) -> bool {
-        let ready = self.found.values().filter(|found| found.client().is_some());
+        let worst = self.worst_to_begin_with();
+        let ready = self.found.values().filter(|found| {
+            found.client().is_some() && worst.is_none_or(|worst| found.endpoint.priority <= worst)
+        });
         let changes = self.cluster.update(now, ready.map(|found| found.endpoint.clone()));
         if changes.is_empty() {
             return false;
@@ -131,6 +218,14 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.cluster.set_down(now, slot, true);
         }
         true
+    }
+
+    /// Returns the worst priority that may serve while there was none yet: that of the best
+    /// endpoint whose first client is awaited. Its level comes up first, if it can.
+    fn worst_to_begin_with(&self) -> Option<u16> {
+        let awaited = self.found.values().filter(|found| found.is_eligible() && found.is_awaited());
+        let best = awaited.map(|found| found.endpoint.priority).min();
+        best.filter(|_| self.cluster.is_empty())
     }
 
     fn client(&self, slot: Slot) -> Option<&Arc<Client<F::Client>>> {

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use evenkeel_core::{Slot, TableFull};
+use evenkeel_core::{Instant, Slot, TableFull};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
@@ -16,6 +16,7 @@ use crate::marks::Marks;
 use crate::snapshot::Snapshot;
 use crate::status::Entry;
 use crate::stripe::Stripe;
+use crate::supervise::Supervisor;
 use crate::target::Target;
 
 /// Read by the handles, written by the task; orders go the other way.
@@ -35,6 +36,7 @@ pub(crate) struct Shared<C, P> {
     pub(crate) entries: ArcSwap<Vec<Entry<C>>>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) orders: mpsc::UnboundedSender<Order>,
+    pub(crate) supervisor: Supervisor,
 }
 
 /// Half-open endpoints that wait for a request which decides: almost always none.
@@ -78,6 +80,10 @@ pub(crate) struct Counts {
     pub(crate) ready: usize,
     /// Those that may be picked.
     pub(crate) pickable: usize,
+    /// Every endpoint of the first answer that is to have a client has one, or has failed once.
+    pub(crate) settled: bool,
+    /// When to try again if no candidate has room.
+    pub(crate) busy_until: Option<Instant>,
     /// Why there is no candidate, if there is none.
     pub(crate) none: Option<evenkeel_core::PickError>,
     /// Why the policy could not follow the last change.

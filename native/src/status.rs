@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use evenkeel_core::Slot;
 use evenkeel_core::cluster::{Candidacy, Member};
-use evenkeel_core::health::Health;
+use evenkeel_core::health::{Health, Held};
 
 use crate::client::Client;
 use crate::target::Target;
@@ -18,10 +18,15 @@ pub struct Status {
     /// It may be picked now. New [candidates](Candidacy::Candidate) may not as long as the policy's
     /// table is too small.
     pub candidate: bool,
-    /// Why it may be picked, or may not; `None` as long as it has no client.
+    /// Discovery does not find it any more. It serves until another of its level can.
+    pub leaving: bool,
+    /// Why it may be picked, or may not; `None` for one that should get requests as long as it has
+    /// no client.
     pub candidacy: Option<Candidacy>,
     /// How it is doing. Times are those of [`Balancer::now`](crate::Balancer::now).
     pub health: Health,
+    /// Why it is not ejected, though it fails.
+    pub held: Option<Held>,
     /// Its weight among the candidates of its group, where a
     /// [slow start](crate::Config::slow_start) counts in tenths of a weight; 0 if it is none.
     pub weight: u32,
@@ -42,8 +47,17 @@ pub struct Status {
 /// moment.
 #[derive(Debug)]
 pub(crate) struct Entry<C> {
-    target: Target,
+    place: Place,
     known: Option<Known<C>>,
+}
+
+/// What is known of an endpoint without a client, too.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) target: Target,
+    pub(crate) leaving: bool,
+    /// Why it gets no client, if it needs none.
+    pub(crate) left_out: Option<Candidacy>,
 }
 
 #[derive(Debug)]
@@ -52,26 +66,27 @@ struct Known<C> {
     candidate: bool,
     candidacy: Candidacy,
     health: Health,
+    held: Option<Held>,
     weight: u32,
 }
 
-/// Makes an entry for each endpoint that was found; `members` are those that have a client, and of
+/// Makes an entry for each endpoint that was found, and perhaps left; `members` are those that have a client, and of
 /// the candidates, those get requests that are `picked`.
-pub(crate) fn entries<'a, C>(
-    found: impl Iterator<Item = &'a Target>,
+pub(crate) fn entries<C>(
+    found: impl Iterator<Item = Place>,
     members: &[Member<'_, Target>],
     client: impl Fn(Slot) -> Option<Arc<Client<C>>>,
     picked: impl Fn(Slot) -> bool,
 ) -> Vec<Entry<C>> {
     // Both are in the order of addresses.
     let mut members = members.iter().peekable();
-    let entry = |target: &Target| {
-        let member = members.next_if(|member| member.endpoint.addr == *target);
-        let known = member.and_then(|&Member { slot, candidacy, health, weight, .. }| {
+    let entry = |place: Place| {
+        let member = members.next_if(|member| member.endpoint.addr == place.target);
+        let known = member.and_then(|&Member { slot, candidacy, health, held, weight, .. }| {
             let candidate = candidacy.is_candidate() && picked(slot);
-            Some(Known { client: client(slot)?, candidate, candidacy, health, weight })
+            Some(Known { client: client(slot)?, candidate, candidacy, health, held, weight })
         });
-        Entry { target: target.clone(), known }
+        Entry { place, known }
     };
     found.map(entry).collect()
 }
@@ -79,21 +94,23 @@ pub(crate) fn entries<'a, C>(
 impl<C> Entry<C> {
     pub(crate) fn status(&self) -> Status {
         let mut status = Status {
-            target: self.target.clone(),
+            target: self.place.target.clone(),
             candidate: false,
-            candidacy: None,
+            leaving: self.place.leaving,
+            candidacy: self.place.left_out,
             health: Health::Healthy,
+            held: None,
             weight: 0,
             in_flight: 0,
             latency: None,
             successes: None,
             failures: 0,
         };
-        if let Some(Known { client, candidate, candidacy, health, weight }) = &self.known {
+        if let Some(Known { client, candidate, candidacy, health, held, weight }) = &self.known {
             let full = candidacy.is_candidate() && client.load.is_full();
             status.candidate = *candidate && !full;
             status.candidacy = Some(if full { Candidacy::Full } else { *candidacy });
-            (status.health, status.weight) = (*health, *weight);
+            (status.health, status.held, status.weight) = (*health, *held, *weight);
             (status.in_flight, status.latency) = (client.load.in_flight(), client.load.latency());
             status.successes = client.vitals.successes();
             status.failures = client.vitals.failures();

@@ -4,11 +4,17 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 
 use crossbeam_utils::CachePadded;
-use evenkeel_core::health::Tally;
+use evenkeel_core::health::{SLOW_FAILURE, Tally};
 use evenkeel_core::{Instant, Outcome};
 
 /// The successes count, too.
 const WATCHED: u32 = 1 << 31;
+/// There is a row of cancellations, which an answer of any kind ends.
+const GIVEN_UP: u32 = 1 << 30;
+/// The failures in a row.
+const STREAK: u32 = GIVEN_UP - 1;
+/// In [`Counts::began`]: a failure of the row was slow.
+const SLOW: u64 = 1;
 /// In [`Counts::probe`]: a pick may take the probe. 0: there is none; everything else is when it
 /// was sent.
 const DUE: u64 = u64::MAX;
@@ -31,7 +37,7 @@ pub(crate) struct Vitals {
     heed: Heed,
     /// An endpoint that asks for it is left alone.
     rests: bool,
-    /// Failures in a row, and [`WATCHED`]: read at each success, written around failures only.
+    /// Failures in a row, [`WATCHED`] and [`GIVEN_UP`]: read at each success, written around failures only.
     watch: AtomicU32,
     counts: CachePadded<Counts>,
 }
@@ -48,6 +54,12 @@ struct Counts {
     told: [AtomicU32; 2],
     /// The most failures in a row since the last tally.
     longest: AtomicU32,
+    /// When the first failing request of the row was sent, to 2 ns, and [`SLOW`].
+    began: AtomicU64,
+    /// The row of cancellations.
+    given_up: AtomicU32,
+    /// The longest such row that ended in an answer since the last tally.
+    answered: AtomicU32,
     /// For how long the endpoint asked to be left alone at most, in nanoseconds.
     rest: AtomicU64,
     probe: AtomicU64,
@@ -69,35 +81,58 @@ impl Vitals {
     #[inline]
     pub(crate) fn heeds(&self, outcome: Outcome) -> bool {
         match outcome {
-            Outcome::Success => self.watch.load(Relaxed) != 0,
-            Outcome::Failure | Outcome::Overloaded { .. } => true,
-            Outcome::Canceled => false,
+            Outcome::Success | Outcome::PushedBack => self.watch.load(Relaxed) != 0,
+            Outcome::Failure
+            | Outcome::TimedOut
+            | Outcome::NeverSent
+            | Outcome::Overloaded { .. } => true,
+            Outcome::Ignorable => self.watch.load(Relaxed) & GIVEN_UP != 0,
+            Outcome::Abandoned | Outcome::LostRace => self.heed != Heed::Nothing,
         }
     }
 
     /// Learns from a request that was picked from the snapshot with this version; one that was sent
     /// as a probe or in panic `decides` and says when it was sent. Tells that the maintenance task
-    /// has to know.
-    pub(crate) fn report(&self, outcome: Outcome, version: u64, decides: Option<Instant>) -> bool {
+    /// has to know. It was sent and ended at these times.
+    pub(crate) fn report(
+        &self,
+        outcome: Outcome,
+        version: u64,
+        decides: Option<Instant>,
+        [sent, now]: [Instant; 2],
+    ) -> bool {
         let counts = &*self.counts;
         let rest = match outcome {
             Outcome::Overloaded { retry_after } if self.rests => nanos(retry_after),
             Outcome::Success
             | Outcome::Failure
-            | Outcome::Canceled
+            | Outcome::TimedOut
+            | Outcome::NeverSent
+            | Outcome::Ignorable
+            | Outcome::PushedBack
+            | Outcome::Abandoned
+            | Outcome::LostRace
             | Outcome::Overloaded { .. } => 0,
         };
-        let failed = matches!(outcome, Outcome::Failure | Outcome::Overloaded { .. });
+        let failed = outcome.is_failure();
         if version < counts.back.load(Relaxed) && rest == 0 {
-            if outcome != Outcome::Canceled {
+            if !outcome.is_canceled() {
                 counts.others[usize::from(failed)].fetch_add(1, Relaxed);
             }
             return false;
         }
         let decides = decides.filter(|_| self.heed != Heed::Nothing);
         if let Some(sent) = decides {
-            // A refusal without a time is a failure.
-            let end = if failed && rest == 0 { Outcome::Failure } else { outcome };
+            // What the cluster does not tell apart is kept together.
+            let end = match outcome {
+                Outcome::Overloaded { .. } if rest > 0 => outcome,
+                Outcome::Failure
+                | Outcome::TimedOut
+                | Outcome::NeverSent
+                | Outcome::Overloaded { .. } => Outcome::Failure,
+                Outcome::Success | Outcome::PushedBack => Outcome::Success,
+                Outcome::Ignorable | Outcome::Abandoned | Outcome::LostRace => outcome,
+            };
             counts.decided[usize::from(end.index())].fetch_max(stamp(sent), Relaxed);
         }
         if rest > 0 {
@@ -107,21 +142,70 @@ impl Vitals {
         }
         if failed {
             counts.failures.fetch_add(1, Relaxed);
-            // Far from the other bit, whatever threads do at the same time.
-            if self.heed != Heed::Nothing && self.watch.load(Relaxed) & !WATCHED < WATCHED / 2 {
-                let before = self.watch.fetch_add(1, Relaxed) & !WATCHED;
-                counts.longest.fetch_max(before + 1, Relaxed);
+            if self.heed != Heed::Nothing {
+                self.fail(outcome, sent, now);
             }
             return self.heed != Heed::Nothing;
         }
+        if outcome.is_canceled() {
+            return self.heed != Heed::Nothing && self.give_up(outcome) || decides.is_some();
+        }
         let watch = self.watch.load(Relaxed);
-        if outcome == Outcome::Success && watch != 0 {
-            if watch & !WATCHED != 0 {
-                self.forget_streak();
+        if watch & GIVEN_UP != 0 {
+            self.answer();
+        }
+        if matches!(outcome, Outcome::Success | Outcome::PushedBack) && watch != 0 {
+            if watch & STREAK != 0 {
+                self.watch.fetch_and(!STREAK, Relaxed);
             }
             counts.successes.fetch_add(1, Relaxed);
         }
         decides.is_some()
+    }
+
+    /// Prolongs the row of failures.
+    fn fail(&self, outcome: Outcome, sent: Instant, now: Instant) {
+        let (counts, watch) = (&*self.counts, self.watch.load(Relaxed));
+        if watch & GIVEN_UP != 0 {
+            if matches!(outcome, Outcome::TimedOut | Outcome::NeverSent) {
+                // No answer.
+                self.watch.fetch_and(!GIVEN_UP, Relaxed);
+                counts.given_up.store(0, Relaxed);
+            } else {
+                self.answer();
+            }
+        }
+        let slow = outcome != Outcome::NeverSent && now.saturating_since(sent) >= SLOW_FAILURE;
+        let slow = if slow { SLOW } else { 0 };
+        // Far from the other bits, whatever threads do at the same time.
+        if watch & STREAK >= STREAK / 2 {
+            self.watch.fetch_sub(STREAK / 4, Relaxed);
+        }
+        let before = self.watch.fetch_add(1, Relaxed) & STREAK;
+        counts.longest.fetch_max(before + 1, Relaxed);
+        if before == 0 {
+            counts.began.store(stamp(sent) & !SLOW | slow, Relaxed);
+        } else if slow != 0 {
+            counts.began.fetch_or(slow, Relaxed);
+        }
+    }
+
+    /// Prolongs the row of cancellations; tells that it may be long enough to be judged.
+    fn give_up(&self, outcome: Outcome) -> bool {
+        let weight = outcome.cancellation_weight();
+        let before = self.counts.given_up.fetch_add(weight, Relaxed);
+        if self.watch.load(Relaxed) & GIVEN_UP == 0 {
+            self.watch.fetch_or(GIVEN_UP, Relaxed);
+        }
+        // All lengths at which a row is judged first are multiples of 8.
+        before / 8 != (before.wrapping_add(weight)) / 8
+    }
+
+    /// Ends the row of cancellations in an answer.
+    fn answer(&self) {
+        self.watch.fetch_and(!GIVEN_UP, Relaxed);
+        let row = self.counts.given_up.swap(0, Relaxed);
+        self.counts.answered.fetch_max(row, Relaxed);
     }
 
     /// Takes what became of requests since the last tally.
@@ -134,8 +218,14 @@ impl Vitals {
         Tally {
             successes: since(&counts.successes, &counts.told[0]),
             failures: since(&counts.failures, &counts.told[1]),
-            streak: self.watch.load(Relaxed) & !WATCHED,
+            streak: self.watch.load(Relaxed) & STREAK,
             longest: counts.longest.swap(0, Relaxed),
+            began: Some(counts.began.load(Relaxed) & !SLOW)
+                .filter(|&at| at > 0)
+                .map(Instant::from_nanos),
+            slow: counts.began.load(Relaxed) & SLOW != 0,
+            cancels: counts.given_up.load(Relaxed),
+            answered: counts.answered.swap(0, Relaxed),
         }
     }
 
@@ -150,17 +240,24 @@ impl Vitals {
     /// Takes the other ends of requests that decide, since this was asked last: the latest of each
     /// kind, and when it was sent.
     pub(crate) fn take_decisions(&self) -> impl Iterator<Item = (Outcome, Instant)> {
-        let ends = [Outcome::Success, Outcome::Failure, Outcome::Canceled].into_iter();
-        ends.filter_map(|outcome| Some((outcome, self.take_decision(outcome)?)))
+        let ends = [
+            Outcome::Success,
+            Outcome::Failure,
+            Outcome::Ignorable,
+            Outcome::Abandoned,
+            Outcome::LostRace,
+        ];
+        ends.into_iter().filter_map(|outcome| Some((outcome, self.take_decision(outcome)?)))
     }
 
     fn take_decision(&self, outcome: Outcome) -> Option<Instant> {
         take(&self.counts.decided[usize::from(outcome.index())]).map(Instant::from_nanos)
     }
 
-    /// Forgets the failures in a row so far.
+    /// Forgets the failures and the cancellations in a row so far.
     pub(crate) fn forget_streak(&self) {
         self.watch.fetch_and(WATCHED, Relaxed);
+        self.counts.given_up.store(0, Relaxed);
     }
 
     /// Counts successes until this is told again, or does not.
@@ -236,6 +333,8 @@ fn take(word: &AtomicU64) -> Option<u64> {
 mod tests {
     use super::*;
 
+    const AT: [Instant; 2] = [Instant::ZERO; 2];
+
     fn words(vitals: &Vitals) -> [u64; 4] {
         let counts = &*vitals.counts;
         let [watch, successes, failures] =
@@ -252,17 +351,15 @@ mod tests {
     fn a_success_of_an_endpoint_that_nobody_watches_writes_nothing() {
         for heed in [Heed::Nothing, Heed::Failures] {
             let vitals = Vitals::new(heed, true);
-            assert!(!vitals.heeds(Outcome::Success) && !vitals.heeds(Outcome::Canceled));
-            assert!(
-                !vitals.report(Outcome::Success, 1, None)
-                    && !vitals.report(Outcome::Canceled, 1, None)
-            );
+            assert!(!vitals.heeds(Outcome::Success) && !vitals.heeds(Outcome::Ignorable));
+            assert!(!vitals.report(Outcome::Success, 1, None, AT));
+            assert!(!vitals.report(Outcome::Ignorable, 1, None, AT));
             assert_eq!(words(&vitals), [0; 4], "{heed:?}");
         }
         let vitals = Vitals::new(Heed::Nothing, true);
         assert!(
-            !vitals.report(Outcome::Failure, 1, None)
-                && !vitals.report(Outcome::Success, 1, Some(Instant::MAX))
+            !vitals.report(Outcome::Failure, 1, None, AT)
+                && !vitals.report(Outcome::Success, 1, Some(Instant::MAX), AT)
         );
         assert_eq!(
             words(&vitals),
@@ -271,24 +368,72 @@ mod tests {
         );
     }
 
+    /// A tally without the time of the row.
+    fn rows(vitals: &Vitals) -> Tally {
+        Tally { began: None, ..vitals.take_tally() }
+    }
+
+    #[test]
+    fn a_row_says_when_it_began_and_if_it_was_slow() {
+        let vitals = Vitals::new(Heed::Failures, true);
+        let at = Instant::from_millis;
+        vitals.report(Outcome::Failure, 1, None, [at(10), at(11)]);
+        vitals.report(Outcome::NeverSent, 1, None, [at(10), at(900)]);
+        let tally = vitals.take_tally();
+        assert_eq!((tally.began, tally.slow), (Some(at(10)), false));
+        vitals.report(Outcome::TimedOut, 1, None, [at(20), at(220)]);
+        let tally = vitals.take_tally();
+        assert_eq!((tally.began, tally.slow, tally.streak), (Some(at(10)), true, 3));
+        vitals.report(Outcome::Success, 1, None, [at(30), at(31)]);
+        vitals.report(Outcome::Failure, 1, None, [at(40), at(41)]);
+        let tally = vitals.take_tally();
+        assert_eq!((tally.began, tally.slow, tally.streak), (Some(at(40)), false, 1));
+    }
+
+    #[test]
+    fn an_answer_ends_a_row_of_cancellations() {
+        let vitals = Vitals::new(Heed::Failures, true);
+        let mut marks = 0;
+        for _ in 0..10 {
+            assert!(vitals.heeds(Outcome::Abandoned));
+            marks += u32::from(vitals.report(Outcome::Abandoned, 1, None, AT));
+        }
+        vitals.report(Outcome::LostRace, 1, None, AT);
+        assert_eq!(marks, 5, "every 8");
+        assert_eq!((vitals.take_tally().cancels, vitals.take_tally().answered), (41, 0));
+        assert!(vitals.heeds(Outcome::Ignorable));
+        vitals.report(Outcome::Ignorable, 1, None, AT);
+        let tally = vitals.take_tally();
+        assert_eq!((tally.cancels, tally.answered), (0, 41));
+        vitals.report(Outcome::Abandoned, 1, None, AT);
+        vitals.report(Outcome::TimedOut, 1, None, AT);
+        let tally = vitals.take_tally();
+        assert_eq!((tally.cancels, tally.answered, tally.streak), (0, 0, 1));
+    }
+
     #[test]
     fn after_a_failure_successes_count_until_the_task_lets_go() {
         let vitals = Vitals::new(Heed::Failures, true);
-        let tally =
-            |successes, failures, streak, longest| Tally { successes, failures, streak, longest };
+        let tally = |successes, failures, streak, longest| Tally {
+            successes,
+            failures,
+            streak,
+            longest,
+            ..Tally::default()
+        };
         for _ in 0..3 {
-            assert!(vitals.report(Outcome::Failure, 1, None));
+            assert!(vitals.report(Outcome::Failure, 1, None, AT));
         }
-        assert!(vitals.heeds(Outcome::Success) && !vitals.report(Outcome::Success, 1, None));
-        assert!(vitals.report(Outcome::Failure, 1, None));
-        assert_eq!(vitals.take_tally(), tally(1, 4, 1, 3));
+        assert!(vitals.heeds(Outcome::Success) && !vitals.report(Outcome::Success, 1, None, AT));
+        assert!(vitals.report(Outcome::Failure, 1, None, AT));
+        assert_eq!(rows(&vitals), tally(1, 4, 1, 3));
         vitals.watch(true);
-        vitals.report(Outcome::Success, 1, None);
-        vitals.report(Outcome::Success, 1, None);
-        assert_eq!(vitals.take_tally(), tally(2, 0, 0, 0));
+        vitals.report(Outcome::Success, 1, None, AT);
+        vitals.report(Outcome::Success, 1, None, AT);
+        assert_eq!(rows(&vitals), tally(2, 0, 0, 0));
         vitals.watch(false);
-        vitals.report(Outcome::Success, 1, None);
-        assert_eq!(vitals.take_tally(), Tally::default());
+        vitals.report(Outcome::Success, 1, None, AT);
+        assert_eq!(rows(&vitals), Tally::default());
         assert_eq!((vitals.failures(), vitals.successes()), (4, None));
     }
 

@@ -23,8 +23,8 @@ pub use settings::Settings;
 /// So far from both ends of time that no test gets there.
 pub const START: Instant = Instant::from_secs(200 * 365 * 24 * 60 * 60);
 
-/// Attempts that never left the client and are not counted, and slots that are remembered.
-const FREE: u32 = 8;
+/// Attempts that are sent again for nothing, and slots that are remembered.
+const FREE: u32 = 3;
 const REMEMBERED: usize = 8;
 
 /// A call whose every step is checked: against the model, and against rules that hold whatever the
@@ -45,16 +45,23 @@ pub struct CheckedCall {
 #[derive(Clone, Debug, Default)]
 struct Account {
     sent: u32,
-    /// Of those sent, the ones sent again because they never left; and the ones that are over,
-    /// whatever came of them.
+    /// Of those sent, the ones sent again because they never left; those that nobody asked about;
+    /// and the ones that are over, whatever came of them.
     again: u32,
+    unasked: u32,
     ended: u32,
+    /// The highest number sent.
+    number: u32,
     /// How often it was told that one never left.
     never_sent: u32,
     /// Verdicts that were told and attempts that timed out.
     verdicts: u32,
     steps: u32,
+    /// Steps beyond what a call takes that finds an endpoint at once.
+    more_steps: u32,
     end: Option<End>,
+    /// As it was before the last attempt was asked for.
+    before: Option<(Attempt, Box<Account>)>,
     book: Book,
 }
 
@@ -143,14 +150,36 @@ impl CheckedCall {
         step
     }
 
-    /// The attempt goes to this slot.
-    pub fn started(&mut self, attempt: Attempt, slot: Slot) {
-        self.call.started(attempt, slot);
-        if self.open.contains(&attempt) && !self.tried.contains(&slot) {
-            self.tried.push(slot);
-            self.tried = self.tried.split_off(self.tried.len().saturating_sub(REMEMBERED));
+    /// This slot was picked for the attempt; tells that it goes there.
+    ///
+    /// # Panics
+    /// When the model says otherwise.
+    pub fn started(&mut self, attempt: Attempt, slot: Slot) -> bool {
+        let settings = self.model.settings;
+        let mut budget =
+            CheckedBudget { settings: &settings, book: &mut self.account.book, log: Vec::new() };
+        let goes = self.call.started(attempt, slot, &mut budget);
+        let heard: Vec<_> = budget.log.into_iter().map(|(_, entry)| entry).collect();
+        let mut log = Vec::new();
+        let open = self.open.contains(&attempt);
+        let expected = open && self.model.started(attempt.number(), slot, &mut log);
+        assert_eq!((goes, heard), (expected, log), "{attempt:?} to {slot:?}");
+        if goes {
+            if !self.tried.contains(&slot) {
+                self.tried.push(slot);
+                self.tried = self.tried.split_off(self.tried.len().saturating_sub(REMEMBERED));
+            }
+            let account = &mut self.account;
+            if account.before.take_if(|(last, _)| *last == attempt).is_some() && account.sent > 1 {
+                account.unasked -= 1;
+            }
+            let counted = account.sent - account.again - 1;
+            assert!(account.book.granted + account.unasked >= counted, "not paid for");
+        } else if open {
+            self.not_sent(attempt);
         }
         self.compare();
+        goes
     }
 
     /// There is no endpoint for the attempt that was sent last; tells which one, if it is still in
@@ -163,11 +192,34 @@ impl CheckedCall {
             .open
             .iter()
             .position(|open| gone && !self.model.open().any(|number| number == open.number()));
-        let attempt = number.map(|index| self.open.remove(index));
-        self.over.extend(attempt);
-        self.account.ended += u32::from(attempt.is_some());
+        let attempt = number.map(|index| self.open[index]);
+        if let Some(attempt) = attempt {
+            self.not_sent(attempt);
+        }
         self.compare();
         attempt
+    }
+
+    /// There may be an endpoint now.
+    pub fn endpoints_changed(&mut self) {
+        self.call.endpoints_changed();
+        self.model.endpoints_changed();
+        self.account.more_steps += 2;
+        self.compare();
+    }
+
+    /// An attempt was not sent after all.
+    fn not_sent(&mut self, attempt: Attempt) {
+        self.open.retain(|open| *open != attempt);
+        self.over.push(attempt);
+        let account = &mut self.account;
+        if let Some((_, before)) = account.before.take_if(|(last, _)| *last == attempt) {
+            (account.sent, account.again) = (before.sent, before.again);
+            (account.unasked, account.number) = (before.unasked, before.number);
+        } else {
+            // It had been started before.
+            account.ended += 1;
+        }
     }
 
     /// How an attempt ended, whether it is in flight or not.
@@ -226,6 +278,7 @@ impl CheckedCall {
             match self.poll(now, rng) {
                 Step::Wait(until) => match (self.open.first(), verdicts.next()) {
                     (Some(&attempt), Some(&verdict)) => self.on_outcome(now, attempt, verdict),
+                    _ if self.call.waits_for_endpoint() => self.endpoints_changed(),
                     _ => now = until.expect("nothing is in flight"),
                 },
                 Step::Send(_) | Step::Cancel { .. } => {}
@@ -237,7 +290,8 @@ impl CheckedCall {
 
     /// Every attempt is sent and ends; then the call is over.
     fn most_steps(&self) -> u32 {
-        2 * (self.model.settings.attempts + self.model.settings.hedges() + FREE) + 1
+        let settings = &self.model.settings;
+        4 * (settings.attempts + settings.hedges() + FREE) + 1 + self.account.more_steps
     }
 
     fn tell(&mut self, now: Instant) {
@@ -274,6 +328,7 @@ impl CheckedCall {
             self.open
         );
         assert_eq!(self.call.attempts(), self.model.attempts);
+        assert_eq!(self.call.waits_for_endpoint(), self.model.waits_for_endpoint);
     }
 
     /// What holds for every call, whatever the model thinks.
@@ -291,9 +346,14 @@ impl CheckedCall {
                     "{attempt:?} twice"
                 );
                 assert!(!attempt.is_hedge() || account.sent > 0, "a hedge of nothing");
-                let same = |over: &Attempt| over.number() == attempt.number();
+                let before = Account { before: None, ..account.clone() };
+                account.before = Some((attempt, Box::new(before)));
                 account.sent += 1;
-                account.again += u32::from(self.over.iter().any(same));
+                account.unasked += u32::from(account.sent > 1);
+                if attempt.number() <= account.number {
+                    account.again += 1;
+                }
+                account.number = account.number.max(attempt.number());
                 assert!(
                     account.again <= account.never_sent.min(FREE),
                     "sent again, though it was counted"
@@ -309,12 +369,12 @@ impl CheckedCall {
                     "a retry beside others"
                 );
                 assert_eq!(account.book.calls, 1, "the budget was not told of the call once");
-                assert_eq!(account.book.granted, account.sent - account.again - 1, "not paid for");
             }
             Step::Wait(until) => {
                 let later = until.is_none_or(|until| until > now);
                 assert!(later, "waiting until {until:?} at {now} would spin");
-                assert!(!self.open.is_empty() || until.is_some(), "waits for nothing");
+                let waits = !self.open.is_empty() || self.call.waits_for_endpoint();
+                assert!(waits || until.is_some(), "waits for nothing");
                 return;
             }
             Step::Cancel { attempt, outcome } => {
@@ -325,7 +385,7 @@ impl CheckedCall {
                     .expect("canceled what is not in flight");
                 self.over.push(self.open.remove(index));
                 account.ended += 1;
-                account.verdicts += u32::from(outcome == Outcome::Failure);
+                account.verdicts += u32::from(outcome == Outcome::TimedOut);
             }
             Step::Done(end) => {
                 assert!(self.open.is_empty(), "{:?} are left behind", self.open);
@@ -379,7 +439,7 @@ pub fn check(data: &[u8]) {
                 }
                 match call.poll(now, &mut rng) {
                     Step::Send(attempt) if input.below(4) > 0 => {
-                        call.started(attempt, slots[input.below(slots.len())]);
+                        let _ = call.started(attempt, slots[input.below(slots.len())]);
                     }
                     Step::Wait(until) => wake = until,
                     Step::Send(_) | Step::Cancel { .. } | Step::Done(_) => {}
@@ -387,6 +447,7 @@ pub fn check(data: &[u8]) {
             }
             6..11 => end_one(&mut call, now, &mut input, CheckedCall::open),
             11 => end_one(&mut call, now, &mut input, CheckedCall::over),
+            12 if input.below(2) == 0 => call.endpoints_changed(),
             12 => {
                 let _ = call.no_endpoint(now);
             }
@@ -397,7 +458,11 @@ pub fn check(data: &[u8]) {
     call.finish(
         now,
         &mut rng,
-        &[Verdict::Retry, Verdict::RetryAfter(Duration::from_nanos(1)), Verdict::Retry],
+        &[
+            Verdict::RetryableFailure,
+            Verdict::PushBack { wait: Duration::from_nanos(1) },
+            Verdict::RetryableFailure,
+        ],
     );
 }
 

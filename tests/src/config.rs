@@ -8,7 +8,7 @@ mod life;
 
 use core::time::Duration;
 
-use evenkeel_core::policy::{AnyPolicy, InvalidParameter, ParsePolicyError};
+use evenkeel_core::policy::{AnyPolicy, InvalidParameter, ParsePolicyError, honours};
 use evenkeel_core::{Balancer, Book, Config, ConfigError, Heap, Inline, Zone};
 
 use crate::health;
@@ -30,12 +30,17 @@ pub fn check(data: &[u8]) {
     let parsed = check_text(&text);
     let spare = TEXTS[input.below(TEXTS.len())];
     let policy = if parsed.is_some_and(|policy| is_quick(&policy)) { &text } else { spare };
-    let config = settings(&mut input);
+    let mut config = settings(&mut input);
     let refused = Balancer::<u8, AnyPolicy>::with_config(AnyPolicy::default(), config).err();
     assert_eq!(config.check().err(), refused);
     if let Some(error) = refused {
         check_refusal(&config, error);
         return;
+    }
+    let asked: AnyPolicy = policy.parse().expect("it was parsed before");
+    if let Err(error) = honours(&asked, &config) {
+        assert_eq!(Balancer::<u8, AnyPolicy>::with_config(asked, config).err(), Some(error));
+        config.slow_start = Duration::ZERO;
     }
     let life = |input: &Input<'_>| Life::<Heap, Heap>::new(policy, config).live(input.clone());
     let heap = life(&input);

@@ -7,6 +7,7 @@ mod judge;
 mod known;
 mod life;
 mod model;
+mod ours;
 mod read;
 
 use core::time::Duration;

@@ -3,8 +3,7 @@
 
 use core::time::Duration;
 
-use evenkeel_core::Endpoint;
-use evenkeel_core::retry::Verdict;
+use evenkeel_core::{Endpoint, Outcome, Verdict};
 
 /// How many addresses there are: well above the capacity of the small balancer.
 pub(crate) const ADDRESSES: u8 = 12;
@@ -82,12 +81,33 @@ impl<'a> Input<'a> {
     }
 
     pub(crate) fn verdict(&mut self) -> Verdict {
-        match self.below(5) {
-            0 => Verdict::Retry,
-            1 => Verdict::RetryAfter(self.duration()),
+        match self.below(10) {
+            0 => Verdict::RetryableFailure,
+            1 => Verdict::PushBack { wait: self.duration() },
             2 => Verdict::NeverSent,
-            3 => Verdict::Fatal,
+            3 => Verdict::Ignorable,
+            4 => Verdict::TimedOut,
+            5 => Verdict::NonRetryableFailure,
+            6 => Verdict::Canceled,
+            7 => Verdict::Overloaded { wait: None },
+            8 => Verdict::Overloaded { wait: Some(self.duration()) },
             _ => Verdict::Success,
+        }
+    }
+
+    /// Any end, failures more often than others.
+    pub(crate) fn outcome(&mut self) -> Outcome {
+        match self.below(12) {
+            0 | 5 => Outcome::Success,
+            1 | 6 => Outcome::Failure,
+            2 => Outcome::Overloaded { retry_after: None },
+            3 => Outcome::Overloaded { retry_after: Some(self.duration()) },
+            4 => Outcome::Abandoned,
+            7 => Outcome::TimedOut,
+            8 => Outcome::NeverSent,
+            9 => Outcome::Ignorable,
+            10 => Outcome::PushedBack,
+            _ => Outcome::LostRace,
         }
     }
 

@@ -7,7 +7,10 @@ pub mod golden;
 pub mod health;
 mod input;
 pub mod lifecycle;
+pub mod outages;
 pub mod policies;
+#[cfg(feature = "net")]
+pub mod processes;
 mod rng;
 #[cfg(feature = "net")]
 pub mod servers;
@@ -15,6 +18,7 @@ pub mod simulation;
 #[cfg(feature = "net")]
 pub mod source;
 pub mod state;
+pub mod tables;
 
 /// go-kit's fault 17: internal slices were handed out, and a caller could corrupt them. Ours can be
 /// looked at

@@ -6,6 +6,8 @@
 
 mod model;
 
+use core::time::Duration;
+
 use evenkeel_core::policy::{AnyPolicy, BoxedPolicy, boxed};
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::{Attempt, Step, Verdict};
@@ -59,7 +61,8 @@ impl<'a, S: Store> Lifecycle<'a, S> {
             None => boxed(least_in_flight),
         };
         // Health has a model of its own.
-        let config = Config { book: Book::Off, ..Config::default() };
+        let config =
+            Config { book: Book::Off, max_retry_after: Duration::ZERO, ..Config::default() };
         let balancer = |policy| Balancer::with_config(policy, config).expect("good settings");
         Self {
             model: Model::new(capacity),
@@ -189,12 +192,7 @@ impl<'a, S: Store> Lifecycle<'a, S> {
     }
 
     fn outcome(&mut self) -> Outcome {
-        match self.input.below(4) {
-            0 => Outcome::Success,
-            1 => Outcome::Failure,
-            2 => Outcome::Overloaded { retry_after: None },
-            _ => Outcome::Canceled,
-        }
+        self.input.outcome()
     }
 
     fn start_call(&mut self) {
@@ -208,11 +206,17 @@ impl<'a, S: Store> Lifecycle<'a, S> {
         let step = call.poll(self.now, &mut self.rng);
         match step {
             Step::Send(attempt) => match self.picked(call.tried()) {
+                Some(pick) if call.started(attempt, pick.slot()) => picks.push((attempt, pick)),
                 Some(pick) => {
-                    call.started(attempt, pick.slot());
-                    picks.push((attempt, pick));
+                    self.model.undone(pick.slot());
+                    self.balancer.withdraw(self.now, pick);
                 }
-                None => assert_eq!(call.no_endpoint(self.now), Some(attempt)),
+                None => {
+                    assert_eq!(call.no_endpoint(self.now), Some(attempt));
+                    if self.input.below(2) == 1 {
+                        call.endpoints_changed();
+                    }
+                }
             },
             Step::Cancel { attempt, outcome } => self.report_attempt(&mut picks, attempt, outcome),
             Step::Wait(_) => {}
@@ -220,6 +224,10 @@ impl<'a, S: Store> Lifecycle<'a, S> {
         }
         self.call = Some((call, picks));
         Some(step)
+    }
+
+    fn waits_for_endpoint(&self) -> bool {
+        self.call.as_ref().is_some_and(|(call, _)| call.call().waits_for_endpoint())
     }
 
     fn report_attempt(
@@ -242,9 +250,7 @@ impl<'a, S: Store> Lifecycle<'a, S> {
         let Some((mut call, mut picks)) = self.call.take() else { return };
         if let Some(&attempt) = call.open().get(self.input.below(call.open().len())) {
             call.on_outcome(self.now, attempt, verdict);
-            let outcome =
-                if verdict == Verdict::Success { Outcome::Success } else { Outcome::Failure };
-            self.report_attempt(&mut picks, attempt, outcome);
+            self.report_attempt(&mut picks, attempt, verdict.outcome());
         }
         self.call = Some((call, picks));
     }
@@ -260,14 +266,19 @@ impl<'a, S: Store> Lifecycle<'a, S> {
 
     /// A call always ends, and soon: at each wait either its attempt fails or the time comes.
     fn finish_call(&mut self) {
-        for _ in 0..128 {
+        for _ in 0..256 {
             match self.poll_call() {
                 None => return,
                 Some(Step::Done(_)) => {
                     self.call = None;
                     return;
                 }
-                Some(Step::Wait(None)) => self.end_attempt_with(Verdict::Retry),
+                Some(Step::Wait(_)) if self.waits_for_endpoint() => {
+                    // There may be none for ever.
+                    self.call = None;
+                    return;
+                }
+                Some(Step::Wait(None)) => self.end_attempt_with(Verdict::RetryableFailure),
                 Some(Step::Wait(Some(until))) => self.now = until,
                 Some(Step::Send(_) | Step::Cancel { .. }) => {}
             }

@@ -1,4 +1,4 @@
-//! A client, the hosts of a service and their faults on virtual time: what a policy, outlier
+//! Clients, the hosts of a service and their faults on virtual time: what a policy, outlier
 //! detection, retries and budgets do.
 //!
 //! All decisions are those of the core's [`Balancer`](evenkeel_core::Balancer) and
@@ -25,12 +25,19 @@
 //! assert!(log.calls.len() > 5_000 && log.errors() < 30);
 //! assert_eq!(log.ejections(), log.probes_failed() + 1);
 //! ```
+//!
+//! Another balancer than the core's takes part as a [`Balance`], with [`run_with`].
 
+mod agenda;
+mod balance;
 mod chance;
 mod client;
 mod engine;
+mod fault;
 mod host;
 mod log;
+#[cfg(feature = "pictures")]
+pub mod picture;
 mod table;
 
 use core::time::Duration;
@@ -39,18 +46,26 @@ use evenkeel_core::Config;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::retry::RetryPolicy;
 
-pub use engine::run;
-pub use host::{Effect, Fault, Host, Service};
-pub use log::{Ended, Log, Sent};
-pub use table::{Table, millis, percent, percentile, ratio};
+pub use balance::{Balance, Ours, Picked, Tell, slots};
+pub use chance::draw;
+pub use engine::{run, run_with};
+pub use fault::{Effect, Fault};
+pub use host::{Host, Service};
+pub use log::{Ended, Log, Sent, Told};
+pub use table::{Table, decimal, millis, percent, percentile, ratio};
 
 /// What is simulated.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Where requests may go. The addresses are their places in this list.
     pub hosts: Vec<Host>,
-    /// Calls per second on average, at random times (a Poisson process).
+    /// Calls per second on average, at random times (a Poisson process); not heeded with
+    /// [`callers`](Self::callers).
     pub rate: u32,
+    /// So many callers instead, each of which begins its next call 1 ms after its last.
+    pub callers: Option<u32>,
+    /// How many clients share the calls, each with a balancer and a budget of its own.
+    pub clients: u32,
     /// How long calls arrive. All that have begun are seen through.
     pub duration: Duration,
     /// Which host gets a request.
@@ -61,6 +76,12 @@ pub struct Scenario {
     pub retry: RetryPolicy,
     /// When a call sends a second attempt beside the first.
     pub hedge: Option<Hedge>,
+    /// Who waits for a call gives it up after this time, outside of its retries' policy.
+    pub patience: Option<Duration>,
+    /// Users who leave.
+    pub canceled: Option<Canceled>,
+    /// How often the weight of each host moves, at random, by up to a tenth of it.
+    pub reweighed: Option<Duration>,
 }
 
 /// How long an attempt may take before another one goes beside it; one for each call.
@@ -72,18 +93,32 @@ pub enum Hedge {
     Percentile(u16),
 }
 
+/// Users who do not wait for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Canceled {
+    /// So many of a thousand calls.
+    pub per_mille: u32,
+    /// Leave after this time on average, exponentially distributed.
+    pub after: Duration,
+}
+
 impl Default for Scenario {
-    /// No hosts; 100 calls per second for 60 s; round robin with the default settings, neither
-    /// retries nor hedges.
+    /// No hosts; 100 calls per second for 60 s from one client; round robin with the default
+    /// settings, neither retries nor hedges.
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
             rate: 100,
+            callers: None,
+            clients: 1,
             duration: Duration::from_secs(60),
-            policy: AnyPolicy::default(),
+            policy: "round_robin".parse().expect("a name"),
             config: Config::default(),
             retry: RetryPolicy::new(1).expect("at least one attempt"),
             hedge: None,
+            patience: None,
+            canceled: None,
+            reweighed: None,
         }
     }
 }

@@ -2,8 +2,9 @@
 //! step is checked against the model in `evenkeel_tests::call`, and against what holds for any
 //! call.
 //!
-//! Time goes in ticks of 1 ns. At any moment an attempt in flight may end in any way, the last one
-//! may turn out to have no endpoint, the caller may poll (in time, late, or twice), and a tick may
+//! Time goes in ticks of 1 ns. Each attempt is offered each of a few endpoints, tried or not. At any
+//! moment an attempt in flight may end in any way, the last one may turn out to have no endpoint,
+//! there may be one again, the caller may poll (in time, late, or twice), and a tick may
 //! pass. Something heard of an attempt that is over must change nothing. A caller who drops the
 //! call stops anywhere: every beginning of an order is explored, too. States that differ in nothing
 //! are explored once.
@@ -15,10 +16,10 @@ use core::time::Duration;
 use std::collections::HashSet;
 use std::hash::DefaultHasher;
 
-use evenkeel_core::Instant;
 use evenkeel_core::rand_core::TryRng;
 use evenkeel_core::retry::{Backoff, End, Step, Verdict};
-use evenkeel_tests::call::{CheckedCall, START, Settings};
+use evenkeel_core::{Instant, Slot};
+use evenkeel_tests::call::{CheckedCall, START, Settings, slots};
 
 const fn ticks(ticks: u64) -> Duration {
     Duration::from_nanos(ticks)
@@ -52,6 +53,8 @@ struct Exploration {
     verdicts: &'static [Verdict],
     /// How many of them may never have left.
     never_sent: u32,
+    /// How many endpoints there are.
+    endpoints: u8,
     /// How much time may pass.
     ticks: u64,
     /// Time passes only when the call has said to wait, and at most a tick too much.
@@ -72,6 +75,8 @@ struct State {
     call: CheckedCall,
     now: Instant,
     never_sent: u32,
+    /// How often it heard that there may be an endpoint.
+    woken: u32,
     /// When the last poll said to come back: nothing is to be gained by polling before.
     asleep: Option<Sleep>,
 }
@@ -93,11 +98,13 @@ impl Sleep {
 impl Exploration {
     fn run(&self) -> Found {
         let mut found = Found::default();
+        let slots = slots(self.endpoints);
         let mut seen = HashSet::new();
         let start = State {
             call: CheckedCall::new(&self.settings, START),
             now: START,
             never_sent: 0,
+            woken: 0,
             asleep: None,
         };
         let mut stack = vec![start];
@@ -110,12 +117,12 @@ impl Exploration {
             found.most_in_flight = found.most_in_flight.max(state.call.open().len());
             found.most_asks = found.most_asks.max(state.call.asks());
             state.stale_outcomes_change_nothing(digest);
-            self.follow(&state, &mut stack, &mut found);
+            self.follow(&state, &slots, &mut stack, &mut found);
         }
         found
     }
 
-    fn follow(&self, state: &State, stack: &mut Vec<State>, found: &mut Found) {
+    fn follow(&self, state: &State, slots: &[Slot], stack: &mut Vec<State>, found: &mut Found) {
         let mut next = |change: &dyn Fn(&mut State)| {
             let mut state = state.clone();
             change(&mut state);
@@ -140,6 +147,11 @@ impl Exploration {
         if other.call.no_endpoint(other.now).is_some() {
             stack.push(State { asleep: None, ..other });
         }
+        if state.call.call().waits_for_endpoint() && state.woken < 2 {
+            let mut woken = State { asleep: None, woken: state.woken + 1, ..state.clone() };
+            woken.call.endpoints_changed();
+            stack.push(woken);
+        }
         let mut polled = state.clone();
         match polled.call.poll(polled.now, &mut NoRng) {
             Step::Wait(until) => {
@@ -160,10 +172,24 @@ impl Exploration {
                     found.ends.push(end);
                 }
             }
-            Step::Send(_) | Step::Cancel { .. } => {
+            step @ (Step::Send(_) | Step::Cancel { .. }) => {
                 let due = state.asleep.is_none_or(|sleep| sleep.is_due(state.now));
                 assert!(due, "something to do at {}, not only at {:?}", state.now, state.asleep);
-                stack.push(State { asleep: None, ..polled });
+                let after = State { asleep: None, ..polled };
+                if let Step::Send(attempt) = step {
+                    // Of those that were not tried, one is as good as another.
+                    let tried = after.call.tried().len();
+                    for &slot in slots.iter().take(tried + 1) {
+                        let mut after = after.clone();
+                        let _ = after.call.started(attempt, slot);
+                        stack.push(after);
+                    }
+                    let mut after = after;
+                    let _ = after.call.no_endpoint(after.now);
+                    stack.push(after);
+                } else {
+                    stack.push(after);
+                }
             }
         }
     }
@@ -177,7 +203,7 @@ impl State {
             hash,
             "{:?}, {:?}",
             self.call.call(),
-            (self.now, self.asleep, self.never_sent, self.call.asks())
+            (self.now, self.asleep, self.never_sent, self.woken, self.call.asks())
         )
         .expect("nothing can fail");
         hash.hasher.finish()
@@ -209,19 +235,38 @@ impl Write for DigestWriter {
     }
 }
 
+/// The ends that decide a call do so alike, and those that lead to another attempt.
 const ALL: &[Verdict] = &[
     Verdict::Success,
-    Verdict::Retry,
-    Verdict::RetryAfter(ticks(2)),
-    Verdict::Fatal,
+    Verdict::RetryableFailure,
+    Verdict::PushBack { wait: ticks(2) },
+    Verdict::Overloaded { wait: Some(ticks(2)) },
+    Verdict::Ignorable,
     Verdict::NeverSent,
 ];
 
+const EVERY: &[Verdict] = &[
+    Verdict::Success,
+    Verdict::RetryableFailure,
+    Verdict::NonRetryableFailure,
+    Verdict::TimedOut,
+    Verdict::Ignorable,
+    Verdict::Overloaded { wait: None },
+    Verdict::Overloaded { wait: Some(ticks(1)) },
+    Verdict::Overloaded { wait: Some(ticks(2)) },
+    Verdict::PushBack { wait: ticks(1) },
+    Verdict::NeverSent,
+    Verdict::Canceled,
+];
+
+const RESTS: &[Verdict] =
+    &[Verdict::Overloaded { wait: None }, Verdict::Overloaded { wait: Some(ticks(2)) }];
+
 const PUSH_BACK: &[Verdict] = &[
     Verdict::Success,
-    Verdict::Retry,
-    Verdict::RetryAfter(ticks(1)),
-    Verdict::RetryAfter(ticks(2)),
+    Verdict::RetryableFailure,
+    Verdict::PushBack { wait: ticks(1) },
+    Verdict::PushBack { wait: ticks(2) },
 ];
 
 impl Exploration {
@@ -234,7 +279,14 @@ impl Exploration {
             hedging: (hedges > 0).then_some((ticks(1), hedges)),
             ..Settings::new(attempts)
         };
-        Self { settings, verdicts: ALL, never_sent: 1, ticks: 6, prompt: true }
+        Self {
+            settings,
+            verdicts: ALL,
+            never_sent: 1,
+            endpoints: 2 + hedges as u8,
+            ticks: 6,
+            prompt: true,
+        }
     }
 
     /// Explores, and makes sure that it was worth it.
@@ -248,11 +300,14 @@ impl Exploration {
     }
 }
 
-const USUAL: [End; 5] = [End::Success, End::Fatal, End::Attempts, End::Deadline, End::NoEndpoints];
+const USUAL: [End; 5] =
+    [End::Success, End::Ignorable, End::Attempts, End::Deadline, End::NoEndpoints];
 
 #[test]
 fn three_attempts_and_two_hedges() {
-    let found = Exploration::new(3, 2).expect("3 attempts, 2 hedges", 100_000, &USUAL);
+    let mut exploration = Exploration { never_sent: 0, ticks: 5, ..Exploration::new(3, 2) };
+    exploration.settings.timeout = Some(ticks(4));
+    let found = exploration.expect("3 attempts, 2 hedges", 10_000, &USUAL);
     assert_eq!((found.most_in_flight, found.most_asks), (3, 4));
 }
 
@@ -278,13 +333,19 @@ fn polled_at_any_time() {
 }
 
 #[test]
-fn never_sent_is_free_eight_times() {
-    for (attempts, hedges, states) in [(1, 0, 100), (3, 0, 500), (1, 1, 5000)] {
-        let mut exploration =
-            Exploration { never_sent: 10, ticks: 3, ..Exploration::new(attempts, hedges) };
+fn never_sent_is_free_three_times() {
+    for (attempts, hedges, endpoints, states) in
+        [(1, 0, 5, 80), (3, 0, 3, 300), (2, 0, 4, 300), (1, 1, 4, 900)]
+    {
+        let mut exploration = Exploration {
+            never_sent: 5,
+            endpoints,
+            ticks: 3,
+            ..Exploration::new(attempts, hedges)
+        };
         exploration.settings.timeout = Some(ticks(2));
         exploration.settings.backoff = Backoff::None;
-        exploration.verdicts = &[Verdict::NeverSent, Verdict::Retry, Verdict::Success];
+        exploration.verdicts = &[Verdict::NeverSent, Verdict::RetryableFailure, Verdict::Success];
         let ends = [End::Success, End::Attempts, End::Deadline, End::NoEndpoints];
         exploration.expect(
             &format!("{attempts} attempts, {hedges} hedges, never sent"),
@@ -303,7 +364,7 @@ fn without_deadlines() {
         exploration.settings.attempt_timeout = None;
         exploration.settings.backoff = Backoff::None;
         exploration.settings.hedging = Some((ticks(delay), 2));
-        let ends = [End::Success, End::Fatal, End::Attempts, End::NoEndpoints];
+        let ends = [End::Success, End::Ignorable, End::Attempts, End::NoEndpoints];
         exploration.expect(&format!("no deadlines, delay {delay}"), 2000, &ends);
     }
 }
@@ -319,7 +380,7 @@ fn budget_refuses_anywhere() {
     }
     let mut exploration = Exploration::new(3, 2);
     exploration.settings.refused = u64::MAX;
-    let ends = [End::Success, End::Fatal, End::Deadline, End::NoEndpoints, End::Budget];
+    let ends = [End::Success, End::Ignorable, End::Deadline, End::NoEndpoints, End::Budget];
     let found = exploration.expect("the budget refuses all", 100, &ends);
     assert_eq!((found.most_in_flight, found.most_asks), (1, 3));
 }
@@ -327,8 +388,33 @@ fn budget_refuses_anywhere() {
 #[test]
 fn servers_ask_for_more_than_is_allowed() {
     let mut exploration = Exploration::new(2, 2);
-    exploration.settings.max_retry_after = ticks(1);
+    exploration.settings.max_push_back = ticks(1);
     exploration.verdicts = PUSH_BACK;
-    let ends = [End::Success, End::Attempts, End::Deadline, End::NoEndpoints, End::RetryAfter];
+    let ends = [End::Success, End::Attempts, End::Deadline, End::NoEndpoints, End::PushBack];
     exploration.expect("push-back beyond the limit", 10_000, &ends);
+}
+
+/// Every verdict, with one endpoint, with two and with three: what is overloaded leads elsewhere.
+#[test]
+fn every_verdict() {
+    for (endpoints, verdicts) in [(1, EVERY), (2, EVERY), (3, RESTS)] {
+        let mut exploration = Exploration { endpoints, ticks: 4, ..Exploration::new(3, 0) };
+        exploration.verdicts = verdicts;
+        let mut ends = vec![End::Attempts, End::Deadline, End::NoEndpoints];
+        if endpoints < 3 {
+            ends.extend([End::Success, End::Ignorable, End::NonRetryableFailure, End::Canceled]);
+        }
+        exploration.expect(&format!("every verdict, {endpoints} endpoints"), 2000, &ends);
+    }
+}
+
+/// A call that finds no endpoint waits for one until its deadline.
+#[test]
+fn waits_until_ready() {
+    for (attempts, hedges) in [(1, 0), (2, 1)] {
+        let mut exploration = Exploration::new(attempts, hedges);
+        exploration.settings.wait_for_ready = true;
+        let ends = [End::Success, End::Ignorable, End::Attempts, End::Deadline];
+        exploration.expect(&format!("{attempts} attempts, ready"), 500, &ends);
+    }
 }

@@ -98,7 +98,7 @@ fn what_cannot_be_read_is_a_failure() {
         ("down z", "nothing of this address is there"),
         ("up z", "nothing of this address is there"),
         ("poll", "there is no call"),
-        ("outcome retry", "no attempt is under way"),
+        ("outcome retryable_failure", "no attempt is under way"),
         ("call attempts=0", "no such `attempts`"),
         ("call hedges=2", "no such setting"),
         ("call timeout=0", "a call cannot have such a setting"),
@@ -119,7 +119,7 @@ fn times_are_exact_to_the_nanosecond() {
     for time in ["wait 0.000001", "wait 10.00305", "wait 7", "wait 1000000000.5"] {
         let wait = time.strip_prefix("wait ").expect("a wait");
         let text = format!(
-            "call attempts=2 backoff=constant:{wait}\ninsert a -> +1 -0 ~0\npoll -> send 1 a\noutcome retry\npoll -> {time}"
+            "call attempts=2 backoff=constant:{wait}\ninsert a -> +1 -0 ~0\npoll -> send 1 a\noutcome retryable_failure\npoll -> {time}"
         );
         let answers = check::<Heap, Heap>("t", &text).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(answers, 3);

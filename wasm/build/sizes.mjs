@@ -6,8 +6,8 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 176_000, gzip: 82_000, brotli: 70_000 },
-  'five.wasm': { raw: 87_000, gzip: 40_000, brotli: 34_000 },
+  'lb.wasm': { raw: 195_000, gzip: 89_950, brotli: 75_500 },
+  'five.wasm': { raw: 95_500, gzip: 43_200, brotli: 36_900 },
 };
 
 for (const file of process.argv.slice(2)) {

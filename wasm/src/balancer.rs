@@ -1,6 +1,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+#[cfg(feature = "full")]
+use evenkeel_core::policy::honours;
 use evenkeel_core::retry::LatencyPercentile;
 use evenkeel_core::{
     Changes, Endpoint, Instant, Outcome, Pick, PickError, Policy as _, Request, Slot, Zone, hash,
@@ -148,16 +150,17 @@ impl Balancer {
     pub fn report(&mut self, now: f64, ticket: u32, outcome: u8, retry_after: f64) {
         if let Some(outcome) = names::outcome(outcome, maybe(retry_after)) {
             let tells = match outcome {
-                Outcome::Success | Outcome::Canceled => true,
-                Outcome::Failure | Outcome::Overloaded { .. } => false,
+                Outcome::Success | Outcome::TimedOut | Outcome::Abandoned | Outcome::LostRace => {
+                    true
+                }
+                Outcome::Failure
+                | Outcome::NeverSent
+                | Outcome::Ignorable
+                | Outcome::PushedBack
+                | Outcome::Overloaded { .. } => false,
             };
             self.end(now, ticket, outcome, tells);
         }
-    }
-
-    /// Redeems the ticket of a request that was given up: it took at least as long as until now.
-    pub fn time_out(&mut self, now: f64, ticket: u32) {
-        self.end(now, ticket, Outcome::Failure, true);
     }
 
     /// Returns the percentile of how long requests took lately, in milliseconds, if enough is
@@ -171,6 +174,11 @@ impl Balancer {
         }
         let delay = known.and_then(|(_, latencies)| latencies.delay(instant(now)));
         delay.map_or(f64::NAN, |delay| fraction(delay.as_nanos() as u64))
+    }
+
+    /// Returns when something is due: an endpoint may come back then.
+    pub fn due(&self) -> f64 {
+        millis(self.core.poll_timeout())
     }
 
     /// Takes over what checks by the caller found of the endpoint in this slot.
@@ -198,7 +206,8 @@ impl Balancer {
     #[cfg(feature = "full")]
     fn configure(&mut self, seed: u64) {
         self.settings.seed = seed;
-        if let Err(error) = self.settings.check() {
+        let checked = self.settings.check().and_then(|()| honours(&self.policy, &self.settings));
+        if let Err(error) = checked {
             self.error = Some(error.to_string());
         }
     }
@@ -226,6 +235,13 @@ impl Balancer {
             ) => None,
         };
         self.tickets.issue(pick)
+    }
+
+    /// Redeems a ticket of which nothing was sent.
+    pub(crate) fn withdraw(&mut self, now: f64, ticket: u32) {
+        if let Some(pick) = self.tickets.redeem(ticket) {
+            self.core.withdraw(instant(now), pick);
+        }
     }
 
     /// Redeems a ticket; where the outcome tells how long a request takes at least, so it is noted.

@@ -74,14 +74,19 @@ impl Call {
         }
     }
 
-    /// Sets, before the first poll, the longest wait that a server may ask for.
-    pub fn max_retry_after(&mut self, now: f64, most: f64) {
-        *self = Self::with(now, self.policy.with_max_retry_after(duration(most)));
+    /// Sets, before the first poll, the longest wait that the service may ask for.
+    pub fn max_push_back(&mut self, now: f64, most: f64) {
+        *self = Self::with(now, self.policy.with_max_push_back(duration(most)));
     }
 
-    /// Makes, before the first poll, the waits that servers ask for longer at random.
-    pub fn retry_after_jitter(&mut self, now: f64) {
-        *self = Self::with(now, self.policy.with_retry_after_jitter());
+    /// Makes, before the first poll, the waits that the service asks for longer at random.
+    pub fn push_back_jitter(&mut self, now: f64) {
+        *self = Self::with(now, self.policy.with_push_back_jitter());
+    }
+
+    /// Lets the call, before the first poll, wait until there is an endpoint.
+    pub fn wait_for_ready(&mut self, now: f64) {
+        *self = Self::with(now, self.policy.with_wait_for_ready());
     }
 
     /// Returns the index of the step: what to do now. The jitter comes from the balancer's random
@@ -115,22 +120,53 @@ impl Call {
         self.detail
     }
 
-    /// Tells that the attempt goes to the endpoint behind this ticket.
-    pub fn started(&mut self, attempt: u32, balancer: &Balancer, ticket: u32) {
-        if let (Some(attempt), Some(slot)) = (self.under_way(attempt), balancer.slot_of(ticket)) {
-            self.core.started(attempt, slot);
+    /// Tells that the endpoint behind this ticket was picked for the attempt, and that it goes there;
+    /// if not, the ticket is redeemed.
+    pub fn started(
+        &mut self,
+        now: f64,
+        attempt: u32,
+        balancer: &mut Balancer,
+        ticket: u32,
+    ) -> bool {
+        self.start(now, attempt, balancer, ticket, &mut AnyBudget::Unlimited)
+    }
+
+    /// Does the same within a budget.
+    pub fn started_within(
+        &mut self,
+        now: f64,
+        attempt: u32,
+        balancer: &mut Balancer,
+        ticket: u32,
+        budget: &mut Budget,
+    ) -> bool {
+        self.start(now, attempt, balancer, ticket, &mut budget.0)
+    }
+
+    /// Tells that there is no endpoint for the attempt; or that there are, and all are busy.
+    pub fn no_endpoint(&mut self, now: f64, busy: bool) {
+        if busy {
+            self.core.all_busy(instant(now));
+        } else {
+            self.core.no_endpoint(instant(now));
         }
     }
 
-    /// Tells that there is no endpoint for the attempt.
-    pub fn no_endpoint(&mut self, now: f64) {
-        self.core.no_endpoint(instant(now));
+    /// Tells that it waits until there is an endpoint.
+    pub fn waits_for_endpoint(&self) -> bool {
+        self.core.waits_for_endpoint()
     }
 
-    /// Tells how the attempt ended, by the index of a verdict; and for how many milliseconds the
-    /// server asked to wait, or NaN.
-    pub fn on_outcome(&mut self, now: f64, attempt: u32, verdict: u8, retry_after: f64) {
-        let verdict = names::verdict(verdict, maybe(retry_after));
+    /// Tells that there may be an endpoint now.
+    pub fn endpoints_changed(&mut self) {
+        self.core.endpoints_changed();
+    }
+
+    /// Tells how the attempt ended, by the index of a verdict; and for how many milliseconds it
+    /// asks to wait, or NaN.
+    pub fn on_outcome(&mut self, now: f64, attempt: u32, verdict: u8, wait: f64) {
+        let verdict = names::verdict(verdict, maybe(wait));
         if let (Some(attempt), Some(verdict)) = (self.under_way(attempt), verdict) {
             self.core.on_outcome(instant(now), attempt, verdict);
         }
@@ -150,9 +186,9 @@ impl Balancer {
     }
 
     /// Redeems a ticket: what the verdict on its attempt, by its index, says of the endpoint.
-    pub fn conclude(&mut self, now: f64, ticket: u32, verdict: u8, retry_after: f64) {
-        if let Some(verdict) = names::verdict(verdict, maybe(retry_after)) {
-            self.report(now, ticket, verdict.outcome().index(), retry_after);
+    pub fn conclude(&mut self, now: f64, ticket: u32, verdict: u8, wait: f64) {
+        if let Some(verdict) = names::verdict(verdict, maybe(wait)) {
+            self.report(now, ticket, verdict.outcome().index(), wait);
         }
     }
 }
@@ -176,6 +212,23 @@ impl Call {
             Step::Done(end) => self.detail = end.index(),
         }
         step.index()
+    }
+
+    fn start(
+        &mut self,
+        now: f64,
+        attempt: u32,
+        balancer: &mut Balancer,
+        ticket: u32,
+        budget: &mut AnyBudget,
+    ) -> bool {
+        let (attempt, slot) = (self.under_way(attempt), balancer.slot_of(ticket));
+        let (Some(attempt), Some(slot)) = (attempt, slot) else { return false };
+        let starts = self.core.started(attempt, slot, budget);
+        if !starts {
+            balancer.withdraw(now, ticket);
+        }
+        starts
     }
 
     fn under_way(&self, number: u32) -> Option<Attempt> {

@@ -36,6 +36,7 @@ row! {
         "health": status.health.index().into(),
         "reason": status.health.reason().map_or(f64::NAN, |reason| reason.index().into()),
         "until": millis(status.health.until()),
+        "held": status.held.map_or(f64::NAN, |held| held.index().into()),
         "latency": fraction(status.estimate.nanos),
         "inFlight": status.stats.in_flight.into(),
         "successes": status.stats.successes.into(),
@@ -53,6 +54,7 @@ row! {
         "known": u8::from(event.endpoint.is_some_and(|(_, addr)| addr.is_some())).into(),
         "until": millis(event.kind.until()),
         "reason": detail(event.kind).0,
+        "held": if let EventKind::Held { rule } = event.kind { rule.index().into() } else { f64::NAN },
         "count": detail(event.kind).1,
     }
 }
@@ -64,6 +66,8 @@ fn detail(kind: EventKind) -> (f64, f64) {
         EventKind::Lost(count) => (f64::NAN, count.into()),
         EventKind::Added
         | EventKind::Removed
+        | EventKind::Held { .. }
+        | EventKind::Undone { .. }
         | EventKind::Probing
         | EventKind::Readmitted
         | EventKind::Overloaded { .. }

@@ -3,7 +3,7 @@
 #[cfg(feature = "full")]
 pub(crate) use everything::{AnyPolicy as Policy, Config as Kit};
 #[cfg(not(feature = "full"))]
-pub(crate) use few::{Defaults as Kit, Five as Policy};
+pub(crate) use few::{Defaults as Kit, Four as Policy};
 
 #[cfg(feature = "full")]
 mod everything {
@@ -11,35 +11,35 @@ mod everything {
     pub(crate) use evenkeel_core::policy::AnyPolicy;
 }
 
-/// Five policies and our rules of health, with our defaults.
+/// Four policies and our rules of health, with our defaults.
 #[cfg(not(feature = "full"))]
 mod few {
     pub(crate) use evenkeel_core::Defaults;
     use evenkeel_core::error::TableFull;
     use evenkeel_core::load::{Ewma, Needs};
-    use evenkeel_core::policy::{LeastRequest, PeakEwma, Random, RoundRobin, WeightedRoundRobin};
+    use evenkeel_core::policy::{LeastRequest, PeakEwma, Random, WeightedRoundRobin};
     use evenkeel_core::{Cx, Policy, View};
 
-    macro_rules! five {
-        ($($name:literal: $policy:ident,)+) => {
-            /// One of five policies, by its name.
+    macro_rules! four {
+        ($($name:literal $(or $other:literal)?: $policy:ident,)+) => {
+            /// One of four policies, by a name.
             #[derive(Clone, Debug)]
-            pub(crate) enum Five {
+            pub(crate) enum Four {
                 $($policy($policy),)+
             }
 
-            impl core::str::FromStr for Five {
+            impl core::str::FromStr for Four {
                 type Err = &'static str;
 
                 fn from_str(name: &str) -> Result<Self, Self::Err> {
                     match name {
-                        $($name => Ok(Self::$policy($policy::default())),)+
-                        _ => Err(concat!("policy must be one of" $(, " ", $name)+)),
+                        $($name $(| $other)? => Ok(Self::$policy($policy::default())),)+
+                        _ => Err(concat!("policy must be one of" $(, " ", $name $(, " ", $other)?)+)),
                     }
                 }
             }
 
-            impl Policy for Five {
+            impl Policy for Four {
                 type Load = Ewma;
 
                 #[inline]
@@ -65,6 +65,12 @@ mod few {
                     }
                 }
 
+                fn weighs(&self) -> bool {
+                    match self {
+                        $(Self::$policy(policy) => policy.weighs(),)+
+                    }
+                }
+
                 fn needs(&self) -> Needs {
                     match self {
                         $(Self::$policy(policy) => policy.needs(),)+
@@ -74,17 +80,16 @@ mod few {
         };
     }
 
-    five! {
-        "round_robin": RoundRobin,
+    four! {
+        "round_robin" or "weighted_round_robin": WeightedRoundRobin,
         "random": Random,
-        "weighted_round_robin": WeightedRoundRobin,
         "least_request": LeastRequest,
         "peak_ewma": PeakEwma,
     }
 
-    impl Default for Five {
+    impl Default for Four {
         fn default() -> Self {
-            Self::RoundRobin(RoundRobin::new())
+            Self::PeakEwma(PeakEwma::new())
         }
     }
 }

@@ -15,7 +15,7 @@ function picks(balancer, count) {
 }
 
 test('round robin goes through the endpoints in the order of their URLs', () => {
-  const balancer = new Balancer({ endpoints: [C, A, B] });
+  const balancer = new Balancer({ endpoints: [C, A, B], policy: 'round_robin' });
   const first = picks(balancer, 3);
   assert.deepEqual([...first].sort(), [A, B, C]);
   assert.deepEqual(picks(balancer, 3), first);
@@ -110,7 +110,7 @@ test('a higher priority number waits until the lower has nobody', () => {
 });
 
 test('what is to be avoided is avoided while there are others', () => {
-  const balancer = new Balancer({ endpoints: [A, B, C] });
+  const balancer = new Balancer({ endpoints: [A, B, C], policy: 'round_robin' });
   for (let i = 0; i < 10; i++) assert.equal(balancer.pick({ avoid: new Set([A, B]) }).url, C);
   assert.ok(balancer.pick({ avoid: [A, B, C, 'https://unknown.example'] }));
   assert.equal(new Set(picks(balancer, 3)).size, 3, 'for that pick only');
@@ -126,7 +126,7 @@ test('a pick is reported once', () => {
   pick.failure();
   const other = balancer.pick();
   pick.success();
-  pick.cancel();
+  pick.abandon();
   pick.overloaded();
   pick[Symbol.dispose]();
   assert.deepEqual(counts(), [0, 1, 0]);

@@ -51,6 +51,6 @@ test('without one, only attempts count', async () => {
 
 test('a wait longer than is allowed ends the call', async () => {
   const balancer = new Balancer({ endpoints: URLS, now: () => 0 });
-  const options = { maxRetryAfterMs: 100, classify: () => ({ retryAfterMs: 101 }) };
-  assert.deepEqual(await failing(balancer, 1, options), { sent: 1, codes: ['retry_after'] });
+  const options = { maxPushBackMs: 100, classify: () => ({ verdict: 'push_back', waitMs: 101 }) };
+  assert.deepEqual(await failing(balancer, 1, options), { sent: 1, codes: ['push_back'] });
 });

@@ -74,7 +74,8 @@ class Replay {
     report: (outcome, ...numbers) => {
       const wait = outcome === 'overloaded' && numbers.length > 0 ? [Number(numbers.shift())] : [];
       const [pick] = this.open.splice(Number(numbers[0] ?? '1') - 1, 1);
-      pick[outcome === 'canceled' ? 'cancel' : outcome](...wait);
+      if (outcome === 'overloaded') pick.overloaded(...wait);
+      else pick.report(outcome, NaN);
     },
     requests: (number, failing = '') => {
       for (let request = 0; request < Number(number); request += 1) {
@@ -112,9 +113,8 @@ class Replay {
     },
     poll: () => this.poll(),
     outcome: (verdict, time) => {
-      const known = time ? { retryAfterMs: Number(time) } : verdict;
-      if (verdict === 'success') this.sent.pick.success();
-      else this.sent.pick.failure();
+      const known = time ? { verdict, waitMs: Number(time) } : verdict;
+      this.sent.pick.conclude(known);
       this.call.onOutcome(this.sent.attempt, known);
     },
   };
@@ -135,17 +135,16 @@ class Replay {
     switch (step.type) {
       case 'send': {
         const pick = this.call.pick();
-        if (pick) this.call.started(step.attempt, pick);
-        else this.call.noEndpoint();
-        this.sent = { attempt: step.attempt, pick };
-        return `send ${step.attempt} ${address(pick)}`;
+        if (!pick) this.call.noEndpoint();
+        const sent = pick && this.call.started(step.attempt, pick) ? pick : null;
+        this.sent = { attempt: step.attempt, pick: sent };
+        return `send ${step.attempt} ${address(sent)}`;
       }
       case 'wait':
         this.wake = Math.round(step.until * 1e6);
         return step.until === Infinity ? 'wait' : `wait ${Number(step.until.toFixed(6))}`;
       case 'cancel':
-        if (step.outcome === 'failure') this.sent.pick.failure();
-        else this.sent.pick.cancel();
+        this.sent.pick.report(step.outcome, NaN);
         return `cancel ${step.attempt}`;
       case 'done':
         return `done ${step.end}`;

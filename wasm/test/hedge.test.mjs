@@ -43,8 +43,8 @@ test('by hand: a hedge goes after the delay, the loser is canceled', () => {
   assert.deepEqual(call.poll(60), { type: 'wait', until: Infinity });
   assert.equal(new Set(call.tried()).size, 3);
   call.onOutcome(2, 'success', 60);
-  assert.deepEqual(call.poll(60), { type: 'cancel', attempt: 1, outcome: 'canceled' });
-  assert.deepEqual(call.poll(60), { type: 'cancel', attempt: 3, outcome: 'canceled' });
+  assert.deepEqual(call.poll(60), { type: 'cancel', attempt: 1, outcome: 'lost_race' });
+  assert.deepEqual(call.poll(60), { type: 'cancel', attempt: 3, outcome: 'lost_race' });
   assert.deepEqual(call.poll(60), { type: 'done', end: 'success' });
 });
 
@@ -137,9 +137,9 @@ test('an error not worth retrying ends all of it', async (t) => {
     if (attempt === 1) return never();
     throw new Error('404');
   });
-  const call = balancer.call(send, { hedge: { afterMs: 10 }, classify: () => 'fatal' });
+  const call = balancer.call(send, { hedge: { afterMs: 10 }, classify: () => 'ignorable' });
   const rejected = assert.rejects(call, (error) => {
-    assert.equal(error.code, 'fatal');
+    assert.equal(error.code, 'ignorable');
     assert.deepEqual(error.attempts.map(({ error: { message } }) => message), ['404']);
     return true;
   });

@@ -25,7 +25,7 @@ const constructors = [
   ['too many failures', eject({ consecutiveFailures: 65536 }), RangeError, 'outlierDetection.consecutiveFailures must be an integer in 0..=65535, not 65536'],
   ['an ejection of no time', eject({ baseEjectionMs: 0 }), RangeError, 'outlierDetection.baseEjectionMs must be a number in 1..=86400000, not 0'],
   ['a longest ejection below the first', eject({ baseEjectionMs: 60, maxEjectionMs: 50 }), RangeError, 'outlierDetection.maxEjectionMs is 50; the least is 60'],
-  ['a first ejection above the longest', eject({ baseEjectionMs: 600_000 }), RangeError, 'outlierDetection.maxEjectionMs is 300000; the least is 600000'],
+  ['a first ejection above the longest', eject({ baseEjectionMs: 600_000 }), RangeError, 'outlierDetection.maxEjectionMs is 60000; the least is 600000'],
   ['more than all', eject({ maxEjectionPercent: 101 }), RangeError, 'maxEjectionPercent must be an integer in 0..=100, not 101'],
   ['half-open by a number', eject({ halfOpen: 1 }), TypeError, 'outlierDetection.halfOpen must be true or false, not 1'],
   ['a percentage above all', eject({ failurePercentage: { threshold: 101 } }), RangeError, 'outlierDetection.failurePercentage.threshold must be an integer in 0..=100, not 101'],
@@ -101,8 +101,8 @@ const calls = [
   ['a hedge after a number', { hedge: 20 }, TypeError, 'hedge must be an object, not 20'],
   ['no such percentile', { hedge: { after: 'p100' } }, RangeError, 'hedge.after must be a percentile in p0.1..=p99.9, not "p100"'],
   ['the zeroth percentile', { hedge: { after: 'p0' } }, RangeError, 'not "p0"'],
-  ['a negative limit of waits', { maxRetryAfterMs: -1 }, RangeError, 'maxRetryAfterMs must be'],
-  ['jitter by a number', { retryAfterJitter: 0.5 }, TypeError, 'retryAfterJitter must be true or false, not 0.5'],
+  ['a negative limit of waits', { maxPushBackMs: -1 }, RangeError, 'maxPushBackMs must be'],
+  ['jitter by a number', { pushBackJitter: 0.5 }, TypeError, 'pushBackJitter must be true or false, not 0.5'],
   ['a budget by a number', { budget: 0.2 }, TypeError, 'budget must be a RetryBudget or a TokenThrottle, not 0.2'],
   ['a classifier that is no function', { classify: 'retry' }, TypeError, 'classify must be a function, not "retry"'],
 ];
@@ -149,9 +149,9 @@ test('a verdict that there is not', () => {
   const { attempt } = call.poll();
   call.started(attempt, call.pick());
   for (const verdict of ['ok', 'toString', undefined, null]) {
-    assert.throws(() => call.onOutcome(attempt, verdict), matches(TypeError, 'success, retry, fatal, never_sent'));
+    assert.throws(() => call.onOutcome(attempt, verdict), matches(TypeError, 'success, retryable_failure, non_retryable_failure'));
   }
-  assert.throws(() => call.onOutcome(attempt, { retryAfterMs: -1 }), RangeError);
+  assert.throws(() => call.onOutcome(attempt, { verdict: 'push_back', waitMs: -1 }), RangeError);
   assert.equal(call.poll().type, 'wait', 'the attempt is still under way');
 });
 

@@ -15,7 +15,7 @@ function counts(balancer) {
 
 test('the result of the first attempt that succeeds', async (t) => {
   const clock = fakeClock(t);
-  const balancer = new Balancer({ endpoints: [A, B], now: clock.now });
+  const balancer = new Balancer({ endpoints: [A, B], policy: 'round_robin', now: clock.now });
   const seen = [];
   const call = balancer.call(
     ({ url, attempt, signal }) => {
@@ -37,7 +37,7 @@ test('the result of the first attempt that succeeds', async (t) => {
 
 test('all attempts failed: every one is told', async (t) => {
   const clock = fakeClock(t);
-  const balancer = new Balancer({ endpoints: [A, B], now: clock.now, seed: 42 });
+  const balancer = new Balancer({ endpoints: [A, B], policy: 'round_robin', now: clock.now, seed: 42 });
   const call = balancer.call(async ({ url, attempt }) => {
     const failed = new Promise((_, reject) => setTimeout(reject, 10 * attempt, new Error(`${url} is down`)));
     return failed;
@@ -58,7 +58,7 @@ test('all attempts failed: every one is told', async (t) => {
 
 test('an attempt that takes too long is aborted, and another endpoint answers', async (t) => {
   const clock = fakeClock(t);
-  const balancer = new Balancer({ endpoints: [A, B], now: clock.now, seed: 42 });
+  const balancer = new Balancer({ endpoints: [A, B], policy: 'round_robin', now: clock.now, seed: 42 });
   const signals = [];
   const call = balancer.call(({ url, attempt, signal }) => {
     signals.push(signal);
@@ -75,7 +75,7 @@ test('an attempt that takes too long is aborted, and another endpoint answers', 
 
 test('the deadline of the whole call', async (t) => {
   const clock = fakeClock(t);
-  const balancer = new Balancer({ endpoints: [A, B], now: clock.now, seed: 42 });
+  const balancer = new Balancer({ endpoints: [A, B], policy: 'round_robin', now: clock.now, seed: 42 });
   let signal;
   const call = balancer.call((attempt) => ((signal = attempt.signal), never()), { timeoutMs: 250 });
   const rejected = assert.rejects(call, (error) => {
@@ -91,7 +91,7 @@ test('the deadline of the whole call', async (t) => {
 
 test('what ends after it was given up is dropped', async (t) => {
   const clock = fakeClock(t);
-  const balancer = new Balancer({ endpoints: [A, B], now: clock.now, seed: 42 });
+  const balancer = new Balancer({ endpoints: [A, B], policy: 'round_robin', now: clock.now, seed: 42 });
   const ends = [];
   const call = balancer.call(() => new Promise((resolve, reject) => ends.push({ resolve, reject })), {
     attemptTimeoutMs: 100,
@@ -110,8 +110,8 @@ test('what ends after it was given up is dropped', async (t) => {
 test('an error not worth retrying', async () => {
   const balancer = new Balancer({ endpoints: [A, B] });
   const error = new Error('404');
-  await assert.rejects(balancer.call(() => Promise.reject(error), { classify: () => 'fatal' }), (thrown) => {
-    assert.equal(thrown.code, 'fatal');
+  await assert.rejects(balancer.call(() => Promise.reject(error), { classify: () => 'ignorable' }), (thrown) => {
+    assert.equal(thrown.code, 'ignorable');
     assert.equal(thrown.cause, error);
     assert.equal(thrown.attempts.length, 1);
     return true;
@@ -129,7 +129,7 @@ test('the server says when to try again', async (t) => {
       if (sent === 1) throw new Error('429');
       return 'ok';
     },
-    { classify: () => ({ retryAfterMs: 3000 }) },
+    { classify: () => ({ verdict: 'push_back', waitMs: 3000 }) },
   );
   await clock.advance(2999);
   assert.equal(sent, 1);
@@ -223,4 +223,17 @@ test('no timer outlives its call', async (t) => {
   await new Balancer({ endpoints: [A] }).call(() => settle(), { attemptTimeoutMs: 5000, timeoutMs: 5000 });
   assert.equal(set.mock.callCount(), 1);
   assert.deepEqual(cleared.mock.calls.map(({ arguments: [id] }) => id), set.mock.calls.map(({ result }) => result));
+});
+
+test('a call may wait until there is an endpoint', async (t) => {
+  const clock = fakeClock(t);
+  const balancer = new Balancer({ now: clock.now });
+  const late = balancer.call(() => 'ok', { waitForReady: true, timeoutMs: 500 });
+  const call = balancer.call(() => 'ok', { waitForReady: true, timeoutMs: 5000 });
+  const failed = assert.rejects(late, { code: 'deadline' });
+  await clock.advance(500);
+  await failed;
+  await clock.advance(500);
+  balancer.insert(A);
+  assert.equal(await call, 'ok');
 });

@@ -21,7 +21,7 @@ pick?.success();
 
 const response: Promise<Response> = balancer.call(
   ({ url, signal, attempt }) => fetch(`${url}/${attempt}`, { signal: signal ?? null }),
-  { attempts: 2, backoff: { baseMs: 5, maxMs: 10 }, classify: (error) => (error instanceof TypeError ? 'retry' : 'fatal') },
+  { attempts: 2, backoff: { baseMs: 5, maxMs: 10 }, classify: (error) => (error instanceof TypeError ? 'retryable_failure' : 'ignorable') },
 );
 const text: Promise<string> = balancer.call(({ url }) => url);
 

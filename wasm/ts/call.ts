@@ -20,10 +20,15 @@ export interface RetryOptions {
   readonly attemptTimeoutMs?: number;
   /** The waits between attempts. Default `{ baseMs: 25, maxMs: 250 }`. */
   readonly backoff?: Backoff;
-  /** The longest wait that a server may ask for; longer than that, the call ends. Default 300000. */
-  readonly maxRetryAfterMs?: number;
-  /** Whether waits that servers ask for are made up to half as long again, at random. Default false. */
-  readonly retryAfterJitter?: boolean;
+  /** The longest wait that the service may ask for; longer than that, the call ends. Default 300000. */
+  readonly maxPushBackMs?: number;
+  /** Whether waits that the service asks for are made up to half as long again, at random. Default false. */
+  readonly pushBackJitter?: boolean;
+  /**
+   * Whether a call that finds no endpoint waits for one, up to its `timeoutMs`, rather than ends at once; where all are busy, it
+   * ends all the same. Default false.
+   */
+  readonly waitForReady?: boolean;
   /** Bounds retries and hedges together with all calls that share it. Default: the balancer's. */
   readonly budget?: Budget;
   /** Sends other attempts beside one that takes long. Only for requests that may be done twice. Default: none. */
@@ -48,9 +53,9 @@ export type Hedge =
 
 /** What a call asks for. Times are in milliseconds of the balancer's clock, `Infinity` for never. */
 export type Step =
-  /** Pick an endpoint, say `started` and send; or say `noEndpoint`. */
+  /** Pick an endpoint, and send if `started` says so; or say `noEndpoint`. Then poll again. */
   | { readonly type: 'send'; readonly attempt: number; readonly deadline: number; readonly hedge: boolean }
-  /** Poll again then, or when an attempt under way ends. */
+  /** Poll again then, or when an attempt under way ends; while it waits for an endpoint, also after `endpointsChanged`. */
   | { readonly type: 'wait'; readonly until: number }
   /** Give the attempt up, and report this of it: it took too long, or another one decided the call. */
   | { readonly type: 'cancel'; readonly attempt: number; readonly outcome: Outcome }
@@ -68,12 +73,13 @@ export class Call {
   readonly #budget: Budget | undefined;
 
   constructor(balancer: Picker, options: RetryOptions = {}, now?: number) {
-    const { key, attempts, timeoutMs, attemptTimeoutMs, backoff, maxRetryAfterMs, retryAfterJitter, budget, hedge } = options;
+    const { key, attempts, timeoutMs, attemptTimeoutMs, backoff, maxPushBackMs, pushBackJitter, waitForReady, budget, hedge } = options;
     if (attempts !== undefined) check.integer('attempts', attempts, 1, 0xffff_ffff);
     if (timeoutMs !== undefined) check.positive('timeoutMs', timeoutMs);
     if (attemptTimeoutMs !== undefined) check.positive('attemptTimeoutMs', attemptTimeoutMs);
-    if (maxRetryAfterMs !== undefined) check.duration('maxRetryAfterMs', maxRetryAfterMs);
-    if (retryAfterJitter !== undefined) check.flag('retryAfterJitter', retryAfterJitter);
+    if (maxPushBackMs !== undefined) check.duration('maxPushBackMs', maxPushBackMs);
+    if (pushBackJitter !== undefined) check.flag('pushBackJitter', pushBackJitter);
+    if (waitForReady !== undefined) check.flag('waitForReady', waitForReady);
     const { base, cap, jitter } = waits(backoff);
     const at = now === undefined ? balancer.clock() : check.time(now);
     const hedges = hedge === undefined ? undefined : hedging(balancer, hedge, at);
@@ -81,8 +87,9 @@ export class Call {
     this.#balancer = balancer;
     this.#key = key === undefined ? undefined : check.key(key);
     this.#wasm = new WasmCall(at, attempts ?? 3, timeoutMs ?? NaN, attemptTimeoutMs ?? NaN, base, cap, jitter);
-    if (maxRetryAfterMs !== undefined) this.#wasm.max_retry_after(at, maxRetryAfterMs);
-    if (retryAfterJitter) this.#wasm.retry_after_jitter(at);
+    if (maxPushBackMs !== undefined) this.#wasm.max_push_back(at, maxPushBackMs);
+    if (pushBackJitter) this.#wasm.push_back_jitter(at);
+    if (waitForReady) this.#wasm.wait_for_ready(at);
     if (hedges !== undefined) this.#wasm.hedge(at, ...hedges);
   }
 
@@ -112,14 +119,35 @@ export class Call {
     return this.#balancer.toPick(wasm.pick_for(at, this.#wasm));
   }
 
-  /** The attempt goes to the picked endpoint; later attempts avoid it. */
-  started(attempt: number, pick: Pick): void {
-    if (pick.ticket !== undefined) this.#wasm.started(attempt, this.#balancer.wasm, pick.ticket);
+  /**
+   * Whether the attempt goes to the picked endpoint; later attempts avoid it. If not, nothing is to be sent, and the pick is put
+   * back: a hedge, and what is sent again because it never left, only go to an endpoint that the call has not tried; what follows
+   * `overloaded` only to one that does not rest. Only then is the budget asked for them.
+   */
+  started(attempt: number, pick: Pick, now?: number): boolean {
+    const [at, wasm, balancer, budget] = [this.#time(now), this.#wasm, this.#balancer.wasm, this.#budget];
+    if (pick.ticket === undefined) return false;
+    const starts =
+      budget === undefined
+        ? wasm.started(at, attempt, balancer, pick.ticket)
+        : wasm.started_within(at, attempt, balancer, pick.ticket, budget.wasm);
+    if (!starts) pick.forget();
+    return starts;
   }
 
-  /** There is no endpoint for the attempt sent last: the call ends, or goes on with those in flight and without hedges. */
+  /** There is no endpoint for the attempt sent last: the call ends, waits, or goes on with those in flight and without hedges. */
   noEndpoint(now?: number): void {
-    this.#wasm.no_endpoint(this.#time(now));
+    this.#wasm.no_endpoint(this.#time(now), this.#balancer.noPick?.reason === 'busy');
+  }
+
+  /** Whether it waits until there is an endpoint (`waitForReady`). */
+  get waitsForEndpoint(): boolean {
+    return this.#wasm.waits_for_endpoint();
+  }
+
+  /** There may be an endpoint now, for a call that waits for one. */
+  endpointsChanged(): void {
+    this.#wasm.endpoints_changed();
   }
 
   /** The attempt ended. That of an attempt which is not under way changes nothing. */

@@ -39,7 +39,9 @@ const WHY: Record<LbErrorCode, string> = {
   attempts: 'all attempts failed',
   deadline: 'the deadline passed, or would before another attempt',
   no_endpoints: 'there is no endpoint to send to',
-  fatal: 'an attempt failed in a way that is not worth retrying',
+  non_retryable_failure: 'an attempt failed, and must not be repeated',
+  ignorable: 'the request is at fault',
   budget: 'the retry budget is used up',
-  retry_after: 'a server asked for a longer wait than is allowed',
+  push_back: 'the service asked for a longer wait than is allowed',
+  canceled: 'the call was canceled',
 };

@@ -1,9 +1,9 @@
 // Written by `cargo run -p evenkeel-wasm-build`, from the core's own description. Not to be edited.
 
-export const OUTCOMES = ['success', 'failure', 'overloaded', 'canceled'] as const;
+export const OUTCOMES = ['success', 'failure', 'timed_out', 'never_sent', 'ignorable', 'pushed_back', 'overloaded', 'abandoned', 'lost_race'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-export const VERDICTS = ['success', 'retry', 'retry_after', 'fatal', 'never_sent'] as const;
+export const VERDICTS = ['success', 'retryable_failure', 'non_retryable_failure', 'timed_out', 'ignorable', 'overloaded', 'push_back', 'never_sent', 'canceled'] as const;
 export type VerdictName = (typeof VERDICTS)[number];
 
 export const WHYS = ['policy', 'retry', 'last_resort', 'probe', 'panic'] as const;
@@ -15,19 +15,22 @@ export type Refusal = (typeof REFUSALS)[number];
 export const HEALTHS = ['healthy', 'ejected', 'half_open', 'probing', 'overloaded', 'down'] as const;
 export type Health = (typeof HEALTHS)[number];
 
-export const REASONS = ['consecutive_failures', 'failure_percentage', 'success_rate', 'probe_failed', 'probe_timed_out'] as const;
+export const REASONS = ['consecutive_failures', 'failure_percentage', 'success_rate', 'cancellations', 'probe_failed', 'probe_timed_out', 'probe_canceled'] as const;
 export type EjectionReason = (typeof REASONS)[number];
+
+export const HELD = ['calm', 'nobody_well', 'harm', 'minority', 'percent'] as const;
+export type HeldBy = (typeof HELD)[number];
 
 export const CANDIDACIES = ['candidate', 'panic', 'full', 'no_weight', 'draining', 'unhealthy', 'priority', 'subset', 'zone'] as const;
 export type Candidacy = (typeof CANDIDACIES)[number];
 
-export const EVENTS = ['added', 'removed', 'ejected', 'probing', 'readmitted', 'overloaded', 'down', 'panic_on', 'panic_off', 'lost'] as const;
+export const EVENTS = ['added', 'removed', 'ejected', 'held', 'undone', 'probing', 'readmitted', 'overloaded', 'down', 'panic_on', 'panic_off', 'lost'] as const;
 export type EventKind = (typeof EVENTS)[number];
 
 export const STEPS = ['send', 'wait', 'cancel', 'done'] as const;
 export type StepName = (typeof STEPS)[number];
 
-export const ENDS = ['success', 'attempts', 'deadline', 'no_endpoints', 'fatal', 'budget', 'retry_after'] as const;
+export const ENDS = ['success', 'attempts', 'deadline', 'no_endpoints', 'non_retryable_failure', 'ignorable', 'budget', 'push_back', 'canceled'] as const;
 export type EndName = (typeof ENDS)[number];
 
 export const JITTERS = ['none', 'full', 'equal', 'decorrelated'] as const;
@@ -42,10 +45,10 @@ export type PolicyName = (typeof POLICIES)[number];
 export const KINDS = ['flag', 'count', 'time', 'zone', 'book'] as const;
 export type SettingKind = (typeof KINDS)[number];
 
-export const ENDPOINT_COLUMNS = ['index', 'weight', 'priority', 'zone', 'draining', 'candidate', 'candidacy', 'currentWeight', 'health', 'reason', 'until', 'latency', 'inFlight', 'successes', 'failures', 'canceled'] as const;
+export const ENDPOINT_COLUMNS = ['index', 'weight', 'priority', 'zone', 'draining', 'candidate', 'candidacy', 'currentWeight', 'health', 'reason', 'until', 'held', 'latency', 'inFlight', 'successes', 'failures', 'canceled'] as const;
 export type EndpointColumn = (typeof ENDPOINT_COLUMNS)[number];
 
-export const EVENT_COLUMNS = ['type', 'at', 'index', 'known', 'until', 'reason', 'count'] as const;
+export const EVENT_COLUMNS = ['type', 'at', 'index', 'known', 'until', 'reason', 'held', 'count'] as const;
 export type EventColumn = (typeof EVENT_COLUMNS)[number];
 
 /** How many reasons and slots fit into what a pick gives. */
@@ -82,6 +85,7 @@ export const SETTINGS: readonly (readonly [
   ['max_ejection_percent', 'outlierDetection.maxEjectionPercent', 'count', 0, 100, 1],
   ['always_eject_one', 'outlierDetection.alwaysEjectOne', 'flag', 0, 1, 1],
   ['half_open', 'outlierDetection.halfOpen', 'flag', 0, 1, 1],
+  ['check_readmits', 'outlierDetection.checkReadmits', 'flag', 0, 1, 1],
   ['probe_timeout', 'outlierDetection.probeTimeoutMs', 'time', 1, 86400000, 1000000],
   ['max_retry_after', 'maxRetryAfterMs', 'time', 0, 86400000, 1000000],
   ['overprovisioning_percent', 'levels.overprovisioningFactor', 'count', 0, 65535, 1],
@@ -103,8 +107,8 @@ export const PRESETS: Readonly<
   Record<OutlierPreset, readonly (readonly [setting: number, number: number])[]>
 > = {
   evenkeel: [],
-  envoy: [[1, 1], [4, 0], [5, 5], [6, 50], [7, 0], [8, 1], [10, 100], [14, 0], [16, 30000000000], [19, 10], [20, 0], [21, 0]],
-  grpc: [[1, 2], [2, 0], [5, 5], [6, 50], [7, 0], [8, 1], [10, 100], [14, 0], [16, 30000000000], [19, 10], [20, 0], [21, 0]],
+  envoy: [[1, 1], [4, 0], [5, 5], [6, 50], [7, 0], [8, 1], [10, 100], [14, 0], [16, 30000000000], [17, 300000000000], [19, 10], [20, 0], [21, 0], [22, 1]],
+  grpc: [[1, 2], [2, 0], [5, 5], [6, 50], [7, 0], [8, 1], [10, 100], [14, 0], [16, 30000000000], [17, 300000000000], [19, 10], [20, 0], [21, 0], [22, 1]],
   off: [[1, 3]],
 };
 
@@ -117,7 +121,7 @@ export interface Settings {
   readonly zoneClientsPerMille?: number;
   /** With fewer endpoints in the level, zones do not matter. 0..=4294967295, default 6. */
   readonly zoneMinimumEndpoints?: number;
-  /** The most endpoints of each level that this client uses: those with the least hash of seed and endpoint (as in gRPC's proposal A68), so that one that comes or goes changes at most one of them. With different seeds, clients share the endpoints evenly on average. 0: all. 0..=4294967295, default 0. */
+  /** The most endpoints of each level that this client uses: those with the least hash of seed and endpoint (as in gRPC's proposal A68), so that one that comes or goes changes at most one of them. With different seeds, clients share the endpoints evenly on average; **with the same one, all use the same few**. 0: all. 0..=4294967295, default 0. */
   readonly subset?: number;
   /** The time in which an endpoint warms up that comes, or comes back from draining, weight 0 or an ejection: its weight grows in tenths (Envoy's slow start with an aggression of 1). Zero: it gets its share at once, as with Envoy and gRPC. In milliseconds, 0..=18446744073709.55, default 0. */
   readonly slowStartMs?: number;
@@ -153,18 +157,20 @@ export interface OutlierDetection {
   readonly consecutiveFailures?: number;
   /** The time for which outcomes are counted; Envoy's and gRPC's rules judge them at its end. From 1 ms to 1 day. In milliseconds, 1..=86400000, default 10000. */
   readonly intervalMs?: number;
-  /** The time of the first ejection. From 1 ms to 1 day. In milliseconds, 1..=86400000, default 5000. */
+  /** The time of the first ejection; by our rules each that follows takes five eighths longer. From 1 ms to 1 day. In milliseconds, 1..=86400000, default 3000. */
   readonly baseEjectionMs?: number;
-  /** The longest that one takes, at most 1 day. By our rules no less than the base; by Envoy's and gRPC's a smaller one counts as the base. In milliseconds, 0..=86400000, default 300000. */
+  /** The longest that one takes, at most 1 day. By our rules no less than the base; by Envoy's and gRPC's a smaller one counts as the base. In milliseconds, 0..=86400000, default 60000. */
   readonly maxEjectionMs?: number;
   /** Up to which time an ejection is prolonged at random, so that endpoints do not all come back at once; at most 1 day. Our rules have jitter of their own, and add this. In milliseconds, 0..=86400000, default 0. */
   readonly maxEjectionJitterMs?: number;
-  /** The largest share of the endpoints that may be ejected. 0..=100, default 30. */
+  /** The largest share of the endpoints that may be ejected. By our rules it limits failure percentages and success rates; rows of failures are [judged](crate::health) by the others. 0..=100, default 30. */
   readonly maxEjectionPercent?: number;
   /** One may be ejected even if that is a larger share. Default true. */
   readonly alwaysEjectOne?: boolean;
   /** One request decides if an endpoint comes back at the end of its time: the probe. Otherwise it just does. Either way, a success in panic brings it back earlier. Default true. */
   readonly halfOpen?: boolean;
+  /** Good news of active checks end an ejection at once, as by default in Envoy (`successful_active_health_check_uneject_host`). Otherwise they open it to a probe: that a check is answered does not say that requests are. Default false. */
+  readonly checkReadmits?: boolean;
   /** The time after which a probe without an answer has failed. From 1 ms to 1 day. In milliseconds, 1..=86400000, default 10000. */
   readonly probeTimeoutMs?: number;
   readonly failurePercentage?: FailurePercentage | boolean;

@@ -8,7 +8,7 @@ export type { PickReason } from './generated.js';
 /**
  * A picked endpoint. Report how its request ended exactly once; later reports are ignored.
  *
- * `using pick = balancer.pick()` reports it as canceled if nothing else was.
+ * `using pick = balancer.pick()` reports it as abandoned if nothing else was.
  */
 export class Pick {
   #balancer: WasmBalancer | undefined;
@@ -40,7 +40,7 @@ export class Pick {
     this.report('success', NaN, now);
   }
 
-  /** It did not: an error, or no answer in time. */
+  /** It did not: it answered with an error. */
   failure(now?: number): void {
     this.report('failure', NaN, now);
   }
@@ -50,13 +50,33 @@ export class Pick {
     this.report('overloaded', retryAfterMs === undefined ? NaN : duration('retryAfterMs', retryAfterMs), now);
   }
 
-  /** The caller lost interest; says nothing of the endpoint's health. */
-  cancel(now?: number): void {
-    this.report('canceled', NaN, now);
+  /** It did not answer in time. */
+  timedOut(now?: number): void {
+    this.report('timed_out', NaN, now);
+  }
+
+  /** It could not be reached: nothing was sent. */
+  neverSent(now?: number): void {
+    this.report('never_sent', NaN, now);
+  }
+
+  /** It answered, and the request is at fault (such as a 404): nothing for or against it. */
+  ignorable(now?: number): void {
+    this.report('ignorable', NaN, now);
+  }
+
+  /** It answered, and asked the whole call to wait (such as a 429): it is well. */
+  pushedBack(now?: number): void {
+    this.report('pushed_back', NaN, now);
+  }
+
+  /** The caller gave up before an answer. */
+  abandon(now?: number): void {
+    this.report('abandoned', NaN, now);
   }
 
   [Symbol.dispose](): void {
-    this.cancel();
+    this.abandon();
   }
 
   /** @internal */
@@ -66,13 +86,14 @@ export class Pick {
   }
 
   /** @internal Reports what a verdict on the attempt says of the endpoint. */
-  conclude(verdict: Verdict, now: number): void {
-    this.#redeem()?.conclude(now, this.#ticket, ...numbers(verdict));
+  conclude(verdict: Verdict, now?: number): void {
+    const at = this.#time(now);
+    this.#redeem()?.conclude(at, this.#ticket, ...numbers(verdict));
   }
 
-  /** @internal Reports a request that was given up, which took as long as until now at least. */
-  timeOut(now: number): void {
-    this.#redeem()?.time_out(now, this.#ticket);
+  /** @internal It was put back: there is nothing to report. */
+  forget(): void {
+    this.#redeem();
   }
 
   /** @internal The number that stands for this pick, until it is reported. */

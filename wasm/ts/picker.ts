@@ -37,7 +37,7 @@ export type EndpointSpec =
 
 export interface BalancerOptions {
   readonly endpoints?: Iterable<EndpointSpec>;
-  /** Default `round_robin`. */
+  /** Default `peak_ewma`. */
   readonly policy?: Policy;
   readonly config?: BalancerConfig;
   /** Bounds the retries and hedges of calls; may be shared with other balancers that have the same clock. Default: none. */
@@ -97,12 +97,13 @@ export class Picker {
   /** URLs by slot index, of those that left until another one has their slot. */
   #urls: string[] = [];
   #indices = new Map<string, number>();
+  readonly #watchers = new Set<() => void>();
   /** Names by number, from 1 on. */
   readonly #zones: (string | undefined)[] = [undefined];
   readonly #zoneNumbers = new Map<string, number>();
 
   constructor(options: BalancerOptions = {}) {
-    const { endpoints = [], policy = 'round_robin', config = {}, budget, seed, now = () => performance.now() } = options;
+    const { endpoints = [], policy = 'peak_ewma', config = {}, budget, seed, now = () => performance.now() } = options;
     if (typeof policy !== 'string') throw new TypeError(`policy must be a string, not ${check.show(policy)}`);
     if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
     this.#clock = () => check.time(now());
@@ -173,6 +174,7 @@ export class Picker {
     const wasm = this.wasm;
     const index = this.#indices.get(check.url('url', url));
     if (index !== undefined) wasm.set_down(at, index, down);
+    this.#tell();
     return index !== undefined;
   }
 
@@ -214,6 +216,17 @@ export class Picker {
       this.#index();
     }
     return this.#wasm;
+  }
+
+  /** @internal When an endpoint may come back. */
+  due(): number {
+    return this.#wasm.due();
+  }
+
+  /** @internal Calls back whenever there may be an endpoint that there was not before; returns how to end that. */
+  watch(changed: () => void): () => void {
+    this.#watchers.add(changed);
+    return () => this.#watchers.delete(changed);
   }
 
   /** @internal */
@@ -274,6 +287,7 @@ export class Picker {
 
   #changed([added = 0, removed = 0, changed = 0]: Uint32Array): Changes {
     this.#index();
+    this.#tell();
     return { added, removed, changed };
   }
 
@@ -283,6 +297,10 @@ export class Picker {
       this.#urls[index] = url;
       this.#indices.set(url, index);
     }
+  }
+
+  #tell(): void {
+    for (const changed of this.#watchers) changed();
   }
 
   #listed(): string[] {

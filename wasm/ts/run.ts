@@ -36,7 +36,7 @@ export async function run<T>(
   options: CallOptions,
 ): Promise<T> {
   if (typeof send !== 'function') throw new TypeError(`send must be a function, not ${show(send)}`);
-  const { signal, classify = () => 'retry' } = options;
+  const { signal, classify = () => 'retryable_failure' } = options;
   if (typeof classify !== 'function') throw new TypeError(`classify must be a function, not ${show(classify)}`);
   signal?.throwIfAborted();
   const call = new Call(balancer, options);
@@ -50,7 +50,7 @@ export async function run<T>(
     const startedAt = balancer.clock();
     const pick = call.pick(startedAt);
     if (!pick) return call.noEndpoint(startedAt);
-    call.started(attempt, pick);
+    if (!call.started(attempt, pick, startedAt)) return;
     // Controllers cost microseconds, so only attempts that may be given up get one.
     const controller = deadline < Infinity || options.hedge ? new AbortController() : undefined;
     inFlight.set(attempt, { pick, startedAt, controller });
@@ -84,15 +84,15 @@ export async function run<T>(
     if (!ended) return;
     inFlight.delete(attempt);
     const now = balancer.clock();
-    if (outcome === 'canceled') {
-      ended.pick.cancel(now);
+    if (outcome !== 'timed_out') {
+      ended.pick.report(outcome, NaN, now);
       ended.controller?.abort(new DOMException('another attempt answered before', 'AbortError'));
       return;
     }
     const elapsedMs = now - ended.startedAt;
     const error = new DOMException(`no answer from ${ended.pick.url} in ${Math.round(elapsedMs)} ms`, 'TimeoutError');
     failed.push({ url: ended.pick.url, error, elapsedMs });
-    ended.pick.timeOut(now);
+    ended.pick.timedOut(now);
     ended.controller?.abort(error);
   };
 
@@ -110,6 +110,7 @@ export async function run<T>(
     wake();
   };
   signal?.addEventListener('abort', onAbort);
+  const unwatch = balancer.watch(() => wake());
   try {
     for (;;) {
       signal?.throwIfAborted();
@@ -117,14 +118,19 @@ export async function run<T>(
       const step = call.poll();
       if (step.type === 'send') start(step);
       else if (step.type === 'cancel') giveUp(step);
-      else if (step.type === 'wait') await wait(step.until);
+      else if (step.type === 'wait') {
+        const waits = call.waitsForEndpoint;
+        await wait(waits ? Math.min(step.until, balancer.due()) : step.until);
+        if (waits) call.endpointsChanged();
+      }
       else if (step.end === 'success') return result!.value;
       else throw new LbError(step.end, failed);
     }
   } finally {
     signal?.removeEventListener('abort', onAbort);
+    unwatch();
     for (const { pick, controller } of inFlight.values()) {
-      pick.cancel();
+      pick.abandon();
       controller?.abort();
     }
     call.free();

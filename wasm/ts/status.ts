@@ -1,7 +1,7 @@
-import { CANDIDACIES, ENDPOINT_COLUMNS, HEALTHS, REASONS } from './generated.js';
-import type { Candidacy, EjectionReason, Health } from './generated.js';
+import { CANDIDACIES, ENDPOINT_COLUMNS, HEALTHS, HELD, REASONS } from './generated.js';
+import type { Candidacy, EjectionReason, Health, HeldBy } from './generated.js';
 
-export type { Candidacy, EjectionReason, Health } from './generated.js';
+export type { Candidacy, EjectionReason, Health, HeldBy } from './generated.js';
 
 /** An endpoint and what is known of it. */
 export interface EndpointInfo {
@@ -24,6 +24,8 @@ export interface EndpointInfo {
   readonly health: Health;
   /** Why it was ejected, while it is. */
   readonly reason: EjectionReason | undefined;
+  /** Why it is not ejected, though it fails. */
+  readonly held: HeldBy | undefined;
   /** Until when it is `ejected` or `overloaded`, or `probing` has failed; in milliseconds of the balancer's clock. */
   readonly until: number | undefined;
   /** How long it takes to answer, as of its last report; unknown before the first. */
@@ -37,7 +39,7 @@ export interface EndpointInfo {
 
 /** Reads the rows of the wasm side. */
 export function endpoints(urls: string[], numbers: Float64Array, zoneName: (number: number) => string | undefined): EndpointInfo[] {
-  return rows(ENDPOINT_COLUMNS, numbers).map(({ zone, draining, candidate, candidacy, health, reason, until, latency, ...row }, place) => ({
+  return rows(ENDPOINT_COLUMNS, numbers).map(({ zone, draining, candidate, candidacy, health, reason, until, held, latency, ...row }, place) => ({
     url: urls[place]!,
     ...row,
     zone: zoneName(zone),
@@ -46,6 +48,7 @@ export function endpoints(urls: string[], numbers: Float64Array, zoneName: (numb
     candidacy: CANDIDACIES[candidacy]!,
     health: HEALTHS[health]!,
     reason: REASONS[reason],
+    held: HELD[held],
     until: until < Infinity ? until : undefined,
     latencyMs: latency || undefined,
   }));

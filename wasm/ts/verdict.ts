@@ -1,20 +1,29 @@
-import { duration, show } from './check.js';
+import { duration, object, show } from './check.js';
 import { VERDICTS, type VerdictName } from './generated.js';
 
 /** The verdicts that say nothing more than their name. */
-type Plain = Exclude<VerdictName, 'retry_after'>;
+type Plain = Exclude<VerdictName, 'push_back'>;
 
-/** What to make of an attempt's result. `never_sent` is tried again at once without counting. */
-export type Verdict = Plain | { readonly retryAfterMs: number };
+/**
+ * What to make of an attempt's result. The endpoint has failed after `retryable_failure`, `non_retryable_failure` (the request must
+ * not be repeated), `timed_out` and `never_sent` (nothing left the client). After `ignorable` the request itself is at fault.
+ * `overloaded` asks for another endpoint, and to be left alone for `waitMs`; `push_back` asks the whole call to wait.
+ */
+export type Verdict =
+  | Plain
+  | { readonly verdict: 'overloaded'; readonly waitMs: number }
+  | { readonly verdict: 'push_back'; readonly waitMs: number };
 
 /** The core's number of a verdict, and the milliseconds that go with it, or NaN. */
-export function numbers(verdict: Verdict): [verdict: number, retryAfterMs: number] {
+export function numbers(verdict: Verdict): [verdict: number, waitMs: number] {
   if (typeof verdict === 'object' && verdict !== null) {
-    return [VERDICTS.indexOf('retry_after'), duration('retryAfterMs', verdict.retryAfterMs)];
+    const { verdict: name, waitMs } = object('verdict', verdict);
+    if (name === 'overloaded' || name === 'push_back') return [VERDICTS.indexOf(name), duration('waitMs', waitMs)];
+    throw new TypeError(`a verdict with waitMs must be overloaded or push_back, not ${show(name)}`);
   }
-  const plain = VERDICTS.filter((name) => name !== 'retry_after');
+  const plain = VERDICTS.filter((name) => name !== 'push_back');
   if (!plain.includes(verdict)) {
-    throw new TypeError(`a verdict must be one of ${plain.join(', ')} or { retryAfterMs }, not ${show(verdict)}`);
+    throw new TypeError(`a verdict must be one of ${plain.join(', ')} or { verdict, waitMs }, not ${show(verdict)}`);
   }
   return [VERDICTS.indexOf(verdict), NaN];
 }

@@ -72,6 +72,9 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             Some((policy, turn)) => (&*policy, turn),
             None => (&self.policy, &mut self.turn),
         };
+        // A retry takes nobody's turn, and what one endpoint fails is not all left to the one behind
+        // it: retries take turns among themselves.
+        let turn = if request.avoid.is_empty() { turn } else { &mut self.retries };
         let mut cx = Cx::new(request.now, request.key, turn, rng);
         let slot = match why {
             _ if St::FEW => {
@@ -112,5 +115,12 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
 #[inline]
 pub(super) fn ask<P: Policy>(policy: &P, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
     let slot = policy.pick(view, cx)?;
+    (policy.keeps_to_view() || view.has(slot)).then_some(slot)
+}
+
+/// Asks a policy whose picks are short.
+#[inline]
+pub(super) fn ask_short<P: Policy>(policy: &P, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+    let slot = policy.pick_short(view, cx)?;
     (policy.keeps_to_view() || view.has(slot)).then_some(slot)
 }

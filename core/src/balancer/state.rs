@@ -15,7 +15,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             let turn = self.turn(index)?;
             let endpoint = self.cluster.rows().last_endpoint(turn.slot()?)?;
             let (addr, place) = (endpoint.addr.clone(), turn.place.wrapping_sub(1));
-            Some(LastTurn { addr, place })
+            Some(LastTurn { addr, place, walk: turn.walk })
         });
         self.cluster.export_with(now, turns)
     }
@@ -42,13 +42,17 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         let imported = self.cluster.import(now, state)?;
         let _ = self.rebuild();
         for index in 0..self.cluster.groups().min(GROUPS) {
-            let Some(Some(LastTurn { addr, place })) = state.turns.get(index) else { continue };
+            let Some(Some(LastTurn { addr, place, walk })) = state.turns.get(index) else {
+                continue;
+            };
             let turn = match self.cluster.find(addr) {
                 // In another cycle, policies go on as they do where the candidates change.
-                Some(slot) => Turn::had(slot.index(), *place as usize),
+                Some(slot) => Turn { walk: *walk, ..Turn::had(slot.index(), *place as usize) },
                 // It has left: the next turn goes to the one that follows it.
                 None => match self.cluster.after_address(addr) {
-                    Some(next) => Turn::before(next),
+                    Some(next) => {
+                        Turn { place: place.wrapping_add(1), walk: *walk, ..Turn::before(next) }
+                    }
                     None => continue,
                 },
             };

@@ -1,6 +1,6 @@
 use crate::cluster::{Candidacy, Cluster, Member};
 use crate::endpoint::{Address, Endpoint};
-use crate::health::Health;
+use crate::health::{Health, Held};
 use crate::kit::Kit;
 use crate::load::{Estimate, Load};
 use crate::slot::Slot;
@@ -20,6 +20,8 @@ pub struct Status<'a, A> {
     pub candidacy: Candidacy,
     /// Its health.
     pub health: Health,
+    /// The reason that it is not ejected, though it fails; kept where events are.
+    pub held: Option<Held>,
     /// Its weight among the candidates of its group, where
     /// [slow start](crate::Settings::slow_start) counts in tenths of a weight; 0 if it is none.
     pub weight: u32,
@@ -48,7 +50,7 @@ pub(super) fn all<A: Address, L: Load, S: Kit, St: Store>(
     cluster: &Cluster<A, L, S, St>,
 ) -> impl Iterator<Item = Status<'_, A>> {
     cluster.members().filter_map(|member| {
-        let Member { slot, endpoint, candidacy, health, weight } = member;
+        let Member { slot, endpoint, candidacy, health, held, weight } = member;
         let row = cluster.row(slot)?;
         let counts = row.counts();
         Some(Status {
@@ -57,6 +59,7 @@ pub(super) fn all<A: Address, L: Load, S: Kit, St: Store>(
             candidate: candidacy.is_candidate(),
             candidacy,
             health,
+            held,
             weight,
             stats: Stats {
                 in_flight: row.hot.load.in_flight(),

@@ -4,9 +4,11 @@ use super::{Cluster, RulesOf};
 use crate::counts::Count;
 use crate::endpoint::Address;
 use crate::event::EventKind;
-use crate::health::{self, Effect, Facts, Health, HealthRow, Hosts, Phase, Report, Rules, Tally};
+use crate::health::{
+    self, By, Counted, Effect, Facts, Health, HealthRow, Hosts, Phase, Report, Rules, Tally,
+};
 use crate::kit::{Kit, Parts};
-use crate::load::Load;
+use crate::load::{Estimate, Load};
 use crate::outcome::Outcome;
 use crate::part::Part;
 use crate::row::{Hot, Row};
@@ -89,11 +91,48 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             self.limit() != Limit::None && in_flight + 1 == self.settings.max_in_flight();
         let heeds = watched
             && match outcome {
-                Outcome::Success => !quiet,
-                Outcome::Canceled => decides,
-                Outcome::Failure | Outcome::Overloaded { .. } => true,
+                Outcome::Success | Outcome::PushedBack => !quiet,
+                Outcome::Ignorable => decides || !quiet,
+                Outcome::Abandoned | Outcome::LostRace => {
+                    decides || RulesOf::<S>::by_row(&self.settings)
+                }
+                Outcome::Failure
+                | Outcome::TimedOut
+                | Outcome::NeverSent
+                | Outcome::Overloaded { .. } => true,
             };
         Some(Ended { has_room, heeds: heeds || self.counts_all() })
+    }
+
+    /// Gives an endpoint that has only met requests at fault the mean answer time of the others, so
+    /// that its fast refusals do not attract. O(n), once for an endpoint.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn lend_estimate(&mut self, now: Instant, slot: Slot) {
+        if self.row(slot).is_none_or(|row| row.hot.load.estimate().nanos > 0) {
+            return;
+        }
+        let (mut sum, mut known) = (0_u64, 0_u64);
+        for index in 0..self.rows.len() {
+            let nanos = |row: &Hot<L, _>| if row.live { row.load.estimate().nanos } else { 0 };
+            let nanos = self.rows.look(index, nanos).unwrap_or(0);
+            sum = sum.saturating_add(nanos);
+            known += u64::from(nanos > 0);
+        }
+        if let (Some(nanos), Some(row)) = (sum.checked_div(known), self.row_mut(slot)) {
+            row.hot.load.set_estimate(Estimate { nanos: nanos.max(1), stamp: now });
+        }
+    }
+
+    /// Takes a request that was never sent off those in flight; tells that there is room for
+    /// another one now.
+    pub(crate) fn withdraw(&mut self, now: Instant, slot: Slot, sent: Instant) -> bool {
+        let tuning = &self.tuning;
+        let Some(row) = self.rows.of_mut(slot) else { return false };
+        // No load learns from it.
+        row.hot.load.end(tuning, sent, now, Outcome::NeverSent);
+        let in_flight = row.hot.load.in_flight();
+        self.limit() != Limit::None && in_flight + 1 == self.settings.max_in_flight()
     }
 
     /// Counts the end of a request that is no success.
@@ -120,7 +159,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// [probe](Self::start_probe), or was sent in panic, says when it was sent: it decides if an
     /// ejected endpoint comes back. Tells that the candidates changed.
     ///
-    /// O(1), except by success rates: O(n) for some failures.
+    /// O(1); O(n) where it has failed so often that it is judged.
     #[cold]
     #[inline(never)]
     pub fn observe(
@@ -131,15 +170,17 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         decides: Option<Instant>,
     ) -> bool {
         self.follow_clock(now);
-        let report = Report { outcome, decides };
+        let report = Report { outcome, sent: decides.unwrap_or(self.last), decides };
+        let before = self.failures(slot);
         let effect = self
             .alter(slot, |row, s, facts| health::report::<RulesOf<S>, S>(row, s, facts, report));
-        self.follow(slot, effect)
+        self.follow_report(slot, effect, before)
     }
 
-    /// Learns from the end of a request that was sent then, unless it is
-    /// [outdated](Self::outdated).
-    pub(crate) fn learn(
+    /// Learns from the end of a request as [`observe`](Self::observe) does, from when it was sent as
+    /// well: our rule asks if a failure was slow, and if an ejection came before it. One that is
+    /// [outdated](Self::outdated) says nothing.
+    pub fn learn(
         &mut self,
         now: Instant,
         slot: Slot,
@@ -150,57 +191,114 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         // Times from before a clock that went back would make it look outdated.
         self.follow_clock(now);
         let asks = matches!(outcome, Outcome::Overloaded { retry_after: Some(_) });
-        let report = Report { outcome, decides: decides.then_some(sent) };
+        let report = Report { outcome, sent, decides: decides.then_some(sent) };
+        let before = self.failures(slot);
         let effect = self.alter(slot, |row, s, facts| {
             if !asks && health::outdated::<RulesOf<S>, S>(row, s, facts.now, sent) {
                 return Effect::None;
             }
             health::report::<RulesOf<S>, S>(row, s, facts, report)
         });
-        self.follow(slot, effect)
+        self.follow_report(slot, effect, before)
     }
 
     /// Learns from the ends of many requests to the endpoint in `slot` at once: all since the last
-    /// tally, in bulk.
+    /// tally, in bulk. Those of several endpoints are to be [counted](Self::count_tally) first.
     ///
     /// Tells that rows of failures begin anew: so they do while the endpoint is out of service.
     /// Then, the ends of those that [decide](Self::observe) are to be told one by one besides.
-    /// O(1), except by success rates: O(n) for some failures.
-    #[cold]
+    /// O(1); O(n) where it has failed so often that it is judged.
     pub fn tally(&mut self, now: Instant, slot: Slot, tally: Tally) -> bool {
+        let counted = self.count_tally(now, slot, tally);
+        self.settle_tally(counted)
+    }
+
+    /// Counts the ends of many requests to the endpoint in `slot`, and leaves the judgement to
+    /// [`settle_tally`](Self::settle_tally). An endpoint is judged by the others: where all of them
+    /// fail at once, the first to be judged must not find the others well because nobody has
+    /// counted theirs yet.
+    #[cold]
+    pub fn count_tally(&mut self, now: Instant, slot: Slot, tally: Tally) -> Counted {
         self.follow_clock(now);
-        let mut anew = false;
-        let effect = self.alter(slot, |row, s, facts| {
-            let effect;
-            (effect, anew) = health::tally::<RulesOf<S>, S>(row, s, facts, tally);
+        let mut counted = Counted {
+            slot,
+            streak: tally.streak,
+            failures: self.failures(slot),
+            given_up: None,
+            anew: false,
+            effect: Effect::None,
+        };
+        counted.effect = self.alter(slot, |row, s, facts| {
+            let before = row.cancels;
+            let (effect, anew) = health::tally::<RulesOf<S>, S>(row, s, facts, tally);
+            counted.anew = anew;
+            counted.given_up = (row.cancels > before).then_some(before);
             effect
         });
-        self.follow(slot, effect);
+        counted
+    }
+
+    /// Judges an endpoint by what was [counted](Self::count_tally); returns what
+    /// [`tally`](Self::tally) does.
+    #[cold]
+    pub fn settle_tally(&mut self, counted: Counted) -> bool {
+        let Counted { slot, streak, failures, given_up, anew, effect } = counted;
+        self.follow(slot, effect, failures);
+        if RulesOf::<S>::by_row(&self.settings) {
+            self.go_on_with_rows(slot, streak, given_up);
+        }
         anew || self.row(slot).is_some_and(|row| !row.health_row().serves())
     }
 
+    /// Goes on with the rows of now, after those were judged that were longer since the last tally.
+    fn go_on_with_rows(&mut self, slot: Slot, streak: u32, given_up: Option<u16>) {
+        let longest = self.watch.get().map_or(0, |watch| watch.memory.longest);
+        let mut judged = false;
+        let effect = self.alter(slot, |row, s, _| {
+            if !row.serves() {
+                return Effect::None;
+            }
+            row.streak = row.streak.min(streak.try_into().unwrap_or(u16::MAX));
+            let k = s.consecutive_failures();
+            judged = given_up.is_some_and(|before| {
+                health::cancellations::crosses(k, longest, before, row.cancels)
+            });
+            Effect::None
+        });
+        debug_assert_eq!(effect, Effect::None);
+        if judged && self.judge(slot, By::Cancels) {
+            self.finish();
+        }
+    }
+
     /// Takes over what active checks find of the endpoint in `slot`: see
-    /// [`Checker`](crate::health::Checker). Good news bring an ejected endpoint back, too. Tells
-    /// that the candidates changed.
+    /// [`Checker`](crate::health::Checker). Good news open an ejected endpoint to a probe, or
+    /// [bring it back](crate::Settings::check_readmits). Tells that the candidates changed.
     pub fn set_down(&mut self, now: Instant, slot: Slot, down: bool) -> bool {
         self.follow_clock(now);
         let now = self.last;
+        let readmits = self.settings.check_readmits();
+        let half_open = self.settings.half_open() && !RulesOf::<S>::timed(&self.settings);
         let Some(mut row) = self.row_mut(slot) else { return false };
         let ejected = row.as_row().watched().is_some_and(HealthRow::ejected);
         let changed = row.as_row().is_down() != down;
         row.set_down(down);
+        let mut opened = false;
         row.change::<St, _>(|health| {
-            if !down && ejected {
+            if !down && ejected && readmits {
                 health.admit(now);
+            } else if !down && half_open && health.phase() == Phase::Ejected {
+                health.set_phase(Phase::HalfOpen);
+                opened = true;
             } else if changed && health.phase() == Phase::InService {
                 health.until = now;
             }
         });
-        if !down && ejected {
+        if !down && ejected && readmits {
             self.note(Some(slot), EventKind::Readmitted);
-        } else if changed {
+        } else if changed && (down || !ejected) {
             self.note(Some(slot), if down { EventKind::Down } else { EventKind::Readmitted });
-        } else {
+        } else if !changed && !opened {
             return false;
         }
         self.place(slot.index());
@@ -301,7 +399,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             let expire = |row: &mut HealthRow, s: &S, facts: &mut Facts<'_>| {
                 health::expire::<RulesOf<S>, S>(row, s, facts)
             };
-            changed |= self.alter(slot, expire) != Effect::None;
+            changed |= !matches!(self.alter(slot, expire), Effect::None);
             // What waits on is due later.
             self.place(index);
         }
@@ -338,9 +436,20 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     }
 
     /// Does what follows from a change of an endpoint's health. Tells that the candidates changed.
-    fn follow(&mut self, slot: Slot, mut effect: Effect) -> bool {
+    /// There were so many failures in its window before.
+    fn follow(&mut self, slot: Slot, mut effect: Effect, before: health::Count) -> bool {
         let settings = self.settings;
-        if let Effect::Failed { before } = effect
+        let mut changed = match effect {
+            Effect::Suspect(by) => self.judge(slot, by),
+            Effect::None
+            | Effect::Failed
+            | Effect::Ejected
+            | Effect::HalfOpen
+            | Effect::Readmitted
+            | Effect::Rests => false,
+        };
+        if matches!(effect, Effect::Failed | Effect::Suspect(_))
+            && !changed
             && RulesOf::<S>::in_intervals(&settings)
         {
             let now = self.last;
@@ -351,11 +460,32 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             }
         }
         match effect {
-            Effect::None | Effect::Failed { .. } => false,
+            Effect::None | Effect::Failed | Effect::Suspect(_) => {}
             Effect::Ejected | Effect::HalfOpen | Effect::Readmitted | Effect::Rests => {
-                self.finish();
-                true
+                changed = true;
             }
+        }
+        if changed {
+            self.finish();
+        }
+        changed
+    }
+
+    /// Does what follows from the end of a request. One that brought its endpoint back opens the
+    /// others of its level to a probe.
+    fn follow_report(&mut self, slot: Slot, effect: Effect, before: health::Count) -> bool {
+        if matches!(effect, Effect::Readmitted) {
+            self.open_level(slot);
+        }
+        self.follow(slot, effect, before)
+    }
+
+    /// Returns the failures in an endpoint's window, where success rates are judged by them.
+    fn failures(&self, slot: Slot) -> health::Count {
+        if RulesOf::<S>::in_intervals(&self.settings) {
+            self.row(slot).and_then(Row::watched).map_or(0, |row| row.failures)
+        } else {
+            0
         }
     }
 
@@ -374,24 +504,39 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             hosts: *hosts,
             ejected: watch.ejected.len() as u32,
             slot: slot.index(),
-            draws: &mut watch.draws,
+            memory: &mut watch.memory,
         };
         let changed = row.change::<St, _>(|health| {
             let served = health.phase() == Phase::InService;
             (apply(health, settings, &mut facts), served)
         });
-        let row = row.as_row();
-        let (Some((effect, served)), Some(health)) = (changed, row.watched()) else {
-            return Effect::None;
-        };
+        let Some((effect, served)) = changed else { return Effect::None };
+        if matches!(effect, Effect::None | Effect::Failed | Effect::Suspect(_))
+            || self.settle(slot, effect, served)
+        {
+            effect
+        } else {
+            Effect::None
+        }
+    }
+
+    /// Puts an endpoint whose health changed where it belongs, and tells of it. Tells that weights
+    /// or candidates may have changed.
+    #[inline(never)]
+    pub(super) fn settle(&mut self, slot: Slot, effect: Effect, served: bool) -> bool {
+        let Some(row) = self.row(slot) else { return false };
+        let Some(health) = row.watched() else { return false };
         let kind = match effect {
-            Effect::None | Effect::Failed { .. } => return effect,
             Effect::Ejected => {
                 Some(EventKind::Ejected { reason: health.reason(), until: health.until })
             }
             Effect::Rests => Some(EventKind::Overloaded { until: health.until }),
             Effect::Readmitted if !row.is_down() => Some(EventKind::Readmitted),
-            Effect::HalfOpen | Effect::Readmitted => None,
+            Effect::HalfOpen
+            | Effect::Readmitted
+            | Effect::None
+            | Effect::Failed
+            | Effect::Suspect(_) => None,
         };
         let serves = health.phase() == Phase::InService;
         if let Some(kind) = kind {
@@ -403,9 +548,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let weighs = slow_start::is_on::<<S::Parts as Parts>::Warmth>(&self.settings);
         if waits_on && (!St::FEW || weighs) {
             self.note_wake();
-            return Effect::None;
+            return false;
         }
-        effect
+        true
     }
 
     /// Returns a slot from `from` on that may wait: the first of all, where there are few.
@@ -448,6 +593,10 @@ impl<A: Address, L: Load, S: Kit, St: Store> Hosts for All<'_, A, L, S, St> {
         self.cluster.rows.get(slot).filter(|row| row.hot.live)?.watched().copied()
     }
 
+    fn may_eject(&mut self, slot: usize) -> bool {
+        self.cluster.live(slot).is_some_and(|slot| self.cluster.may_eject_for_share(slot))
+    }
+
     fn alter(&mut self, slot: usize, apply: impl FnOnce(&mut HealthRow, &mut Facts<'_>) -> Effect) {
         let Some(id) = self.cluster.live(slot) else { return };
         let now = self.now;
@@ -455,6 +604,6 @@ impl<A: Address, L: Load, S: Kit, St: Store> Hosts for All<'_, A, L, S, St> {
             facts.now = now;
             apply(row, facts)
         });
-        self.changed |= effect != Effect::None;
+        self.changed |= !matches!(effect, Effect::None);
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::Cluster;
 use crate::endpoint::{Address, Endpoint};
-use crate::health::Health;
+use crate::health::{Health, HealthRow, Held};
 use crate::kit::Kit;
 use crate::load::Load;
 use crate::names::named;
@@ -25,6 +25,8 @@ pub struct Member<'a, A> {
     pub candidacy: Candidacy,
     /// Its health.
     pub health: Health,
+    /// The reason that it is not ejected, though it fails; kept where events are.
+    pub held: Option<Held>,
     /// Its weight among the candidates of its group, where
     /// [slow start](crate::Settings::slow_start) counts in tenths of a weight; 0 if it is none.
     pub weight: u32,
@@ -125,8 +127,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             None if endpoint.priority > worst => Candidacy::Priority,
             None => self.cut(row, endpoint),
         };
+        let held = row.watched().and_then(HealthRow::held);
         let weight = if pool.is_some() { row.weight() } else { 0 };
-        Member { slot: row.slot(index), endpoint, candidacy, health, weight }
+        Member { slot: row.slot(index), endpoint, candidacy, health, held, weight }
     }
 
     /// Says what keeps a healthy endpoint of a level in use from being a candidate. O(n) where both

@@ -285,6 +285,12 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         Self::TIMED && self.wake.is_some_and(asks)
     }
 
+    /// Tells that something is due at some time.
+    #[inline]
+    pub(crate) fn waits(&self) -> bool {
+        Self::TIMED && self.wake.is_some()
+    }
+
     /// Notes when picks have to ask; at the end of all that may change it.
     pub(super) fn note_wake(&mut self) {
         if !Self::TIMED {

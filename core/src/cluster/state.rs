@@ -3,10 +3,13 @@
 use super::place::warm_at;
 use super::{Cluster, RulesOf};
 use crate::endpoint::Address;
-use crate::health::{self, Facts, HealthRow, LONGEST, MOST_LEFT, Rounds, Rules};
+use crate::health::{
+    self, Calm, Effect, Facts, HealthRow, Import, LONGEST, MOST_LEFT, Rounds, Rules,
+};
 use crate::kit::{GROUPS, Kit};
 use crate::load::{Estimate, Load};
 use crate::part::Part;
+use crate::set::Set;
 use crate::slow_start::WarmAt;
 use crate::state::{ImportError, Imported, LastTurn, Latency, Learned, State};
 use crate::store::{List, Store};
@@ -56,7 +59,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 .interval_end
                 .map(|end| nanos_of_ticks(end.since(now)).min(MOST_LEFT)),
             next_probe: watch.next_probe,
-            draws: watch.draws,
+            draws: watch.memory.draws,
+            longest: watch.memory.longest,
+            calm: watch.calm.export(now),
         })
     }
 
@@ -82,9 +87,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             return Err(ImportError::Foreign { addresses, set });
         }
         self.follow_clock(now);
-        let mut imported = Imported::default();
+        let (mut imported, mut ejected) = (Imported::default(), self.limited());
         for learned in state.endpoints.iter() {
-            self.import_one(state, learned, &mut imported);
+            self.import_one(state, learned, &mut imported, &mut ejected);
         }
         if imported.kept == 0 {
             self.go_on(now, state.age, state.rounds);
@@ -100,6 +105,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         state: &State<A, T>,
         learned: &Learned<A>,
         imported: &mut Imported,
+        ejected: &mut u32,
     ) {
         let (now, age) = (self.last, state.age);
         let Some(slot) = self.find(&learned.addr) else {
@@ -125,10 +131,18 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         }
         if let Some(record) = &learned.health {
             let intervals = state.rounds.interval_left.is_some();
-            self.alter(slot, |row, s: &S, facts: &mut Facts<'_>| {
-                health::import::<RulesOf<S>, S>(row, s, facts, record, age, intervals)
+            let import = Import { age, intervals, ejected: *ejected };
+            let effect = self.alter(slot, |row, s: &S, facts: &mut Facts<'_>| {
+                health::import::<RulesOf<S>, S>(row, s, facts, record, import)
             });
+            let limited = health::is_limited::<RulesOf<S>>(&self.settings, record.condition);
+            *ejected += u32::from(limited && effect == Effect::Ejected);
         }
+    }
+
+    /// Returns how many are ejected that may count towards the limit of those.
+    fn limited(&self) -> u32 {
+        self.watch.get().map_or(0, |watch| watch.ejected.len() as u32)
     }
 
     /// Goes on with the rounds over all endpoints. An interval that ended meanwhile is judged now.
@@ -136,8 +150,12 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let in_intervals = RulesOf::<S>::in_intervals(&self.settings);
         let interval = self.settings.ticks(self.settings.interval());
         let Some(watch) = self.watch.get_mut() else { return };
-        watch.draws = watch.draws.wrapping_add(rounds.draws);
+        watch.memory.draws = watch.memory.draws.wrapping_add(rounds.draws);
         watch.next_probe = rounds.next_probe;
+        watch.memory.longest = watch.memory.longest.max(rounds.longest);
+        if let Some(rest) = rounds.calm {
+            watch.calm = Calm::import(rest, age, now, interval);
+        }
         if let (Some(left), true) = (rounds.interval_left, in_intervals) {
             let left = ticks_of_nanos(left.saturating_sub(age)).min(interval);
             watch.interval_end = Some(now.later(left));

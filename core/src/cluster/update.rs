@@ -140,7 +140,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let is_free = |slot: &usize| !self.rows.is_live(*slot);
         let slot = (from..self.rows.len()).find(is_free).unwrap_or(self.rows.len());
         let warm_at = if endpoint.eligible() { newcomers } else { WarmAt::Out };
-        let Some(id) = self.rows.occupy(slot, endpoint, warm_at) else { return false };
+        let Some(id) = self.rows.occupy(slot, endpoint, warm_at, self.last) else { return false };
         self.hosts += 1;
         self.index.set_free(slot + 1);
         self.index.add(slot);

@@ -1,3 +1,4 @@
+use crate::health::{Calm, Memory};
 use crate::part::Fresh;
 use crate::set::Set;
 use crate::time::{Instant, Ticks};
@@ -16,8 +17,9 @@ pub(crate) struct Watch<X> {
     pub(crate) interval_end: Option<Instant>,
     /// The place at which the search for a half-open slot goes on.
     pub(crate) next_probe: u32,
-    /// Decisions by chance so far.
-    pub(crate) draws: u32,
+    pub(crate) memory: Memory,
+    /// The level whose ejections were undone last, and for how long it is calm.
+    pub(crate) calm: Calm,
 }
 
 impl<X: Set> Fresh for Watch<X> {
@@ -28,7 +30,8 @@ impl<X: Set> Fresh for Watch<X> {
         wait: None,
         interval_end: None,
         next_probe: 0,
-        draws: 0,
+        memory: Memory { draws: 0, longest: 0 },
+        calm: Calm::NEW,
     };
 }
 
@@ -41,6 +44,7 @@ impl<X> Watch<X> {
     /// Takes all times along with a clock that went back to `now`.
     pub(crate) fn turn_back(&mut self, now: Instant, back: Ticks) {
         self.interval_end = self.interval_end.map(|end| end.earlier(back));
+        self.calm.turn_back(back);
         // What is due is found anew.
         self.wait = Some(now);
     }

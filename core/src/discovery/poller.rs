@@ -298,6 +298,11 @@ impl Poller {
         for time in state.into_iter().chain(&mut self.last_start).chain(&mut self.last_ok) {
             *time = time.earlier(back);
         }
+        for health in [&mut self.health, &mut self.told] {
+            if let SourceHealth::Stale { since } = health {
+                *since = since.earlier(back);
+            }
+        }
     }
 
     fn query(&mut self, now: Instant) -> PollerStep {

@@ -19,6 +19,13 @@ pub trait Rules: 'static {
             && (s.consecutive_failures() > 0 || s.failure_percentage() > 0 || s.success_rate())
     }
 
+    /// Tells that rows of failures and of cancellations eject by our rule.
+    #[doc(hidden)]
+    #[inline]
+    fn by_row(s: &impl Settings) -> bool {
+        Self::book(s) == Book::Evenkeel && s.consecutive_failures() > 0
+    }
+
     /// Tells that all outcomes are counted, in intervals that begin for all endpoints at once.
     #[doc(hidden)]
     #[inline]

@@ -5,18 +5,16 @@
 use super::Rules;
 use super::ejection::may_eject;
 use super::facts::Facts;
-use super::report::Effect;
+use super::held::Held;
+use super::report::{Effect, shorten};
 use super::row::{Count, Ejections, HealthRow, Phase, Reason};
-use crate::settings::Settings;
+use super::undo::{LONGEST, Rest};
+use crate::settings::{Book, Settings};
 use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
 
 /// The longest that any settings keep an endpoint out of service: an ejection and its jitter, a day
 /// each. In nanoseconds.
 pub(crate) const MOST_LEFT: u64 = 2 * 86_400_000_000_000;
-
-/// The largest number of a state: all below 2⁵³ are whole numbers to JavaScript. As a time, it is
-/// 104 days.
-pub(crate) const LONGEST: u64 = (1 << 53) - 1;
 
 /// A health row with times relative to the export, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +27,19 @@ pub(crate) struct Record {
     pub(crate) failures: u32,
     pub(crate) streak: u16,
     pub(crate) ejections: u16,
+    // With defaults, a state of an older version comes as far as to be refused for that; a newer one
+    // that lacks a name has another checksum.
+    /// The time since the first failing request of the row was sent, or since it left service.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) began: u64,
+    /// A failure of the row was slow.
+    #[cfg_attr(feature = "serde", serde(default = "slow_if_missing"))]
+    pub(crate) slow: bool,
+    /// The row of cancellations.
+    #[cfg_attr(feature = "serde", serde(default = "longest_if_missing"))]
+    pub(crate) cancels: u16,
+    /// Why it was not ejected so far.
+    pub(crate) held: Option<Held>,
 }
 
 /// The health of an endpoint. One whose probe was in flight is half-open again: the probe is gone
@@ -60,6 +71,21 @@ pub(crate) struct Rounds {
     pub(crate) next_probe: u32,
     /// Decisions by chance so far.
     pub(crate) draws: u32,
+    /// The longest row of cancellations that ended in an answer.
+    #[cfg_attr(feature = "serde", serde(default = "longest_if_missing"))]
+    pub(crate) longest: u16,
+    /// The calm after ejections that were undone, if any were.
+    pub(crate) calm: Option<Rest>,
+}
+
+#[cfg(feature = "serde")]
+fn slow_if_missing() -> bool {
+    true
+}
+
+#[cfg(feature = "serde")]
+fn longest_if_missing() -> u16 {
+    u16::MAX
 }
 
 /// Returns what is known of an endpoint, unless that is nothing. What active checks found is left
@@ -86,23 +112,49 @@ pub(crate) fn export(row: &HealthRow, now: Instant) -> Option<Record> {
         failures: row.failures.into(),
         streak: row.streak,
         ejections: row.ejections.into(),
+        began: since(row.began),
+        slow: row.slow(),
+        cancels: row.cancels,
+        held: row.held,
     })
 }
 
-/// Goes on with what was known of an endpoint `age` nanoseconds ago, within the bounds of these
-/// settings. All outcomes were counted then if there were `intervals`.
+/// What is known while a state is imported.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Import {
+    /// The time since the export, in nanoseconds.
+    pub(crate) age: u64,
+    /// All outcomes were counted, in intervals.
+    pub(crate) intervals: bool,
+    /// Endpoints that are ejected so far and count towards the limit.
+    pub(crate) ejected: u32,
+}
+
+/// Tells that an ejection counts towards
+/// [`max_ejection_percent`](crate::Settings::max_ejection_percent): by our rules those for rows do
+/// not, and of a probe's end it is not known what came before.
+pub(crate) fn is_limited<R: Rules>(s: &impl Settings, condition: Condition) -> bool {
+    match condition {
+        Condition::Ejected { reason, .. } | Condition::HalfOpen { reason } => {
+            !R::by_row(s) || matches!(reason, Reason::FailurePercentage | Reason::SuccessRate)
+        }
+        Condition::InService { .. } | Condition::Overloaded { .. } => false,
+    }
+}
+
+/// Goes on with what was known of an endpoint, within the bounds of these settings.
 pub(crate) fn import<R: Rules, S: Settings>(
     row: &mut HealthRow,
     s: &S,
     facts: &Facts<'_>,
     record: &Record,
-    age: u64,
-    intervals: bool,
+    import: Import,
 ) -> Effect {
-    let now = facts.now;
+    let (now, age) = (facts.now, import.age);
     let ago = |nanos: u64| now.earlier(ticks_of_nanos(nanos));
-    *row = recall::<R, S>(s, record, now, age, intervals);
-    let may = may_eject::<R, S>(s, facts.hosts, facts.ejected) && R::ejects(s);
+    *row = recall::<R, S>(s, record, now, import);
+    let free = !is_limited::<R>(s, record.condition) && facts.hosts > 1;
+    let may = R::ejects(s) && (free || may_eject::<R, S>(s, facts.hosts, import.ejected));
     match record.condition {
         Condition::InService { served: None } => {}
         Condition::InService { served: Some(served) } => {
@@ -140,8 +192,7 @@ fn recall<R: Rules, S: Settings>(
     s: &S,
     record: &Record,
     now: Instant,
-    age: u64,
-    intervals: bool,
+    Import { age, intervals, .. }: Import,
 ) -> HealthRow {
     let since = record.since.saturating_add(age);
     let capped = |count: u32| count.min(Count::MAX.into()) as Count;
@@ -151,8 +202,19 @@ fn recall<R: Rules, S: Settings>(
         failures: capped(record.failures),
         streak: record.streak,
         ejections: record.ejections.min(Ejections::MAX.into()) as Ejections,
+        began: now.earlier(ticks_of_nanos(record.began.saturating_add(age))),
         ..HealthRow::NEW
     };
+    if record.slow {
+        row.note_slow();
+    }
+    if R::by_row(s) {
+        row.cancels = record.cancels;
+        shorten(&mut row, s);
+    }
+    if R::book(s) == Book::Evenkeel {
+        row.held = record.held;
+    }
     let over = !R::ejects(s) || ticks_of_nanos(since) >= s.ticks(s.interval());
     if intervals != R::in_intervals(s) || !intervals && over {
         row.close_window();

@@ -1,5 +1,6 @@
 //! Decides for how long an endpoint is ejected, and how many may be.
 
+use super::eject_rule::By;
 use super::facts::Facts;
 use super::row::{HealthRow, Phase, Reason, Requests};
 use super::{Rules, envoy, grpc};
@@ -9,29 +10,64 @@ use crate::time::{Instant, Ticks};
 
 /// Ejects an endpoint in service that crossed a threshold, unless too many are ejected already, or
 /// chance spares it. Tells that it did.
-pub(super) fn eject<R: Rules, S: Settings>(
+pub(crate) fn eject<R: Rules, S: Settings>(
     row: &mut HealthRow,
     s: &S,
     facts: &mut Facts<'_>,
     reason: Reason,
     enforcement: u8,
 ) -> bool {
+    let ejects = !is_spared::<R, S>(row, s, facts, enforcement);
+    if ejects {
+        eject_at_last::<R, S>(row, s, facts, reason);
+    }
+    ejects
+}
+
+/// Ejects an endpoint by our rule, which knows limits for shares alone. Tells that it did.
+pub(crate) fn eject_by_rule<R: Rules, S: Settings>(
+    row: &mut HealthRow,
+    s: &S,
+    facts: &mut Facts<'_>,
+    by: By,
+) -> bool {
+    let ejects =
+        by != By::Share || !is_spared::<R, S>(row, s, facts, s.failure_percentage_enforcement());
+    if ejects {
+        eject_at_last::<R, S>(row, s, facts, by.reason());
+    }
+    ejects
+}
+
+/// Tells that too many are ejected already, or that chance spares an endpoint.
+fn is_spared<R: Rules, S: Settings>(
+    row: &mut HealthRow,
+    s: &S,
+    facts: &mut Facts<'_>,
+    enforcement: u8,
+) -> bool {
     if !may_eject::<R, S>(s, facts.hosts, facts.ejected) {
-        return false;
+        return true;
     }
-    let ours = R::book(s) == Book::Evenkeel;
-    if enforcement < 100 && hash::share(100, (facts.bits(s) >> 32) as u32) >= enforcement.into() {
-        if ours {
-            // What is judged at each failure would be drawn for at each, too.
-            row.close_window();
-        }
-        return false;
+    let spared =
+        enforcement < 100 && hash::share(100, (facts.bits(s) >> 32) as u32) >= enforcement.into();
+    if spared && R::book(s) == Book::Evenkeel {
+        // What is judged at each failure would be drawn for at each, too.
+        row.close_window();
     }
-    if ours {
+    spared
+}
+
+fn eject_at_last<R: Rules, S: Settings>(
+    row: &mut HealthRow,
+    s: &S,
+    facts: &mut Facts<'_>,
+    reason: Reason,
+) {
+    if R::book(s) == Book::Evenkeel {
         forgive(row, s, facts.now);
     }
     eject_again::<R, S>(row, s, facts, reason);
-    true
 }
 
 /// Takes off one ejection for each interval in service.
@@ -54,8 +90,10 @@ fn forgive(row: &mut HealthRow, s: &impl Settings, now: Instant) {
 
 /// Ejects an endpoint, for longer than the last time.
 ///
-/// By our rules the time doubles from ejection to ejection, and the upper half of it is random
-/// ("equal jitter"): with a base of 5 s, 2.5 to 5 s, then 5 to 10 s, up to 150 to 300 s.
+/// By our rules each takes five eighths longer than the one before, and the upper half of it is
+/// random ("equal jitter"): with a base of 3 s, 1.5 to 3 s, then 2.4 to 4.9 s, up to 30 to 60 s. So
+/// what was out for a while is asked again within about two thirds of that while, and of several
+/// the first one much sooner: 3 + 4.9 + 7.9 + 12.9 + 20.9 is 50 s, and the next takes 17 to 34 s.
 pub(super) fn eject_again<R: Rules, S: Settings>(
     row: &mut HealthRow,
     s: &S,
@@ -68,7 +106,7 @@ pub(super) fn eject_again<R: Rules, S: Settings>(
         Book::Evenkeel | Book::Off => {
             let mut whole = base;
             for _ in 0..row.ejections {
-                whole = whole.saturating_add(whole);
+                whole = whole.saturating_add(whole - whole / 2 + whole / 8);
             }
             let whole = whole.min(s.ticks(s.max_ejection_time()));
             row.ejections = (row.ejections + 1).min(63);
@@ -84,7 +122,10 @@ pub(super) fn eject_again<R: Rules, S: Settings>(
         // It asked to be left alone as long.
         until = until.or_later(row.until);
     }
-    row.streak = 0;
+    if row.serves() {
+        row.began = now;
+    }
+    (row.streak, row.cancels) = (0, 0);
     row.since = now;
     row.set_reason(reason);
     row.enter(Phase::Ejected, until);

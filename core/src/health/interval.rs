@@ -17,7 +17,8 @@ pub(crate) trait Hosts {
     fn slots(&self) -> usize;
     /// Returns what is known of a slot's endpoint, if there is one.
     fn health(&self, slot: usize) -> Option<HealthRow>;
-    /// Returns what is known of all.
+    /// Tells that our rule lets an endpoint be ejected for its success rate.
+    fn may_eject(&mut self, slot: usize) -> bool;
     /// Changes what is known of a slot's endpoint.
     fn alter(&mut self, slot: usize, apply: impl FnOnce(&mut HealthRow, &mut Facts<'_>) -> Effect);
 }
@@ -38,7 +39,10 @@ pub(crate) fn judge_success_rate<R: Rules, S: Settings>(
     let Some(row) = hosts.health(slot) else { return };
     let lot = s.success_rate_minimum_failures().max(1);
     let lots = |failures: Count| u32::from(failures).checked_div(lot);
-    if lots(row.failures) > lots(before) && rates::<R, S>(hosts, s).has_outlier(&row, s) {
+    if lots(row.failures) > lots(before)
+        && rates::<R, S>(hosts, s).has_outlier(&row, s)
+        && hosts.may_eject(slot)
+    {
         eject_at::<R, S>(hosts, s, slot, Reason::SuccessRate, s.success_rate_enforcement());
     }
 }
@@ -61,6 +65,7 @@ pub(crate) fn end_interval<R: Rules, S: Settings>(hosts: &mut impl Hosts, s: &S)
             if let Some(row) = hosts.health(slot)
                 && counts(&row, book, volume)
                 && rates.has_outlier(&row, s)
+                && (book != Book::Evenkeel || !row.ejected() && hosts.may_eject(slot))
             {
                 eject_at::<R, S>(hosts, s, slot, Reason::SuccessRate, s.success_rate_enforcement());
             }

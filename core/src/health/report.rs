@@ -1,11 +1,13 @@
 //! Changes an endpoint's health at the end of requests and of waits.
 
+use super::eject_rule::{self, By, SLOW};
 use super::ejection::{eject, eject_again};
 use super::facts::{Facts, Report};
 use super::row::{Count, HealthRow, Phase, Reason};
-use super::{Rules, consecutive, failure_percentage};
+use super::{Rules, cancellations, failure_percentage};
 use crate::outcome::Outcome;
 use crate::settings::{Book, Settings};
+use crate::slot::Slot;
 use crate::time::{Instant, ticks};
 
 /// Counts the requests to an endpoint since its last tally: for shells whose threads count
@@ -22,6 +24,45 @@ pub struct Tally {
     /// The most failures in a row at any moment since the last tally, those of earlier ones
     /// included; 0 without a failure.
     pub longest: u32,
+    /// When the first failing request of the row was sent; unknown counts as now.
+    pub began: Option<Instant>,
+    /// A failure of the row took 200 ms or more, and the request had left the client.
+    pub slow: bool,
+    /// The row of cancellations without any answer up to now, those of earlier tallies included:
+    /// each request that was [abandoned](Outcome::Abandoned) weighs 4, each that [lost a
+    /// race](Outcome::LostRace) 1.
+    pub cancels: u32,
+    /// The longest such row that ended in an answer since the last tally.
+    pub answered: u32,
+}
+
+/// What a [`Tally`] was counted as; see
+/// [`Cluster::count_tally`](crate::Cluster::count_tally).
+#[must_use = "the endpoint is still to be judged"]
+#[derive(Debug)]
+pub struct Counted {
+    pub(crate) slot: Slot,
+    /// The row of failures to go on with.
+    pub(crate) streak: u32,
+    /// Failures in its window before, where success rates are judged by them.
+    pub(crate) failures: Count,
+    /// The row of cancellations grew, from this length.
+    pub(crate) given_up: Option<u16>,
+    pub(crate) anew: bool,
+    pub(crate) effect: Effect,
+}
+
+impl Counted {
+    /// Returns the slot of the endpoint.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// Tells that the endpoint is to be compared with others: what was reported of those should be
+    /// counted, too, before it is settled.
+    pub fn is_suspect(&self) -> bool {
+        self.given_up.is_some() || matches!(self.effect, Effect::Suspect(_))
+    }
 }
 
 /// Says what changed, for the sets of slots and for events.
@@ -34,10 +75,10 @@ pub(crate) enum Effect {
     Readmitted,
     /// It is left alone until then, whether it was in service or not.
     Rests,
-    /// Failures of an endpoint in service were counted: it had so many before.
-    Failed {
-        before: Count,
-    },
+    /// Failures of an endpoint in service were counted.
+    Failed,
+    /// An endpoint in service is to be judged by our rule.
+    Suspect(By),
 }
 
 /// Learns from the end of a request.
@@ -55,34 +96,61 @@ pub(crate) fn report<R: Rules, S: Settings>(
         }
         Outcome::Success
         | Outcome::Failure
-        | Outcome::Canceled
+        | Outcome::TimedOut
+        | Outcome::NeverSent
+        | Outcome::Ignorable
+        | Outcome::PushedBack
+        | Outcome::Abandoned
+        | Outcome::LostRace
         | Outcome::Overloaded { retry_after: None } => 0,
     };
-    let failed = matches!(report.outcome, Outcome::Failure | Outcome::Overloaded { .. });
+    let failed = report.outcome.is_failure();
     if rest > 0 {
         return leave_alone(row, now.later(rest), decides);
     }
     match report.outcome {
-        Outcome::Success if row.serves() => {
+        Outcome::Success | Outcome::PushedBack if row.serves() => {
+            answered(row, facts);
             row.streak = 0;
             count::<R, S>(row, s, now, 1, 0);
             Effect::None
         }
-        Outcome::Success if decides => {
+        // The request was at fault, so the row of failures goes on as it was.
+        Outcome::Ignorable if row.serves() => {
+            answered(row, facts);
+            Effect::None
+        }
+        // It answered, be it that the request was at fault.
+        Outcome::Success | Outcome::PushedBack | Outcome::Ignorable if decides => {
             row.admit(now);
             Effect::Readmitted
         }
-        Outcome::Canceled if decides && row.phase() == Phase::Probing => {
-            row.set_phase(Phase::HalfOpen);
-            Effect::HalfOpen
+        Outcome::Abandoned | Outcome::LostRace if decides && row.phase() == Phase::Probing => {
+            if R::book(s) != Book::Evenkeel {
+                row.set_phase(Phase::HalfOpen);
+                return Effect::HalfOpen;
+            }
+            // No verdict: as long again as before, unless it was given much time to answer.
+            let in_vain = report.outcome == Outcome::Abandoned && now.since(report.sent) >= SLOW;
+            row.ejections = row.ejections.saturating_sub(u8::from(!in_vain).into());
+            eject_again::<R, S>(row, s, facts, Reason::ProbeCanceled);
+            Effect::Ejected
         }
-        Outcome::Canceled => Effect::None,
-        _ if failed && row.serves() => fail::<R, S>(row, s, facts),
+        Outcome::Abandoned | Outcome::LostRace if row.serves() && R::by_row(s) => {
+            give_up(row, s, facts, report.outcome.cancellation_weight() as u16)
+        }
+        Outcome::Ignorable | Outcome::Abandoned | Outcome::LostRace => Effect::None,
+        _ if failed && row.serves() => fail::<R, S>(row, s, facts, report),
         _ if failed && decides && row.phase() == Phase::Probing => {
             eject_again::<R, S>(row, s, facts, Reason::ProbeFailed);
             Effect::Ejected
         }
-        Outcome::Success | Outcome::Failure | Outcome::Overloaded { .. } => {
+        Outcome::Success
+        | Outcome::Failure
+        | Outcome::TimedOut
+        | Outcome::NeverSent
+        | Outcome::PushedBack
+        | Outcome::Overloaded { .. } => {
             // gRPC compares with what ejected endpoints still answer.
             if R::book(s) == Book::Grpc {
                 count::<R, S>(row, s, now, (!failed).into(), failed.into());
@@ -92,34 +160,101 @@ pub(crate) fn report<R: Rules, S: Settings>(
     }
 }
 
-/// Counts one more failure of an endpoint in service, and ejects it if that is reason enough.
-fn fail<R: Rules, S: Settings>(row: &mut HealthRow, s: &S, facts: &mut Facts<'_>) -> Effect {
-    let before = row.failures;
-    if R::ejects(s) {
-        row.streak = row.streak.saturating_add(1);
-        count::<R, S>(row, s, facts.now, 0, 1);
-        if cross::<R, S>(row, s, facts) {
-            return Effect::Ejected;
-        }
-    }
-    Effect::Failed { before }
+/// Ends a row of cancellations in an answer.
+fn answered(row: &mut HealthRow, facts: &mut Facts<'_>) {
+    facts.memory.longest = facts.memory.longest.max(row.cancels);
+    row.cancels = 0;
 }
 
-/// Ejects an endpoint in service if its own outcomes are reason enough.
-fn cross<R: Rules, S: Settings>(row: &mut HealthRow, s: &S, facts: &mut Facts<'_>) -> bool {
-    if consecutive::crossed(row, s) {
-        let ejected = eject::<R, S>(row, s, facts, Reason::ConsecutiveFailures, 100);
-        if R::book(s) == Book::Envoy {
-            // One that was not ejected begins anew.
-            row.streak = 0;
-        }
-        return ejected;
+/// Prolongs a row of cancellations.
+fn give_up(row: &mut HealthRow, s: &impl Settings, facts: &Facts<'_>, weight: u16) -> Effect {
+    let before = row.cancels;
+    if before == 0 && row.streak == 0 {
+        row.held = None;
     }
-    if R::book(s) != Book::Evenkeel || !failure_percentage::crossed(row, s, Book::Evenkeel) {
+    row.cancels = before.saturating_add(weight);
+    let crosses =
+        cancellations::crosses(s.consecutive_failures(), facts.memory.longest, before, row.cancels);
+    if crosses { Effect::Suspect(By::Cancels) } else { Effect::None }
+}
+
+/// Counts one more failure of an endpoint in service, and ejects it by other books, if that is
+/// reason enough.
+fn fail<R: Rules, S: Settings>(
+    row: &mut HealthRow,
+    s: &S,
+    facts: &mut Facts<'_>,
+    report: Report,
+) -> Effect {
+    let now = facts.now;
+    if !R::ejects(s) {
+        return Effect::Failed;
+    }
+    let length = row.streak;
+    row.streak = length.saturating_add(1);
+    let ours = R::book(s) == Book::Evenkeel;
+    if ours {
+        match report.outcome {
+            // Who says nothing in time, or cannot be reached, does not answer.
+            Outcome::TimedOut | Outcome::NeverSent => row.cancels = 0,
+            Outcome::Success
+            | Outcome::Failure
+            | Outcome::Ignorable
+            | Outcome::PushedBack
+            | Outcome::Overloaded { .. }
+            | Outcome::Abandoned
+            | Outcome::LostRace => answered(row, facts),
+        }
+        if length == 0 {
+            row.begin_row(report.sent);
+        }
+        if report.outcome != Outcome::NeverSent && now.since(report.sent) >= SLOW {
+            row.note_slow();
+        }
+    }
+    count::<R, S>(row, s, now, 0, 1);
+    if ours {
+        let k = u32::from(s.consecutive_failures());
+        let (before, length) = (u32::from(length), u32::from(row.streak));
+        let effect = suspect(row, s, length, eject_rule::crosses(k, before, length));
+        shorten(row, s);
+        return effect;
+    }
+    if cross::<R, S>(row, s, facts) { Effect::Ejected } else { Effect::Failed }
+}
+
+/// Tells if an endpoint is suspect by our rule whose row of failures grew, to a multiple of `k` or
+/// not.
+fn suspect(row: &HealthRow, s: &impl Settings, length: u32, multiple: bool) -> Effect {
+    let k = u32::from(s.consecutive_failures());
+    let by = if k > 0 && length >= k {
+        multiple.then_some(By::Row)
+    } else {
+        failure_percentage::crossed(row, s, Book::Evenkeel).then_some(By::Share)
+    };
+    by.map_or(Effect::Failed, Effect::Suspect)
+}
+
+/// Keeps a row of failures countable, however long: from 5k on, as many again as at 4k.
+pub(super) fn shorten(row: &mut HealthRow, s: &impl Settings) {
+    let k = u32::from(s.consecutive_failures());
+    if row.streak == u16::MAX && 5 * k < u32::from(u16::MAX) {
+        row.streak -= s.consecutive_failures();
+    }
+}
+
+/// Ejects an endpoint in service by other books than ours, if its failures in a row are enough: with
+/// Envoy's default of 5, at the fifth that no success came before.
+fn cross<R: Rules, S: Settings>(row: &mut HealthRow, s: &S, facts: &mut Facts<'_>) -> bool {
+    if s.consecutive_failures() == 0 || row.streak < s.consecutive_failures() {
         return false;
     }
-    let enforcement = s.failure_percentage_enforcement();
-    eject::<R, S>(row, s, facts, Reason::FailurePercentage, enforcement)
+    let ejected = eject::<R, S>(row, s, facts, Reason::ConsecutiveFailures, 100);
+    if R::book(s) == Book::Envoy {
+        // One that was not ejected begins anew.
+        row.streak = 0;
+    }
+    ejected
 }
 
 /// Leaves an endpoint alone until then.
@@ -171,15 +306,18 @@ pub(crate) fn tally<R: Rules, S: Settings>(
     facts: &mut Facts<'_>,
     tally: Tally,
 ) -> (Effect, bool) {
-    let Tally { successes, failures, streak, longest } = tally;
-    let (serves, before) = (row.serves(), row.failures);
+    let Tally { successes, failures, streak, longest, .. } = tally;
+    let serves = row.serves();
     if serves || R::book(s) == Book::Grpc {
         count::<R, S>(row, s, facts.now, capped(successes), capped(failures));
     }
     if !serves || !R::ejects(s) {
         return (Effect::None, !serves);
     }
-    row.streak = longest.max(streak).try_into().unwrap_or(u16::MAX);
+    if R::book(s) == Book::Evenkeel {
+        return (tally_rows(row, s, facts, tally), false);
+    }
+    row.streak = short(longest.max(streak));
     let mut anew = false;
     let mut effect = Effect::None;
     if failures > 0 || longest > 0 {
@@ -188,11 +326,43 @@ pub(crate) fn tally<R: Rules, S: Settings>(
         }
         anew = row.streak == 0;
     }
-    row.streak = if anew { 0 } else { streak.try_into().unwrap_or(u16::MAX) };
+    row.streak = if anew { 0 } else { short(streak) };
     if failures > 0 && effect == Effect::None {
-        effect = Effect::Failed { before };
+        effect = Effect::Failed;
     }
     (effect, anew)
+}
+
+/// Takes over rows of failures and of cancellations; tells what is to be judged by our rule, while
+/// the row is as long as it was at most.
+fn tally_rows(
+    row: &mut HealthRow,
+    s: &impl Settings,
+    facts: &mut Facts<'_>,
+    tally: Tally,
+) -> Effect {
+    let Tally { failures, streak, longest, began, slow, cancels, answered, .. } = tally;
+    facts.memory.longest = facts.memory.longest.max(short(answered));
+    row.cancels = short(cancels);
+    // One that was broken since the last tally counts from its beginning.
+    let length = longest.max(streak);
+    let known = if streak < failures || longest > streak { 0 } else { streak - failures };
+    if known == 0 {
+        row.begin_row(began.unwrap_or(facts.now));
+    }
+    if slow {
+        row.note_slow();
+    }
+    row.streak = short(length);
+    if failures == 0 {
+        return Effect::None;
+    }
+    let k = u32::from(s.consecutive_failures());
+    suspect(row, s, length, eject_rule::crosses(k, known, length))
+}
+
+fn short(count: u32) -> u16 {
+    count.try_into().unwrap_or(u16::MAX)
 }
 
 fn capped(count: u32) -> Count {
@@ -264,7 +434,7 @@ pub(crate) fn configure(row: &mut HealthRow, ejects: bool, keeps: bool, now: Ins
             row.admit(now);
             effect = Effect::Readmitted;
         }
-        (row.streak, row.ejections) = (0, 0);
+        (row.streak, row.cancels, row.ejections) = (0, 0, 0);
     }
     effect
 }

@@ -1,5 +1,6 @@
 use core::fmt;
 
+use super::held::Held;
 use crate::names::{named, numbered};
 use crate::part::Fresh;
 use crate::time::Instant;
@@ -25,30 +26,39 @@ pub(crate) type Ejections = u16;
 #[cfg(feature = "millis32")]
 pub(crate) type Ejections = u8;
 
-/// Keeps the health of one endpoint; 32 bytes, or 16 with times of 32 bits.
+/// Keeps the health of one endpoint; 40 bytes, or 24 with times of 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 #[repr(C)]
 pub(crate) struct HealthRow {
-    /// The phase, and why it was ejected last.
+    /// The phase, why it was ejected last, and that a failure of the row was slow.
     pub(super) standing: u8,
+    /// Why it was not ejected for its row, or its window, so far.
+    pub(crate) held: Option<Held>,
     /// The number of ejections, less the intervals that it did well since.
     pub(crate) ejections: Ejections,
     /// Failures in a row.
     pub(crate) streak: u16,
+    /// The row of cancellations without any answer, [weighed](super::cancellations).
+    pub(crate) cancels: u16,
     /// In the window.
     pub(crate) failures: Count,
     /// In the window.
     pub(crate) successes: Count,
-    /// In service: the start of the counting window. Else: the time at which it was taken out, or
-    /// its probe sent.
+    /// In service: the start of the counting window; at first, the time at which it came. Else: the
+    /// time at which it was taken out, or its probe sent.
     pub(crate) since: Instant,
     /// In service: since when. Else: until when it is out, or when its probe has failed.
     pub(crate) until: Instant,
+    /// In service: the time at which the first failing request of the row was sent. Ejected: the
+    /// time at which it left service.
+    pub(crate) began: Instant,
 }
 
 /// The bits of the phase in what both share a byte of: rows are as short as may be.
 const PHASE: u8 = 0b111;
+/// A failure of the row was slow.
+const SLOW: u8 = 1 << 7;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -69,6 +79,9 @@ impl HealthRow {
     pub(crate) const NEW: Self = Self {
         since: Instant::ZERO,
         until: Instant::ZERO,
+        began: Instant::ZERO,
+        held: None,
+        cancels: 0,
         successes: 0,
         failures: 0,
         streak: 0,
@@ -93,12 +106,35 @@ impl HealthRow {
 
     /// Returns why it was ejected last.
     pub(crate) const fn reason(&self) -> Reason {
-        Reason::of_number(self.standing >> PHASE.count_ones())
+        Reason::of_number((self.standing & !SLOW) >> PHASE.count_ones())
     }
 
     /// Notes why it is ejected.
     pub(crate) fn set_reason(&mut self, reason: Reason) {
-        self.standing = self.standing & PHASE | (reason as u8) << PHASE.count_ones();
+        self.standing = self.standing & (PHASE | SLOW) | (reason as u8) << PHASE.count_ones();
+    }
+
+    /// Tells that a failure of the row was slow.
+    pub(crate) const fn slow(&self) -> bool {
+        self.standing & SLOW != 0
+    }
+
+    /// Begins a row of failures.
+    pub(crate) fn begin_row(&mut self, sent: Instant) {
+        self.began = sent;
+        self.standing &= !SLOW;
+        self.held = None;
+    }
+
+    /// Notes that a failure of the row was slow.
+    pub(crate) fn note_slow(&mut self) {
+        self.standing |= SLOW;
+    }
+
+    /// Returns why it is not ejected, though it fails.
+    pub(crate) fn held(&self) -> Option<Held> {
+        let suspect = self.phase() == Phase::InService && (self.streak > 0 || self.cancels > 0);
+        self.held.filter(|_| suspect)
     }
 
     /// Tells that it counts as ejected.
@@ -119,12 +155,15 @@ impl HealthRow {
     /// Tells that a success would teach nothing.
     #[inline]
     pub(crate) fn quiet(&self) -> bool {
-        self.phase() == Phase::InService && self.streak == 0 && self.failures == 0
+        self.phase() == Phase::InService
+            && self.streak == 0
+            && self.cancels == 0
+            && self.failures == 0
     }
 
     /// Tells that nothing that was reported counts still.
     pub(crate) fn blank(&self) -> bool {
-        self.quiet() && self.successes == 0 && self.ejections == 0
+        self.quiet() && self.successes == 0 && self.ejections == 0 && self.held.is_none()
     }
 
     pub(crate) fn requests(&self) -> Requests {
@@ -138,7 +177,7 @@ impl HealthRow {
     /// Puts it back in service.
     pub(crate) fn admit(&mut self, now: Instant) {
         self.close_window();
-        self.streak = 0;
+        (self.streak, self.cancels) = (0, 0);
         self.enter(Phase::InService, now);
     }
 
@@ -240,27 +279,34 @@ pub enum Reason {
     FailurePercentage,
     /// A success rate far below the others'.
     SuccessRate,
+    /// Too many requests in a row that were given up without any answer.
+    Cancellations,
     /// The request failed that was to decide if it comes back.
     ProbeFailed,
     /// The request that was to decide did not end in time, or was never reported.
     ProbeTimedOut,
+    /// The request that was to decide was given up.
+    ProbeCanceled,
 }
 
 named!(all Reason {
     ConsecutiveFailures => "consecutive_failures",
     FailurePercentage => "failure_percentage",
     SuccessRate => "success_rate",
+    Cancellations => "cancellations",
     ProbeFailed => "probe_failed",
     ProbeTimedOut => "probe_timed_out",
+    ProbeCanceled => "probe_canceled",
 });
 numbered!(Reason {
-    ConsecutiveFailures, FailurePercentage, SuccessRate, ProbeFailed; ProbeTimedOut
+    ConsecutiveFailures, FailurePercentage, SuccessRate, Cancellations, ProbeFailed, ProbeTimedOut;
+    ProbeCanceled
 });
 
 impl Reason {
     /// Tells that a probe's end is the reason: the endpoint was ejected before.
     pub const fn is_of_probe(self) -> bool {
-        matches!(self, Self::ProbeFailed | Self::ProbeTimedOut)
+        matches!(self, Self::ProbeFailed | Self::ProbeTimedOut | Self::ProbeCanceled)
     }
 }
 
@@ -271,7 +317,9 @@ impl fmt::Display for Reason {
             Self::FailurePercentage => "share of failures",
             Self::SuccessRate => "success rate below the others'",
             Self::ProbeFailed => "the probe failed",
+            Self::Cancellations => "requests in a row given up without any answer",
             Self::ProbeTimedOut => "the probe timed out",
+            Self::ProbeCanceled => "the probe was given up",
         })
     }
 }

@@ -82,23 +82,33 @@ impl Estimator {
 
     /// Learns from a request sent at `sent` that ended at `now`.
     ///
-    /// A failure counts as an answer after the penalty and never lowers the estimate. A canceled
-    /// request would have taken longer: it never lowers the cost either; of an endpoint that never
-    /// answered it tells as little as a failure.
+    /// A failure counts as an answer after the penalty and never lowers the estimate. A request that
+    /// was given up would have taken longer: it never lowers the cost either; of an endpoint that
+    /// never answered it tells as little as a failure. One that was at fault itself keeps the
+    /// estimate as it is, or raises it: answers that cost no work must not attract. What such a
+    /// request says of an endpoint that never answered another, what the endpoint never took up,
+    /// and what it refused for a time, is nothing.
     pub fn observe(&self, estimate: &mut Estimate, sent: Instant, now: Instant, outcome: Outcome) {
         // 0 is "never answered".
         let took = nanos_of_ticks(now.since(sent)).max(1);
         let sample = match outcome {
             Outcome::Success => took,
-            Outcome::Canceled if estimate.nanos > 0 => {
+            Outcome::Ignorable if estimate.nanos > 0 => took.max(estimate.nanos),
+            Outcome::Ignorable
+            | Outcome::NeverSent
+            | Outcome::PushedBack
+            | Outcome::Overloaded { retry_after: Some(_) } => return,
+            Outcome::TimedOut | Outcome::Abandoned | Outcome::LostRace if estimate.nanos > 0 => {
                 if took > self.decayed(*estimate, now) {
                     *estimate = Estimate { nanos: took, stamp: now };
                 }
                 return;
             }
-            Outcome::Failure | Outcome::Overloaded { .. } | Outcome::Canceled => {
-                took.max(self.failure_penalty).max(estimate.nanos)
-            }
+            Outcome::Failure
+            | Outcome::TimedOut
+            | Outcome::Overloaded { retry_after: None }
+            | Outcome::Abandoned
+            | Outcome::LostRace => took.max(self.failure_penalty).max(estimate.nanos),
         };
         // Nothing is left over where the sample is higher. The stamp follows a clock that goes
         // backwards: one that was far ahead for a moment must not stop time.
@@ -196,5 +206,9 @@ impl Load for Ewma {
 
     fn set_estimate(&mut self, estimate: Estimate) {
         self.estimate = estimate;
+    }
+
+    fn turn_back(&mut self, back: Duration) {
+        self.estimate.stamp = self.estimate.stamp.saturating_sub(back);
     }
 }

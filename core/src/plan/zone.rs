@@ -1,11 +1,10 @@
 //! The own zone first.
 //!
 //! Of the levels that get requests, only the first is divided, and only when it does not panic, has
-//! endpoints in the own zone and in another, and enough in all. If the own zone has as large a
-//! share of the endpoints as of the clients, or a larger one, it gets all requests of its clients.
-//! Otherwise it gets endpoints / clients of them, and the rest goes to the other zones in
-//! proportion to their residual capacity: what their share of the endpoints has over their share of
-//! the clients.
+//! endpoints in two zones, and enough in all. If the own zone has as large a share of the endpoints
+//! as of the clients, or a larger one, it gets all requests of its clients. Otherwise it gets
+//! endpoints / clients of them, be that none, and the rest goes to the other zones in proportion to
+//! their residual capacity: what their share of the endpoints has over their share of the clients.
 //!
 //! With 2 of 10 endpoints and half of the clients in the own zone, 3 endpoints in a second one and
 //! 5 in a third, clients being spread evenly over those two: the own zone gets 20/50 = 40 %. The
@@ -56,9 +55,10 @@ pub(super) fn divide<L: List<Locality>>(
     if s.zone() == Zone::NONE || zones.len() < 2 || !enough {
         return None;
     }
-    let own = zones.iter().find(|zone| zone.zone == s.zone())?;
+    let own = zones.iter().find(|zone| zone.zone == s.zone());
     let portion = |zone: &Locality| portion(zone, total);
-    let count = zones.len() as u64;
+    // The own zone has clients, if it has no endpoints.
+    let count = zones.len() as u64 + u64::from(own.is_none());
     let own_clients = match s.zone_clients_per_mille() {
         0 => WHOLE.checked_div(count).unwrap_or(0),
         per_mille => u64::from(per_mille) * (WHOLE / 1_000),
@@ -67,7 +67,8 @@ pub(super) fn divide<L: List<Locality>>(
     let other_clients = others.checked_div(count - 1).unwrap_or(0);
 
     let mut shares = heapless::Vec::new();
-    let local = (portion(own) * WHOLE).checked_div(own_clients).unwrap_or(WHOLE).min(WHOLE);
+    let local =
+        (own.map_or(0, portion) * WHOLE).checked_div(own_clients).unwrap_or(WHOLE).min(WHOLE);
     let local = ((u64::from(share) * local + WHOLE / 2) / WHOLE) as u8;
     if local < share && room < 2 {
         return None;

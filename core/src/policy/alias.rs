@@ -76,14 +76,6 @@ impl<S: Store> Alias<S> {
         // Which of the two it is cannot be foretold: a branch would be wrong every other time.
         Some(select_unpredictable(fraction < column.cut, column.own, column.alias) as usize)
     }
-
-    /// Returns the first column whose slot comes after `slot`, or the first of all, and how many
-    /// columns there are.
-    pub(super) fn after(&self, slot: usize) -> (usize, usize) {
-        let place = self.columns.partition_point(|column| column.own as usize <= slot);
-        let len = self.columns.len();
-        (if place < len { place } else { 0 }, len)
-    }
 }
 
 /// Fills what the light candidates leave of their columns with what the heavy ones have too much.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{
     Cx, InvalidParameter, Ketama, LeastRequest, Maglev, PeakEwma, PickFirst, Policy, Random,
-    Rendezvous, RingHash, RoundRobin, View, WeightedRandom, WeightedRoundRobin,
+    Rendezvous, RingHash, View, WeightedRandom, WeightedRoundRobin,
 };
 use crate::error::TableFull;
 use crate::load::{Ewma, Hashed, Needs};
@@ -86,9 +86,9 @@ policies! {
     ///
     /// | text | policy | parameters |
     /// |---|---|---|
-    /// | `round_robin` | [`RoundRobin`] | |
+    /// | `round_robin` | [`WeightedRoundRobin`]: a plain one where weights are equal | |
     /// | `random` | [`Random`] | |
-    /// | `weighted_round_robin` | [`WeightedRoundRobin`] | |
+    /// | `weighted_round_robin` | the same as `round_robin` | |
     /// | `weighted_random` | [`WeightedRandom`] | |
     /// | `least_request` | [`LeastRequest`] | `full_scan` |
     /// | `peak_ewma` | [`PeakEwma`] | `full_scan` |
@@ -108,12 +108,12 @@ policies! {
     /// assert!(error.starts_with("unknown policy \"roundrobin\"; known are: round_robin, random, "));
     /// # Ok::<(), evenkeel_core::policy::ParsePolicyError>(())
     /// ```
-    "round_robin": RoundRobin(RoundRobin);
+    "round_robin": RoundRobin(WeightedRoundRobin<S>);
     "random": Random(Random);
     "weighted_round_robin": WeightedRoundRobin(WeightedRoundRobin<S>);
     "weighted_random": WeightedRandom(WeightedRandom<S>);
-    "least_request": LeastRequest(LeastRequest) | LeastRequestFullScan(LeastRequest<true>);
-    "peak_ewma": PeakEwma(PeakEwma) | PeakEwmaFullScan(PeakEwma<true>);
+    "least_request": LeastRequest(LeastRequest<S>) | LeastRequestFullScan(LeastRequest<S, true>);
+    "peak_ewma": PeakEwma(PeakEwma<S>) | PeakEwmaFullScan(PeakEwma<S, true>);
     "rendezvous": Rendezvous(Rendezvous);
     "maglev": Maglev(Maglev<S>);
     "ring_hash": RingHash(RingHash<S>);
@@ -155,15 +155,29 @@ impl<S: Store> Policy for AnyPolicy<S> {
         each!(self, policy => policy.seed(seed));
     }
 
+    #[inline]
+    fn is_short(&self) -> bool {
+        each!(self, policy => policy.is_short())
+    }
+
+    #[inline]
+    fn pick_short(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        each!(self, policy => policy.pick_short(view, cx))
+    }
+
+    fn weighs(&self) -> bool {
+        each!(self, policy => policy.weighs())
+    }
+
     fn needs(&self) -> Needs {
         each!(self, policy => policy.needs())
     }
 }
 
 impl<S: Store> Default for AnyPolicy<S> {
-    /// [`RoundRobin`].
+    /// [`PeakEwma`]: it steers around what is slow or fails, and goes by weights.
     fn default() -> Self {
-        Self::RoundRobin(RoundRobin::new())
+        Self::PeakEwma(PeakEwma::in_store())
     }
 }
 
@@ -175,18 +189,17 @@ impl<S: Store> fmt::Display for AnyPolicy<S> {
     }
 }
 
-impl Parameters for RoundRobin {}
 impl Parameters for Random {}
 impl<S: Store> Parameters for WeightedRoundRobin<S> {}
 impl<S: Store> Parameters for WeightedRandom<S> {}
 impl<S: Store> Parameters for Ketama<S> {}
 
-impl<const SCAN: bool> Parameters for LeastRequest<SCAN> {
+impl<S: Store, const SCAN: bool> Parameters for LeastRequest<S, SCAN> {
     const NAMES: &'static [&'static str] = &[FULL_SCAN];
     const FULL_SCAN: bool = SCAN;
 }
 
-impl<const SCAN: bool> Parameters for PeakEwma<SCAN> {
+impl<S: Store, const SCAN: bool> Parameters for PeakEwma<S, SCAN> {
     const NAMES: &'static [&'static str] = &[FULL_SCAN];
     const FULL_SCAN: bool = SCAN;
 }

@@ -74,6 +74,11 @@ macro_rules! forward {
                 $inner.needs()
             }
 
+            fn weighs(&self) -> bool {
+                let $policy = self;
+                $inner.weighs()
+            }
+
             fn keeps_to_view(&self) -> bool {
                 let $policy = self;
                 $inner.keeps_to_view()

@@ -14,6 +14,9 @@ const RETRIES: u64 = 16;
 /// Gives each key an entry of a table in which each endpoint has its weight's share, within one
 /// entry: Maglev (Eisenbud et al., 2016) as Envoy builds it.
 ///
+/// With equal weights its table is Envoy's. With others a few entries differ (0.03 % of the default
+/// size on average, 1 to 2 % of 251 entries), as Envoy sums weights in floating point.
+///
 /// An endpoint that leaves gives its keys to the others, but a few keys move besides (under 1 %
 /// with 1,000 endpoints and the default size; a larger table moves fewer,
 /// [`Rendezvous`](super::Rendezvous) none). A key whose endpoint was tried goes to another entry;

@@ -48,6 +48,10 @@ impl Policy for PickFirst {
         true
     }
 
+    fn weighs(&self) -> bool {
+        false
+    }
+
     #[inline]
     fn pick(&self, view: &dyn View, _cx: &mut Cx<'_>) -> Option<usize> {
         self.first.filter(|&slot| !view.is_cut() || view.has(slot)).or_else(|| self.first(view))

@@ -21,6 +21,10 @@ impl Policy for Random {
         true
     }
 
+    fn weighs(&self) -> bool {
+        false
+    }
+
     #[inline]
     fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
         view.at(cx.below(view.len()))

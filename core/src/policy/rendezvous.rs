@@ -98,8 +98,13 @@ fn first_below(view: &dyn View, key: u64, factor_percent: u32) -> Option<usize> 
 /// Returns the first of the key's order among the slots that `admit` lets through.
 #[inline]
 fn first(view: &dyn View, key: u64, admit: impl Fn(usize) -> bool) -> Option<usize> {
-    let admitted = slots(view).filter(|&slot| admit(slot));
-    let mut candidates = admitted.map(|slot| Score::new(view, key, slot));
+    let all = (0..view.len()).filter_map(|place| view.at_with_weight_and_id(place));
+    let mut candidates = all.filter(|&(slot, ..)| admit(slot)).map(|(slot, weight, id)| Score {
+        slot,
+        weight,
+        hash: hash::mix(key, id),
+        log: None,
+    });
     let mut leader = candidates.next()?;
     for mut candidate in candidates {
         if candidate.beats(&mut leader) {
@@ -119,11 +124,6 @@ struct Score {
 }
 
 impl Score {
-    #[inline]
-    fn new(view: &dyn View, key: u64, slot: usize) -> Self {
-        Self { slot, weight: view.weight(slot), hash: hash::mix(key, view.id(slot)), log: None }
-    }
-
     /// Tells that it is the higher one; equal scores go by the hash, then to the earlier slot.
     #[inline]
     fn beats(&mut self, other: &mut Self) -> bool {

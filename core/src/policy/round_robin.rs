@@ -24,6 +24,10 @@ impl Policy for RoundRobin {
         true
     }
 
+    fn weighs(&self) -> bool {
+        false
+    }
+
     #[inline]
     fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
         cx.next(view)

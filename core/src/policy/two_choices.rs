@@ -1,46 +1,113 @@
 //! Compares loads: the better of two, or the best of all.
 //!
-//! `load` is what a slot carries, and its weight; `times` that load times the weight of the slot
-//! that it is compared with: products say who carries less for its weight, without division.
+//! Where weights are equal, the less loaded of two drawn evenly. Where they differ, weights decide
+//! who is drawn, and the second is taken only if it is clearly better: for its weight, by half a
+//! request. Without that half, an idle light endpoint would win against a heavy one that has a
+//! single request, and get far more than its share.
 
+use core::cmp::Ordering;
 use core::hint::select_unpredictable;
 
+use super::by_weight::{Draws, two};
 use super::{Cx, View, slots};
+
+/// A rule that compares two slots.
+pub(super) trait Rule {
+    /// Returns what a slot of equal weight carries.
+    fn load(&self, slot: usize) -> u64;
+
+    /// Compares what two slots carry for their weight.
+    fn compare(&self, a: usize, b: usize) -> Ordering;
+
+    /// Tells that the second is to be taken although the weights drew the first.
+    fn is_clearly_better(&self, first: usize, second: usize) -> bool;
+}
+
+/// What a slot carries, and its weight.
+pub(super) struct Share {
+    /// At most 2³⁰, so that twice as many and one, times a weight, is below 2⁶⁴ by 2³³.
+    pub(super) in_flight: u64,
+    pub(super) weight: u64,
+}
+
+impl Share {
+    #[inline]
+    pub(super) fn of(view: &dyn View, slot: usize) -> Self {
+        let (in_flight, weight) = view.in_flight_and_weight(slot);
+        Self { in_flight: in_flight.min(1 << 30).into(), weight: weight.into() }
+    }
+}
+
+/// Returns the better of two, or the best of all.
+#[inline]
+pub(super) fn pick<const SCAN: bool>(
+    draws: &impl Draws,
+    view: &dyn View,
+    cx: &mut Cx<'_>,
+    rule: &impl Rule,
+) -> Option<usize> {
+    match (SCAN, draws.is_even()) {
+        (false, true) => better_of_two(view, cx, rule),
+        (true, true) => least_of_all(view, cx, rule),
+        (false, false) => {
+            let (first, second) = two(draws, view, cx)?;
+            Some(select_unpredictable(rule.is_clearly_better(first, second), second, first))
+        }
+        (true, false) => {
+            let (first, _) = two(draws, view, cx)?;
+            let best = best_of_all(view, cx, rule)?;
+            Some(if rule.is_clearly_better(first, best) { best } else { first })
+        }
+    }
+}
 
 /// Returns the better of two slots drawn uniformly, never the same twice; of equals, the first.
 #[inline]
-pub(super) fn better_of_two<T: Ord>(
-    view: &dyn View,
-    cx: &mut Cx<'_>,
-    load: impl Fn(usize) -> (u64, u32),
-    times: impl Fn(u64, u32) -> T,
-) -> Option<usize> {
+fn better_of_two(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<usize> {
     let (a, b) = cx.pair(view.len());
     let (a, b) = (view.at(a)?, view.at(b)?);
-    let ((load_a, weight_a), (load_b, weight_b)) = (load(a), load(b));
-    let first = times(load_a, weight_b) <= times(load_b, weight_a);
     // Which of the two it is cannot be foretold: a branch would be wrong every other time.
-    Some(select_unpredictable(first, a, b))
+    Some(select_unpredictable(rule.load(a) <= rule.load(b), a, b))
 }
 
-/// Returns the best slot of all; each of equals with the same probability.
-pub(super) fn best_of_all<T: Ord>(
-    view: &dyn View,
-    cx: &mut Cx<'_>,
-    load: impl Fn(usize) -> (u64, u32),
-    times: impl Fn(u64, u32) -> T,
-) -> Option<usize> {
-    let mut all = slots(view).map(|slot| (slot, load(slot)));
+/// Returns the least loaded slot of all; each of equals with the same probability.
+fn least_of_all(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<usize> {
+    let mut all = slots(view).map(|slot| (slot, rule.load(slot)));
     let mut best = all.next()?;
     let mut equals = 1;
     for new in all {
-        let ((load, weight), (best_load, best_weight)) = (new.1, best.1);
-        let order = times(load, best_weight).cmp(&times(best_load, weight));
-        equals = if order.is_lt() { 1 } else { equals + usize::from(order.is_eq()) };
+        equals = if new.1 < best.1 { 1 } else { equals + usize::from(new.1 == best.1) };
         // The k-th of equals takes over with probability 1/k (reservoir sampling).
-        if order.is_lt() || order.is_eq() && cx.below(equals) == 0 {
+        if new.1 < best.1 || new.1 == best.1 && cx.below(equals) == 0 {
             best = new;
         }
     }
     Some(best.0)
+}
+
+/// Returns the slot of all that carries least for its weight; each of equals with a probability in
+/// proportion to its weight.
+fn best_of_all(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<usize> {
+    let mut all = slots(view);
+    let mut best = all.next()?;
+    let mut equals = u64::from(view.weight(best));
+    for new in all {
+        let weight = u64::from(view.weight(new));
+        let takes_over = match rule.compare(new, best) {
+            Ordering::Less => {
+                equals = weight;
+                true
+            }
+            Ordering::Equal => {
+                equals += weight;
+                // Weighted reservoir sampling.
+                (u128::from(cx.rng().next_u64()) * u128::from(equals)) >> 64 < weight.into()
+            }
+            Ordering::Greater => false,
+        };
+        if takes_over {
+            best = new;
+        }
+    }
+    Some(best)
 }

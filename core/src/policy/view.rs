@@ -1,3 +1,4 @@
+use crate::hash::splitmix64;
 use crate::slot::Turn;
 use crate::time::Instant;
 
@@ -51,6 +52,15 @@ pub trait View {
         (self.cost(slot, now), self.weight(slot))
     }
 
+    /// Returns the slot at a place below `len`, its weight and its [`id`](Self::id): for who looks
+    /// at all, one call instead of three.
+    #[doc(hidden)]
+    #[inline]
+    fn at_with_weight_and_id(&self, place: usize) -> Option<(usize, u32, u64)> {
+        let slot = self.at(place)?;
+        Some((slot, self.weight(slot), self.id(slot)))
+    }
+
     /// Returns the hash (XXH64, seed 0) of the key of the slot's address.
     fn id(&self, slot: usize) -> u64;
 
@@ -77,4 +87,11 @@ pub(crate) fn by_address(view: &dyn View) -> impl Iterator<Item = usize> + '_ {
 pub(crate) fn equal_weights(view: &dyn View) -> bool {
     let first = view.at(0).map(|slot| view.weight(slot));
     slots(view).all(|slot| Some(view.weight(slot)) == first)
+}
+
+/// Returns a hash of who the candidates are and what they weigh, never 0: where it is as before, so
+/// are they (but once in 2⁶⁴), and nothing has to be rebuilt. O(n)
+pub(crate) fn fingerprint(view: &dyn View) -> u64 {
+    let word = |slot: usize| (slot as u64) << 32 | u64::from(view.weight(slot));
+    slots(view).fold(1, |hash, slot| splitmix64(hash ^ word(slot))).max(1)
 }

@@ -1,7 +1,7 @@
 use core::fmt;
 
-use super::alias::Alias;
-use super::{Cx, Policy, View, equal_weights};
+use super::by_weight::{ByWeight, Draws, one};
+use super::{Cx, Policy, View};
 use crate::error::TableFull;
 use crate::store::Store;
 
@@ -35,12 +35,8 @@ pub struct WeightedRandom<
     #[cfg(feature = "alloc")] S: Store = crate::store::Heap,
     #[cfg(not(feature = "alloc"))] S: Store,
 > {
-    /// Empty while all candidates have the same probability.
-    table: Alias<S>,
+    draws: ByWeight<S>,
 }
-
-/// The number of draws for a slot that is in the view.
-const REDRAWS: usize = 8;
 
 #[cfg(feature = "alloc")]
 impl WeightedRandom {
@@ -53,14 +49,7 @@ impl WeightedRandom {
 impl<S: Store> WeightedRandom<S> {
     /// Makes the policy, with its table in the store `S`.
     pub const fn in_store() -> Self {
-        Self { table: Alias::NEW }
-    }
-
-    #[cold]
-    fn redraw(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
-        let mut draws = (1..REDRAWS).filter_map(|_| self.table.at(cx.rng().next_u64()));
-        let drawn = draws.find(|&slot| view.has(slot));
-        drawn.or_else(|| view.at(cx.below(view.len())))
+        Self { draws: Draws::EVEN }
     }
 }
 
@@ -74,25 +63,20 @@ impl<S: Store> Policy for WeightedRandom<S> {
 
     #[inline]
     fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
-        if self.table.is_empty() {
+        if self.draws.is_even() {
             return view.at(cx.below(view.len()));
         }
-        let slot = self.table.at(cx.rng().next_u64())?;
-        if view.is_cut() && !view.has(slot) {
-            return self.redraw(view, cx);
-        }
-        Some(slot)
+        one(&self.draws, view, cx)
     }
 
     fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
-        self.table = Alias::NEW;
-        if equal_weights(view) { Ok(()) } else { self.table.build(view, 1) }
+        self.draws.rebuild(view)
     }
 }
 
 impl<S: Store> Clone for WeightedRandom<S> {
     fn clone(&self) -> Self {
-        Self { table: self.table.clone() }
+        Self { draws: self.draws.clone() }
     }
 }
 
@@ -104,6 +88,6 @@ impl<S: Store> Default for WeightedRandom<S> {
 
 impl<S: Store> fmt::Debug for WeightedRandom<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WeightedRandom").field("table", &self.table).finish()
+        f.debug_struct("WeightedRandom").field("table", &self.draws).finish()
     }
 }

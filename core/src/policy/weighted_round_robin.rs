@@ -3,10 +3,10 @@ mod cycle;
 use core::fmt;
 
 use super::alias::Alias;
-use super::{Cx, Policy, View, equal_weights};
+use super::{Cx, Policy, View, equal_weights, fingerprint};
 use crate::error::TableFull;
-use crate::slot::Turn;
-use crate::store::{List, Store};
+use crate::store::Store;
+use cycle::Cycle;
 
 /// Picks each candidate as often as its weight says, spread out evenly: with weights 5, 1, 1 in the
 /// order a a b a c a a.
@@ -20,11 +20,14 @@ use crate::store::{List, Store};
 /// goes hundreds away). All weights equal, it is [`RoundRobin`](super::RoundRobin), for any number
 /// of candidates. A weight never rounds to never.
 ///
-/// Candidates come in the order of their slots. When they change, the rotation goes on where it
-/// was if the same slot has its turn there, and otherwise with the slot that follows.
+/// Shares hold however often candidates or weights change. A plain rotation goes on behind the slot
+/// that had the last turn. A cycle that is another one is begun at the next point of the same Weyl
+/// sequence, over the candidates in the order of their slots, so that at a change before each pick
+/// each still has its share; and the walk through the table just goes on. A change of something
+/// else, such as of another level of priority, changes neither: nothing is rebuilt.
 ///
-/// - Per pick: O(1): a turn and two to four loads; where slots were tried, up to 64 turns more, and
-///   then any other slot by chance.
+/// - Per pick: O(1): a turn and two to four loads; the first in another cycle, O(n) and its length;
+///   where slots were tried, up to 64 turns more, and then any other slot by chance.
 /// - Per rebuild: O(n log n) and, for a cycle, its length times the number of different weights:
 ///   less than 3 million steps, 3 ms; with 10,000 candidates, some of them half as heavy, 0.3 ms.
 ///   With `Inline`, scratch memory on the stack, up to 32 bytes per entry of the store.
@@ -55,13 +58,14 @@ pub struct WeightedRoundRobin<
     #[cfg(not(feature = "alloc"))] S: Store,
 > {
     order: Order<S>,
+    /// That of the candidates that the order is of; 0 where it is plain.
+    fingerprint: u64,
 }
 
 enum Order<S: Store> {
     /// One after the other.
     Plain,
-    /// As listed: slots.
-    Cycle(S::List<u32>),
+    Cycle(Cycle<S>),
     /// Through the table, in steps of [`GOLDEN`].
     Weyl(Alias<S>),
 }
@@ -75,13 +79,6 @@ const STEPS: usize = 64;
 /// above 3, so that they still do after millions (2654435769, the nearest, has a 25).
 const GOLDEN: u32 = 0x9E37_78C1;
 
-/// The number of places of the walk: all points but the last.
-const PLACES: usize = u32::MAX as usize;
-
-/// Of a column, what a slot gets at least, per column: two of the 2³² points, as the walk leaves
-/// out one.
-const LEAST: u32 = 2;
-
 #[cfg(feature = "alloc")]
 impl WeightedRoundRobin {
     /// Makes the policy, with its order on the heap.
@@ -93,24 +90,23 @@ impl WeightedRoundRobin {
 impl<S: Store> WeightedRoundRobin<S> {
     /// Makes the policy, with its order in the store `S`.
     pub const fn in_store() -> Self {
-        Self { order: Order::Plain }
+        Self { order: Order::Plain, fingerprint: 0 }
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call takes half as long again")]
     fn next(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
         match &self.order {
-            Order::Plain => {
-                let slot = cx.next(view)?;
-                // Where it stands in the set is not where it will stand in a cycle.
-                *cx.turn() = Turn::after(slot);
+            Order::Plain => cx.next(view),
+            Order::Cycle(cycle) => cycle.next(view, cx),
+            Order::Weyl(table) => {
+                let slot = table.at(u64::from(walk(cx)) << 32)?;
+                if cx.turn().slot().is_none() {
+                    // From here on, somebody has had a turn.
+                    cx.turn().slot = slot as u32 + 1;
+                }
                 Some(slot)
             }
-            Order::Cycle(cycle) => {
-                let at = |place| cycle.get(place).map(|&slot: &u32| slot as usize);
-                advance(cx, cycle.len(), at, |slot| cycle::after(cycle, slot))
-            }
-            Order::Weyl(table) => walk(table, cx),
         }
     }
 
@@ -141,89 +137,47 @@ impl<S: Store> Policy for WeightedRoundRobin<S> {
     }
 
     fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
-        self.order = Order::Plain;
         if equal_weights(view) {
+            *self = Self::in_store();
             return Ok(());
         }
-        if let Some(cycle) = cycle::smooth::<S>(view) {
-            self.order = Order::Cycle(cycle);
+        let fingerprint = fingerprint(view);
+        if fingerprint == self.fingerprint {
             return Ok(());
         }
-        let mut table = Alias::NEW;
-        table.build(view, LEAST.saturating_mul(view.len() as u32))?;
-        self.order = Order::Weyl(table);
+        *self = Self::in_store();
+        self.order = if let Some(cycle) = Cycle::of(view, fingerprint) {
+            Order::Cycle(cycle)
+        } else {
+            let mut table = Alias::NEW;
+            table.build(view, 1)?;
+            Order::Weyl(table)
+        };
+        self.fingerprint = fingerprint;
         Ok(())
     }
 }
 
-#[inline(never)]
-fn walk<S: Store>(table: &Alias<S>, cx: &mut Cx<'_>) -> Option<usize> {
-    let at = |place| table.at(point(place));
-    advance(cx, PLACES, at, |slot| first_turn_in(table.after(slot)))
-}
-
-/// Gives the next turn of a cycle with `places`: `at` tells whose each is. Where another slot than
-/// before has the last turn's place, it goes on at the place that `after` names for the last slot;
-/// the first time ever, at a random one.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "a call takes half as long again")]
-fn advance(
-    cx: &mut Cx<'_>,
-    places: usize,
-    at: impl Fn(usize) -> Option<usize>,
-    after: impl FnOnce(usize) -> usize,
-) -> Option<usize> {
-    let place = match cx.turn().place(&at) {
-        Some(last) if last + 1 < places => last + 1,
-        Some(_) => 0,
-        None => begin(cx, places, after),
-    };
-    let slot = at(place)?;
-    *cx.turn() = Turn::had(slot, place);
-    Some(slot)
-}
-
-#[cold]
-#[inline(never)]
-fn begin(cx: &mut Cx<'_>, places: usize, after: impl FnOnce(usize) -> usize) -> usize {
-    cx.turn().slot().map(after).unwrap_or_else(|| cx.below(places))
-}
-
-/// Returns where in the table the turn at `place` falls. Over all 2³² places, each of 2³² points
-/// evenly spread is met once.
+/// Returns the next point of a Weyl sequence, which begins at a random one. Over 2³² steps, it meets
+/// each point once.
 #[inline]
-fn point(place: usize) -> u64 {
-    u64::from((place as u32).wrapping_mul(GOLDEN)) << 32
-}
-
-/// Returns the place of a turn at the beginning of a column among `columns`.
-fn first_turn_in((column, columns): (usize, usize)) -> usize {
-    let begin = ((column as u64) << 32).div_ceil((columns as u64).max(1)) as u32;
-    let turn = |point: u32| point.wrapping_mul(inverse(GOLDEN)) as usize;
-    // The last place has no turn.
-    if turn(begin) < PLACES { turn(begin) } else { turn(begin.wrapping_add(1)) }
-}
-
-/// Returns the number by which an odd one gives 1 modulo 2³² (Newton's iteration: each step doubles
-/// the bits that are right).
-const fn inverse(odd: u32) -> u32 {
-    let mut inverse = odd;
-    let mut bits = 3;
-    while bits < 32 {
-        inverse = inverse.wrapping_mul(2_u32.wrapping_sub(odd.wrapping_mul(inverse)));
-        bits *= 2;
+fn walk(cx: &mut Cx<'_>) -> u32 {
+    if cx.turn().walk == 0 {
+        cx.turn().walk = cx.rng().next_u32();
     }
-    inverse
+    let point = cx.turn().walk;
+    cx.turn().walk = point.wrapping_add(GOLDEN);
+    point
 }
 
 impl<S: Store> Clone for WeightedRoundRobin<S> {
     fn clone(&self) -> Self {
         let order = match &self.order {
             Order::Plain => Order::Plain,
-            Order::Cycle(cycle) => Order::Cycle(List::copied(cycle)),
+            Order::Cycle(cycle) => Order::Cycle(cycle.clone()),
             Order::Weyl(table) => Order::Weyl(table.clone()),
         };
-        Self { order }
+        Self { order, fingerprint: self.fingerprint }
     }
 }
 
@@ -241,6 +195,6 @@ impl<S: Store> fmt::Debug for WeightedRoundRobin<S> {
             Order::Cycle(cycle) => debug.field("cycle", &cycle.len()),
             Order::Weyl(table) => debug.field("table", table),
         }
-        .finish()
+        .finish_non_exhaustive()
     }
 }

@@ -2,9 +2,9 @@
 
 mod decide;
 mod in_flight;
+mod place;
 mod step;
 
-use core::mem::{replace, swap};
 use core::ops::Deref;
 
 use rand_core::Rng;
@@ -18,43 +18,55 @@ use crate::time::Instant;
 use in_flight::InFlight;
 pub use step::{Attempt, End, Step};
 
-/// The number of attempts that never left the client and are free.
-const FREE: u8 = 8;
+/// The number of attempts that are sent again for nothing, because they never left the client.
+const FREE: u8 = 3;
 
 /// One logical request, over as many attempts as it takes.
 ///
 /// Poll it until [`Step::Done`]: it asks for an attempt to be sent or given up, or says until when
-/// to wait. The answer of [`poll`](Self::poll) changes with time, [`on_outcome`](Self::on_outcome)
-/// and [`no_endpoint`](Self::no_endpoint). A call may be dropped at any time; what is
+/// to wait. The answer of [`poll`](Self::poll) changes with time, [`started`](Self::started),
+/// [`no_endpoint`](Self::no_endpoint) and [`on_outcome`](Self::on_outcome). A call may be dropped at any time; what is
 /// [in flight](Self::in_flight) is then the caller's to give up.
 ///
 /// It holds its policy as `P`: `&RetryPolicy` in firmware, an `Rc` or `Arc` elsewhere. It has room
 /// for `ROOM` attempts at a time, one more than its hedges, and remembers the last `TRIED` slots. A
-/// `Call<&RetryPolicy, 1, 2>` takes 72 bytes where pointers have 32 bits and times are `millis32`.
+/// `Call<&RetryPolicy, 1, 2>` takes 76 bytes where pointers have 32 bits and times are `millis32`.
 ///
 /// # Retries
 ///
 /// The first attempt goes at once. When nothing is in flight any more because all failed, the next
-/// one goes after the backoff, or when a server asked for it, as long as attempts are left, it
+/// one goes after the backoff, or when the service asked for it, as long as attempts are left, it
 /// comes before the deadline and the [`Budget`] grants it. The backoff grows with every such wait
 /// of the call, and begins anew after a push-back. [`End`] says what ends a call.
 ///
+/// Two verdicts lead elsewhere at once:
+///
+/// - [`Verdict::Overloaded`]: the next attempt goes without a wait, if there is an endpoint that
+///   does not rest and the budget grants it. Where all rest, the call waits for the first that
+///   comes back; one that did not say for how long is back after the backoff. Of three endpoints
+///   that ask for 600 s, 2 s and 9 s, the fourth attempt goes after 2 s.
+/// - [`Verdict::NeverSent`]: the same attempt is sent again, for nothing, to an endpoint that the
+///   call has not tried; 3 times in a call. Then it is a failure as any other. Three endpoints that
+///   refuse connections and 3 attempts make 5 requests: the first, two for nothing, two retries.
+///
 /// # Hedging
 ///
-/// With [`RetryPolicy::with_hedging`], other attempts go beside those in flight:
+/// With [`RetryPolicy::with_hedging`], other attempts go beside those in flight, each to an endpoint
+/// that the call has not tried:
 ///
 /// - one each time the delay has passed since the last was sent and none has answered;
 /// - at once when one fails and others are in flight, and the delay restarts;
-/// - when a server asked to wait, not before that, and then again one per delay.
+/// - when the service asked to wait, not before that, and then again one per delay.
 ///
-/// The budget is asked for each hedge when it is due. One that it refuses is left out for good; the
-/// call's later ones are asked for in turn. Hedges do not count as `attempts` of the policy, and
+/// The budget is asked for each hedge when it is due and has an endpoint. One that it refuses is
+/// left out for good; the call's later ones are asked for in turn. Once there is no endpoint that
+/// was not tried, there are no hedges any more. Hedges do not count as `attempts` of the policy, and
 /// not to the backoff either: those that fail together are one failure to it. When all in flight
 /// have failed, it is as without hedging, and a retry has the hedges that are left.
 ///
-/// The first success, or failure that is fatal, decides the call: the others in flight are given
-/// up, one [`Step::Cancel`] after the other. What is told of them before counts for the budget, and
-/// nothing else.
+/// The first success, or end that no other attempt can better, decides the call: the others in
+/// flight are given up, one [`Step::Cancel`] after the other. What is told of them before counts for
+/// the budget, and nothing else.
 ///
 /// So a caller who hedges keeps what is in flight in a list, and polls again after each step; it
 /// waits only at [`Step::Wait`], for the time or for any answer:
@@ -77,10 +89,10 @@ const FREE: u8 = 8;
 ///         Step::Send(attempt) => {
 ///             let request = Request::at(now).avoiding(call.tried());
 ///             match balancer.pick_with(request, &mut rng) {
-///                 Ok(pick) => {
-///                     call.started(attempt, pick.slot());
+///                 Ok(pick) if call.started(attempt, pick.slot(), &mut Unlimited) => {
 ///                     requests.push((attempt, pick)); // … and send
 ///                 }
+///                 Ok(pick) => balancer.withdraw(now, pick),
 ///                 Err(_) => call.no_endpoint(now),
 ///             }
 ///         }
@@ -110,11 +122,15 @@ const FREE: u8 = 8;
 // The small fields first: on a Cortex-M0 it takes more instructions to reach what is further away.
 #[repr(C)]
 pub struct Call<P, const ROOM: usize = 5, const TRIED: usize = 8> {
-    /// A server asked for more than the policy allows: there are no more attempts.
+    /// The service asked for more than the policy allows: there are no more attempts.
     too_long: bool,
+    /// The budget knows of the call.
+    told: bool,
+    /// There was no endpoint: it is asked for again when there may be one.
+    waits_for_endpoint: bool,
     /// Hedges that were sent.
     hedged: u8,
-    /// Attempts that never left the client and were free.
+    /// Attempts that were sent again for nothing.
     never_sent: u8,
     /// Attempts with a number that are not counted: they never left, and were not sent again.
     uncounted: u8,
@@ -125,6 +141,8 @@ pub struct Call<P, const ROOM: usize = 5, const TRIED: usize = 8> {
     waits: u8,
     /// The length of `tried`.
     remembered: u8,
+    /// Bit `n` is set while the endpoint in place `n` of `tried` wants to be left alone.
+    resting: u8,
     /// Hedges that are left.
     hedges: u8,
     /// The reason that the call is over, though some may still be in flight.
@@ -142,7 +160,9 @@ pub struct Call<P, const ROOM: usize = 5, const TRIED: usize = 8> {
     /// retry.
     next: Instant,
     in_flight: InFlight<ROOM>,
-    /// The latest time that a server asked for. It stands between the zeros of a new call: more
+    /// The first of the endpoints that rest is back then.
+    back: Instant,
+    /// The latest time that the service asked for. It stands between the zeros of a new call: more
     /// than 16 bytes of those would take a function that clears memory.
     not_before: Instant,
     tried: [Slot; TRIED],
@@ -163,7 +183,7 @@ impl<P: Deref<Target = RetryPolicy>> Call<P, 1> {
 }
 
 #[cfg(all(target_pointer_width = "32", feature = "millis32"))]
-const _: () = assert!(size_of::<Call<&RetryPolicy, 1, 2>>() == 72);
+const _: () = assert!(size_of::<Call<&RetryPolicy, 1, 2>>() == 76);
 // One attempt that is no hedge, and all the hedges there may be.
 const _: () = assert!(size_of::<Call<()>>() == size_of::<Call<(), { 1 + MOST_HEDGES as usize }>>());
 
@@ -200,6 +220,8 @@ where
         Self {
             end: None,
             too_long: false,
+            told: false,
+            waits_for_endpoint: false,
             hedges: policy.hedges.min((ROOM - 1) as u8),
             hedged: 0,
             never_sent: 0,
@@ -207,11 +229,13 @@ where
             sent: 0,
             waits: 0,
             remembered: 0,
+            resting: 0,
             number: 0,
             waited: 0,
             last: now,
             deadline: now.later(policy.timeout),
             next: now,
+            back: now,
             not_before: now,
             policy,
             in_flight: InFlight::NONE,
@@ -222,43 +246,11 @@ where
     /// Decides what to do now.
     ///
     /// Tells `budget` of the call before its first attempt, and of each attempt's verdict once, a
-    /// timeout being [`Verdict::Retry`]; asks it before each retry and each hedge. Of attempts that
+    /// timeout being [`Verdict::TimedOut`]; asks it before each retry; [`started`](Self::started) asks it for hedges. Of attempts that
     /// are given up because the call is decided it tells nothing.
     pub fn poll(&mut self, now: Instant, budget: &mut impl Budget, rng: &mut impl Rng) -> Step {
         self.follow_clock(now);
         self.next_step(now, budget, rng)
-    }
-
-    /// Tells that the attempt goes to the endpoint in `slot`; later attempts avoid it.
-    pub fn started(&mut self, attempt: Attempt, slot: Slot) {
-        if !self.in_flight.any(|flight| flight.is(attempt)) || self.tried().contains(&slot) {
-            return;
-        }
-        if let Some(free) = self.tried.get_mut(usize::from(self.remembered)) {
-            *free = slot;
-            self.remembered += 1;
-        } else if let Some((last, older)) = self.tried.split_last_mut() {
-            // All move by one; the oldest is forgotten.
-            let mut newer = replace(last, slot);
-            older.iter_mut().rev().for_each(|slot| swap(slot, &mut newer));
-        }
-    }
-
-    /// Tells that there is no endpoint for the attempt of the last [`Step::Send`].
-    ///
-    /// Without others in flight the call ends, since trying again at once would find none either.
-    /// With others, it goes on with those and has no hedges any more; what the budget was asked for
-    /// stays taken. A caller whose balancer knows only endpoints that were tried may send a hedge
-    /// to one of them, or say this.
-    pub fn no_endpoint(&mut self, now: Instant) {
-        self.follow_clock(now);
-        if self.in_flight.forget(self.sent) {
-            self.uncounted = self.uncounted.wrapping_add(1);
-            self.hedges = 0;
-            if self.in_flight.is_empty() {
-                self.end = self.end.or(Some(End::NoEndpoints));
-            }
-        }
     }
 
     /// Tells how the attempt ended; poll until [`Step::Done`]. The end of an attempt that is not in
@@ -268,16 +260,16 @@ where
         if self.in_flight.end(attempt, now, verdict) {
             self.end = self.end.or(match verdict {
                 Verdict::Success => Some(End::Success),
-                Verdict::Fatal => Some(End::Fatal),
-                Verdict::Retry | Verdict::RetryAfter(_) | Verdict::NeverSent => None,
+                Verdict::NonRetryableFailure => Some(End::NonRetryableFailure),
+                Verdict::Ignorable => Some(End::Ignorable),
+                Verdict::Canceled => Some(End::Canceled),
+                Verdict::RetryableFailure
+                | Verdict::TimedOut
+                | Verdict::Overloaded { .. }
+                | Verdict::PushBack { .. }
+                | Verdict::NeverSent => None,
             });
         }
-    }
-
-    /// Returns the slots of the last attempts, at most `TRIED`, oldest first: what the next attempt
-    /// had better avoid.
-    pub fn tried(&self) -> &[Slot] {
-        self.tried.get(..usize::from(self.remembered)).unwrap_or_default()
     }
 
     /// Returns the attempts sent of which nothing was told yet, at most `ROOM`, in the order they
@@ -303,7 +295,7 @@ where
         let back = self.last.since(now);
         self.last = now;
         if back > 0 {
-            for time in [&mut self.deadline, &mut self.next, &mut self.not_before] {
+            for time in [&mut self.deadline, &mut self.next, &mut self.not_before, &mut self.back] {
                 *time = time.earlier(back);
             }
             self.in_flight.move_back(back);

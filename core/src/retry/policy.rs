@@ -43,26 +43,30 @@ pub struct RetryPolicy {
     pub(super) attempt_timeout: Ticks,
     pub(super) waits: Waits,
     pub(super) hedge_delay: Ticks,
-    pub(super) max_retry_after: Ticks,
+    pub(super) max_push_back: Ticks,
     /// At least 1.
     pub(super) attempts: u32,
     /// At most [`MOST_HEDGES`](super::hedge::MOST_HEDGES).
     pub(super) hedges: u8,
-    pub(super) retry_after_jitter: bool,
+    pub(super) push_back_jitter: bool,
+    pub(super) wait_for_ready: bool,
+    pub(super) elsewhere: bool,
 }
 
 impl RetryPolicy {
     /// 3 attempts; exponential backoff from 25 ms to 250 ms with full jitter; no deadlines, no
-    /// hedges; servers may ask for waits up to 300 s.
+    /// hedges; the service may ask for waits up to 300 s.
     pub const DEFAULT: Self = Self {
         timeout: 0,
         attempt_timeout: 0,
         waits: Backoff::DEFAULT.waits(),
         hedge_delay: 0,
-        max_retry_after: ticks(Duration::from_secs(300)),
+        max_push_back: ticks(Duration::from_secs(300)),
         attempts: 3,
         hedges: 0,
-        retry_after_jitter: false,
+        push_back_jitter: false,
+        wait_for_ready: false,
+        elsewhere: true,
     };
 
     /// Allows at most `attempts` attempts, the first one included, with the default backoff.
@@ -119,25 +123,40 @@ impl RetryPolicy {
         Self { hedge_delay: ticks(hedging.delay), hedges: hedging.hedges, ..self }
     }
 
-    /// Sets the longest wait that a server may ask for: 300 s by default, as Envoy's.
+    /// Sets the longest wait that the service may ask for: 300 s by default, as Envoy's.
     ///
-    /// Longer than that, the call ends with [`End::RetryAfter`](super::End::RetryAfter) once
-    /// nothing of it is in flight: to try earlier would be against the server's wish. With 0, every
+    /// Longer than that, the call ends with [`End::PushBack`](super::End::PushBack) once
+    /// nothing of it is in flight: to try earlier would be against its wish. With 0, every
     /// wish to wait ends it.
     #[must_use]
-    pub const fn with_max_retry_after(self, longest: Duration) -> Self {
-        Self { max_retry_after: ticks(longest), ..self }
+    pub const fn with_max_push_back(self, longest: Duration) -> Self {
+        Self { max_push_back: ticks(longest), ..self }
     }
 
-    /// Makes each wait `d` that a server asks for a random one between `d` and 1.5 `d`, as Envoy,
+    /// Makes each wait `d` that the service asks for a random one between `d` and 1.5 `d`, as Envoy,
     /// but not so long that it would miss the deadline.
     ///
     /// For services that tell many clients the same time: without it, they come back all together.
     /// Off by default, as gRPC: servers that spread their clients themselves are taken at their
     /// word.
     #[must_use]
-    pub const fn with_retry_after_jitter(self) -> Self {
-        Self { retry_after_jitter: true, ..self }
+    pub const fn with_push_back_jitter(self) -> Self {
+        Self { push_back_jitter: true, ..self }
+    }
+
+    /// Takes [`Overloaded`](crate::Verdict::Overloaded) and
+    /// [`NeverSent`](crate::Verdict::NeverSent) as failures like any other: nothing goes elsewhere at
+    /// once. For firmware that knows no such answers: a type that stands for this policy links less.
+    #[must_use]
+    pub const fn without_elsewhere(self) -> Self {
+        Self { elsewhere: false, ..self }
+    }
+
+    /// Lets a call that finds no endpoint wait for one, up to its deadline, rather than end at once:
+    /// gRPC's "wait for ready". Where endpoints are there and all are busy, it ends all the same.
+    #[must_use]
+    pub const fn with_wait_for_ready(self) -> Self {
+        Self { wait_for_ready: true, ..self }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::part::Part;
 use crate::slot::Slot;
 use crate::slow_start::{WarmAt, Warmth};
 use crate::store::{Addresses, Rows, Store};
+use crate::time::Instant;
 
 /// The rows of all endpoints, by slot.
 pub(crate) struct Table<A, L: Load, K: Parts, St: Store>(St::Rows<Hot<L, K>, Endpoint<A>, Rest<K>>);
@@ -124,6 +125,7 @@ impl<A: Address, L: Load, K: Parts, St: Store> Table<A, L, K, St> {
         slot: usize,
         endpoint: Endpoint<A>,
         warm_at: WarmAt,
+        now: Instant,
     ) -> Option<Slot> {
         let generation = self.look(slot, |row| row.generation).unwrap_or(0);
         let (weight, mut load) = (endpoint.weight, L::NEW);
@@ -137,7 +139,10 @@ impl<A: Address, L: Load, K: Parts, St: Store> Table<A, L, K, St> {
             marks: 0,
         };
         let id = hot.slot(slot);
-        let rest = Rest { others: Count::NEW, warm_at: Part::NEW, health: Part::NEW };
+        let mut rest: Rest<K> = Rest { others: Count::NEW, warm_at: Part::NEW, health: Part::NEW };
+        if let Some(health) = rest.health.get_mut() {
+            health.since = now;
+        }
         if !self.0.put(slot, (hot, endpoint, rest)) {
             return None;
         }

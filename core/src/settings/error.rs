@@ -30,6 +30,11 @@ pub enum ConfigError {
         /// Its value.
         value: u64,
     },
+    /// A setting changes weights, and the policy ignores them.
+    Unweighted {
+        /// Its name.
+        setting: &'static str,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -45,6 +50,11 @@ impl fmt::Display for ConfigError {
                 f,
                 "{setting} is {value}, but the policy counts no requests in flight: take one that \
                  does, as least_request, peak_ewma or any policy by name"
+            ),
+            Self::Unweighted { setting } => write!(
+                f,
+                "{setting} is set, but the policy ignores weights: take one that goes by them, as \
+                 round_robin by name, least_request or peak_ewma"
             ),
         }
     }

@@ -1,5 +1,7 @@
 use core::time::Duration;
 
+use rand_core::Rng;
+
 use super::Book;
 use super::describe::{Setting, Value};
 use super::error::{ConfigError, at_least, at_most};
@@ -151,7 +153,10 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The seed of random starts and of choices outside picks; give each client its own.
+    /// The seed of all that should differ between clients: which endpoints a subset has, which one
+    /// [`PickFirst`](crate::policy::PickFirst) picks, when ejections end. **Give each client its
+    /// own**, with [`Config::seeded_by`]: with the default, all clients use the same subset, pick
+    /// the same endpoint first, and bring ejected endpoints back at the same moment.
     seed: u64 = 0, 0 => u64::MAX, "seed";
 
     /// The book of rules that decides which endpoints are ejected. Rules fixed by type ignore it.
@@ -191,21 +196,27 @@ settings! {
     /// The time for which outcomes are counted; Envoy's and gRPC's rules judge them at its end.
     /// From 1 ms to 1 day.
     interval: Duration = secs(10), MS => DAY, "interval (ns)";
-    /// The time of the first ejection. From 1 ms to 1 day.
-    base_ejection_time: Duration = secs(5), MS => DAY, "base_ejection_time (ns)";
+    /// The time of the first ejection; by our rules each that follows takes five eighths
+    /// longer. From 1 ms to 1 day.
+    base_ejection_time: Duration = secs(3), MS => DAY, "base_ejection_time (ns)";
     /// The longest that one takes, at most 1 day. By our rules no less than the base; by Envoy's
     /// and gRPC's a smaller one counts as the base.
-    max_ejection_time: Duration = secs(300), 0 => DAY, "max_ejection_time (ns)";
+    max_ejection_time: Duration = secs(60), 0 => DAY, "max_ejection_time (ns)";
     /// Up to which time an ejection is prolonged at random, so that endpoints do not all come back
     /// at once; at most 1 day. Our rules have jitter of their own, and add this.
     max_ejection_jitter: Duration = Duration::ZERO, 0 => DAY, "max_ejection_jitter (ns)";
-    /// The largest share of the endpoints that may be ejected.
+    /// The largest share of the endpoints that may be ejected. By our rules it limits failure
+    /// percentages and success rates; rows of failures are [judged](crate::health) by the others.
     max_ejection_percent: u8 = 30, 0 => 100, "max_ejection_percent";
     /// One may be ejected even if that is a larger share.
     always_eject_one: bool = true, 0 => 1, "always_eject_one";
     /// One request decides if an endpoint comes back at the end of its time: the probe. Otherwise
     /// it just does. Either way, a success in panic brings it back earlier.
     half_open: bool = true, 0 => 1, "half_open";
+    /// Good news of active checks end an ejection at once, as by default in Envoy
+    /// (`successful_active_health_check_uneject_host`). Otherwise they open it to a probe: that a
+    /// check is answered does not say that requests are.
+    check_readmits: bool = false, 0 => 1, "check_readmits";
     /// The time after which a probe without an answer has failed. From 1 ms to 1 day.
     probe_timeout: Duration = secs(10), MS => DAY, "probe_timeout (ns)";
     /// The longest that an overloaded endpoint is left alone because it asked for it; zero for not
@@ -230,7 +241,8 @@ settings! {
     zone_minimum_endpoints: u32 = 6, 0 => u32::MAX as u64, "zone_minimum_endpoints";
     /// The most endpoints of each level that this client uses: those with the least hash of seed
     /// and endpoint (as in gRPC's proposal A68), so that one that comes or goes changes at most one
-    /// of them. With different seeds, clients share the endpoints evenly on average. 0: all.
+    /// of them. With different seeds, clients share the endpoints evenly on average; **with the same
+    /// one, all use the same few**. 0: all.
     subset: u32 = 0, 0 => u32::MAX as u64, "subset";
     /// The time in which an endpoint warms up that comes, or comes back from draining, weight 0 or
     /// an ejection: its weight grows in tenths (Envoy's slow start with an aggression of 1). Zero: it
@@ -268,9 +280,11 @@ impl Config {
         success_rate_floor_percent: 100,
         success_rate_minimum_failures: 0,
         base_ejection_time: secs(30),
+        max_ejection_time: secs(300),
         max_ejection_percent: 10,
         always_eject_one: false,
         half_open: false,
+        check_readmits: true,
         ..Self::DEFAULT
     };
 
@@ -282,6 +296,23 @@ impl Config {
         ..Self::ENVOY
     };
 
+    /// Takes a seed from random numbers of this client's own, such as those that picks take.
+    ///
+    /// ```
+    /// use evenkeel_core::{Balancer, Config, policy::PickFirst};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    ///
+    /// let mut rng = ChaCha8Rng::seed_from_u64(0x00a1); // from the operating system, or a serial number
+    /// let config = Config { subset: 20, ..Config::default() }.seeded_by(&mut rng);
+    /// let balancer: Balancer<&str, PickFirst> = Balancer::with_config(PickFirst::new(), config)?;
+    /// assert_ne!(balancer.settings().seed, 0);
+    /// # Ok::<(), evenkeel_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn seeded_by(self, rng: &mut impl Rng) -> Self {
+        Self { seed: rng.next_u64(), ..self }
+    }
+
     /// Checks that the settings make sense.
     ///
     /// # Errors
@@ -292,6 +323,8 @@ impl Config {
             let (least, value) =
                 (self.base_ejection_time.number(), self.max_ejection_time.number());
             at_least("max_ejection_time (ns)", value, least)?;
+            // Rows of cancellations are counted up to 8 times as far.
+            at_most("consecutive_failures", self.consecutive_failures.into(), 8_191)?;
         }
         if self.overprovisioning_percent > 0 {
             let value = self.overprovisioning_percent.into();

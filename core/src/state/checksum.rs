@@ -1,7 +1,7 @@
 use super::{LastTurn, Latency, Learned, State};
 use crate::endpoint::Address;
 use crate::hash::Xxh64;
-use crate::health::{Condition, Record, Rounds};
+use crate::health::{Condition, Record, Rest, Rounds};
 use crate::store::Store;
 
 /// Returns XXH64 over all of a state, except its checksum and its age: numbers as 8 bytes, most
@@ -12,15 +12,26 @@ pub(super) fn of<A: Address, S: Store>(state: &State<A, S>) -> u64 {
     sum.number(state.endpoints.len() as u64);
     state.endpoints.iter().for_each(|learned| sum.learned(learned));
     for turn in &state.turns {
-        sum.optional(turn.as_ref().map(|LastTurn { place, .. }| u64::from(*place)));
+        sum.optional(
+            turn.as_ref()
+                .map(|LastTurn { place, walk, .. }| u64::from(*walk) << 32 | u64::from(*place)),
+        );
         if let Some(LastTurn { addr, .. }) = turn {
             sum.address(addr);
         }
     }
-    let Rounds { interval_left, next_probe, draws } = state.rounds;
+    let Rounds { interval_left, next_probe, draws, longest, calm } = state.rounds;
     sum.optional(interval_left);
     sum.number(next_probe.into());
     sum.number(draws.into());
+    sum.number(longest.into());
+    sum.number(calm.is_some().into());
+    if let Some(Rest { level, undos, left, over }) = calm {
+        sum.number(level.into());
+        sum.number(undos.into());
+        sum.number(left);
+        sum.number(over);
+    }
     sum.0.finish()
 }
 
@@ -51,11 +62,9 @@ impl Sum {
         self.number(learned.latency.map_or(0, |Latency { age, .. }| age));
         self.number(learned.warming);
         self.number(learned.health.is_some().into());
-        let Some(Record { condition, since, successes, failures, streak, ejections }) =
-            learned.health
-        else {
-            return;
-        };
+        let Some(record) = learned.health else { return };
+        let Record { condition, since, successes, failures, streak, ejections, .. } = record;
+        let Record { began, slow, cancels, held, .. } = record;
         match condition {
             Condition::InService { served } => {
                 self.number(0);
@@ -80,5 +89,9 @@ impl Sum {
         self.number(failures.into());
         self.number(streak.into());
         self.number(ejections.into());
+        self.number(began);
+        self.number(slow.into());
+        self.number(cancels.into());
+        self.optional(held.map(|held| held.index().into()));
     }
 }

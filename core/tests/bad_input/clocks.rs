@@ -25,9 +25,9 @@ fn settings_at_the_limits() {
         panic!("no attempt")
     };
     assert_eq!(attempt.deadline(), None);
-    call.on_outcome(Instant::from_secs(1), attempt, Verdict::RetryAfter(Duration::MAX));
+    call.on_outcome(Instant::from_secs(1), attempt, Verdict::PushBack { wait: Duration::MAX });
     let step = call.poll(Instant::from_secs(1), &mut Unlimited, &mut rng());
-    assert_eq!(step, Step::Done(End::RetryAfter), "no wait to the end of time");
+    assert_eq!(step, Step::Done(End::PushBack), "no wait to the end of time");
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn clocks_of_a_call() {
     // A year back: the time that is left stays what it was.
     let mut call = Call::new(&policy, start);
     let attempt = sent(&mut call, start);
-    call.on_outcome(Instant::ZERO, attempt, Verdict::Retry);
+    call.on_outcome(Instant::ZERO, attempt, Verdict::RetryableFailure);
     let due = Instant::from_millis(50);
     assert_eq!(call.poll(Instant::ZERO, &mut Unlimited, &mut rng()), Step::Wait(Some(due)));
     let attempt = sent(&mut call, due);
@@ -76,7 +76,7 @@ fn clocks_of_a_call() {
 
     // A year ahead in the midst of an attempt: it is given up, and accounted for.
     let late = due + YEAR;
-    let outcome = Outcome::Failure;
+    let outcome = Outcome::TimedOut;
     assert_eq!(call.poll(late, &mut Unlimited, &mut rng()), Step::Cancel { attempt, outcome });
     assert_eq!(call.poll(late, &mut Unlimited, &mut rng()), Step::Done(End::Deadline));
     assert_eq!(call.attempts(), 2);
@@ -85,7 +85,7 @@ fn clocks_of_a_call() {
     let twice = RetryPolicy::new(2).expect("attempts");
     let mut call = Call::new(&twice, start);
     let attempt = sent(&mut call, start);
-    call.on_outcome(start + YEAR, attempt, Verdict::Retry);
+    call.on_outcome(start + YEAR, attempt, Verdict::RetryableFailure);
     let Step::Wait(Some(until)) = call.poll(start, &mut Unlimited, &mut rng()) else {
         panic!("no wait")
     };

@@ -61,7 +61,7 @@ impl<P: Policy + Clone, S: Kit> Script<P, S> {
                 let index = self.below(self.open.len() as u32) as usize;
                 let retry_after = Some(Duration::from_millis(700));
                 let outcome = match outcome {
-                    31 => Outcome::Canceled,
+                    31 => Outcome::Abandoned,
                     32 => Outcome::Overloaded { retry_after },
                     33..=40 => Outcome::Success,
                     _ => Outcome::Failure,
@@ -98,7 +98,7 @@ fn same<P: Policy + Clone>(policy: impl Fn() -> P, kit: impl Kit, config: Config
 #[test]
 fn the_defaults_pick_the_same() {
     let ejected = same(RoundRobin::new, Defaults, Config::DEFAULT);
-    assert!(ejected > 300, "{ejected}");
+    assert!(ejected > 250, "{ejected}");
     same(Random::new, Defaults, Config::DEFAULT);
     same(LeastRequest::new, Defaults, Config::DEFAULT);
     same(LeastRequest::full_scan, Defaults, Config::DEFAULT);

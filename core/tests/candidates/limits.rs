@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use evenkeel_core::policy::{AnyPolicy, LeastRequest, Policy, RoundRobin};
 use evenkeel_core::rand_core::{Rng, SeedableRng};
 use evenkeel_core::{
-    Balancer, Candidacy, Config, ConfigError, Endpoint, Heap, Inline, Instant, Outcome, Pick,
+    Balancer, Book, Candidacy, Config, ConfigError, Endpoint, Heap, Inline, Instant, Outcome, Pick,
     PickError, Request, Slot, Store, Why, Zone,
 };
 use rand_chacha::ChaCha8Rng;
@@ -109,7 +109,7 @@ fn no_more_than_the_limit() {
         let mut fixture = Fixture::of(config, (0..3).map(new));
         assert_eq!(fixture.fill(), (0..3).map(|addr| (addr, limit)).collect());
         assert_eq!(fixture.pick(), Err(FULL), "with nothing to wait for but a report");
-        for outcome in [Outcome::Success, Outcome::Failure, Outcome::Canceled] {
+        for outcome in [Outcome::Success, Outcome::Failure, Outcome::Abandoned] {
             fixture.end(1, outcome);
             assert_eq!((fixture.pick(), fixture.pick()), (Ok((1, Why::Policy)), Err(FULL)));
         }
@@ -277,11 +277,19 @@ fn all_ejected_or_busy() {
     while let Some((_, pick)) = fixture.open.pop() {
         fixture.balancer.report(fixture.now, pick, Outcome::Success);
     }
+    // Our rule never ejects the last one that serves.
+    fail(&mut fixture, 1);
+    assert_eq!(fixture.pick(), Ok((1, Why::Policy)));
+
+    // Envoy's does.
+    let all = Config { book: Book::Envoy, ..CALM };
+    let mut fixture = Fixture::of(all, (0..2).map(new));
+    fail(&mut fixture, 0);
     fail(&mut fixture, 1);
     assert_eq!(fixture.pick(), Err(PickError::AllEjected));
 
     // With panic, those ejected have room or not, too.
-    let panics = Config { max_ejection_percent: 100, ..STAY };
+    let panics = Config { book: Book::Envoy, max_ejection_percent: 100, ..STAY };
     let mut fixture = Fixture::of(panics, (0..2).map(new));
     fail(&mut fixture, 0);
     fail(&mut fixture, 1);
@@ -311,7 +319,7 @@ fn probes_have_limits_too() {
     fixture.balancer.set_config(fixture.now, Config { consecutive_failures: 1, ..config }).unwrap();
     fixture.now = until;
     assert_eq!(fixture.pick(), Ok((1, Why::Policy)), "the probe has no room yet");
-    fixture.end(0, Outcome::Canceled);
+    fixture.end(0, Outcome::Abandoned);
     assert_eq!(fixture.pick(), Ok((0, Why::Probe)));
 }
 
@@ -370,7 +378,7 @@ fn with_any_policy() {
         let mut fixture: Fixture<AnyPolicy> = Fixture::with(policy, TWO, set);
         let mut in_flight = [0_u32; 8];
         let (mut refused, mut overflowed) = (0, 0);
-        for step in 0..3_000_u32 {
+        for step in 0..6_000_u32 {
             let draw = fixture.rng.next_u32();
             // At times everything is under way, at times little is.
             if draw % 100 < if step % 400 < 200 { 80 } else { 30 } {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use evenkeel_core::policy::RoundRobin;
+use evenkeel_core::policy::WeightedRoundRobin;
 use evenkeel_core::{Balancer, Config, Endpoint, Heap, Instant};
 use proptest::prelude::*;
 
@@ -163,8 +163,8 @@ fn steps_are_taken_together() {
 
 #[test]
 fn through_a_balancer() {
-    let mut balancer: Balancer<u32, RoundRobin> =
-        Balancer::with_config(RoundRobin::new(), config()).unwrap();
+    let mut balancer: Balancer<u32, WeightedRoundRobin> =
+        Balancer::with_config(WeightedRoundRobin::new(), config()).unwrap();
     assert_eq!(balancer.poll_timeout(), None);
     assert!(balancer.update(secs(0), known()).is_ok());
     assert!(balancer.insert(secs(100), new(7)).is_ok());

@@ -61,12 +61,11 @@ fn one_that_has_just_come_back() {
 
 #[test]
 fn panic() {
-    let mut fixture: Fixture = Fixture::with(
-        Config { max_ejection_percent: 100, ..OURS },
-        [new(0), new(1), new(2).with_weight(0)],
-    );
+    let mut fixture: Fixture =
+        Fixture::with(Config { max_ejection_percent: 100, ..OURS }, [new(0), new(1), new(3)]);
     fixture.fail(0, 5);
     fixture.fail(1, 5);
+    fixture.update([new(0), new(1), new(2).with_weight(0)]);
     fixture.handle_timeout();
     assert_eq!(candidacies(&fixture), [Candidacy::Panic, Candidacy::Panic, Candidacy::NoWeight]);
 }

@@ -107,14 +107,15 @@ fn down_ones_leave_room_for_ejections() {
     assert_eq!((fixture.ejected(), fixture.request(Outcome::Success)), (vec![2], (3, Why::Policy)));
 }
 
-/// Good news bring an ejected endpoint back, bad ones keep it out when its time is over.
+/// Good news open an ejected endpoint to a probe, bad ones keep it out when its time is over.
 #[test]
 fn down_and_ejected() {
     let mut fixture = Fixture::of(2, OURS);
     fixture.fail(0, 5);
     let slot = fixture.slot(0);
     fixture.balancer.set_down(fixture.now, slot, false);
-    assert_eq!(fixture.health(0), Health::Healthy);
+    assert_eq!(fixture.health(0), Health::HalfOpen);
+    assert_eq!(fixture.request(Outcome::Success), (0, Why::Probe));
 
     fixture.fail(0, 5);
     let until = fixture.until(0);
@@ -123,12 +124,27 @@ fn down_and_ejected() {
     fixture.now = until;
     assert_eq!(fixture.request(Outcome::Success), (1, Why::Policy));
     fixture.balancer.set_down(fixture.now, slot, false);
-    assert_eq!(fixture.health(0), Health::Healthy, "no probe is needed");
-    fixture.handle_timeout();
+    assert_eq!((fixture.health(0), fixture.events()), (Health::HalfOpen, vec![]));
+    assert_eq!(fixture.request(Outcome::Success), (0, Why::Probe));
     assert_eq!(
         (fixture.candidates(), fixture.events()),
-        (vec![0, 1], vec![(Some(0), EventKind::Readmitted)])
+        (vec![0, 1], vec![(Some(0), EventKind::Probing), (Some(0), EventKind::Readmitted)])
     );
+}
+
+/// Where a setting says so, they bring it back, as Envoy's do.
+#[test]
+fn good_news_readmit_where_that_is_set() {
+    let set = [Config::ENVOY, OURS].map(|config| config.check_readmits);
+    assert_eq!(set, [true, false]);
+    let mut fixture = Fixture::of(2, Config { check_readmits: true, ..OURS });
+    fixture.fail(0, 5);
+    let _ = fixture.events();
+    let slot = fixture.slot(0);
+    fixture.balancer.set_down(fixture.now, slot, false);
+    assert_eq!(fixture.health(0), Health::Healthy);
+    assert_eq!(fixture.candidates(), [0, 1]);
+    assert_eq!(fixture.events(), [(Some(0), EventKind::Readmitted)]);
 }
 
 /// What an endpoint asked for is kept, whatever a check says.

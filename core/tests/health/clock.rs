@@ -28,7 +28,7 @@ fn a_clock_that_goes_back_takes_ejections_along() {
         |fixture| fixture.update([0, 1].map(Endpoint::new)),
         |fixture| fixture.insert(Endpoint::new(1)),
         |fixture| fixture.succeed(1, 1),
-        |fixture| fixture.report_to(1, Outcome::Canceled, 1),
+        |fixture| fixture.report_to(1, Outcome::Abandoned, 1),
     ];
     for (number, tell) in tellers.into_iter().enumerate() {
         for back in [secs(1), secs(50), YEAR] {
@@ -46,6 +46,19 @@ fn a_clock_that_goes_back_takes_ejections_along() {
             );
         }
     }
+}
+
+/// A clock that goes back by less than the time since an ejection is noticed, too: successes of
+/// others tell the time while an ejection lasts.
+#[test]
+fn back_to_a_time_after_the_ejection() {
+    let (mut fixture, left) = ejected(Config { base_ejection_time: secs(20), ..OURS });
+    let (begin, quarter) = (fixture.now, left / 4);
+    fixture.wait(3 * quarter);
+    fixture.succeed(1, 1);
+    fixture.now = begin + quarter;
+    fixture.succeed(1, 1);
+    assert_eq!(fixture.until(0), begin + left.saturating_sub(2 * quarter));
 }
 
 #[test]

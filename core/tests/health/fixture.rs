@@ -43,8 +43,10 @@ impl Fixture {
 
 impl<S: Store> Fixture<S> {
     pub(crate) fn with(config: Config, endpoints: impl IntoIterator<Item = Endpoint<u8>>) -> Self {
+        config.check().unwrap();
         let mut fixture = Self {
-            balancer: Balancer::with_config(RoundRobin::new(), config).unwrap(),
+            // Not asked if it honours them: weights are looked at, though it ignores them.
+            balancer: Balancer::with_settings(RoundRobin::new(), config),
             now: Instant::from_secs(100),
             rng: ChaCha8Rng::seed_from_u64(7),
         };
@@ -54,6 +56,18 @@ impl<S: Store> Fixture<S> {
 
     pub(crate) fn update(&mut self, endpoints: impl IntoIterator<Item = Endpoint<u8>>) {
         let _ = self.balancer.update(self.now, endpoints).unwrap();
+    }
+
+    /// Ejects all: one more is well until the last is out, and leaves then.
+    pub(crate) fn eject_all(&mut self) {
+        let all: Vec<Endpoint<u8>> =
+            self.balancer.endpoints().map(|status| *status.endpoint).collect();
+        self.insert(Endpoint::new(u8::MAX));
+        for endpoint in &all {
+            self.fail(endpoint.addr, 5);
+            assert!(self.ejected().contains(&endpoint.addr));
+        }
+        self.update(all);
     }
 
     pub(crate) fn insert(&mut self, endpoint: Endpoint<u8>) {

@@ -20,7 +20,7 @@ fn while_it_is_ejected_they_say_nothing() {
     let late = hung(&mut fixture, 9);
     let before = fixture.health(0);
     fixture.wait(secs(1));
-    let outcomes = [Outcome::Success, Outcome::Failure, Outcome::Canceled];
+    let outcomes = [Outcome::Success, Outcome::Failure, Outcome::Abandoned];
     for (pick, outcome) in late.into_iter().zip(outcomes.into_iter().cycle()) {
         fixture.report(pick, outcome);
         assert_eq!(fixture.health(0), before);

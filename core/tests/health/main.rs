@@ -13,6 +13,7 @@ mod fixture;
 mod growth;
 mod grpc;
 mod late;
+mod outages;
 mod overloaded;
 mod panic;
 mod probes;

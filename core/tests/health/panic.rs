@@ -14,8 +14,7 @@ const ALL: Config = Config { max_ejection_percent: 100, ..OURS };
 /// Two endpoints, both ejected.
 fn all_ejected() -> Fixture {
     let mut fixture = Fixture::of(2, ALL);
-    fixture.fail(0, 5);
-    fixture.fail(1, 5);
+    fixture.eject_all();
     fixture
 }
 
@@ -39,6 +38,8 @@ fn a_success_brings_one_back_at_once() {
     assert_eq!(pick.why(), Why::Panic);
     fixture.report(pick, Outcome::Success);
     assert_eq!(fixture.health(addr), Health::Healthy);
+    let other = 1 - addr;
+    assert_eq!(fixture.request(Outcome::Failure), (other, Why::Probe), "it may be back, too");
     assert_eq!([(); 3].map(|()| fixture.request(Outcome::Success)), [(addr, Why::Policy); 3]);
 }
 
@@ -46,7 +47,7 @@ fn a_success_brings_one_back_at_once() {
 fn failures_change_nothing() {
     let mut fixture = all_ejected();
     let before = [fixture.health(0), fixture.health(1)];
-    for outcome in [Outcome::Failure, Outcome::Canceled, super::fixture::REFUSED] {
+    for outcome in [Outcome::Failure, Outcome::Abandoned, super::fixture::REFUSED] {
         assert_eq!(fixture.request(outcome).1, Why::Panic);
     }
     assert_eq!([fixture.health(0), fixture.health(1)], before);
@@ -70,6 +71,7 @@ fn late_panic_reports() {
     fixture.wait(secs(1));
     fixture.report_to(0, Outcome::Success, 1);
     fixture.wait(secs(1));
+    fixture.insert(Endpoint::new(2));
     fixture.fail(0, 5);
     for pick in late {
         fixture.report(pick, Outcome::Success);
@@ -122,7 +124,8 @@ fn of_the_best_priority() {
         Fixture::with(ALL, [Endpoint::new(0), Endpoint::new(1).with_priority(1)]);
     fixture.fail(0, 5);
     assert_eq!(fixture.request(Outcome::Success), (1, Why::Policy));
-    fixture.fail(1, 5);
+    let slot = fixture.slot(1);
+    fixture.balancer.set_down(fixture.now, slot, true);
     assert_eq!([(); 3].map(|()| fixture.request(Outcome::Failure)), [(0, Why::Panic); 3]);
 }
 
@@ -130,8 +133,9 @@ fn of_the_best_priority() {
 fn events_tell_when_it_begins_and_ends() {
     let mut fixture = all_ejected();
     let events = fixture.events();
-    assert!(matches!(events[3], (Some(1), EventKind::Ejected { .. })));
-    assert_eq!(events[4..], [(None, EventKind::PanicOn)], "once all are ejected, at once");
+    assert!(matches!(events[4], (Some(1), EventKind::Ejected { .. })));
+    let last = [(Some(u8::MAX), EventKind::Removed), (None, EventKind::PanicOn)];
+    assert_eq!(events[5..], last, "once nobody else is left, at once");
     let (addr, _) = fixture.request(Outcome::Success);
     let expected = [(Some(addr), EventKind::Readmitted), (None, EventKind::PanicOff)];
     assert_eq!(fixture.events(), expected);
@@ -148,7 +152,7 @@ fn overprovisioned_levels() {
     assert_eq!(fixture.request(Outcome::Success).1, Why::Policy, "two of four are half");
     assert_eq!(fixture.candidates(), [1, 2]);
     fixture.fail(1, 5);
-    let picked: Vec<_> = (0..4).map(|_| fixture.request(Outcome::Canceled)).collect();
+    let picked: Vec<_> = (0..4).map(|_| fixture.request(Outcome::Abandoned)).collect();
     assert!(picked.iter().all(|(_, why)| *why == Why::Panic), "{picked:?}");
     assert_eq!(fixture.candidates(), [0, 1, 2, 3]);
 }
@@ -158,8 +162,7 @@ fn overprovisioned_levels() {
 fn no_panic_at_all() {
     let levels = Config { overprovisioning_percent: 140, panic_threshold_percent: 0, ..ALL };
     let mut fixture: Fixture = Fixture::with(levels, [0, 1].map(Endpoint::new));
-    fixture.fail(0, 5);
-    fixture.fail(1, 5);
+    fixture.eject_all();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     assert_eq!(fixture.balancer.pick(fixture.now, &mut rng).err(), Some(PickError::AllEjected));
     fixture.now = fixture.until(0);

@@ -1,6 +1,6 @@
 //! A cluster that is told of outcomes in bulk draws the conclusions of one that is told of each.
 
-use evenkeel_core::health::{Health, Tally};
+use evenkeel_core::health::{Counted, Health, Tally};
 use evenkeel_core::rand_core::Rng;
 use evenkeel_core::{Config, Endpoint, Heap, Instant, Outcome, Slot};
 use rand_chacha::ChaCha8Rng;
@@ -94,8 +94,13 @@ fn one_by_one_a_tally_is_a_report() {
 fn in_bulk_failures_in_a_row_are_found_wherever_they_were() {
     let mut cluster = cluster(Config::DEFAULT);
     let slots: Vec<Slot> = cluster.iter().map(|(slot, _)| slot).collect();
-    let tally =
-        |successes, failures, streak, longest| Tally { successes, failures, streak, longest };
+    let tally = |successes, failures, streak, longest| Tally {
+        successes,
+        failures,
+        streak,
+        longest,
+        ..Tally::default()
+    };
     let _ = cluster.tally(Instant::ZERO, slots[0], tally(10, 12, 0, 4));
     let _ = cluster.tally(Instant::ZERO, slots[0], tally(10, 4, 4, 4));
     assert_eq!(cluster.health(slots[0]), Health::Healthy);
@@ -129,4 +134,34 @@ fn a_probe_that_was_sent_a_moment_ago() {
     assert!(matches!(cluster.health(slot), Health::Probing { .. }), "sent before the probe");
     cluster.observe(at(5_030), slot, Outcome::Success, Some(at(5_002)));
     assert_eq!(cluster.health(slot), Health::Healthy);
+}
+
+#[test]
+fn what_is_counted_of_all_is_judged_after_that() {
+    let mut cluster = cluster(Config::DEFAULT);
+    let slots: Vec<Slot> = cluster.iter().map(|(slot, _)| slot).collect();
+    let failed = Tally { failures: 9, streak: 9, longest: 9, ..Tally::default() };
+    let given_up = Tally { cancels: 100, ..Tally::default() };
+    for tally in [failed, given_up] {
+        let counted: Vec<_> =
+            slots.iter().map(|&slot| cluster.count_tally(Instant::ZERO, slot, tally)).collect();
+        assert!(counted.iter().all(Counted::is_suspect));
+        for counted in counted {
+            assert!(!cluster.settle_tally(counted), "nobody else is well");
+        }
+        assert_eq!(cluster.candidates().count(), slots.len());
+        // Those who are told one by one find the others well.
+        let mut other = self::cluster(Config::DEFAULT);
+        for &slot in &slots {
+            let _ = other.tally(Instant::ZERO, slot, tally);
+        }
+        assert!(other.candidates().count() < slots.len());
+        let well = Tally { answered: 100, ..Tally::default() };
+        for &slot in &slots {
+            let _ = cluster.tally(Instant::ZERO, slot, well);
+        }
+    }
+    let quiet = cluster.count_tally(Instant::ZERO, slots[0], Tally::default());
+    assert!(!quiet.is_suspect());
+    let _ = cluster.settle_tally(quiet);
 }

@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use evenkeel_core::load::{Estimate, Estimator};
-use evenkeel_core::{Instant, Outcome};
+use evenkeel_core::policy::PeakEwma;
+use evenkeel_core::{Balancer, Book, Config, Endpoint, Instant, Outcome};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 
 const MS: u64 = 1_000_000;
 
@@ -79,12 +82,12 @@ fn a_failure_counts_as_slow_and_never_lowers() {
 #[test]
 fn a_canceled_request_took_at_least_this_long() {
     let answered = (100, 20, Outcome::Success);
-    assert_eq!(fed(&[answered, (200, 50, Outcome::Canceled)]).nanos, 50 * MS);
-    assert_eq!(fed(&[answered, (200, 10, Outcome::Canceled)]), fed(&[answered]));
+    assert_eq!(fed(&[answered, (200, 50, Outcome::Abandoned)]).nanos, 50 * MS);
+    assert_eq!(fed(&[answered, (200, 10, Outcome::Abandoned)]), fed(&[answered]));
     // Of 20 ms nothing is left after a quiet time, but 10 ms are certain.
-    let quiet = fed(&[answered, (100_000, 10, Outcome::Canceled)]);
+    let quiet = fed(&[answered, (100_000, 10, Outcome::Abandoned)]);
     assert_eq!((quiet.nanos, cost(quiet, 0, 100_000)), (10 * MS, 10 * MS));
-    let never = fed(&[(100, 1, Outcome::Canceled)]);
+    let never = fed(&[(100, 1, Outcome::Abandoned)]);
     assert_eq!(never.nanos, 200 * MS, "neither sought after nor unknown");
 }
 
@@ -96,7 +99,7 @@ fn a_clock_that_goes_backwards_does_no_harm() {
     estimator.observe(&mut estimate, sent, now, Outcome::Success);
     assert_eq!(estimate, Estimate { nanos: 20 * MS, stamp: Instant::from_millis(2) });
     let (sent, now) = (Instant::from_secs(60), Instant::from_secs(61));
-    estimator.observe(&mut estimate, sent, now, Outcome::Canceled);
+    estimator.observe(&mut estimate, sent, now, Outcome::Abandoned);
     assert_eq!(cost(estimate, 0, 0), 1_000 * MS);
     estimator.observe(&mut estimate, Instant::ZERO, Instant::MAX, Outcome::Success);
     assert_eq!(estimator.cost(estimate, 9, Instant::MAX), u64::MAX);
@@ -106,4 +109,67 @@ fn a_clock_that_goes_backwards_does_no_harm() {
 fn no_time_at_all_is_a_nanosecond() {
     let still = Estimator::new(Duration::ZERO, Duration::from_millis(1), Duration::ZERO);
     assert_eq!(still.cost(Estimate { nanos: 9, stamp: Instant::ZERO }, 0, Instant::MAX), MS);
+}
+
+/// What a request at fault says of how long an answer takes: no less than is known.
+#[test]
+fn a_request_at_fault_never_lowers() {
+    let answered = (100, 40, Outcome::Success);
+    let refused = fed(&[answered, (20_000, 1, Outcome::Ignorable)]);
+    assert_eq!((refused.nanos, refused.stamp), (40 * MS, Instant::from_millis(20_000)));
+    assert_eq!(fed(&[answered, (200, 70, Outcome::Ignorable)]).nanos, 70 * MS);
+    assert_eq!(fed(&[(200, 1, Outcome::Ignorable)]), Estimate::NONE);
+}
+
+#[test]
+fn what_was_not_taken_up_says_nothing() {
+    let rest = Outcome::Overloaded { retry_after: Some(Duration::from_secs(1)) };
+    for outcome in [Outcome::NeverSent, Outcome::PushedBack, rest] {
+        let answered = (100, 40, Outcome::Success);
+        assert_eq!(fed(&[answered, (5_000, 900, outcome)]), fed(&[answered]));
+        assert_eq!(fed(&[(100, 1, outcome)]), Estimate::NONE);
+    }
+}
+
+#[test]
+fn a_timeout_took_at_least_this_long() {
+    let answered = (100, 20, Outcome::Success);
+    assert_eq!(fed(&[answered, (300, 150, Outcome::TimedOut)]).nanos, 150 * MS);
+    assert_eq!(fed(&[answered, (300, 5, Outcome::TimedOut)]), fed(&[answered]));
+}
+
+/// One of four answers in 1 ms that the request is at fault, the others succeed in 40 ms: each gets
+/// its quarter, however many requests are in flight.
+#[test]
+fn fast_refusals_do_not_attract() {
+    for in_flight in [1, 16, 64] {
+        let mut balancer: Balancer<u8, PeakEwma> =
+            Balancer::with_config(PeakEwma::new(), Config { book: Book::Off, ..Config::DEFAULT })
+                .expect("settings");
+        let _ = balancer.update(Instant::ZERO, (0..4_u8).map(Endpoint::new)).expect("an update");
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let (mut open, mut picked, mut now) = (Vec::new(), [0_u32; 4], Instant::ZERO);
+        for _ in 0..20_000 {
+            while open.len() < in_flight {
+                let pick = balancer.pick(now, &mut rng).expect("a pick");
+                let addr = balancer.endpoint(&pick).expect("it is there").addr;
+                picked[usize::from(addr)] += 1;
+                let took = Duration::from_millis(if addr == 0 { 1 } else { 40 });
+                open.push((now + took, addr, pick));
+            }
+            open.sort_by_key(|(ends, ..)| core::cmp::Reverse(*ends));
+            let (ends, addr, pick) = open.pop().expect("one is in flight");
+            now = ends;
+            let at_fault = addr == 0;
+            let outcome = if at_fault { Outcome::Ignorable } else { Outcome::Success };
+            balancer.report(now, pick, outcome);
+        }
+        let total: u32 = picked.iter().sum();
+        let share = f64::from(picked[0]) / f64::from(total);
+        println!("{in_flight} in flight: {picked:?}, {share:.3}");
+        if in_flight == 1 {
+            let quarter = |picks: u32| (f64::from(picks) / f64::from(total) - 0.25).abs() < 0.05;
+            assert!(picked.into_iter().all(quarter), "{picked:?}");
+        }
+    }
 }

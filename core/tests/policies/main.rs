@@ -3,6 +3,8 @@
 #![allow(clippy::cast_precision_loss, reason = "tests compare with floating point on purpose")]
 
 mod boxed;
+mod by_weight;
+mod clock;
 mod estimates;
 mod fixture;
 mod hashing;
@@ -10,4 +12,5 @@ mod load;
 mod rotation;
 mod text;
 mod traffic;
+mod turns;
 mod weighted;

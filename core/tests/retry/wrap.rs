@@ -49,7 +49,7 @@ fn script(start: u64) -> Vec<String> {
                         now += 40;
                         latencies.observe(at(now), ms(40));
                         let failed = last.number() % 3 == (number + 1) % 3 || number % 5 == 0;
-                        let wait = Verdict::RetryAfter(ms(150));
+                        let wait = Verdict::PushBack { wait: ms(150) };
                         call.on_outcome(
                             at(now),
                             last,
@@ -86,7 +86,7 @@ fn script(start: u64) -> Vec<String> {
 #[test]
 fn all_starts_are_alike() {
     let first = script(STARTS[0]);
-    for end in ["success", "attempts", "canceled Failure", "canceled Canceled"] {
+    for end in ["success", "attempts", "canceled TimedOut", "canceled LostRace"] {
         assert!(first.iter().any(|line| line.contains(end)), "no {end}");
     }
     for start in STARTS {

@@ -113,7 +113,7 @@ impl Script {
                 let bad = addr_of(back).is_some_and(|addr| self.bad >> addr & 1 == 1);
                 let seconds = u64::from(draw % 9);
                 let outcome = match draw % 16 {
-                    0 => Outcome::Canceled,
+                    0 => Outcome::Abandoned,
                     1 => Outcome::Overloaded { retry_after: None },
                     2 if bad => {
                         Outcome::Overloaded { retry_after: Some(Duration::from_secs(seconds)) }

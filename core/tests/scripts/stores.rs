@@ -41,17 +41,6 @@ fn run<S: Settle>(policy: &str, settings: S, seed: u64, sum: &mut Sum) {
         let [a, b, c] = [heap.apply(now, &step), few.apply(now, &step), more.apply(now, &step)];
         sum.picks += u32::from(matches!(a, Answer::Picked(Ok(_))));
         sum.errors += u32::from(matches!(a, Answer::Picked(Err(_))));
-        if std::env::var_os("DBG").is_some() && number > 430 {
-            eprintln!("{number} {now} {step:?} {a:?}");
-            let [a, b, _] = [heap.see(a.clone()), few.see(b.clone()), more.see(c.clone())];
-            for s in &a.standings {
-                eprintln!(
-                    "    {:?} {} w{} {:?} {:?} {}",
-                    s.slot, s.endpoint.addr, s.endpoint.weight, s.candidacy, s.health, s.weight
-                );
-            }
-            assert!(a.standings == b.standings);
-        }
         let told = || format!("{policy}, script {seed}, step {number} at {now}: {step:?}");
         assert!(a == b && a == c, "{}: {a:?}, {b:?}, {c:?}", told());
         // What is seen takes longer than what happens.

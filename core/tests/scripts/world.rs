@@ -2,6 +2,8 @@
 
 use core::fmt::Write;
 
+use core::time::Duration;
+
 use evenkeel_core::balancer::Stats;
 use evenkeel_core::health::Health;
 use evenkeel_core::load::Estimate;
@@ -85,7 +87,11 @@ impl Settle for Config {
         now: Instant,
         config: Config,
     ) {
-        balancer.set_config(now, config).unwrap();
+        // Some policies ignore weights, and so refuse a slow start.
+        if balancer.set_config(now, config).is_err() {
+            let config = Config { slow_start: Duration::ZERO, ..config };
+            balancer.set_config(now, config).unwrap();
+        }
     }
 }
 

@@ -21,8 +21,10 @@ fn condition() -> impl Strategy<Value = Value> {
         "consecutive_failures",
         "failure_percentage",
         "success_rate",
+        "cancellations",
         "probe_failed",
         "probe_timed_out",
+        "probe_canceled",
     ];
     prop_oneof![
         prop::option::of(number()).prop_map(|served| json!({"in_service": {"served": served}})),
@@ -44,11 +46,15 @@ fn left() -> impl Strategy<Value = u64> {
 
 fn learned() -> impl Strategy<Value = Value> {
     let counts = (any::<u32>(), any::<u32>(), any::<u16>(), any::<u16>());
-    let health = (condition(), number(), counts).prop_map(|(condition, since, counts)| {
+    let held = prop::sample::select(vec![None, Some("calm"), Some("harm"), Some("minority")]);
+    let rows = (number(), any::<bool>(), any::<u16>(), held);
+    let health = (condition(), number(), counts, rows).prop_map(|(condition, since, counts, rows)| {
         let (successes, failures, streak, ejections) = counts;
+        let (began, slow, cancels, held) = rows;
         json!({
             "condition": condition, "since": since,
-            "successes": successes, "failures": failures, "streak": streak, "ejections": ejections
+            "successes": successes, "failures": failures, "streak": streak, "ejections": ejections,
+            "began": began, "slow": slow, "cancels": cancels, "held": held
         })
     });
     let latency = (number(), number()).prop_map(|(nanos, age)| json!({"nanos": nanos, "age": age}));
@@ -60,23 +66,32 @@ fn learned() -> impl Strategy<Value = Value> {
 
 fn any_state() -> impl Strategy<Value = State<String>> {
     let turn = || prop::option::of((0..8_u8, any::<u32>()));
-    let rounds = (prop::option::of(left()), any::<u32>(), any::<u32>());
+    let calm = (0..2_u16, any::<u8>(), number(), number()).prop_map(|(level, undos, left, over)| {
+        json!({"level": level, "undos": undos, "left": left, "over": over})
+    });
+    let rounds = (
+        (prop::option::of(left()), any::<u32>(), any::<u32>()),
+        any::<u16>(),
+        prop::option::of(calm),
+    );
     let endpoints = prop::collection::btree_map(0..8_u8, learned(), 1..8);
     let name = |addr: u8| char::from(b'a' + addr).to_string();
     (endpoints, [turn(), turn(), turn(), turn()], rounds).prop_map(
-        move |(endpoints, turns, (interval_left, next_probe, draws))| {
+        move |(endpoints, turns, ((interval_left, next_probe, draws), longest, calm))| {
             let endpoints = endpoints.into_iter().map(|(addr, mut learned)| {
                 learned["addr"] = json!(name(addr));
                 learned
             });
-            let turns = turns
-                .map(|turn| turn.map(|(addr, place)| json!({"addr": name(addr), "place": place})));
+            let turns = turns.map(|turn| {
+                turn.map(|(addr, place)| json!({"addr": name(addr), "place": place, "walk": 0}))
+            });
             forged(json!({
-                "version": 2,
+                "version": 3,
                 "endpoints": endpoints.collect::<Vec<_>>(),
                 "turns": turns,
                 "rounds": {
-                    "interval_left": interval_left, "next_probe": next_probe, "draws": draws
+                    "interval_left": interval_left, "next_probe": next_probe, "draws": draws,
+                    "longest": longest, "calm": calm
                 },
             }))
         },

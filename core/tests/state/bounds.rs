@@ -16,18 +16,25 @@ use crate::refused::forged;
 fn endpoint(addr: &str, condition: Value, ejections: u16) -> Value {
     let health = json!({
         "condition": condition, "since": 0,
-        "successes": 0, "failures": 0, "streak": 0, "ejections": ejections
+        "successes": 0, "failures": 0, "streak": 0, "ejections": ejections,
+        "began": 0, "slow": false, "cancels": 0, "held": null
     });
     json!({"addr": addr, "latency": null, "health": health, "warming": 0})
 }
 
 fn ejected(addr: &str, left: u64) -> Value {
-    endpoint(addr, json!({"ejected": {"reason": "probe_failed", "left": left}}), 3)
+    ejected_for(addr, "probe_failed", left)
+}
+
+fn ejected_for(addr: &str, reason: &str, left: u64) -> Value {
+    endpoint(addr, json!({"ejected": {"reason": reason, "left": left}}), 3)
 }
 
 fn state(endpoints: Vec<Value>) -> State<String> {
-    let rounds = json!({"interval_left": null, "next_probe": 0, "draws": 0});
-    forged(json!({"version": 2, "endpoints": endpoints, "rounds": rounds}))
+    let rounds = json!({
+        "interval_left": null, "next_probe": 0, "draws": 0, "longest": 0, "calm": null
+    });
+    forged(json!({"version": 3, "endpoints": endpoints, "rounds": rounds}))
 }
 
 fn import(config: Config, count: u8, state: &State<String>) -> Balancer<String, RoundRobin> {
@@ -134,7 +141,8 @@ fn no_number_of_ejections_is_too_large() {
         let mut balancer = import(config, 4, &state(vec![often]));
         fail(&mut balancer, 1);
         let Health::Ejected { until, .. } = first(&balancer) else { panic!("it failed") };
-        assert!(until >= Instant::from_secs(150) && until <= Instant::from_secs(300), "{until}");
+        let most = book.max_ejection_time;
+        assert!(until >= Instant::ZERO + most / 2 && until <= Instant::ZERO + most, "{until}");
     }
 }
 
@@ -152,21 +160,33 @@ fn without_half_open_an_ejection_that_is_over_is_over() {
 
 #[test]
 fn no_more_are_ejected_than_the_settings_allow() {
-    let all = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
-        .map(|addr| ejected(addr, SECOND))
-        .to_vec();
-    let out = |config, count| {
-        let balancer = import(config, count, &state(all.clone()));
+    let out = |reason, config, count| {
+        let all = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+        let all = all.map(|addr| ejected_for(addr, reason, SECOND)).to_vec();
+        let balancer = import(config, count, &state(all));
         let out: Vec<_> =
             balancer.endpoints().map(|status| status.health != Health::Healthy).collect();
         assert!(out.is_sorted_by(|a, b| a >= b), "the first ones");
         out.into_iter().filter(|out| *out).count()
     };
-    // Half of up to four, 30 % of more.
+    let no_rows = rules(|rules| rules.consecutive_failures = 0);
+    let envoy = Config { half_open: true, max_ejection_percent: 30, ..Config::ENVOY };
     for (count, most) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 1), (10, 3)] {
-        assert_eq!(out(Config::default(), count), most, "of {count}");
+        // Half of up to four, 30 % of more.
+        for reason in ["failure_percentage", "success_rate"] {
+            assert_eq!(out(reason, Config::default(), count), most, "{reason}, of {count}");
+        }
+        assert_eq!(out("probe_failed", no_rows, count), most, "without rows, of {count}");
     }
-    assert_eq!(out(rules(|rules| rules.max_ejection_percent = 100), 10), 10);
+    assert_eq!(out("consecutive_failures", envoy, 10), 3);
+    // Rows know no limit; but the only one is never ejected.
+    for reason in ["consecutive_failures", "cancellations", "probe_failed"] {
+        for (count, most) in [(1, 0), (2, 2), (10, 10)] {
+            assert_eq!(out(reason, Config::default(), count), most, "{reason}, of {count}");
+        }
+    }
+    let share = "failure_percentage";
+    assert_eq!(out(share, rules(|rules| rules.max_ejection_percent = 100), 10), 10);
     let nobody = rules(|rules| (rules.max_ejection_percent, rules.always_eject_one) = (0, false));
-    assert_eq!(out(nobody, 10), 0);
+    assert_eq!(out(share, nobody, 10), 0);
 }

@@ -109,7 +109,7 @@ impl<S: Store> Client<S> {
             0..=8 if bad => Outcome::Failure,
             9 if bad => Outcome::Overloaded { retry_after: Some(Duration::from_secs(4)) },
             10 => Outcome::Failure,
-            11 => Outcome::Canceled,
+            11 => Outcome::Abandoned,
             _ => Outcome::Success,
         };
         self.balancer.report(self.now, pick, outcome);
@@ -125,6 +125,7 @@ impl<S: Store> Client<S> {
                     EventKind::Ejected { reason, until: since(until) }
                 }
                 EventKind::Overloaded { until } => EventKind::Overloaded { until: since(until) },
+                EventKind::Undone { until } => EventKind::Undone { until: since(until) },
                 kind => kind,
             };
             Seen::Event(since(event.at).as_nanos(), addr, kind)

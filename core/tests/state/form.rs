@@ -34,14 +34,26 @@ fn the_text_is_this() {
     let (balancer, now) = balancer::<Heap>();
     let text = serde_json::to_string(&balancer.export(now)).unwrap();
     let parts = [
-        r#"{"version":2,"endpoints":[{"addr":443,"latency":null,"health":{"#,
-        r#""condition":{"ejected":{"reason":"consecutive_failures","left":2225061548}},"#,
-        r#""since":1000000000,"successes":0,"failures":0,"streak":0,"ejections":1},"warming":0}],"#,
-        r#""turns":[{"addr":80,"place":0},null,null,null],"#,
-        r#""rounds":{"interval_left":null,"next_probe":0,"draws":2},"#,
-        r#""checksum":"7445e14a15c3564c"}"#,
+        r#"{"version":3,"endpoints":[{"addr":443,"latency":null,"health":{"#,
+        r#""condition":{"ejected":{"reason":"consecutive_failures","left":935036929}},"#,
+        r#""since":1000000000,"successes":0,"failures":0,"streak":0,"ejections":1,"#,
+        r#""began":1000000000,"slow":false,"cancels":0,"held":null},"warming":0}],"#,
+        r#""turns":[{"addr":80,"place":0,"walk":0},null,null,null],"rounds":{"interval_left":null,"#,
+        r#""next_probe":0,"draws":2,"longest":0,"calm":null},"checksum":"8e8a046e8b71ecef"}"#,
     ];
     assert_eq!(text, parts.concat());
+}
+
+#[test]
+fn a_state_without_a_walk_is_taken_over() {
+    let (balancer, now) = balancer::<Heap>();
+    let text = serde_json::to_string(&balancer.export(now)).unwrap();
+    let older = text.replace(r#","walk":0"#, "");
+    assert_ne!(older, text);
+    let state: State<u16> = serde_json::from_str(&older).unwrap();
+    let mut next = Balancer::new(RoundRobin::new());
+    let _ = next.update(now, [80, 443].map(Endpoint::new)).unwrap();
+    assert_eq!(next.import(now, &state).unwrap().endpoints, 1);
 }
 
 #[test]
@@ -50,7 +62,7 @@ fn it_needs_no_allocator() {
     let mut buffer = [0; 128];
     let state = balancer.export(now);
     let bytes = postcard::to_slice(&state, &mut buffer).unwrap();
-    assert_eq!(bytes.len(), 41);
+    assert_eq!(bytes.len(), 53);
     let read: State<u16, Inline<8>> = postcard::from_bytes(bytes).unwrap();
     assert_eq!(read, state);
     let mut next: Balancer<u16, RoundRobin, Config, Inline<2>> =
@@ -117,14 +129,24 @@ fn javascript_can_carry_it() {
 #[test]
 fn a_text_of_another_version_is_refused_for_that() {
     let (mut balancer, now) = balancer::<Heap>();
+    let second = [
+        r#"{"version":2,"endpoints":[{"addr":443,"latency":null,"health":{"#,
+        r#""condition":{"ejected":{"reason":"consecutive_failures","left":935036929}},"#,
+        r#""since":1000000000,"successes":0,"failures":0,"streak":0,"ejections":1},"warming":0}],"#,
+        r#""turns":[{"addr":80,"place":0,"walk":0},null,null,null],"#,
+        r#""rounds":{"interval_left":null,"next_probe":0,"draws":2},"#,
+        r#""checksum":"7445e14a15c3564c"}"#,
+    ]
+    .concat();
     for (text, found) in [
         ("{}", 0),
         (r#"{"version":1,"next":[]}"#, 1),
-        (r#"{"version":3,"news":[1,2]}"#, 3),
+        (&second, 2),
+        (r#"{"version":4,"news":[1,2]}"#, 4),
         (r#"{"version":65535}"#, 65535),
     ] {
         let state: State<u16> = serde_json::from_str(text).unwrap();
         let error = balancer.import(now, &state).unwrap_err();
-        assert_eq!(error, ImportError::Version { found, supported: 2 });
+        assert_eq!(error, ImportError::Version { found, supported: 3 });
     }
 }

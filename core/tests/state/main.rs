@@ -14,5 +14,6 @@ mod newer;
 mod operator;
 mod refused;
 mod rotation;
+mod rows;
 mod slow_start;
 mod time;

@@ -31,7 +31,7 @@ fn nothing_is_unlearned() {
     let now = Instant::from_secs(5);
     let new = || {
         let mut balancer: Balancer<String, AnyPolicy> = Balancer::new("random".parse().unwrap());
-        let _ = balancer.update(now, endpoints(6)).unwrap();
+        let _ = balancer.update(now, endpoints(9)).unwrap();
         balancer
     };
     let mut before = new();
@@ -41,7 +41,7 @@ fn nothing_is_unlearned() {
     let state = before.export(now + Duration::from_millis(10));
     assert_eq!(state.len(), 3);
 
-    for outcome in [Outcome::Success, Outcome::Failure, Outcome::Canceled] {
+    for outcome in [Outcome::Success, Outcome::Failure, Outcome::Abandoned] {
         let mut balancer = new();
         fail(&mut balancer, now, "a", &[outcome]);
         fail(&mut balancer, now, "d", &[Outcome::Failure; 4]);

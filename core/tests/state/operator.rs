@@ -26,6 +26,7 @@ fn the_status_and_the_events_can_be_read() {
         "candidate": true,
         "candidacy": "candidate",
         "health": "healthy",
+        "held": null,
         "weight": 3,
         "stats": {"in_flight": 0, "successes": 1, "failures": 0, "canceled": 0},
         "estimate": {"nanos": 2_000_000, "stamp": 3_000_000},

@@ -60,9 +60,9 @@ fn a_sound_one_is_not() {
 
 #[test]
 fn another_version() {
-    let error = refused(&changed(|content| content["version"] = json!(3)));
-    assert_eq!(error, ImportError::Version { found: 3, supported: 2 });
-    assert_eq!(error.to_string(), "the state has version 3; only 2 is supported");
+    let error = refused(&changed(|content| content["version"] = json!(4)));
+    assert_eq!(error, ImportError::Version { found: 4, supported: 3 });
+    assert_eq!(error.to_string(), "the state has version 4; only 3 is supported");
 }
 
 #[test]
@@ -147,10 +147,11 @@ fn numbers_that_no_balancer_exports() {
     let health = |condition: Value| {
         json!({
             "condition": condition, "since": 0,
-            "successes": 0, "failures": 0, "streak": 0, "ejections": 0
+            "successes": 0, "failures": 0, "streak": 0, "ejections": 0,
+            "began": 0, "slow": false, "cancels": 0, "held": null
         })
     };
-    let changes: [Change<'_>; 8] = [
+    let changes: [Change<'_>; 11] = [
         ("latency.nanos", LONGEST, &|content, value| {
             content["endpoints"][1]["latency"]["nanos"] = json!(value);
         }),
@@ -161,6 +162,16 @@ fn numbers_that_no_balancer_exports() {
         ("health.since", LONGEST, &|content, value| {
             content["endpoints"][0]["health"] = health(json!({"in_service": {"served": null}}));
             content["endpoints"][0]["health"]["since"] = json!(value);
+        }),
+        ("health.began", LONGEST, &|content, value| {
+            content["endpoints"][0]["health"] = health(json!({"in_service": {"served": null}}));
+            content["endpoints"][0]["health"]["began"] = json!(value);
+        }),
+        ("calm.left", LONGEST, &|content, value| {
+            content["rounds"]["calm"] = json!({"level": 0, "undos": 1, "left": value, "over": 0});
+        }),
+        ("calm.over", LONGEST, &|content, value| {
+            content["rounds"]["calm"] = json!({"level": 0, "undos": 1, "left": 0, "over": value});
         }),
         ("served", LONGEST, &|content, value| {
             content["endpoints"][0]["health"] = health(json!({"in_service": {"served": value}}));

@@ -59,7 +59,7 @@ fn a_slow_start_goes_on() {
 fn a_slow_start_after_an_ejection_goes_on() {
     let slow_start = Duration::from_secs(100);
     let config = Config { slow_start, half_open: false, ..Config::default() };
-    let mut client: Client = Client::new("random", config, 0, 5, 1);
+    let mut client: Client = Client::new("weighted_random", config, 0, 5, 1);
     while client.view()[2].2 == Health::Healthy {
         client.step();
     }
@@ -74,7 +74,7 @@ fn a_slow_start_after_an_ejection_goes_on() {
     client.wait(45 * SECOND);
     // 45 seconds before, by the clock of the next process, there was none.
     let mut early: Balancer<String, AnyPolicy> =
-        Balancer::with_config("random".parse().unwrap(), config).unwrap();
+        Balancer::with_config("weighted_random".parse().unwrap(), config).unwrap();
     let _ = early.update(Instant::ZERO, endpoints(5)).unwrap();
     early.import(Instant::ZERO, &client.balancer.export(client.now)).unwrap();
     let weights: Vec<_> = early.endpoints().map(|status| status.weight).collect();

@@ -196,8 +196,8 @@ fn time_in_service_counts_over_the_restart() {
     before.report(now, probe, Outcome::Success);
     let state = before.export(now + secs(4));
 
-    // After the fourth ejection the fifth would take 40 to 80 s; each 10 s in service halve that,
-    // down to 5 s.
+    // After the fourth ejection the fifth would take 10.5 to 20.9 s; each 10 s in service make good for
+    // one, down to 1.5 to 3 s.
     for (age, origin) in
         [(0, 5000), (0, 0), (15, 5000), (15, 0), (26, 5000), (26, 0), (3000, 5000), (3000, 0)]
     {
@@ -210,11 +210,12 @@ fn time_in_service_counts_over_the_restart() {
         let Health::Ejected { until, .. } = health(&next, 0) else {
             panic!("it failed five times in a row")
         };
-        let whole = (80 >> (served / 10).min(4)).max(5);
+        let wholes = [20_920, 12_874, 7_922, 4_875, 3_000];
+        let whole = Duration::from_millis(wholes[(served / 10).min(4) as usize]);
         let took = until.saturating_since(now);
         assert!(
-            took >= secs(whole) / 2 && took <= secs(whole),
-            "{took:?} of {whole} s after {served} s in service"
+            took >= whole / 2 && took <= whole,
+            "{took:?} of {whole:?} after {served} s in service"
         );
     }
 }

@@ -50,7 +50,7 @@ fn week(jump: impl Fn(u64, Instant) -> Instant) -> Week {
                     let pick = balancer
                         .pick_with(Request::at(at).avoiding(call.tried()), &mut rng)
                         .unwrap();
-                    call.started(attempt, pick.slot());
+                    assert!(call.started(attempt, pick.slot(), &mut budget));
                     week.attempts += 1;
                     let bad = broken(balancer.endpoint(&pick).unwrap().addr);
                     at = at + Duration::from_millis(5);
@@ -62,7 +62,7 @@ fn week(jump: impl Fn(u64, Instant) -> Instant) -> Week {
                     call.on_outcome(
                         at,
                         attempt,
-                        if bad { Verdict::Retry } else { Verdict::Success },
+                        if bad { Verdict::RetryableFailure } else { Verdict::Success },
                     );
                 }
                 Step::Wait(until) => at = until.expect("nothing is in flight"),

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use evenkeel_core::health::Health;
-use evenkeel_core::policy::RoundRobin;
+use evenkeel_core::policy::WeightedRoundRobin;
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::{Balancer, Config, Endpoint, Instant, Outcome, Pick, Request, Slot, Why};
 use rand_chacha::ChaCha8Rng;
@@ -13,14 +13,14 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: u64 = 24;
 
 struct Fixture {
-    balancer: Balancer<u8, RoundRobin>,
+    balancer: Balancer<u8, WeightedRoundRobin>,
     now: Instant,
     rng: ChaCha8Rng,
 }
 
 impl Fixture {
     fn new(config: Config) -> Self {
-        let balancer = Balancer::with_config(RoundRobin::new(), config).unwrap();
+        let balancer = Balancer::with_config(WeightedRoundRobin::new(), config).unwrap();
         let now = Instant::from_secs(86_400);
         let mut fixture = Self { balancer, now, rng: ChaCha8Rng::seed_from_u64(5) };
         let _ = fixture.balancer.update(now, (0..4).map(Endpoint::new)).unwrap();

@@ -61,7 +61,7 @@ pub(crate) struct Args {
         value_parser = clap::value_parser!(u32).range(1..=10_000),
     )]
     rps: u32,
-    #[arg(long, default_value = "round_robin", value_name = "POLICY", help = policy_help())]
+    #[arg(long, default_value = "peak_ewma", value_name = "POLICY", help = policy_help())]
     policy: AnyPolicy,
     /// The seed of every random choice: the same seed makes the same choices
     #[arg(long, default_value_t = 1, value_name = "NUMBER", allow_negative_numbers = true)]
@@ -299,6 +299,8 @@ impl Show {
             EventKind::Added
             | EventKind::Removed
             | EventKind::Ejected { .. }
+            | EventKind::Held { .. }
+            | EventKind::Undone { .. }
             | EventKind::Overloaded { .. }
             | EventKind::Down
             | EventKind::PanicOn

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use evenkeel_core::set::{AllOfList, Set, Slots};
-use evenkeel_core::{Cx, Instant, Policy, Slot, View, Why};
+use evenkeel_core::slot::Turn;
+use evenkeel_core::{Cx, Instant, PickError as CoreError, Policy, Slot, View, Why};
 
 use super::Balancer;
 use crate::error::PickError;
@@ -82,7 +83,11 @@ impl<C, P: Policy> Balancer<C, P> {
         let snapshot = request.snapshot;
         let (group, stripe) = (&snapshot.groups[index], self.stripe());
         let view = Over::new(&snapshot.table, slots);
-        let (mut turn, mut rng) = (stripe.turn(index).get(), stripe.rng().get());
+        // A retry takes nobody's turn: it begins anywhere, so that what one endpoint fails is not all
+        // left to the one behind it.
+        let first = request.avoid.is_empty();
+        let mut turn = if first { stripe.turn(index).get() } else { Turn::START };
+        let mut rng = stripe.rng().get();
         let mut now = if snapshot.needs.time { self.shared.clock.now() } else { Instant::ZERO };
         let mut cx = Cx::new(now, request.key, &mut turn, &mut rng);
         let slot = group.policy.pick(&view, &mut cx).ok_or(PickError::Declined)?;
@@ -90,7 +95,9 @@ impl<C, P: Policy> Balancer<C, P> {
             return Err(PickError::Declined);
         }
         let row = snapshot.table.row(slot).ok_or(PickError::Declined)?;
-        stripe.turn(index).set(turn);
+        if first {
+            stripe.turn(index).set(turn);
+        }
         stripe.rng().set(rng);
         if group.panic {
             // It matters whether it was sent before an ejection or after.
@@ -129,7 +136,7 @@ impl<C, P: Policy> Balancer<C, P> {
     ) -> Result<Chosen, PickError> {
         loop {
             let with_room = request.snapshot.with_room(first, request.avoid);
-            let (index, slots) = with_room.ok_or(PickError::Busy)?;
+            let (index, slots) = with_room.ok_or_else(|| self.busy())?;
             let slots = slots.part_of(&request.snapshot.groups[index].members);
             let (row, chosen) = self.choose_among(request, index, slots)?;
             // Otherwise, another thread has taken the room meanwhile.
@@ -170,11 +177,17 @@ impl<C, P: Policy> Balancer<C, P> {
     }
 
     #[cold]
+    fn busy(&self) -> PickError {
+        PickError::Busy { until: self.shared.clients.borrow().counts.busy_until }
+    }
+
+    #[cold]
     fn unavailable(&self) -> PickError {
         let discovery = self.shared.discovery.borrow().error.clone();
         let clients = self.shared.clients.borrow();
         match clients.counts {
             Counts { endpoints: 0, .. } => PickError::NoEndpoints { discovery },
+            Counts { ready: 0, none: Some(none @ CoreError::AllDrained), .. } => none.into(),
             Counts { endpoints, ready: 0, .. } => {
                 PickError::NoClients { endpoints, error: clients.error.clone() }
             }

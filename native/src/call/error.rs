@@ -16,7 +16,8 @@ pub struct CallError<E> {
     pub attempts: Vec<AttemptError<E>>,
     /// Why there was no other attempt.
     pub end: End,
-    /// Why no endpoint could be picked, if that is why it stopped.
+    /// Why no endpoint could be picked, if that is why it stopped, or what it waited for until its
+    /// deadline.
     pub unavailable: Option<PickError>,
 }
 
@@ -71,10 +72,13 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
         match (self.end, &self.unavailable) {
             (End::NoEndpoints, Some(error)) => write!(f, "{error}")?,
             (End::NoEndpoints, None) => f.write_str("no endpoints available")?,
-            (End::Deadline, _) => f.write_str("deadline exceeded")?,
-            (End::Fatal, _) => f.write_str("not retryable")?,
+            (End::Deadline, Some(error)) => write!(f, "deadline exceeded: {error}")?,
+            (End::Deadline, None) => f.write_str("deadline exceeded")?,
+            (End::NonRetryableFailure, _) => f.write_str("not retryable")?,
+            (End::Ignorable, _) => f.write_str("the request is at fault")?,
+            (End::Canceled, _) => f.write_str("canceled")?,
             (End::Budget, _) => f.write_str("retry budget exhausted")?,
-            (End::RetryAfter, _) => f.write_str("the service asked to wait for too long")?,
+            (End::PushBack, _) => f.write_str("the service asked to wait for too long")?,
             (End::Success | End::Attempts, _) => f.write_str("attempts exhausted")?,
         }
         write!(

@@ -23,9 +23,9 @@ use evenkeel_core::{Instant, Verdict};
 ///     // Retries and hedges together: 20 % of the calls, and 10 per second.
 ///     .budget(RetryBudget::default())
 ///     .classify(|error: &io::Error| match error.kind() {
-///         io::ErrorKind::InvalidInput => Verdict::Fatal,
+///         io::ErrorKind::InvalidInput => Verdict::Ignorable,
 ///         io::ErrorKind::ConnectionRefused => Verdict::NeverSent,
-///         _ => Verdict::Retry,
+///         _ => Verdict::RetryableFailure,
 ///     });
 /// # drop(retry);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -159,9 +159,8 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Tells which errors are worth another attempt. A function from `&E` to [`Verdict`] does.
 pub trait Classify<E> {
-    /// Tells what `error` means for the call, and for the endpoint: `Retry` and `NeverSent` are
-    /// failures of the endpoint, `RetryAfter` lets it [rest](crate::Outcome::Overloaded), `Fatal`
-    /// says nothing against it.
+    /// Tells what `error` means for the call; what it means for the endpoint
+    /// [follows](Verdict::outcome).
     fn verdict(&self, error: &E) -> Verdict;
 }
 
@@ -177,6 +176,6 @@ pub struct EveryError;
 
 impl<E> Classify<E> for EveryError {
     fn verdict(&self, _error: &E) -> Verdict {
-        Verdict::Retry
+        Verdict::RetryableFailure
     }
 }

@@ -1,15 +1,18 @@
 //! Runs a core `Poller` on tokio.
 
 use core::error::Error;
+use core::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use evenkeel_core::Instant;
 use evenkeel_core::discovery::poller::{Answer as PollerAnswer, Poller, PollerStep, SourceHealth};
+use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::{Answer, Discover};
 use crate::clock::Clock;
 use crate::stripe::CounterRng;
+use crate::supervise::{PAUSE, Supervisor};
 use crate::target::Target;
 
 /// How discovery is doing.
@@ -42,23 +45,47 @@ impl Default for DiscoveryStatus {
     }
 }
 
+/// Who wants to hear of endpoints.
+pub(crate) struct Listener<'a> {
+    pub(crate) clock: Clock,
+    /// Somebody wants the source to be asked soon.
+    pub(crate) wanted: &'a Notify,
+    pub(crate) status: &'a watch::Sender<DiscoveryStatus>,
+    pub(crate) supervisor: &'a Supervisor,
+    pub(crate) sets: mpsc::Sender<Vec<evenkeel_core::Endpoint<Target>>>,
+}
+
 /// Asks `source` when its poller says so, and sends every set of endpoints that is to be believed.
+/// Outlives its panics.
 pub(crate) async fn drive<D: Discover>(
     mut source: D,
     mut poller: Poller,
-    clock: Clock,
     mut rng: CounterRng,
-    wanted: &Notify,
-    status: &watch::Sender<DiscoveryStatus>,
-    sets: mpsc::Sender<Vec<evenkeel_core::Endpoint<Target>>>,
+    listener: Listener<'_>,
 ) {
     let mut absent_before = false;
     loop {
-        let believed = match poller.poll(clock.now(), &mut rng) {
+        let rounds = rounds(&mut source, &mut poller, &mut rng, &mut absent_before, &listener);
+        let Err(panic) = AssertUnwindSafe(rounds).catch_unwind().await else { return };
+        listener.supervisor.panicked("discovery", &*panic);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn rounds<D: Discover>(
+    source: &mut D,
+    poller: &mut Poller,
+    rng: &mut CounterRng,
+    absent_before: &mut bool,
+    listener: &Listener<'_>,
+) {
+    let Listener { clock, wanted, status, sets, .. } = listener;
+    loop {
+        let believed = match poller.poll(clock.now(), rng) {
             PollerStep::Query { id, deadline } => {
                 status.send_modify(|status| status.queries += 1);
-                let result = ask(&mut source, &mut poller, clock, deadline, wanted).await;
-                let (answer, believed) = judge(result, &mut absent_before, status);
+                let result = ask(source, poller, deadline, listener).await;
+                let (answer, believed) = judge(result, absent_before, status);
                 poller.on_result(clock.now(), id, answer);
                 believed
             }
@@ -88,14 +115,18 @@ pub(crate) async fn drive<D: Discover>(
 async fn ask<D: Discover>(
     source: &mut D,
     poller: &mut Poller,
-    clock: Clock,
     deadline: Instant,
-    wanted: &Notify,
+    listener: &Listener<'_>,
 ) -> Result<Answer, Box<dyn Error + Send + Sync>> {
-    let mut lookup = core::pin::pin!(source.lookup());
+    let Listener { clock, wanted, supervisor, .. } = listener;
+    // A panic is an error of the source, which is asked again later.
+    let lookup = AssertUnwindSafe(async { source.lookup().await.map_err(Into::into) });
+    let mut lookup = core::pin::pin!(lookup.catch_unwind());
     loop {
         tokio::select! {
-            result = &mut lookup => return result.map_err(Into::into),
+            result = &mut lookup => return result.unwrap_or_else(|panic| {
+                Err(supervisor.panicked("discovery", &*panic).as_ref().into())
+            }),
             () = clock.sleep_until(Some(deadline)) => {
                 return Err("discovery did not answer in time".into());
             }

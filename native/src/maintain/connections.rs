@@ -9,7 +9,9 @@ use evenkeel_core::retry::Backoff;
 use evenkeel_core::{Instant, Policy, hash};
 use futures_util::FutureExt;
 
+use super::line::Line;
 use super::{Maintenance, bring_forward};
+use crate::abort::AbortOnDrop;
 use crate::client::Client;
 use crate::error::SharedError;
 use crate::factory::{BoxError, Factory};
@@ -20,33 +22,114 @@ use crate::vitals::Vitals;
 /// The waits between tries to make a client.
 const BACKOFF: Backoff = Backoff::exponential(Duration::from_millis(100), Duration::from_secs(30));
 
+/// How many clients are made at once, and how long each may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) at_once: usize,
+    pub(crate) timeout: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { at_once: 32, timeout: Duration::from_secs(10) }
+    }
+}
+
+/// How far an endpoint's client is. `failures` are those in a row.
 pub(super) enum Connection<C> {
+    /// It is not needed, or waits for its turn.
+    Waiting {
+        failures: u32,
+    },
+    /// It is being made; given up when this is dropped.
+    Making {
+        failures: u32,
+        stamp: u64,
+        _task: AbortOnDrop,
+    },
+    Failed {
+        failures: u32,
+        retry_at: Instant,
+    },
     Ready(Arc<Client<C>>),
-    Making { failures: u32 },
-    Failed { failures: u32, retry_at: Instant },
+}
+
+impl<C> Connection<C> {
+    /// Tells that it has no client yet and has not failed.
+    pub(super) fn is_new(&self) -> bool {
+        match self {
+            Self::Waiting { failures } | Self::Making { failures, .. } => *failures == 0,
+            Self::Failed { .. } | Self::Ready(_) => false,
+        }
+    }
+}
+
+/// The end of making a client.
+pub(super) struct Made<C> {
+    target: Target,
+    stamp: u64,
+    result: Result<C, BoxError>,
 }
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
-    /// Begins to make a client.
-    pub(super) fn make(&mut self, target: Target) {
-        let made = self.factory.make(target.clone());
-        self.making.spawn(async move {
-            let made = AssertUnwindSafe(made).catch_unwind().await;
-            (target, made.unwrap_or_else(|_| Err("the factory panicked".into())))
+    /// Begins to make clients, as far as there is room: for candidates first, and before those
+    /// that failed.
+    pub(super) fn fill(&mut self) {
+        let room = self.pace.at_once.saturating_sub(self.making.len());
+        if room == 0 {
+            return;
+        }
+        let mut due = Vec::new();
+        for (target, found) in &self.found {
+            let Connection::Waiting { failures } = found.connection else { continue };
+            if found.line != Line::Out || failures > 0 {
+                due.push((failures, found.line, found.endpoint.priority, target.clone()));
+            }
+        }
+        due.sort();
+        for (failures, _, _, target) in due.into_iter().take(room) {
+            self.make(target, failures);
+        }
+    }
+
+    fn make(&mut self, target: Target, failures: u32) {
+        self.stamp += 1;
+        let (stamp, timeout) = (self.stamp, self.pace.timeout);
+        let (shared, factory) = (Arc::clone(&self.shared), Arc::clone(&self.factory));
+        let task = self.making.spawn({
+            let target = target.clone();
+            async move {
+                // All that the user's code does is within: the call, its future and their drops.
+                let made = async {
+                    let made = tokio::time::timeout(timeout, factory.make(target.clone())).await;
+                    made.unwrap_or_else(|_| Err(format!("no client within {timeout:?}").into()))
+                };
+                let result = AssertUnwindSafe(made).catch_unwind().await.unwrap_or_else(|panic| {
+                    Err(shared.supervisor.panicked("the factory", &*panic).as_ref().into())
+                });
+                Made { target, stamp, result }
+            }
         });
+        if let Some(found) = self.found.get_mut(&target) {
+            found.connection = Connection::Making { failures, stamp, _task: AbortOnDrop(task) };
+        }
     }
 
     /// Takes over a client, or learns why there is none.
-    pub(super) fn made(&mut self, target: &Target, result: Result<F::Client, BoxError>) {
-        let Some(found) = self.found.get_mut(target) else { return };
-        let Connection::Making { failures } = found.connection else { return };
+    pub(super) fn made(&mut self, made: Made<F::Client>) {
+        let Made { target, stamp, result } = made;
+        let Some(found) = self.found.get_mut(&target) else { return };
+        let Connection::Making { failures, stamp: latest, .. } = found.connection else { return };
+        if stamp != latest {
+            return;
+        }
         found.connection = match result {
             Ok(inner) => {
                 let config = self.cluster.settings();
                 Connection::Ready(Arc::new(Client {
                     inner,
                     target: target.clone(),
-                    id: hash::of_key(target),
+                    id: hash::of_key(&target),
                     load: CachePadded::new(Load::new(config)),
                     vitals: Vitals::new(self.heed, !config.max_retry_after.is_zero()),
                     clock: self.shared.clock,
@@ -54,33 +137,32 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 }))
             }
             Err(error) => {
+                let now = self.shared.clock.now();
                 let failures = failures.saturating_add(1);
                 tracing::warn!(%target, %error, failures, "no client could be made");
                 let error: SharedError = error.into();
                 self.shared.clients.send_modify(|clients| clients.error = Some(error));
-                let wait = BACKOFF.wait(failures, Duration::ZERO, &mut self.rng);
-                let retry_at = self.shared.clock.now() + wait;
+                let retry_at = now + BACKOFF.wait(failures, Duration::ZERO, &mut self.rng);
                 bring_forward(&mut self.retry_at, retry_at);
+                self.trouble.note(now);
                 Connection::Failed { failures, retry_at }
             }
         };
     }
 
-    /// Tries again what is due.
-    pub(super) fn retry(&mut self, now: Instant) {
-        let mut due = Vec::new();
+    /// Lets those wait for their turn again whose time has come. Tells that there are some.
+    pub(super) fn retry(&mut self, now: Instant) -> bool {
         self.retry_at = None;
-        for (target, found) in &mut self.found {
+        let mut any = false;
+        for found in self.found.values_mut() {
             let Connection::Failed { failures, retry_at } = found.connection else { continue };
             if retry_at <= now {
-                found.connection = Connection::Making { failures };
-                due.push(target.clone());
+                found.connection = Connection::Waiting { failures };
+                any = true;
             } else {
                 bring_forward(&mut self.retry_at, retry_at);
             }
         }
-        for target in due {
-            self.make(target);
-        }
+        any
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel_core::health::Health;
+use evenkeel_core::health::{Counted, Health};
 use evenkeel_core::{Book, Instant, Policy};
 
-use super::publish::News;
 use super::{Maintenance, bring_forward, is_due};
 use crate::factory::Factory;
 use crate::shared::Order;
@@ -32,7 +31,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 if let Some(slot) = self.cluster.find(&target) {
                     // What was reported before the news must not outlive it.
                     let now = self.shared.clock.now();
-                    self.learn(now, slot.index());
+                    self.learn(now, &BTreeSet::from([slot.index()]));
                     self.cluster.set_down(now, slot, down);
                 }
             }
@@ -40,32 +39,24 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     }
 
     /// Takes over what was reported, and does what is due.
-    pub(super) fn attend(&mut self, now: Instant, news: &mut News) {
+    pub(super) fn attend(&mut self, now: Instant) {
         let slots = self.clients.len();
         let marked: BTreeSet<usize> = self.shared.marks.take(slots).collect();
-        if !marked.is_empty() && self.judged_by_others() {
-            let unmarked = (0..slots).filter(|index| !marked.contains(index));
-            unmarked.for_each(|index| self.learn(now, index));
-        }
-        for index in marked {
-            self.learn(now, index);
+        if !marked.is_empty() {
+            self.learn(now, &marked);
         }
         if is_due(self.sweep_at, now) {
             self.sweep_at = None;
-            for index in 0..slots {
-                let client = self.clients[index].as_ref();
-                if client.is_some_and(|client| client.vitals.is_watched()) {
-                    self.learn(now, index);
-                }
-            }
+            let watched = (0..slots).filter(|&index| self.is_watched(index)).collect();
+            self.learn(now, &watched);
         }
         if is_due(self.cluster.poll_timeout(), now) {
             if self.heed == Heed::All {
                 // It may be the end of an interval, which judges by all that was counted.
-                (0..slots).for_each(|index| self.learn(now, index));
+                self.learn(now, &(0..slots).collect());
             }
-            news.candidates |= self.cluster.handle_timeout(now);
-            news.health = true;
+            self.news.candidates |= self.cluster.handle_timeout(now);
+            self.news.health = true;
         }
     }
 
@@ -74,20 +65,44 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         self.heed == Heed::All && self.cluster.settings().book == Book::Evenkeel
     }
 
-    /// Takes over what was reported of the endpoint in the slot with this index.
-    fn learn(&mut self, now: Instant, index: usize) {
-        let (Some(slot), Some(Some(client))) = (self.cluster.live(index), self.clients.get(index))
-        else {
-            return;
-        };
-        let (vitals, cluster) = (&client.vitals, &mut self.cluster);
-        if cluster.health(slot) == Health::HalfOpen
+    fn is_watched(&self, index: usize) -> bool {
+        self.clients[index].as_ref().is_some_and(|client| client.vitals.is_watched())
+    }
+
+    /// Takes over what was reported of the endpoints in the slots with these indices: all is
+    /// counted before one is judged. Where one is to be compared with the others, what was reported
+    /// of those counts, too: else a single failure of theirs would look like a row, without the
+    /// successes that they have had since.
+    fn learn(&mut self, now: Instant, indices: &BTreeSet<usize>) {
+        let mut counted: Vec<_> =
+            indices.iter().filter_map(|&index| self.count(now, index)).collect();
+        if self.judged_by_others() || counted.iter().any(Counted::is_suspect) {
+            let others = (0..self.clients.len()).filter(|index| !indices.contains(index));
+            let others: Vec<_> = others.filter(|&index| self.is_watched(index)).collect();
+            counted.extend(others.into_iter().filter_map(|index| self.count(now, index)));
+        }
+        for counted in counted {
+            self.settle(now, counted);
+        }
+    }
+
+    fn count(&mut self, now: Instant, index: usize) -> Option<Counted> {
+        let slot = self.cluster.live(index)?;
+        let vitals = &self.clients.get(index)?.as_ref()?.vitals;
+        if self.cluster.health(slot) == Health::HalfOpen
             && let Some(sent) = vitals.probe_sent()
-            && cluster.begin_probe(now, slot, sent)
+            && self.cluster.begin_probe(now, slot, sent)
         {
             self.offered.remove(&slot);
         }
-        if cluster.tally(now, slot, vitals.take_tally()) {
+        Some(self.cluster.count_tally(now, slot, vitals.take_tally()))
+    }
+
+    fn settle(&mut self, now: Instant, counted: Counted) {
+        let slot = counted.slot();
+        let Some(Some(client)) = self.clients.get(slot.index()) else { return };
+        let (vitals, cluster) = (&client.vitals, &mut self.cluster);
+        if cluster.settle_tally(counted) {
             vitals.forget_streak();
         }
         if let Some((refused, decides)) = vitals.take_refusal() {

@@ -1,17 +1,20 @@
 //! Publishes what picks and listings read, and tells of it.
 
+use core::panic::AssertUnwindSafe;
 use std::collections::BTreeSet;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use evenkeel_core::cluster::Member;
-use evenkeel_core::{EventKind, Instant, Policy, Slot, TableFull};
+use evenkeel_core::{EventKind, Instant, PickError, Policy, Slot, TableFull};
 
 use super::Maintenance;
+use super::found::Found;
 use crate::event::Event;
 use crate::factory::Factory;
 use crate::shared::Counts;
 use crate::snapshot::Snapshot;
-use crate::status;
+use crate::status::{self, Place};
 use crate::target::Target;
 
 /// What is to be published.
@@ -26,10 +29,10 @@ pub(super) struct News {
 }
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
-    pub(super) fn publish(&mut self, news: News) {
-        let events = self.take_events();
-        let candidates =
-            news.candidates || events.iter().any(|(_, event)| changes_candidates(event.kind));
+    pub(super) fn publish(&mut self, events: Vec<(Option<Slot>, Event)>) {
+        self.news.candidates |= events.iter().any(|(_, event)| changes_candidates(event.kind));
+        self.settled |= !self.found.is_empty() && !self.found.values().any(Found::is_awaited);
+        let (news, candidates) = (self.news, self.news.candidates);
         let probes = self.offer_probes();
         if !(news.set || candidates || news.health || probes.is_some() || !events.is_empty()) {
             return;
@@ -39,8 +42,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if candidates {
             self.version += 1;
             let snapshot = self.form(&members);
-            self.table = snapshot.as_ref().err().copied();
-            formed = snapshot.ok();
+            self.table = snapshot.as_ref().and_then(|formed| formed.as_ref().err()).copied();
+            formed = snapshot.and_then(Result::ok);
+            self.behind = formed.is_none();
         }
         for (slot, event) in &events {
             if let (Some(slot), EventKind::Readmitted) = (slot, event.kind) {
@@ -54,11 +58,17 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.shared.probes.publish(probes);
         }
         let snapshot = self.shared.snapshot.load();
-        let picked = |slot| self.table.is_none() || snapshot.offers(slot);
+        let picked = |slot| !self.behind || snapshot.offers(slot);
         let client = |slot| self.client(slot).cloned();
-        let entries = status::entries(self.found.keys(), &members, client, picked);
+        let found = self.found.values().map(|found| Place {
+            target: found.endpoint.addr.clone(),
+            leaving: found.left,
+            left_out: found.left_out,
+        });
+        let entries = status::entries(found, &members, client, picked);
         self.shared.entries.store(Arc::new(entries));
         self.publish_counts(snapshot.len());
+        self.news = News::default();
         // Whoever is told finds it so.
         for (_, event) in events {
             event.trace();
@@ -67,7 +77,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
-    fn take_events(&mut self) -> Vec<(Option<Slot>, Event)> {
+    pub(super) fn take_events(&mut self) -> Vec<(Option<Slot>, Event)> {
         let event = |event: evenkeel_core::Event<'_, Target>| {
             let (slot, target) = event.endpoint.unzip();
             (slot, Event { at: event.at, target: target.flatten().cloned(), kind: event.kind })
@@ -91,13 +101,20 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         published
     }
 
-    /// Makes the snapshot of now, with policies that are built for it.
-    fn form(&self, members: &[Member<'_, Target>]) -> Result<Snapshot<F::Client, P>, TableFull> {
+    /// Makes the snapshot of now, with policies that are built for it; nothing, if one panics.
+    fn form(
+        &self,
+        members: &[Member<'_, Target>],
+    ) -> Option<Result<Snapshot<F::Client, P>, TableFull>> {
         let client = |slot| self.client(slot).cloned();
-        let formed = Snapshot::new(self.version, &self.cluster, members, client, &self.policy);
-        formed.inspect_err(|error| {
+        let form = || Snapshot::new(self.version, &self.cluster, members, client, &self.policy);
+        let formed = catch_unwind(AssertUnwindSafe(form)).inspect_err(|panic| {
+            self.shared.supervisor.panicked("the policy", &**panic);
+        });
+        if let Ok(Err(error)) = &formed {
             tracing::error!(%error, "the endpoints changed, but the policy cannot follow");
-        })
+        }
+        formed.ok()
     }
 
     /// Lets an endpoint that is back begin anew. A snapshot says so, if one was formed: what hung
@@ -111,13 +128,31 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     }
 
     fn publish_counts(&self, pickable: usize) {
-        let (endpoints, ready, table) = (self.found.len(), self.cluster.len(), self.table);
-        let is_empty = self.cluster.candidates().next().is_none();
-        let none = is_empty.then(|| self.cluster.unavailable());
-        self.shared.clients.send_if_modified(|clients| {
-            let counts = Counts { endpoints, ready, pickable, none, table };
-            core::mem::replace(&mut clients.counts, counts) != counts
-        });
+        let present = || self.found.values().filter(|found| !found.left);
+        let none = if present().any(Found::is_eligible) {
+            self.cluster.candidates().next().is_none().then(|| self.cluster.unavailable())
+        } else {
+            Some(PickError::AllDrained)
+        };
+        let busy_until = match self.cluster.unavailable() {
+            PickError::Busy { until } => until,
+            PickError::NoEndpoints
+            | PickError::AllDrained
+            | PickError::AllEjected
+            | PickError::Declined => None,
+        };
+        let counts = Counts {
+            endpoints: present().count(),
+            ready: self.cluster.len(),
+            pickable,
+            settled: self.settled,
+            busy_until,
+            none,
+            table: self.table,
+        };
+        self.shared
+            .clients
+            .send_if_modified(|clients| core::mem::replace(&mut clients.counts, counts) != counts);
     }
 }
 
@@ -133,6 +168,11 @@ fn changes_candidates(kind: EventKind) -> bool {
         | EventKind::PanicOn
         | EventKind::PanicOff
         | EventKind::Lost(_) => true,
-        EventKind::Added | EventKind::Removed | EventKind::Probing => false,
+        EventKind::Added
+        | EventKind::Removed
+        | EventKind::Held { .. }
+        // Each that comes back says so.
+        | EventKind::Undone { .. }
+        | EventKind::Probing => false,
     }
 }

@@ -252,6 +252,9 @@ pub struct Agreement {
     /// Candidates are weighed anew at the same moments. Otherwise all is done at once in lives with
     /// a slow start, and no settings change there.
     pub weighing: bool,
+    /// A client whose own zone has no endpoints uses the other zones alike. Otherwise no client
+    /// knows its zone.
+    pub zones: bool,
 }
 
 impl Agreement {
@@ -263,6 +266,7 @@ impl Agreement {
         disorder: true,
         bounds: true,
         weighing: true,
+        zones: true,
     };
 }
 

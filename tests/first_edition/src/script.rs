@@ -5,7 +5,7 @@ mod settings;
 
 use core::time::Duration;
 
-use first::health::{Arithmetic, OutlierDetection};
+use first::health::OutlierDetection;
 use first::{Endpoint, Outcome, Zone};
 
 use crate::chance::Chance;
@@ -14,8 +14,8 @@ use crate::edition::{Addr, Agreement, Agreements, CallSettings, Settings};
 /// Whose rules decide in a life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Book {
-    /// Ours.
-    Evenkeel,
+    /// Nobody's: no endpoint is ejected. Our rule is another in each edition.
+    Off,
     /// Envoy's.
     Envoy,
     /// gRPC's.
@@ -24,23 +24,23 @@ pub enum Book {
 
 impl Book {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Evenkeel, Self::Envoy, Self::Grpc];
+    pub const ALL: [Self; 3] = [Self::Off, Self::Envoy, Self::Grpc];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Evenkeel => "evenkeel",
+            Self::Off => "off",
             Self::Envoy => "envoy",
             Self::Grpc => "grpc",
         }
     }
 
-    /// What the core calls it.
-    pub const fn arithmetic(self) -> Arithmetic {
+    /// The first edition's usual settings of it.
+    const fn usual(self) -> Option<OutlierDetection> {
         match self {
-            Self::Evenkeel => Arithmetic::Evenkeel,
-            Self::Envoy => Arithmetic::Envoy,
-            Self::Grpc => Arithmetic::Grpc,
+            Self::Off => None,
+            Self::Envoy => Some(OutlierDetection::ENVOY),
+            Self::Grpc => Some(OutlierDetection::GRPC),
         }
     }
 }
@@ -133,6 +133,9 @@ pub fn script(book: Book, life: u64, agreements: Agreements) -> Script {
     let agreement = if moves { agreements.moving } else { agreements.still };
     if !agreement.chance {
         settings::without_chance(&mut settings);
+    }
+    if !agreement.zones {
+        settings.config.zone = None;
     }
     if !agreement.slots {
         settings::without_order(&mut settings, &mut chance);

@@ -26,11 +26,17 @@ const STILL: Agreement = Agreement {
     disorder: false,
     bounds: false,
     weighing: false,
+    zones: false,
     ..Agreement::FULL
 };
 
 /// What differs, and why.
 pub const DIFFERENCES: &[&str] = &[
+    "Our own rule of ejection compares an endpoint with the others of its level, undoes what did \
+     harm, and reads cancellations: no life goes by it. Lives by no rule take its place, in which \
+     candidates, picks, rests, calls and budgets are the same.",
+    "A client whose own zone has no endpoints leaves the other zones their own clients' share, as \
+     Envoy does: no client knows its zone here.",
     "Slots that endpoints left are given out lowest first, not longest free first: that takes no \
      queue. So several half-open endpoints may be probed in another order, and several that cross \
      a threshold at once be ejected up to the limit in another order.",
@@ -44,6 +50,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Endpoints to be avoided are left out before a policy looks, so bounds on loads do not count \
      theirs.",
     "Requests in flight are counted with every rendezvous policy, not only with a bounded one.",
+    "The budget is asked for a hedge when it has an endpoint, which must be one that was not tried; what never left is sent again 3 times, not 8; a push-back that is too long ends a call before its deadline does. So calls have no hedges here, nothing that never left, and no push-back beyond the limit.",
 ];
 
 /// Makes one.
@@ -159,7 +166,8 @@ impl Edition for Second {
     fn started(&mut self, call: usize, attempt: usize, pick: usize) {
         let pick = self.picks.get(pick);
         let addr = self.balancer.endpoint(pick).expect("it was just picked").addr;
-        self.calls[call].started(attempt, pick.slot(), addr);
+        let goes = self.calls[call].started(attempt, pick.slot(), addr, &mut self.budget);
+        assert!(goes, "it is no hedge, and nothing else asks");
     }
 
     fn no_endpoint(&mut self, call: usize, now: Instant) {
@@ -188,8 +196,15 @@ impl Edition for Second {
         self.budget.left(now)
     }
 
+    /// What the first edition's verdicts said of an endpoint: those of the second say more.
     fn outcome(&self, verdict: first::retry::Verdict) -> Outcome {
-        verdict.second().outcome().first()
+        match verdict {
+            first::retry::Verdict::Success | first::retry::Verdict::Fatal => Outcome::Success,
+            first::retry::Verdict::Retry | first::retry::Verdict::NeverSent => Outcome::Failure,
+            first::retry::Verdict::RetryAfter(wait) => {
+                Outcome::Overloaded { retry_after: Some(wait) }
+            }
+        }
     }
 }
 

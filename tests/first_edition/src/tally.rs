@@ -31,7 +31,6 @@ pub struct Tally {
     /// Attempts sent.
     pub attempts: u64,
     /// Hedges among them.
-    pub hedges: u64,
     /// Attempts that the budget was asked for.
     pub asked: u64,
     /// Of them, those that it refused.
@@ -102,7 +101,6 @@ impl Tally {
             ("panics", self.panics),
             ("calls", self.calls),
             ("attempts", self.attempts),
-            ("hedges", self.hedges),
             ("asked of budgets", self.asked),
             ("refused by budgets", self.refused),
         ]);
@@ -124,7 +122,6 @@ impl AddAssign<&Self> for Tally {
         self.panics += panics;
         self.calls += calls;
         self.attempts += attempts;
-        self.hedges += other.hedges;
         self.asked += other.asked;
         self.refused += other.refused;
         self.ejections.iter_mut().zip(ejections).for_each(|(sum, count)| *sum += count);

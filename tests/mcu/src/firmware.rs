@@ -90,11 +90,11 @@ fn call_retries_elsewhere() {
             Step::Send(attempt) => {
                 let pick =
                     pool.pick_with(Request::at(now).avoiding(call.tried()), &mut rng).unwrap();
-                call.started(attempt, pick.slot());
+                assert!(call.started(attempt, pick.slot(), &mut Unlimited));
                 tried[attempt.number() as usize - 1] = Some(pool.endpoint(&pick).unwrap().addr);
                 now = now + Duration::from_millis(1);
                 let (outcome, verdict) = match attempt.number() {
-                    1 => (Outcome::Failure, Verdict::Retry),
+                    1 => (Outcome::Failure, Verdict::RetryableFailure),
                     _ => (Outcome::Success, Verdict::Success),
                 };
                 pool.report(now, pick, outcome);

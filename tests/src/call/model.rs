@@ -5,11 +5,11 @@
 
 use core::time::Duration;
 
-use evenkeel_core::Outcome;
 use evenkeel_core::rand_core::Rng;
 use evenkeel_core::retry::{End, Verdict};
+use evenkeel_core::{Outcome, Slot};
 
-use super::{FREE, Settings};
+use super::{FREE, REMEMBERED, Settings};
 
 #[derive(Clone, Debug)]
 pub(super) struct Model {
@@ -18,10 +18,12 @@ pub(super) struct Model {
     /// Under way, in the order they were sent; over, in the order they ended, and not thought about
     /// yet.
     open: Vec<Open>,
-    over: Vec<(Open, Duration, Verdict)>,
-    /// The last number given, and whether that attempt may still turn out to have nowhere to go.
+    over: Vec<(Open, Duration, Over)>,
+    /// The last number given, and the attempt that may still turn out to have nowhere to go.
     number: u32,
     newest: Option<u32>,
+    told: bool,
+    /// Attempts that are no hedges, and hedges that are left.
     rounds: u32,
     hedges: u32,
     free: u32,
@@ -32,6 +34,11 @@ pub(super) struct Model {
     too_long: bool,
     waits: u32,
     waited: Duration,
+    tried: Vec<Slot>,
+    /// Of those, the ones that want to be left alone; the first of them is back then.
+    resting: Vec<Slot>,
+    back: Duration,
+    pub(super) waits_for_endpoint: bool,
     /// How often the budget was asked.
     pub(super) asks: u32,
     end: Option<End>,
@@ -40,8 +47,27 @@ pub(super) struct Model {
 #[derive(Clone, Copy, Debug)]
 struct Open {
     number: u32,
+    kind: Kind,
     hedge: bool,
     until: Option<Duration>,
+    /// Where it went, as long as that is remembered.
+    slot: Option<Slot>,
+}
+
+/// What is open about an attempt that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Settled,
+    Hedge,
+    Resend,
+    Elsewhere,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Over {
+    Verdict(Verdict),
+    /// There was nobody to send it to.
+    NobodyElse,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,6 +86,13 @@ pub(super) enum Entry {
     Withdraw,
 }
 
+/// What a retry waits for.
+enum Pause {
+    Backoff,
+    PushBack,
+    Rest,
+}
+
 impl Model {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
@@ -69,6 +102,7 @@ impl Model {
             over: Vec::new(),
             number: 0,
             newest: None,
+            told: false,
             rounds: 0,
             hedges: settings.hedging.map_or(0, |(_, hedges)| hedges),
             free: 0,
@@ -78,6 +112,10 @@ impl Model {
             too_long: false,
             waits: 0,
             waited: Duration::ZERO,
+            tried: Vec::new(),
+            resting: Vec::new(),
+            back: Duration::ZERO,
+            waits_for_endpoint: false,
             asks: 0,
             end: None,
         }
@@ -92,32 +130,120 @@ impl Model {
         self.open.iter().map(|open| open.number)
     }
 
+    fn position(&self, number: u32) -> Option<usize> {
+        self.open.iter().position(|open| open.number == number)
+    }
+
     pub(super) fn on_outcome(&mut self, number: u32, verdict: Verdict) {
-        let Some(index) = self.open.iter().position(|open| open.number == number) else { return };
-        self.over.push((self.open.remove(index), self.elapsed, verdict));
+        let Some(index) = self.position(number) else { return };
+        self.over.push((self.open.remove(index), self.elapsed, Over::Verdict(plain(verdict))));
         self.newest = self.newest.filter(|&newest| newest != number);
         if self.end.is_none() {
             self.end = match verdict {
                 Verdict::Success => Some(End::Success),
-                Verdict::Fatal => Some(End::Fatal),
-                _ => None,
+                Verdict::NonRetryableFailure => Some(End::NonRetryableFailure),
+                Verdict::Ignorable => Some(End::Ignorable),
+                Verdict::Canceled => Some(End::Canceled),
+                Verdict::RetryableFailure
+                | Verdict::TimedOut
+                | Verdict::Overloaded { .. }
+                | Verdict::PushBack { .. }
+                | Verdict::NeverSent => None,
             };
         }
     }
 
+    /// An endpoint was picked for an attempt in flight; tells that it goes there.
+    pub(super) fn started(&mut self, number: u32, slot: Slot, log: &mut Vec<Entry>) -> bool {
+        let index = self.position(number).expect("it is in flight");
+        let Open { kind, .. } = self.open[index];
+        let tried = self.tried.contains(&slot);
+        let newest = self.newest == Some(number);
+        let fits = match kind {
+            _ if !newest => true,
+            Kind::Settled => true,
+            Kind::Hedge | Kind::Resend => !tried,
+            Kind::Elsewhere => !self.resting.contains(&slot),
+        };
+        if !fits {
+            self.turn_away(index);
+            return false;
+        }
+        if newest && matches!(kind, Kind::Hedge | Kind::Elsewhere) && !self.withdraw(log) {
+            self.take_back(index);
+            if kind == Kind::Elsewhere {
+                self.end = Some(End::Budget);
+            }
+            return false;
+        }
+        if !tried {
+            self.tried.push(slot);
+            if self.tried.len() > REMEMBERED {
+                let oldest = self.tried.remove(0);
+                self.resting.retain(|resting| *resting != oldest);
+                for open in self.open.iter_mut().chain(self.over.iter_mut().map(|over| &mut over.0))
+                {
+                    open.slot = open.slot.filter(|slot| *slot != oldest);
+                }
+            }
+        }
+        self.open[index].kind = Kind::Settled;
+        self.open[index].slot = Some(slot);
+        true
+    }
+
     /// Tells whether there was an attempt to which this may apply.
     pub(super) fn no_endpoint(&mut self) -> bool {
-        let Some(newest) = self.newest.take() else { return false };
-        let Some(index) = self.open.iter().position(|open| open.number == newest) else {
+        let Some(index) = self.newest.and_then(|newest| self.position(newest)) else {
             return false;
         };
-        self.open.remove(index);
-        self.attempts -= 1;
-        self.hedges = 0;
-        if self.open.is_empty() && self.over.is_empty() && self.end.is_none() {
+        if self.open[index].slot.is_some() {
+            return false;
+        }
+        if self.open[index].kind != Kind::Settled {
+            self.turn_away(index);
+            return true;
+        }
+        self.take_back(index);
+        if self.settings.wait_for_ready && self.end.is_none() {
+            self.waits_for_endpoint = true;
+        } else if self.end.is_none() {
             self.end = Some(End::NoEndpoints);
         }
         true
+    }
+
+    pub(super) fn endpoints_changed(&mut self) {
+        if self.waits_for_endpoint {
+            self.waits_for_endpoint = false;
+            self.due = self.elapsed;
+        }
+    }
+
+    fn turn_away(&mut self, index: usize) {
+        if self.open[index].kind == Kind::Hedge {
+            self.hedges = 0;
+            if self.open.len() + self.over.len() > 1 {
+                self.take_back(index);
+                return;
+            }
+        }
+        self.over.push((self.open.remove(index), self.elapsed, Over::NobodyElse));
+        self.newest = None;
+    }
+
+    /// As if the attempt had not been asked for.
+    fn take_back(&mut self, index: usize) {
+        let Open { hedge, .. } = self.open.remove(index);
+        self.newest = None;
+        self.discount(hedge);
+    }
+
+    /// The last attempt was not sent.
+    fn discount(&mut self, hedge: bool) {
+        self.attempts -= 1;
+        self.number -= 1;
+        self.rounds -= u32::from(!hedge);
     }
 
     pub(super) fn poll(&mut self, rng: &mut impl Rng, log: &mut Vec<Entry>) -> Expected {
@@ -130,36 +256,39 @@ impl Model {
 
     fn step(&mut self, rng: &mut impl Rng, log: &mut Vec<Entry>) -> Option<Expected> {
         if let Some(end) = self.end {
-            log.extend(
-                self.over.drain(..).map(|(_, after, verdict)| Entry::Verdict(after, verdict)),
-            );
+            for (_, after, over) in self.over.drain(..) {
+                if let Over::Verdict(verdict) = over {
+                    log.push(Entry::Verdict(after, verdict));
+                }
+            }
             let loser = (!self.open.is_empty()).then(|| self.open.remove(0));
-            return Some(loser.map_or(Expected::Done(end), |loser| {
-                Expected::Cancel(loser.number, Outcome::Canceled)
-            }));
+            let canceled = end == End::Canceled;
+            let outcome = if canceled { Outcome::Abandoned } else { Outcome::LostRace };
+            let cancel = |loser: Open| Expected::Cancel(loser.number, outcome);
+            return Some(loser.map_or(Expected::Done(end), cancel));
         }
         if self.open.is_empty() && self.over.is_empty() {
             return self.begin(log);
         }
         if !self.over.is_empty() {
-            let (attempt, after, verdict) = self.over.remove(0);
-            log.push(Entry::Verdict(after, verdict));
-            if verdict == Verdict::NeverSent && self.free < FREE {
-                self.free += 1;
-                self.attempts -= 1;
-                if !self.past_deadline() {
-                    return Some(self.send(attempt.number, attempt.hedge));
-                }
-            } else {
-                self.failed(after, verdict, rng, log);
+            let (attempt, after, over) = self.over.remove(0);
+            if let Over::Verdict(verdict) = over {
+                log.push(Entry::Verdict(after, verdict));
+            }
+            if let Some(step) = self.failed(&attempt, after, over, rng, log) {
+                return Some(step);
             }
         }
         let late = |open: &Open| open.until.is_some_and(|until| self.elapsed >= until);
-        if let Some(index) = self.open.iter().position(late) {
+        if self.end.is_none()
+            && let Some(index) = self.open.iter().position(late)
+        {
             let late = self.open.remove(index);
-            log.push(Entry::Verdict(self.elapsed, Verdict::Retry));
-            self.failed(self.elapsed, Verdict::Retry, rng, log);
-            return Some(Expected::Cancel(late.number, Outcome::Failure));
+            log.push(Entry::Verdict(self.elapsed, Verdict::TimedOut));
+            let over = Over::Verdict(Verdict::TimedOut);
+            let step = self.failed(&late, self.elapsed, over, rng, log);
+            assert_eq!(step, None, "what is late goes nowhere at once");
+            return Some(Expected::Cancel(late.number, Outcome::TimedOut));
         }
         if self.open.is_empty() {
             return None;
@@ -167,11 +296,7 @@ impl Model {
         let hedge = (self.hedges > 0 && !self.too_long).then_some(self.due);
         if hedge.is_some_and(|due| self.elapsed >= due) {
             self.hedges -= 1;
-            if self.withdraw(log) {
-                return Some(self.send_next(true));
-            }
-            self.put_off();
-            return None;
+            return Some(self.send_next(Kind::Hedge));
         }
         let first = self.open.iter().filter_map(|open| open.until).chain(hedge).min();
         self.over.is_empty().then_some(Expected::Wait(first))
@@ -183,60 +308,106 @@ impl Model {
             self.end = Some(End::Deadline);
             return None;
         }
+        if self.waits_for_endpoint {
+            return Some(Expected::Wait(self.settings.timeout));
+        }
         if self.elapsed < self.due {
             return Some(Expected::Wait(Some(self.due)));
         }
-        if self.rounds == 0 {
+        if !self.told {
             log.push(Entry::Call);
         }
-        self.rounds += 1;
-        Some(self.send_next(false))
+        self.told = true;
+        Some(self.send_next(Kind::Settled))
     }
 
-    fn send_next(&mut self, hedge: bool) -> Expected {
+    fn send_next(&mut self, kind: Kind) -> Expected {
         self.number += 1;
-        self.send(self.number, hedge)
+        self.rounds += u32::from(kind != Kind::Hedge);
+        self.send(self.number, kind, kind == Kind::Hedge)
     }
 
-    fn send(&mut self, number: u32, hedge: bool) -> Expected {
+    fn send(&mut self, number: u32, kind: Kind, hedge: bool) -> Expected {
         let own = self.settings.attempt_timeout.map(|timeout| self.elapsed + timeout);
         let until = own.into_iter().chain(self.settings.timeout).min();
-        self.open.push(Open { number, hedge, until });
+        self.open.push(Open { number, kind, hedge, until, slot: None });
         self.newest = Some(number);
         self.attempts += 1;
-        self.put_off();
-        Expected::Send { number, hedge, until }
-    }
-
-    /// The next hedge comes a delay from now.
-    fn put_off(&mut self) {
+        // The next hedge comes a delay from now.
         if let Some((delay, _)) = self.settings.hedging {
             self.due = self.not_before.max(self.elapsed + delay);
         }
+        Expected::Send { number, hedge, until }
     }
 
+    /// What follows from the end of an attempt.
     fn failed(
         &mut self,
+        attempt: &Open,
         after: Duration,
-        verdict: Verdict,
+        over: Over,
         rng: &mut impl Rng,
         log: &mut Vec<Entry>,
-    ) {
-        if let Verdict::RetryAfter(wait) = verdict {
-            (self.waits, self.waited) = (0, Duration::ZERO);
-            self.too_long |= wait > self.settings.max_retry_after;
-            self.not_before =
-                self.not_before.max(after + wait + self.jitter(after + wait, wait, rng));
+    ) -> Option<Expected> {
+        let mut pause = Pause::Backoff;
+        let mut elsewhere = false;
+        match over {
+            Over::Verdict(Verdict::NeverSent) if self.free < FREE => {
+                self.free += 1;
+                self.attempts -= 1;
+                let resends = !self.past_deadline();
+                return resends.then(|| self.send(attempt.number, Kind::Resend, attempt.hedge));
+            }
+            Over::Verdict(Verdict::PushBack { wait }) => {
+                pause = Pause::PushBack;
+                (self.waits, self.waited) = (0, Duration::ZERO);
+                self.too_long |= wait > self.settings.max_push_back || wait.as_nanos() >= NEVER;
+                self.not_before =
+                    self.not_before.max(after + wait + self.jitter(after + wait, wait, rng));
+            }
+            Over::Verdict(Verdict::Overloaded { wait }) => {
+                (pause, elsewhere) = (Pause::Rest, true);
+                let rest = wait.unwrap_or_else(|| self.back_off(rng));
+                self.rest(attempt.slot, after + rest);
+            }
+            Over::NobodyElse if attempt.kind == Kind::Elsewhere => {
+                pause = Pause::Rest;
+                self.discount(false);
+            }
+            Over::NobodyElse if attempt.kind == Kind::Hedge => self.discount(true),
+            Over::Verdict(_) | Over::NobodyElse => {}
         }
         if !self.open.is_empty() {
             self.due = self.not_before.max(after);
         } else if self.over.is_empty() {
-            self.end = self.retry(after, verdict, rng, log);
+            if elsewhere && self.elapsed >= self.not_before {
+                self.end = self.bounds();
+                return self.end.is_none().then(|| self.send_next(Kind::Elsewhere));
+            }
+            self.end = self.retry(after, &pause, rng, log);
         }
+        None
+    }
+
+    /// An endpoint is to be left alone until then.
+    fn rest(&mut self, slot: Option<Slot>, until: Duration) {
+        if self.resting.is_empty() || self.elapsed >= self.back {
+            self.resting.clear();
+            self.back = until;
+        } else {
+            self.back = self.back.min(until);
+        }
+        self.resting.extend(slot.filter(|slot| self.tried.contains(slot)));
+    }
+
+    fn back_off(&mut self, rng: &mut impl Rng) -> Duration {
+        self.waits += 1;
+        self.waited = self.settings.backoff.wait(self.waits, self.waited, rng);
+        self.waited
     }
 
     fn jitter(&self, due: Duration, wait: Duration, rng: &mut impl Rng) -> Duration {
-        if !self.settings.retry_after_jitter {
+        if !self.settings.push_back_jitter {
             return Duration::ZERO;
         }
         let left = self
@@ -251,26 +422,23 @@ impl Model {
     fn retry(
         &mut self,
         after: Duration,
-        verdict: Verdict,
+        pause: &Pause,
         rng: &mut impl Rng,
         log: &mut Vec<Entry>,
     ) -> Option<End> {
-        if self.past_deadline() {
-            return Some(End::Deadline);
+        if let Some(end) = self.bounds() {
+            return Some(end);
         }
-        if self.rounds == self.settings.attempts {
-            return Some(End::Attempts);
-        }
-        self.due = self.not_before;
-        if !matches!(verdict, Verdict::RetryAfter(_)) {
-            self.waits += 1;
-            self.waited = self.settings.backoff.wait(self.waits, self.waited, rng);
-            self.due = self.due.max(after + self.waited);
-        }
+        self.due = match pause {
+            Pause::PushBack => self.not_before,
+            Pause::Backoff => self.not_before.max(after + self.back_off(rng)),
+            Pause::Rest => {
+                self.resting.clear();
+                self.not_before.max(self.back)
+            }
+        };
         if self.settings.timeout.is_some_and(|timeout| self.due >= timeout) {
             Some(End::Deadline)
-        } else if self.too_long {
-            Some(End::RetryAfter)
         } else if self.withdraw(log) {
             None
         } else {
@@ -278,9 +446,31 @@ impl Model {
         }
     }
 
+    /// Why there is no other attempt, whenever it would go.
+    fn bounds(&self) -> Option<End> {
+        if self.past_deadline() {
+            Some(End::Deadline)
+        } else if self.rounds == self.settings.attempts {
+            Some(End::Attempts)
+        } else {
+            self.too_long.then_some(End::PushBack)
+        }
+    }
+
     fn withdraw(&mut self, log: &mut Vec<Entry>) -> bool {
         log.push(Entry::Withdraw);
         self.asks += 1;
         self.settings.grants(self.asks)
+    }
+}
+
+/// From so many nanoseconds on, a wait is one for ever.
+const NEVER: u128 = u64::MAX as u128;
+
+/// To be left alone for no time is as not to say for how long.
+fn plain(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Overloaded { wait: Some(Duration::ZERO) } => Verdict::Overloaded { wait: None },
+        _ => verdict,
     }
 }

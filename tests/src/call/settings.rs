@@ -18,10 +18,12 @@ pub struct Settings {
     pub backoff: Backoff,
     /// The arguments of [`Hedging::new`].
     pub hedging: Option<(Duration, u32)>,
-    /// See [`RetryPolicy::with_max_retry_after`].
-    pub max_retry_after: Duration,
-    /// See [`RetryPolicy::with_retry_after_jitter`].
-    pub retry_after_jitter: bool,
+    /// See [`RetryPolicy::with_max_push_back`].
+    pub max_push_back: Duration,
+    /// See [`RetryPolicy::with_push_back_jitter`].
+    pub push_back_jitter: bool,
+    /// See [`RetryPolicy::with_wait_for_ready`].
+    pub wait_for_ready: bool,
     /// Bit `n` has the budget refuse when it is asked for the `n`-th time, from 0; the last one
     /// then and ever after.
     pub refused: u64,
@@ -36,8 +38,9 @@ impl Settings {
             attempt_timeout: None,
             backoff: Backoff::None,
             hedging: None,
-            max_retry_after: Duration::MAX,
-            retry_after_jitter: false,
+            max_push_back: Duration::MAX,
+            push_back_jitter: false,
+            wait_for_ready: false,
             refused: 0,
         }
     }
@@ -59,17 +62,19 @@ impl Settings {
         let hedges = input.below(8) as u32;
         let hedging = (1..=4).contains(&hedges).then(|| (input.duration(), hedges));
         let limits = input.byte();
-        let max_retry_after = if limits & 2 == 0 { Duration::MAX } else { input.duration() };
+        let max_push_back = if limits & 2 == 0 { Duration::MAX } else { input.duration() };
         let refused = if limits & 4 == 0 { 0 } else { input.number() };
-        let retry_after_jitter = limits & 1 == 1;
+        let push_back_jitter = limits & 1 == 1;
+        let wait_for_ready = limits & 8 != 0;
         Self {
             attempts,
             timeout,
             attempt_timeout,
             backoff,
             hedging,
-            max_retry_after,
-            retry_after_jitter,
+            max_push_back,
+            push_back_jitter,
+            wait_for_ready,
             refused,
         }
     }
@@ -77,7 +82,7 @@ impl Settings {
     pub(super) fn policy(&self) -> RetryPolicy {
         let policy =
             RetryPolicy::new(self.attempts).and_then(|policy| policy.with_backoff(self.backoff));
-        let mut policy = policy.expect("a good policy").with_max_retry_after(self.max_retry_after);
+        let mut policy = policy.expect("a good policy").with_max_push_back(self.max_push_back);
         if let Some(timeout) = self.timeout {
             policy = policy.with_timeout(timeout).expect("a timeout above 0");
         }
@@ -88,7 +93,10 @@ impl Settings {
             policy =
                 policy.with_hedging(Hedging::new(delay, hedges).expect("as many hedges as may be"));
         }
-        if self.retry_after_jitter { policy.with_retry_after_jitter() } else { policy }
+        if self.push_back_jitter {
+            policy = policy.with_push_back_jitter();
+        }
+        if self.wait_for_ready { policy.with_wait_for_ready() } else { policy }
     }
 
     /// Tells that the budget grants it when it is asked for the `ask`-th time, from 1.

@@ -194,13 +194,7 @@ impl<S: Store, T: Store> Life<S, T> {
     }
 
     fn report(&mut self, input: &mut Input<'_>) {
-        let outcome = match input.below(5) {
-            0 => Outcome::Success,
-            1 => Outcome::Failure,
-            2 => Outcome::Overloaded { retry_after: None },
-            3 => Outcome::Overloaded { retry_after: Some(input.duration()) },
-            _ => Outcome::Canceled,
-        };
+        let outcome = input.outcome();
         let index = input.below(self.under_way.len());
         if index < self.under_way.len() {
             let (pick, _, decides) = self.under_way.swap_remove(index);
@@ -212,14 +206,19 @@ impl<S: Store, T: Store> Life<S, T> {
     fn report_pick(&mut self, pick: Pick, decides: bool, outcome: Outcome) {
         let (slot, sent) = (pick.slot(), pick.started());
         self.balancer.report(self.now, pick, outcome);
-        let asks = matches!(outcome, Outcome::Overloaded { retry_after: Some(_) });
         let heeded = match outcome {
-            Outcome::Success => self.cluster.watches(slot),
-            Outcome::Canceled => decides,
-            Outcome::Failure | Outcome::Overloaded { .. } => true,
+            Outcome::Success | Outcome::PushedBack => self.cluster.watches(slot),
+            Outcome::Ignorable => decides || self.cluster.watches(slot),
+            // Rows of them may eject.
+            Outcome::Abandoned
+            | Outcome::LostRace
+            | Outcome::Failure
+            | Outcome::TimedOut
+            | Outcome::NeverSent
+            | Outcome::Overloaded { .. } => true,
         };
-        if heeded && (asks || !self.cluster.outdated(slot, sent)) {
-            self.cluster.observe(self.now, slot, outcome, decides.then_some(sent));
+        if heeded {
+            self.cluster.learn(self.now, slot, outcome, sent, decides);
         }
         self.changed(false);
     }

@@ -81,7 +81,12 @@ pub(super) fn report(text: &str) -> Result<(Outcome, usize)> {
     let outcome = match words.next() {
         Some("success") => Outcome::Success,
         Some("failure") => Outcome::Failure,
-        Some("canceled") => Outcome::Canceled,
+        Some("timed_out") => Outcome::TimedOut,
+        Some("never_sent") => Outcome::NeverSent,
+        Some("ignorable") => Outcome::Ignorable,
+        Some("pushed_back") => Outcome::PushedBack,
+        Some("abandoned") => Outcome::Abandoned,
+        Some("lost_race") => Outcome::LostRace,
         Some("overloaded") => {
             Outcome::Overloaded { retry_after: words.next().map(millis).transpose()? }
         }
@@ -93,17 +98,22 @@ pub(super) fn report(text: &str) -> Result<(Outcome, usize)> {
     if words.next().is_none() { Ok((outcome, index)) } else { Err("too many words") }
 }
 
-/// `VERDICT`, or `retry_after MS`.
+/// `VERDICT`, `push_back MS`, or `overloaded[ MS]`.
 pub(super) fn verdict(text: &str) -> Result<Verdict> {
     Ok(match text {
         "success" => Verdict::Success,
-        "retry" => Verdict::Retry,
-        "fatal" => Verdict::Fatal,
+        "retryable_failure" => Verdict::RetryableFailure,
+        "non_retryable_failure" => Verdict::NonRetryableFailure,
+        "timed_out" => Verdict::TimedOut,
+        "ignorable" => Verdict::Ignorable,
+        "overloaded" => Verdict::Overloaded { wait: None },
         "never_sent" => Verdict::NeverSent,
-        _ => {
-            let wait = text.strip_prefix("retry_after ").ok_or("no such verdict")?;
-            Verdict::RetryAfter(millis(wait)?)
-        }
+        "canceled" => Verdict::Canceled,
+        _ => match text.split_once(' ').ok_or("no such verdict")? {
+            ("push_back", wait) => Verdict::PushBack { wait: millis(wait)? },
+            ("overloaded", wait) => Verdict::Overloaded { wait: Some(millis(wait)?) },
+            _ => return Err("no such verdict"),
+        },
     })
 }
 

@@ -3,7 +3,7 @@ use core::ops::Deref;
 use evenkeel_core::balancer::Status;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::rand_core::SeedableRng;
-use evenkeel_core::retry::{Attempt, Step, Unlimited, Verdict};
+use evenkeel_core::retry::{Attempt, Step, Unlimited};
 use evenkeel_core::store::List;
 use evenkeel_core::{
     Balancer, Call, Changes, Config, EventKind, Instant, Outcome, Pick, Request, RetryPolicy, Slot,
@@ -221,7 +221,10 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
                     call.no_endpoint(self.now);
                     return Ok(Answer::Sent(attempt.number(), None));
                 };
-                call.started(attempt, pick.slot());
+                if !call.started(attempt, pick.slot(), &mut Unlimited) {
+                    self.balancer.withdraw(self.now, pick);
+                    return Ok(Answer::Sent(attempt.number(), None));
+                }
                 let addr = self.address(&pick);
                 self.sent = Some((attempt, pick));
                 Answer::Sent(attempt.number(), addr)
@@ -246,8 +249,7 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         let (Some(call), Some((attempt, pick))) = (&mut self.call, self.sent.take()) else {
             return Err("no attempt is under way");
         };
-        let outcome = if verdict == Verdict::Success { Outcome::Success } else { Outcome::Failure };
-        self.balancer.report(self.now, pick, outcome);
+        self.balancer.report(self.now, pick, verdict.outcome());
         call.on_outcome(self.now, attempt, verdict);
         Ok(())
     }

@@ -48,6 +48,8 @@ pub(super) fn write_event(
         EventKind::Added
         | EventKind::Removed
         | EventKind::Ejected { .. }
+        | EventKind::Held { .. }
+        | EventKind::Undone { .. }
         | EventKind::Probing
         | EventKind::Readmitted
         | EventKind::Overloaded { .. }

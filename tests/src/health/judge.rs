@@ -6,7 +6,8 @@ use evenkeel_core::health::Reason;
 use evenkeel_core::{Book, Config, EventKind, Instant, Outcome, Slot};
 
 use super::known::{Mark, State};
-use super::model::{Model, Time, in_intervals, nanos};
+use super::model::{Model, Time, nanos};
+use super::ours::SLOW;
 
 impl Model {
     /// A request to `slot` ended that was sent at `sent`.
@@ -30,7 +31,14 @@ impl Model {
         let (time, sent) = (self.time(now), self.time(sent));
         let asked = match outcome {
             Outcome::Overloaded { retry_after } => retry_after,
-            Outcome::Success | Outcome::Failure | Outcome::Canceled => None,
+            Outcome::Success
+            | Outcome::Failure
+            | Outcome::TimedOut
+            | Outcome::NeverSent
+            | Outcome::Ignorable
+            | Outcome::PushedBack
+            | Outcome::Abandoned
+            | Outcome::LostRace => None,
         };
         let came_back_since = known.state == State::In && known.ejections > 0 && sent < known.back;
         if came_back_since && self.follows(Book::Evenkeel) && asked.is_none() {
@@ -38,23 +46,43 @@ impl Model {
         }
         let (state, in_service) = (known.state, !known.out());
         let decides = decides && sent >= known.since;
-        let failure = outcome != Outcome::Success;
+        let failure = outcome.is_failure();
         let rest = asked.map_or(0, |rest| nanos(rest).min(nanos(self.config.max_retry_after)));
         if rest > 0 {
             self.rest(now, addr, time + rest, decides);
-        } else if outcome == Outcome::Canceled {
+        } else if outcome == Outcome::Ignorable {
+            // The request was at fault, and it answered.
+            if in_service {
+                self.answered(addr);
+            } else if decides {
+                self.come_back(now, addr);
+            }
+        } else if outcome.is_canceled() {
             if decides && matches!(state, State::Probing(_)) {
-                self.at(addr).state = State::Open;
+                if self.follows(Book::Evenkeel) {
+                    let in_vain =
+                        outcome == Outcome::Abandoned && time.saturating_sub(sent) >= SLOW;
+                    let known = self.at(addr);
+                    known.ejections = known.ejections.saturating_sub(u64::from(!in_vain));
+                    self.put_out(now, addr, Reason::ProbeCanceled);
+                } else {
+                    self.at(addr).state = State::Open;
+                }
+            } else if in_service {
+                self.give_up(now, addr, outcome);
             }
         } else if in_service {
             if self.rules().is_some() {
                 self.at(addr).log.push((time, if failure { Mark::Failure } else { Mark::Success }));
             }
             if failure {
+                self.note_failure(addr, outcome, time, sent);
                 self.judge_failure(now, addr);
+            } else {
+                self.answered(addr);
             }
         } else if decides && !failure {
-            self.readmit(now, addr);
+            self.come_back(now, addr);
         } else if decides && matches!(state, State::Probing(_)) {
             self.put_out(now, addr, Reason::ProbeFailed);
         } else if self.follows(Book::Grpc) {
@@ -84,30 +112,14 @@ impl Model {
     /// What a failure of an endpoint in service comes to, at once.
     fn judge_failure(&mut self, now: Instant, addr: u8) {
         let Some(settings) = self.rules() else { return };
-        let ours = settings.book == Book::Evenkeel;
         let most = usize::from(settings.consecutive_failures);
-        let length = (!in_intervals(&settings)).then(|| nanos(settings.interval));
+        if settings.book == Book::Evenkeel {
+            return self.judge(now, addr, &settings);
+        }
         if most > 0 && self.known[&addr].streak() >= most {
             self.eject(now, addr, Reason::ConsecutiveFailures, 100);
             if settings.book == Book::Envoy {
                 self.mark(now, addr, Mark::Bout);
-            }
-        } else if settings.failure_percentage > 0 && ours {
-            let (good, bad) = self.known[&addr].window(length);
-            let enough = good + bad >= settings.failure_percentage_request_volume.into()
-                && bad >= settings.failure_percentage_minimum_failures.into();
-            if enough && bad * 100 >= u64::from(settings.failure_percentage) * (good + bad) {
-                let enforcement = settings.failure_percentage_enforcement;
-                self.eject(now, addr, Reason::FailurePercentage, enforcement);
-            }
-        }
-        if settings.success_rate && ours && !self.known[&addr].out() {
-            let bad = self.known[&addr].window(None).1;
-            if bad > 0
-                && bad.is_multiple_of(settings.success_rate_minimum_failures.max(1).into())
-                && self.outliers(&settings).contains(&addr)
-            {
-                self.eject(now, addr, Reason::SuccessRate, settings.success_rate_enforcement);
             }
         }
     }
@@ -122,6 +134,9 @@ impl Model {
         let with_volume = self.with_volume(settings.failure_percentage_request_volume);
         if settings.success_rate {
             for addr in self.outliers(&settings) {
+                if settings.book == Book::Evenkeel && !self.may_eject_for_share(now, addr) {
+                    continue;
+                }
                 self.eject(now, addr, Reason::SuccessRate, settings.success_rate_enforcement);
             }
         }
@@ -181,7 +196,7 @@ impl Model {
     }
 
     /// Those in service whose success rate is too far below the others'.
-    fn outliers(&self, rules: &Config) -> Vec<u8> {
+    pub(super) fn outliers(&self, rules: &Config) -> Vec<u8> {
         let compared = self.with_volume(rules.success_rate_request_volume);
         if compared.len() < rules.success_rate_minimum_hosts as usize {
             return Vec::new();
@@ -216,7 +231,7 @@ impl Model {
     }
 
     /// Ejects one that crossed a threshold, if so many may be.
-    fn eject(&mut self, now: Instant, addr: u8, reason: Reason, enforcement: u8) {
+    pub(super) fn eject(&mut self, now: Instant, addr: u8, reason: Reason, enforcement: u8) {
         let Some(settings) = self.rules() else { return };
         let out = self.known.values().filter(|known| known.out()).count();
         if self.known[&addr].out() || out >= most_out(&settings, self.known.len()) {
@@ -230,13 +245,17 @@ impl Model {
             return;
         }
         if ours {
-            let time = self.time(now);
-            let known = self.at(addr);
-            let since = if let State::Resting(until) = known.state { until } else { known.back };
-            let intervals = time.saturating_sub(since) / nanos(settings.interval);
-            known.ejections = known.ejections.saturating_sub(intervals);
+            self.forgive(now, addr);
         }
         self.put_out(now, addr, reason);
+    }
+
+    pub(super) fn forgive(&mut self, now: Instant, addr: u8) {
+        let (time, interval) = (self.time(now), nanos(self.config.interval));
+        let known = self.at(addr);
+        let since = if let State::Resting(until) = known.state { until } else { known.back };
+        let intervals = time.saturating_sub(since) / interval;
+        known.ejections = known.ejections.saturating_sub(intervals);
     }
 
     /// Ejects one, or lets a probe fail.
@@ -247,7 +266,8 @@ impl Model {
         let random = |whole: u64, bits: u64| ((u128::from(whole) * u128::from(bits)) >> 32) as u64;
         let (length, ejections) = match settings.book {
             Book::Evenkeel => {
-                let whole = (0..before).fold(base, |whole, _| whole.saturating_mul(2)).min(most);
+                let longer = |whole: u64, _| whole.saturating_add(whole.div_ceil(2) + whole / 8);
+                let whole = (0..before).fold(base, longer).min(most);
                 (whole - random(whole / 2, self.draw(addr)), (before + 1).min(63))
             }
             Book::Envoy | Book::Grpc | Book::Off => {
@@ -261,6 +281,10 @@ impl Model {
         let time = self.time(now);
         let known = self.at(addr);
         let rests = if let State::Resting(until) = known.state { until } else { 0 };
+        if !known.out() {
+            known.began = time;
+        }
+        known.cancels = 0;
         let until = rests.max(time + length + jitter);
         (known.state, known.reason, known.since, known.ejections) =
             (State::Out(until), reason, time, ejections);
@@ -286,6 +310,7 @@ impl Model {
     pub(super) fn readmit(&mut self, now: Instant, addr: u8) {
         let time = self.time(now);
         let known = self.at(addr);
+        known.cancels = 0;
         (known.state, known.back) = (State::In, time);
         let (slot, down) = (known.slot, known.down);
         self.mark(now, addr, Mark::Bout);
@@ -301,7 +326,7 @@ impl Model {
         self.at(addr).log.push((time, mark));
     }
 
-    fn follows(&self, book: Book) -> bool {
+    pub(super) fn follows(&self, book: Book) -> bool {
         self.rules().is_some_and(|settings| settings.book == book)
     }
 }

@@ -1,6 +1,6 @@
 //! What the model knows of an endpoint: a list of what happened to it.
 
-use evenkeel_core::health::Reason;
+use evenkeel_core::health::{Held, Reason};
 use evenkeel_core::{Endpoint, Slot};
 
 use super::model::Time;
@@ -19,6 +19,13 @@ pub(super) struct Known {
     /// What its next ejection time grows by.
     pub(super) ejections: u64,
     pub(super) log: Vec<(Time, Mark)>,
+    /// When the first failing request of the row was sent, or when it left service.
+    pub(super) began: Time,
+    /// A failure of the row was slow.
+    pub(super) slow: bool,
+    /// Requests given up in a row, weighed.
+    pub(super) cancels: u16,
+    pub(super) held: Option<Held>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +64,10 @@ impl Known {
             back: 0,
             ejections: 0,
             log,
+            began: 0,
+            slow: false,
+            cancels: 0,
+            held: None,
         }
     }
 
@@ -84,6 +95,11 @@ impl Known {
     /// Successes and failures that are judged: all in the interval, or those within `length` of the
     /// first failure.
     pub(super) fn window(&self, length: Option<u64>) -> (u64, u64) {
+        self.open_window(length, 0)
+    }
+
+    /// The same, unless it is over at this time.
+    pub(super) fn open_window(&self, length: Option<u64>, now: Time) -> (u64, u64) {
         let begin = self
             .log
             .iter()
@@ -106,6 +122,10 @@ impl Known {
                 opened = opened.or(Some(at));
             }
             if failure { counts.1 += 1 } else { counts.0 += 1 }
+        }
+        let over = |length| opened.is_some_and(|at| now.saturating_sub(at) >= length);
+        if length.is_some_and(over) {
+            return (0, 0);
         }
         counts
     }

@@ -241,6 +241,7 @@ impl<S: Store> Life<S> {
                 "the health of {addr} at {}, after {:?}",
                 self.now, known.log
             );
+            assert_eq!(status.held, Model::held(known), "what holds {addr}");
             let candidate = self.model.candidates.contains(&addr);
             assert_eq!(status.candidate, candidate, "{addr} as a candidate");
             assert_eq!(status.weight > 0, candidate);

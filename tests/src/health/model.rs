@@ -25,6 +25,10 @@ pub(super) struct Model {
     pub(super) dirty: bool,
     next_probe: usize,
     pub(super) interval_end: Option<Time>,
+    /// The end of the last calm, its level, and how many undos led to it.
+    pub(super) calm: Option<(Time, u16, u32)>,
+    /// The longest row of cancellations that ended in an answer.
+    pub(super) longest: u16,
     pub(super) events: VecDeque<(Instant, Option<Slot>, EventKind)>,
     lost: u32,
     room: usize,
@@ -43,6 +47,8 @@ impl Model {
             dirty: false,
             next_probe: 0,
             interval_end: None,
+            calm: None,
+            longest: 0,
             events: VecDeque::new(),
             lost: 0,
             room: room.min(256),
@@ -224,8 +230,16 @@ impl Model {
     pub(super) fn set_down(&mut self, now: Instant, addr: u8, down: bool) {
         let now = self.latest(now);
         let was_down = self.known[&addr].down;
-        if !down && self.known[&addr].out() {
+        let was_out = self.known[&addr].out();
+        let timed = self.rules().is_some_and(|rules| rules.book != Book::Evenkeel);
+        if !down && was_out && self.config.check_readmits {
             self.readmit(now, addr);
+        } else if !down
+            && self.config.half_open
+            && !timed
+            && matches!(self.known[&addr].state, State::Out(_))
+        {
+            self.at(addr).state = State::Open;
         }
         if was_down != down {
             let time = self.time(now);
@@ -236,7 +250,12 @@ impl Model {
             }
             let slot = known.slot;
             self.dirty = true;
-            self.push(now, Some(slot), if down { EventKind::Down } else { EventKind::Readmitted });
+            let out = self.known[&addr].out();
+            if down {
+                self.push(now, Some(slot), EventKind::Down);
+            } else if !out {
+                self.push(now, Some(slot), EventKind::Readmitted);
+            }
         }
         self.settle(now);
     }
@@ -261,6 +280,7 @@ impl Model {
                 }
                 let known = self.at(addr);
                 known.ejections = 0;
+                known.cancels = 0;
                 known.log.clear();
             }
         }

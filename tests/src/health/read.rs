@@ -159,7 +159,7 @@ fn outcome(input: &mut Input<'_>) -> Outcome {
     match input.below(8) {
         0..=2 => Outcome::Success,
         3 | 4 => Outcome::Failure,
-        5 => Outcome::Canceled,
+        5 => Outcome::Abandoned,
         6 => Outcome::Overloaded { retry_after: None },
         _ => Outcome::Overloaded { retry_after: Some(time(input)) },
     }

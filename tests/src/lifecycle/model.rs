@@ -109,15 +109,28 @@ impl Model {
         };
         assert_eq!((pick.why(), avoided(&addr)), (why, why == Why::LastResort), "picked {addr}");
 
-        if let (true, Some(last)) = (round_robin, self.last) {
-            let offered = candidates.iter().filter(|addr| why != Why::Retry || !avoided(addr));
-            let next = offered.min_by_key(|addr| {
+        // Where weights differ, a rotation by name honours them.
+        let mut weights = candidates.iter().map(|addr| self.known[addr].endpoint.weight);
+        let first = weights.next();
+        if weights.any(|weight| Some(weight) != first) {
+            self.last = None;
+            return self.began(addr);
+        }
+        if let (true, Why::Policy, Some(last)) = (round_robin, why, self.last) {
+            let next = candidates.iter().min_by_key(|addr| {
                 let index = self.known[addr].index;
                 (index <= last, index)
             });
             assert_eq!(Some(&addr), next, "round robin lost its place among {candidates:?}");
         }
-        self.last = Some(pick.slot().index());
+        // A retry takes nobody's turn.
+        if why == Why::Policy {
+            self.last = Some(pick.slot().index());
+        }
+        self.began(addr);
+    }
+
+    fn began(&mut self, addr: u8) {
         if let Some(known) = self.known.get_mut(&addr) {
             known.stats.in_flight += 1;
         }
@@ -130,9 +143,21 @@ impl Model {
         };
         known.stats.in_flight -= 1;
         match outcome {
-            Outcome::Success => known.stats.successes += 1,
-            Outcome::Canceled => known.stats.canceled += 1,
-            Outcome::Failure | Outcome::Overloaded { .. } => known.stats.failures += 1,
+            Outcome::Success | Outcome::Ignorable | Outcome::PushedBack => {
+                known.stats.successes += 1;
+            }
+            Outcome::Abandoned | Outcome::LostRace => known.stats.canceled += 1,
+            Outcome::Failure
+            | Outcome::TimedOut
+            | Outcome::NeverSent
+            | Outcome::Overloaded { .. } => known.stats.failures += 1,
+        }
+    }
+
+    /// A pick came home unused.
+    pub(super) fn undone(&mut self, slot: Slot) {
+        if let Some(known) = self.known.values_mut().find(|known| known.slot == Some(slot)) {
+            known.stats.in_flight -= 1;
         }
     }
 

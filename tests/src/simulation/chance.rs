@@ -28,6 +28,11 @@ pub(super) fn gap(seed: u64, call: u32, mean: Duration) -> Duration {
     exponential(mean, bits(seed, call, 0))
 }
 
+/// Returns a number below `bound`, by seed and number of the draw.
+pub fn draw(seed: u64, number: u32, bound: u32) -> u32 {
+    ((u128::from(hash::splitmix64(bits(seed, number, u32::MAX))) * u128::from(bound)) >> 64) as u32
+}
+
 fn bits(seed: u64, call: u32, attempt: u32) -> u64 {
     hash::mix(seed, u64::from(call) << 32 | u64::from(attempt))
 }

@@ -1,15 +1,15 @@
 //! The clock: what happens next.
 
-use core::cmp::Ordering;
 use core::time::Duration;
-use std::collections::BinaryHeap;
 
-use evenkeel_core::Instant;
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::Budget;
+use evenkeel_core::{Instant, Verdict};
 use rand_chacha::ChaCha8Rng;
 
 use super::Scenario;
+use super::agenda::Agenda;
+use super::balance::{Balance, Ours};
 use super::chance::{Luck, gap};
 use super::client::{Client, Wish};
 use super::host::Running;
@@ -17,49 +17,114 @@ use super::log::Log;
 
 /// Plays a scenario to its end. O(log n) for each thing that happens, with n requests under way.
 ///
+/// Each client has a budget like this one; the first one's is given back.
+///
 /// # Panics
 /// If the balancer's settings make no sense.
-pub fn run<B: Budget>(scenario: &Scenario, seed: u64, budget: &mut B) -> Log {
+pub fn run(scenario: &Scenario, seed: u64, budget: &mut (impl Budget + Clone)) -> Log {
+    run_with(scenario, seed, budget, &|seed| Ours::new(scenario, seed))
+}
+
+/// Plays a scenario to its end with balancers that are made with these seeds.
+pub fn run_with<B: Balance>(
+    scenario: &Scenario,
+    seed: u64,
+    budget: &mut (impl Budget + Clone),
+    make: &dyn Fn(u64) -> B,
+) -> Log {
     let mut engine = Engine {
-        agenda: Agenda::default(),
+        scenario,
+        agenda: Agenda::new(),
         hosts: scenario.hosts.iter().map(Running::new).collect(),
-        client: Client::new(scenario, seed, budget),
+        client: Client::new(scenario, seed, budget, make),
         rng: ChaCha8Rng::seed_from_u64(seed),
         seed,
     };
-    let mean = Duration::from_secs(1) / scenario.rate.max(1);
-    let end = Instant::ZERO + scenario.duration;
-    let mut arrival = Instant::ZERO + gap(seed, 0, mean);
-    loop {
-        if arrival < end && engine.agenda.next_at().is_none_or(|at| arrival <= at) {
-            let call = engine.client.call(arrival);
-            engine.attend(arrival, call);
-            arrival = arrival + gap(seed, call + 1, mean);
-        } else if let Some((now, event)) = engine.agenda.next() {
-            engine.happen(now, event);
-        } else {
-            return engine.client.log;
-        }
-    }
+    engine.play();
+    *budget = engine.client.budget();
+    engine.client.log
 }
 
-struct Engine<'a, B> {
-    agenda: Agenda,
+/// How long a caller takes from one call to the next.
+const PAUSE: Duration = Duration::from_millis(1);
+
+struct Engine<'a, B: Balance, K> {
+    scenario: &'a Scenario,
+    agenda: Agenda<Event>,
     hosts: Vec<Running<'a>>,
-    client: Client<'a, B>,
+    client: Client<'a, B, K>,
     /// The client's own chance: picks, backoff.
     rng: ChaCha8Rng,
     seed: u64,
 }
 
-impl<B: Budget> Engine<'_, B> {
-    fn happen(&mut self, now: Instant, event: Event) {
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Answer { call: u32, attempt: u32, verdict: Verdict },
+    Wake { call: u32 },
+    GiveUp { call: u32, left: bool },
+    Call,
+    Reweigh,
+}
+
+impl<B: Balance, K: Budget> Engine<'_, B, K> {
+    fn play(&mut self) {
+        let mean = Duration::from_secs(1) / self.scenario.rate.max(1);
+        let end = Instant::ZERO + self.scenario.duration;
+        let mut arrival = Instant::ZERO + gap(self.seed, 0, mean);
+        if let Some(callers) = self.scenario.callers {
+            arrival = end;
+            for caller in 0..callers {
+                self.agenda.add(Instant::ZERO + gap(self.seed, caller, PAUSE), Event::Call);
+            }
+        }
+        if let Some(every) = self.scenario.reweighed {
+            self.agenda.add(Instant::ZERO + every, Event::Reweigh);
+        }
+        loop {
+            if arrival < end && self.agenda.next_at().is_none_or(|at| arrival <= at) {
+                let call = self.begin(arrival);
+                arrival = arrival + gap(self.seed, call + 1, mean);
+            } else if let Some((now, event)) = self.agenda.next() {
+                self.happen(now, event, end);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn begin(&mut self, now: Instant) -> u32 {
+        let call = self.client.call(now);
+        if let Some(patience) = self.scenario.patience {
+            self.agenda.add(now + patience, Event::GiveUp { call, left: false });
+        }
+        if let Some(after) = self.scenario.canceled.and_then(|who| who.leaves(self.seed, call)) {
+            self.agenda.add(now + after, Event::GiveUp { call, left: true });
+        }
+        self.attend(now, call);
+        call
+    }
+
+    fn happen(&mut self, now: Instant, event: Event, end: Instant) {
         match event {
-            Event::Answer { call, attempt, good } => {
-                self.client.answer(now, call, attempt, good);
+            Event::Answer { call, attempt, verdict } => {
+                self.client.answer(now, call, attempt, verdict);
                 self.attend(now, call);
             }
             Event::Wake { call } => self.attend(now, call),
+            Event::GiveUp { call, left } => {
+                self.client.give_up(now, call, left);
+                self.attend(now, call);
+            }
+            Event::Call if now < end => {
+                self.begin(now);
+            }
+            Event::Reweigh if now < end => {
+                self.client.reweigh(now, self.seed);
+                let every = self.scenario.reweighed.unwrap_or_default();
+                self.agenda.add(now + every, Event::Reweigh);
+            }
+            Event::Call | Event::Reweigh => {}
         }
     }
 
@@ -69,83 +134,18 @@ impl<B: Budget> Engine<'_, B> {
             match wish {
                 Wish::Send { host, attempt } => {
                     let luck = Luck::of(self.seed, call, attempt);
-                    if let Some((at, good)) = self.hosts[host as usize].serve(now, luck) {
-                        self.agenda.add(at, Event::Answer { call, attempt, good });
+                    if let Some((at, verdict)) = self.hosts[host as usize].serve(now, luck) {
+                        self.agenda.add(at, Event::Answer { call, attempt, verdict });
                     }
                 }
                 Wish::Wake(at) => return self.agenda.add(at, Event::Wake { call }),
             }
         }
+        if self.client.take_ended() && self.scenario.callers.is_some() {
+            self.agenda.add(now + PAUSE, Event::Call);
+        }
     }
 }
-
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    Answer { call: u32, attempt: u32, good: bool },
-    Wake { call: u32 },
-}
-
-/// What is going to happen; of things at the same time, that which was planned first.
-#[derive(Default)]
-struct Agenda {
-    heap: BinaryHeap<Planned>,
-    planned: u64,
-}
-
-struct Planned {
-    /// The time, and how many were planned before.
-    key: u128,
-    event: Event,
-}
-
-impl Agenda {
-    fn add(&mut self, at: Instant, event: Event) {
-        self.heap.push(Planned {
-            key: u128::from(at.as_nanos()) << 64 | u128::from(self.planned),
-            event,
-        });
-        self.planned += 1;
-    }
-
-    fn next_at(&self) -> Option<Instant> {
-        self.heap.peek().map(Planned::at)
-    }
-
-    fn next(&mut self) -> Option<(Instant, Event)> {
-        self.heap.pop().map(|planned| (planned.at(), planned.event))
-    }
-}
-
-impl Planned {
-    fn at(&self) -> Instant {
-        Instant::from_nanos((self.key >> 64) as u64)
-    }
-}
-
-impl Ord for Planned {
-    /// The earlier is the greater, as the heap gives the greatest first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.key.cmp(&self.key)
-    }
-}
-
-impl PartialOrd for Planned {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-
-    fn le(&self, other: &Self) -> bool {
-        other.key <= self.key
-    }
-}
-
-impl PartialEq for Planned {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Planned {}
 
 #[cfg(test)]
 mod tests {

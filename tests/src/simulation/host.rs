@@ -2,13 +2,18 @@
 
 use core::time::Duration;
 
-use evenkeel_core::Instant;
+use evenkeel_core::{Instant, Verdict};
 
-use super::chance::{Luck, exponential, happens};
+use super::chance::{Luck, exponential};
+use super::fault::{Effect, Fault};
 
 /// A host.
 #[derive(Clone, Debug)]
 pub struct Host {
+    /// Its level: others are for when those of lower numbers do not do.
+    pub priority: u16,
+    /// Its share, in relation to the others'.
+    pub weight: u32,
     /// How long a request takes, once it is its turn.
     pub service: Service,
     /// How many requests it works on at a time; the others wait in the order they came. `None` for
@@ -27,43 +32,18 @@ pub enum Service {
     Exponential(Duration),
 }
 
-/// Something that is wrong with a host for some time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// From when on.
-    pub from: Instant,
-    /// Until when.
-    pub until: Instant,
-    /// How many of a thousand requests meet it.
-    pub per_mille: u32,
-    /// What becomes of those.
-    pub effect: Effect,
-}
-
-/// What becomes of a request that meets a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It fails after this time, without work.
-    Fails {
-        /// How long that takes.
-        after: Duration,
-    },
-    /// It takes this much longer; whoever works on it may work on others meanwhile.
-    Slow {
-        /// How much.
-        by: Duration,
-    },
-    /// It never gets an answer.
-    Hangs,
-}
-
-/// The time of an answer, and a mark on good ones; nothing without an answer.
-pub(super) type Answer = Option<(Instant, bool)>;
+/// The time of an answer, and what it is; nothing without an answer.
+pub(super) type Answer = Option<(Instant, Verdict)>;
 
 impl Host {
     /// A host without faults that works on any number of requests at a time.
     pub fn exponential(mean: Duration) -> Self {
-        Self { service: Service::Exponential(mean), workers: None, faults: Vec::new() }
+        Self::new(Service::Exponential(mean))
+    }
+
+    /// The same with another distribution.
+    pub const fn new(service: Service) -> Self {
+        Self { service, workers: None, faults: Vec::new(), priority: 0, weight: 1 }
     }
 
     /// The same with one more fault.
@@ -77,29 +57,6 @@ impl Host {
     #[must_use]
     pub fn with_workers(self, workers: u32) -> Self {
         Self { workers: Some(workers), ..self }
-    }
-}
-
-impl Fault {
-    /// All the time, for all requests.
-    pub const fn always(effect: Effect) -> Self {
-        Self { from: Instant::ZERO, until: Instant::MAX, per_mille: 1000, effect }
-    }
-
-    /// The same, but over at this time.
-    #[must_use]
-    pub const fn until(self, until: Instant) -> Self {
-        Self { until, ..self }
-    }
-
-    /// The same for so many of a thousand requests.
-    #[must_use]
-    pub const fn of_a_thousand(self, per_mille: u32) -> Self {
-        Self { per_mille, ..self }
-    }
-
-    fn holds(&self, now: Instant, luck: Luck) -> bool {
-        self.from <= now && now < self.until && happens(self.per_mille, luck.fault)
     }
 }
 
@@ -124,9 +81,26 @@ impl<'a> Running<'a> {
         match self.host.faults.iter().find(|fault| fault.holds(now, luck)).map(|fault| fault.effect)
         {
             Some(Effect::Hangs) => None,
-            Some(Effect::Fails { after }) => Some((now + after, false)),
-            Some(Effect::Slow { by }) => Some((self.work(now, work) + by, true)),
-            None => Some((self.work(now, work), true)),
+            Some(Effect::Fails { after }) => Some((now + after, Verdict::RetryableFailure)),
+            Some(Effect::Refuses { after }) => {
+                self.idle.fill(now);
+                Some((now + after, Verdict::NeverSent))
+            }
+            Some(Effect::Slow { by }) => Some(self.answer(now, work, by)),
+            Some(Effect::Slower { times }) => Some(self.answer(now, work * times, Duration::ZERO)),
+            None => Some(self.answer(now, work, Duration::ZERO)),
+        }
+    }
+
+    /// Works, and answers a while later, unless it goes down before: then whoever waits learns it.
+    fn answer(&mut self, now: Instant, work: Duration, later: Duration) -> (Instant, Verdict) {
+        let done = self.work(now, work) + later;
+        let down = |fault: &&Fault| {
+            matches!(fault.effect, Effect::Refuses { .. }) && now < fault.from && fault.from < done
+        };
+        match self.host.faults.iter().filter(down).map(|fault| fault.from).min() {
+            Some(from) => (from, Verdict::RetryableFailure),
+            None => (done, Verdict::Success),
         }
     }
 
@@ -149,11 +123,7 @@ mod tests {
     const LUCK: Luck = Luck { work: 0, fault: 0 };
 
     fn host() -> Host {
-        Host {
-            service: Service::Constant(Duration::from_millis(10)),
-            workers: None,
-            faults: Vec::new(),
-        }
+        Host::new(Service::Constant(Duration::from_millis(10)))
     }
 
     fn at(millis: u64) -> Instant {
@@ -165,7 +135,7 @@ mod tests {
         let host = host().with_workers(2);
         let mut running = Running::new(&host);
         let answers = [0, 1, 2, 3, 100].map(|now| running.serve(at(now), LUCK).expect("an answer"));
-        assert_eq!(answers, [10, 11, 20, 21, 110].map(|millis| (at(millis), true)));
+        assert_eq!(answers, [10, 11, 20, 21, 110].map(|millis| (at(millis), Verdict::Success)));
     }
 
     #[test]
@@ -179,11 +149,23 @@ mod tests {
         let host = host().with(fails).with(slow);
         let mut running = Running::new(&host);
         let mut serve = |now, fault| running.serve(at(now), Luck { fault, ..LUCK });
-        assert_eq!(serve(0, 0), Some((at(1), false)));
-        assert_eq!(serve(49, 0), Some((at(50), false)));
-        assert_eq!(serve(50, 0), Some((at(67), true)));
-        assert_eq!(serve(50, u64::MAX), Some((at(60), true)));
+        assert_eq!(serve(0, 0), Some((at(1), Verdict::RetryableFailure)));
+        assert_eq!(serve(49, 0), Some((at(50), Verdict::RetryableFailure)));
+        assert_eq!(serve(50, 0), Some((at(67), Verdict::Success)));
+        assert_eq!(serve(50, u64::MAX), Some((at(60), Verdict::Success)));
         let host = host.with(Fault { from: at(50), ..Fault::always(Effect::Hangs) });
         assert_eq!(Running::new(&host).serve(at(60), Luck { fault: u64::MAX, ..LUCK }), None);
+    }
+
+    #[test]
+    fn a_host_that_goes_down_loses_what_it_was_at() {
+        let refuses = Effect::Refuses { after: Duration::from_millis(1) };
+        let down = Fault { from: at(15), ..Fault::always(refuses).until(at(50)) };
+        let host = host().with_workers(1).with(down);
+        let mut running = Running::new(&host);
+        let answers = [0, 1, 20, 50].map(|now| running.serve(at(now), LUCK));
+        let lost = (at(15), Verdict::RetryableFailure);
+        let (good, refused) = ((at(10), Verdict::Success), (at(21), Verdict::NeverSent));
+        assert_eq!(answers, [good, lost, refused, (at(60), Verdict::Success)].map(Some));
     }
 }

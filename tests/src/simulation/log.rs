@@ -14,7 +14,20 @@ pub struct Log {
     /// The attempts, as they were sent.
     pub attempts: Vec<Sent>,
     /// What the balancer told of its endpoints.
-    pub events: Vec<(Instant, EventKind)>,
+    pub events: Vec<Told>,
+}
+
+/// Something that a balancer told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When it happened.
+    pub at: Instant,
+    /// Whose balancer told it.
+    pub client: u32,
+    /// Which host it is about.
+    pub host: Option<u32>,
+    /// What.
+    pub kind: EventKind,
 }
 
 /// A call that is over.
@@ -26,6 +39,8 @@ pub struct Ended {
     pub at: Instant,
     /// How it ended.
     pub end: End,
+    /// Its user left, though nothing was wrong.
+    pub left: bool,
 }
 
 /// An attempt.
@@ -54,6 +69,16 @@ impl Log {
     /// Calls that failed.
     pub fn errors(&self) -> usize {
         self.calls.iter().filter(|call| !call.good()).count()
+    }
+
+    /// Calls that failed, other than by a user who left of his own accord before anything did.
+    pub fn failed(&self) -> usize {
+        self.calls.iter().filter(|call| !call.good() && !call.left).count()
+    }
+
+    /// Calls that no user left.
+    pub fn waited_for(&self) -> usize {
+        self.calls.iter().filter(|call| !call.left).count()
     }
 
     /// Attempts that succeeded.
@@ -103,11 +128,11 @@ impl Log {
         Self {
             calls: self.calls.iter().copied().filter(|call| inside(call.began)).collect(),
             attempts: self.attempts.iter().copied().filter(|attempt| inside(attempt.at)).collect(),
-            events: self.events.iter().copied().filter(|(at, _)| inside(*at)).collect(),
+            events: self.events.iter().copied().filter(|told| inside(told.at)).collect(),
         }
     }
 
     fn count(&self, counts: impl Fn(&EventKind) -> bool) -> usize {
-        self.events.iter().filter(|(_, kind)| counts(kind)).count()
+        self.events.iter().filter(|told| counts(&told.kind)).count()
     }
 }

@@ -86,7 +86,8 @@ pub fn ratio(numerator: usize, denominator: usize, decimals: u32) -> String {
     decimal(numerator as u64, denominator as u64, decimals)
 }
 
-fn decimal(numerator: u64, denominator: u64, decimals: u32) -> String {
+/// The same for large numbers.
+pub fn decimal(numerator: u64, denominator: u64, decimals: u32) -> String {
     if denominator == 0 {
         return "-".to_owned();
     }

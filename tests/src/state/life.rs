@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use evenkeel_core::health::Health;
-use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::policy::{AnyPolicy, honours};
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::{
     Balancer, Config, Endpoint, ImportError, Imported, Instant, Outcome, Pick, State, Store, Why,
@@ -25,9 +25,13 @@ pub(super) struct Life<S: Store> {
 
 impl<S: Store> Life<S> {
     pub(super) fn new(setup: &Setup) -> Self {
-        let policy = setup.policy.parse().expect("a text from the list");
+        let policy: AnyPolicy = setup.policy.parse().expect("a text from the list");
+        let mut config = setup.config;
+        if honours(&policy, &config).is_err() {
+            config.slow_start = Duration::ZERO;
+        }
         Self {
-            balancer: Balancer::with_config(policy, setup.config).expect("sound settings"),
+            balancer: Balancer::with_config(policy, config).expect("sound settings"),
             now: setup.begin,
             rng: ChaCha8Rng::seed_from_u64(setup.seed.into()),
             under_way: Vec::new(),
@@ -158,12 +162,7 @@ impl<S: Store> Life<S> {
     }
 
     fn report(&mut self, input: &mut Input<'_>) {
-        let outcome = match input.below(5) {
-            0 => Outcome::Success,
-            1 | 2 => Outcome::Failure,
-            3 => Outcome::Overloaded { retry_after: Some(input.duration()) },
-            _ => Outcome::Canceled,
-        };
+        let outcome = input.outcome();
         for pick in self.under_way.drain(..) {
             self.balancer.report(self.now, pick, outcome);
         }

@@ -28,8 +28,13 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     let outcome = prop_oneof![
         Just(Outcome::Success),
         Just(Outcome::Failure),
+        Just(Outcome::TimedOut),
+        Just(Outcome::NeverSent),
+        Just(Outcome::Ignorable),
+        Just(Outcome::PushedBack),
         Just(Outcome::Overloaded { retry_after: None }),
-        Just(Outcome::Canceled),
+        Just(Outcome::Abandoned),
+        Just(Outcome::LostRace),
     ];
     let event = prop_oneof![
         1 => prop::collection::vec(0..8_u8, 0..6).prop_map(Event::Update),
@@ -104,9 +109,14 @@ fn run<S: Store>(events: &[Event]) {
                 if let Some((_, stats)) = known {
                     stats.in_flight -= 1;
                     let counter = match outcome {
-                        Outcome::Success => &mut stats.successes,
-                        Outcome::Canceled => &mut stats.canceled,
-                        Outcome::Failure | Outcome::Overloaded { .. } => &mut stats.failures,
+                        Outcome::Success | Outcome::Ignorable | Outcome::PushedBack => {
+                            &mut stats.successes
+                        }
+                        Outcome::Abandoned | Outcome::LostRace => &mut stats.canceled,
+                        Outcome::Failure
+                        | Outcome::TimedOut
+                        | Outcome::NeverSent
+                        | Outcome::Overloaded { .. } => &mut stats.failures,
                     };
                     *counter += 1;
                 }

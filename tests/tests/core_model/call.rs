@@ -24,6 +24,8 @@ enum Event {
     Stale(Index, Verdict),
     Started(usize),
     NoEndpoint,
+    /// There may be one now.
+    EndpointsChanged,
 }
 
 fn time() -> impl Strategy<Value = Duration> {
@@ -46,7 +48,11 @@ fn settings() -> impl Strategy<Value = Settings> {
     let timeout =
         || prop::option::of(time().prop_filter("a timeout is above 0", |time| !time.is_zero()));
     let hedging = prop::option::of((time(), 1..=4_u32));
-    let limits = (prop_oneof![3 => Just(Duration::MAX), 1 => time()], any::<bool>());
+    let limits = (
+        prop_oneof![3 => Just(Duration::MAX), 1 => time()],
+        any::<bool>(),
+        prop::bool::weighted(0.2),
+    );
     // All, all but the first few, or any.
     let refused = prop_oneof![3 => Just(0), 1 => (0..3).prop_map(|granted| u64::MAX << granted), 1 => any::<u64>()];
     (1..12_u32, timeout(), timeout(), backoff, hedging, limits, refused).prop_map(
@@ -56,7 +62,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             attempt_timeout,
             backoff,
             hedging,
-            (max_retry_after, retry_after_jitter),
+            (max_push_back, push_back_jitter, wait_for_ready),
             refused,
         )| {
             Settings {
@@ -65,8 +71,9 @@ fn settings() -> impl Strategy<Value = Settings> {
                 attempt_timeout,
                 backoff,
                 hedging,
-                max_retry_after,
-                retry_after_jitter,
+                max_push_back,
+                push_back_jitter,
+                wait_for_ready,
                 refused,
             }
         },
@@ -76,9 +83,13 @@ fn settings() -> impl Strategy<Value = Settings> {
 fn verdict() -> impl Strategy<Value = Verdict> {
     prop_oneof![
         1 => Just(Verdict::Success),
-        8 => Just(Verdict::Retry),
-        3 => time().prop_map(Verdict::RetryAfter),
-        1 => Just(Verdict::Fatal),
+        8 => Just(Verdict::RetryableFailure),
+        3 => time().prop_map(|wait| Verdict::PushBack { wait }),
+        3 => prop::option::of(time()).prop_map(|wait| Verdict::Overloaded { wait }),
+        1 => Just(Verdict::TimedOut),
+        1 => Just(Verdict::NonRetryableFailure),
+        1 => Just(Verdict::Ignorable),
+        1 => Just(Verdict::Canceled),
         4 => Just(Verdict::NeverSent),
     ]
 }
@@ -97,6 +108,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => (any::<Index>(), verdict()).prop_map(|(which, verdict)| Event::Stale(which, verdict)),
         4 => (0..12_usize).prop_map(Event::Started),
         1 => prop::bool::weighted(0.3).prop_map(|none| if none { Event::NoEndpoint } else { Event::Poll }),
+        1 => Just(Event::EndpointsChanged),
     ];
     prop::collection::vec(event, 1..80)
 }
@@ -147,10 +159,11 @@ impl Run {
             Event::Stale(which, verdict) => self.outcome(which, verdict, CheckedCall::over),
             Event::Started(number) => {
                 if let Some(&attempt) = self.call.open().last() {
-                    self.call.started(attempt, self.slots[number]);
+                    let _ = self.call.started(attempt, self.slots[number]);
                 }
             }
             Event::NoEndpoint => drop(self.call.no_endpoint(self.now)),
+            Event::EndpointsChanged => self.call.endpoints_changed(),
         }
     }
 

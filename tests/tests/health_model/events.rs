@@ -180,7 +180,12 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         3 => Just(Outcome::Success),
         3 => Just(Outcome::Failure),
-        1 => Just(Outcome::Canceled),
+        1 => Just(Outcome::TimedOut),
+        1 => Just(Outcome::NeverSent),
+        1 => Just(Outcome::Ignorable),
+        1 => Just(Outcome::PushedBack),
+        1 => Just(Outcome::Abandoned),
+        1 => Just(Outcome::LostRace),
         1 => prop::option::of(time()).prop_map(|retry_after| Outcome::Overloaded { retry_after }),
     ]
 }

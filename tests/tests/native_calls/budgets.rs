@@ -56,7 +56,10 @@ async fn the_budget_is_asked_before_each_retry_and_told_of_all() {
     balancer.call(&retry, async |_| Ok::<_, &str>(())).await.unwrap();
     let budget = budget.lock().unwrap();
     assert_eq!((budget.calls, budget.asked), (3, 4));
-    assert_eq!(budget.verdicts, [[Verdict::Retry; 5].as_slice(), &[Verdict::Success]].concat());
+    assert_eq!(
+        budget.verdicts,
+        [[Verdict::RetryableFailure; 5].as_slice(), &[Verdict::Success]].concat()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,7 +92,7 @@ async fn a_hedge_that_is_refused_is_left_out() {
     let error =
         balancer.call(&retry, async |_| forever::<Result<(), &str>>().await).await.unwrap_err();
     assert_eq!((error.end, error.attempts.len()), (End::Budget, 1));
-    assert_eq!(budget.lock().unwrap().verdicts, [Verdict::Success, Verdict::Retry]);
+    assert_eq!(budget.lock().unwrap().verdicts, [Verdict::Success, Verdict::TimedOut]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,4 +136,27 @@ async fn calls_of_many_tasks_share_one_budget() {
     }
     let sent: usize = calls.join_all().await.into_iter().sum();
     assert_eq!(sent, CALLS + CALLS / 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_has_no_endpoint_costs_nothing() {
+    for calls in [1, 10, 64] {
+        let (balancer, budget) = (balancer("a").await, grants(10));
+        let policy = at_once(1).with_hedging(Hedging::new(ms(10), 1).unwrap());
+        let retry = Retry::new(policy).shared_budget(Arc::clone(&budget));
+        let mut all = JoinSet::new();
+        for _ in 0..calls {
+            let (balancer, retry) = (balancer.clone(), retry.clone());
+            all.spawn(async move {
+                let attempt = async |_: Attempt<String>| {
+                    pass(ms(100)).await;
+                    Ok::<_, &str>(())
+                };
+                balancer.call(&retry, attempt).await.unwrap();
+            });
+        }
+        all.join_all().await;
+        let budget = budget.lock().unwrap();
+        assert_eq!((budget.calls, budget.asked, budget.left), (calls, 0, 10));
+    }
 }

@@ -200,12 +200,12 @@ async fn a_call_that_is_dropped_gives_up_all_its_attempts() {
 #[tokio::test(start_paused = true)]
 async fn what_would_fail_anywhere_ends_the_others_too() {
     let balancer = balancer("abc").await;
-    let retry = hedging(at_once(3), 20, 1).classify(|_: &&str| Verdict::Fatal);
+    let retry = hedging(at_once(3), 20, 1).classify(|_: &&str| Verdict::Ignorable);
     let attempt = async |client: Attempt<String>| {
         if client.is_hedge() { Err("no such user") } else { forever::<Result<(), _>>().await }
     };
     let error = balancer.call(&retry, attempt).await.unwrap_err();
-    assert_eq!(error.end, End::Fatal);
+    assert_eq!(error.end, End::Ignorable);
     let causes: Vec<_> =
         error.attempts.iter().map(|attempt| (attempt.number, &attempt.cause)).collect();
     assert!(
@@ -214,7 +214,7 @@ async fn what_would_fail_anywhere_ends_the_others_too() {
     );
     let text = error.to_string();
     assert!(
-        text.starts_with("not retryable after 2 attempts: ")
+        text.starts_with("the request is at fault after 2 attempts: ")
             && text.contains(" was given up after 20ms"),
         "{text}"
     );

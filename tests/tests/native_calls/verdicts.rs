@@ -1,7 +1,9 @@
 use core::time::Duration;
 
 use evenkeel::health::Health;
-use evenkeel::{Attempt, Backoff, Cause, Config, End, Hedging, Retry, RetryPolicy, Verdict};
+use evenkeel::{
+    Attempt, Backoff, Cause, Config, End, Hedging, PickError, Retry, RetryPolicy, Verdict,
+};
 use tokio::time::{Instant, timeout};
 
 use crate::{Log, at_once, balancer, balancer_with, forever, ms, pass, status, sums};
@@ -14,50 +16,130 @@ fn by_error(verdict: &Verdict) -> Verdict {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_says_when_is_obeyed_and_the_endpoint_left_alone() {
+async fn an_endpoint_that_is_overloaded_is_left_alone_and_the_call_goes_elsewhere_at_once() {
+    for names in ["ab", "abc", "abcdefghij"] {
+        let balancer = balancer_with(names, "least_request", Config::default()).await;
+        let retry = Retry::new(RetryPolicy::new(3).unwrap()).classify(by_error);
+        let before = Instant::now();
+        let mut first = String::new();
+        let attempt = |client: Attempt<String>| {
+            let answer: Answer = if client.number() == 1 {
+                first.clone_from(&client);
+                Err(Verdict::Overloaded { wait: Some(Duration::from_secs(600)) })
+            } else {
+                Ok(client.number())
+            };
+            core::future::ready(answer)
+        };
+        assert_eq!(balancer.call(&retry, attempt).await.unwrap(), 2);
+        assert_eq!((before.elapsed(), status(&balancer, &first).failures), (Duration::ZERO, 1));
+        pass(ms(1)).await;
+        assert!(matches!(status(&balancer, &first).health, Health::Overloaded { .. }));
+        for _ in 0..20 {
+            let went = balancer
+                .call(&retry, async |client| Ok::<_, Verdict>(client.target().clone()))
+                .await
+                .unwrap();
+            assert_ne!(went.host(), first);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_are_overloaded_the_call_waits_for_the_first_that_is_back() {
+    let balancer = balancer_with("abc", "least_request", Config::default()).await;
+    let retry = Retry::new(at_once(4)).classify(by_error);
+    let before = Instant::now();
+    let attempt = async |client: Attempt<String>| -> Answer {
+        // The others' tasks, such as the one that lets endpoints rest, run meanwhile.
+        pass(ms(1)).await;
+        let secs = [600, 2, 9][usize::from(client.as_bytes()[0] - b'a')];
+        let wait = Some(Duration::from_secs(secs));
+        if client.number() < 4 { Err(Verdict::Overloaded { wait }) } else { Ok(client.number()) }
+    };
+    assert_eq!(balancer.call(&retry, attempt).await.unwrap(), 4);
+    let took = before.elapsed();
+    assert!(took >= Duration::from_secs(2) && took < ms(2_010), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_asks_the_call_to_wait_is_obeyed_and_the_endpoint_is_well() {
     let balancer = balancer_with("ab", "least_request", Config::default()).await;
     let retry = Retry::new(at_once(3)).classify(by_error);
     let before = Instant::now();
-    let mut first = String::new();
-    let attempt = |client: Attempt<String>| {
-        let answer: Answer = if client.number() == 1 {
-            first.clone_from(&client);
-            Err(Verdict::RetryAfter(Duration::from_secs(3)))
+    let attempt = async |client: Attempt<String>| -> Answer {
+        if client.number() == 1 {
+            Err(Verdict::PushBack { wait: Duration::from_secs(3) })
         } else {
             Ok(client.number())
-        };
-        core::future::ready(answer)
+        }
     };
     assert_eq!(balancer.call(&retry, attempt).await.unwrap(), 2);
-    assert_eq!(before.elapsed(), Duration::from_secs(3));
-    assert_eq!(status(&balancer, &first).failures, 1);
+    assert_eq!((before.elapsed(), sums(&balancer)), (Duration::from_secs(3), (0, 0)));
+    assert!(balancer.endpoints().iter().all(|status| status.health == Health::Healthy));
+}
 
-    // While the call waits, others go elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_push_back_for_ever_ends_the_call() {
+    let balancer = balancer("abc").await;
+    let retry = Retry::attempts(2).unwrap().classify(by_error);
     let attempt =
-        async |_: Attempt<String>| -> Answer { Err(Verdict::RetryAfter(Duration::from_secs(60))) };
-    let error =
-        balancer.call(&Retry::new(at_once(1)).classify(by_error), attempt).await.unwrap_err();
+        async |_: Attempt<String>| -> Answer { Err(Verdict::PushBack { wait: Duration::MAX }) };
+    let error = balancer.call(&retry, attempt).await.unwrap_err();
+    assert_eq!((error.end, error.attempts.len()), (End::PushBack, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_may_wait_until_there_is_an_endpoint() {
+    let config =
+        Config { overprovisioning_percent: 140, panic_threshold_percent: 0, ..Config::default() };
+    let balancer = balancer_with("ab", "least_request", config).await;
+    let down = |down| {
+        balancer.endpoints().iter().for_each(|status| balancer.set_down(&status.target, down));
+    };
+    down(true);
     pass(ms(1)).await;
-    let resting = &error.attempts[0].target;
-    assert!(matches!(status(&balancer, resting.host()).health, Health::Overloaded { .. }));
-    for _ in 0..20 {
-        let went = balancer
-            .call(&retry, async |client| Ok::<_, Verdict>(client.target().clone()))
-            .await
-            .unwrap();
-        assert_ne!(went, *resting);
+    let policy = at_once(1).with_timeout(ms(500)).unwrap();
+    let attempt = async |client: Attempt<String>| -> Answer { Ok(client.number()) };
+    let error = balancer.call(&Retry::new(policy).classify(by_error), attempt).await.unwrap_err();
+    assert_eq!(error.end, End::NoEndpoints);
+
+    let patient = Retry::new(policy.with_wait_for_ready()).classify(by_error);
+    let before = Instant::now();
+    let error = balancer.call(&patient, attempt).await.unwrap_err();
+    assert_eq!((error.end, before.elapsed()), (End::Deadline, ms(500)));
+    assert!(matches!(error.unavailable, Some(PickError::AllEjected)), "{error:?}");
+
+    for calls in [1, 16, 64] {
+        down(true);
+        pass(ms(1)).await;
+        let waiting: Vec<_> = (0..calls)
+            .map(|_| {
+                let (balancer, patient) = (balancer.clone(), patient.clone());
+                tokio::spawn(async move { balancer.call(&patient, attempt).await })
+            })
+            .collect();
+        pass(ms(300)).await;
+        let before = Instant::now();
+        down(false);
+        for call in waiting {
+            assert_eq!(call.await.unwrap().unwrap(), 1);
+        }
+        assert!(before.elapsed() < ms(5));
     }
+    assert_eq!(sums(&balancer), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_beyond_what_the_policy_allows_ends_the_call() {
     let balancer = balancer("abc").await;
     let retry =
-        Retry::new(at_once(3).with_max_retry_after(Duration::from_secs(10))).classify(by_error);
-    let attempt =
-        async |_: Attempt<String>| -> Answer { Err(Verdict::RetryAfter(Duration::from_secs(11))) };
+        Retry::new(at_once(3).with_max_push_back(Duration::from_secs(10))).classify(by_error);
+    let attempt = async |_: Attempt<String>| -> Answer {
+        Err(Verdict::PushBack { wait: Duration::from_secs(11) })
+    };
     let error = balancer.call(&retry, attempt).await.unwrap_err();
-    assert_eq!((error.end, error.attempts.len()), (End::RetryAfter, 1));
+    assert_eq!((error.end, error.attempts.len()), (End::PushBack, 1));
     assert!(error.attempts.iter().all(|attempt| matches!(attempt.cause, Cause::Failed(_))));
 }
 

@@ -1,7 +1,7 @@
-use evenkeel::health::{Health, Reason};
-use evenkeel::{Book, Config, EventKind, Outcome, Retry};
+use evenkeel::health::{Health, Held, Reason};
+use evenkeel::{Book, Config, EventKind, Lease, Outcome, Retry};
 
-use crate::{BASE, Bed, ROWS, SECOND, pass, settle};
+use crate::{BASE, Bed, MS, ROWS, SECOND, pass, settle};
 
 #[tokio::test(start_paused = true)]
 async fn the_failure_that_is_one_too_many_ejects_at_once() {
@@ -29,7 +29,7 @@ async fn a_success_ends_a_row_of_failures() {
     assert_eq!(bed.picked(), "abc");
     for _ in 0..4 {
         bed.report("b", Outcome::Failure, 1).await;
-        bed.report("b", Outcome::Canceled, 1).await;
+        bed.report("b", Outcome::Abandoned, 1).await;
     }
     assert_eq!(bed.picked(), "abc");
     bed.report("b", Outcome::Failure, 1).await;
@@ -95,15 +95,86 @@ async fn with_the_noop_nothing_is_ever_ejected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn some_always_stay() {
+async fn the_last_one_stays_and_where_it_fails_too_the_others_come_back() {
     let bed = Bed::new("a", ROWS).await;
     bed.report("a", Outcome::Failure, 100).await;
-    assert_eq!(bed.picked(), "a");
+    assert_eq!((bed.picked().as_str(), bed.held("a")), ("a", Some(Held::NobodyWell)));
 
-    let bed = Bed::new("abcdef", ROWS).await;
-    bed.eject("a").await;
-    bed.report("b", Outcome::Failure, 100).await;
-    assert_eq!(bed.picked(), "bcdef", "at most 30 %");
+    let mut bed = Bed::new("abcdef", ROWS).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        bed.eject(name).await;
+    }
+    assert_eq!(bed.picked(), "f", "as many as fail, while one is well");
+    bed.told();
+    bed.report("f", Outcome::Failure, 9).await;
+    assert_eq!((bed.picked().as_str(), bed.held("f")), ("f", Some(Held::NobodyWell)));
+    bed.report("f", Outcome::Failure, 1).await;
+    assert_eq!(bed.picked(), "abcdef", "nothing was gained by ejecting them");
+    let back = ["f held", "a back", "b back", "c back", "d back", "e back", "f undone"];
+    assert_eq!(bed.told_briefly(), back);
+    // Calm for three intervals.
+    bed.report("a", Outcome::Failure, 50).await;
+    assert_eq!((bed.picked().as_str(), bed.held("a")), ("abcdef", Some(Held::Calm)));
+    pass(ROWS.interval * 3).await;
+    bed.report("a", Outcome::Failure, 5).await;
+    assert_eq!(bed.picked(), "bcdef");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_suffers_from_the_load_of_another_brings_it_back() {
+    for (delay, undone) in [(MS * 199, false), (MS * 200, true)] {
+        let mut bed = Bed::new("abcdef", ROWS).await;
+        bed.eject("a").await;
+        bed.told();
+        pass(SECOND).await;
+        let slow: Vec<_> = (0..5).map(|_| bed.pick_of("b").lease()).collect();
+        pass(delay).await;
+        slow.into_iter().for_each(Lease::failure);
+        settle().await;
+        let expected = if undone { "abcdef" } else { "cdef" };
+        assert_eq!(bed.picked(), expected, "{delay:?}");
+        let told: &[_] = if undone { &["a back", "b undone"] } else { &["b ejected"] };
+        assert_eq!(bed.told_briefly(), told, "{delay:?}");
+        if undone {
+            bed.report("b", Outcome::Failure, 50).await;
+            assert_eq!((bed.picked().as_str(), bed.held("b")), ("abcdef", Some(Held::Calm)));
+        }
+    }
+}
+
+/// What the task learns at once, it counts before it judges.
+#[tokio::test(start_paused = true)]
+async fn when_all_fail_at_once_nobody_is_ejected() {
+    for outcome in [Outcome::Failure, Outcome::TimedOut, Outcome::Abandoned] {
+        let mut bed = Bed::new("abcd", ROWS).await;
+        for _ in 0..200 {
+            bed.pick().lease().report(outcome);
+        }
+        settle().await;
+        assert_eq!(bed.picked(), "abcd", "{outcome:?}");
+        assert!(bed.told_briefly().iter().all(|told| told.ends_with("held")), "{outcome:?}");
+    }
+}
+
+/// Their successes since are counted before another one is compared with them.
+#[tokio::test(start_paused = true)]
+async fn a_failure_of_the_others_does_not_protect_one_that_is_down() {
+    let bed = Bed::new("abcd", ROWS).await;
+    for name in ["a", "c", "d"] {
+        bed.report(name, Outcome::Failure, 1).await;
+        bed.report(name, Outcome::Success, 9).await;
+    }
+    bed.report("b", Outcome::Failure, 5).await;
+    assert_eq!(bed.picked(), "acd");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_a_share_is_ejected_for_shares() {
+    let shares = Config { consecutive_failures: 0, ..Config::DEFAULT };
+    let bed = Bed::new("abcdef", shares).await;
+    bed.report("a", Outcome::Failure, 20).await;
+    bed.report("b", Outcome::Failure, 20).await;
+    assert_eq!((bed.picked().as_str(), bed.held("b")), ("bcdef", Some(Held::Percent)), "30 %");
     pass(BASE).await;
     bed.report("a", Outcome::Success, 1).await;
     bed.report("b", Outcome::Failure, 1).await;

@@ -15,7 +15,7 @@ mod threads;
 use core::convert::Infallible;
 use core::time::Duration;
 
-use evenkeel::health::Health;
+use evenkeel::health::{Health, Held};
 use evenkeel::{
     AnyPolicy, Balancer, Config, Endpoint, Event, EventKind, Outcome, Pick, PollerConfig, Status,
     Target, Why,
@@ -77,12 +77,16 @@ impl Bed {
         self.balancer.pick().unwrap()
     }
 
-    /// Picks until this endpoint has its turn; the other requests are canceled.
+    /// Picks until this endpoint has its turn; the other requests say nothing.
     pub(crate) fn pick_of(&self, name: &str) -> Pick<String, AnyPolicy> {
-        (0..1000)
-            .map(|_| self.pick())
-            .find(|pick| pick.with(|client| client == name))
-            .expect("it is picked")
+        for _ in 0..1000 {
+            let pick = self.pick();
+            if pick.with(|client| client == name) {
+                return pick;
+            }
+            say_nothing(pick);
+        }
+        panic!("{name} is not picked");
     }
 
     /// So many requests to this endpoint, which end like this; then the balancer's task runs once.
@@ -102,9 +106,14 @@ impl Bed {
         until.saturating_since(self.balancer.now())
     }
 
+    /// Why it is not ejected, though it fails.
+    pub(crate) fn held(&self, name: &str) -> Option<Held> {
+        self.status(name).held
+    }
+
     /// The names of those that get the next requests, in the order of names.
     pub(crate) fn picked(&self) -> String {
-        let mut names: Vec<_> = (0..100).map(|_| self.pick().with(String::clone)).collect();
+        let mut names: Vec<_> = (0..100).map(|_| say_nothing(self.pick())).collect();
         names.sort();
         names.dedup();
         names.concat()
@@ -144,6 +153,8 @@ fn brief(kind: EventKind) -> &'static str {
     match kind {
         EventKind::Added => "+",
         EventKind::Removed => "-",
+        EventKind::Held { .. } => " held",
+        EventKind::Undone { .. } => " undone",
         EventKind::Ejected { .. } => " ejected",
         EventKind::Probing => " probing",
         EventKind::Readmitted => " back",
@@ -153,6 +164,17 @@ fn brief(kind: EventKind) -> &'static str {
         EventKind::PanicOff => "no panic",
         EventKind::Lost(_) => "?",
     }
+}
+
+/// Ends a request without a word on its endpoint's health, and says to whom it went. A row of
+/// requests that are given up would be one; an answer to a request that decides would, too.
+fn say_nothing(pick: Pick<String, AnyPolicy>) -> String {
+    let name = pick.with(String::clone);
+    match pick.why() {
+        Why::Probe | Why::Panic => drop(pick),
+        Why::Policy | Why::Retry | Why::LastResort => pick.lease().report(Outcome::Ignorable),
+    }
+    name
 }
 
 /// Ends a request, and says to whom it went, and why.

@@ -3,10 +3,10 @@ use std::io;
 use std::sync::Arc;
 
 use evenkeel::health::Health;
-use evenkeel::{Balancer, Candidacy, Config, Fixed, Outcome, Target};
+use evenkeel::{Balancer, Candidacy, Config, Fixed, Outcome, Target, Why};
 use tokio::sync::broadcast::error::TryRecvError;
 
-use crate::{BASE, Bed, MS, ROWS, SECOND, all, pass, settle};
+use crate::{BASE, Bed, MS, ROWS, SECOND, all, ended, pass, settle};
 
 fn at(name: &str) -> Target {
     Target::new(name, 80).unwrap()
@@ -19,7 +19,7 @@ async fn all_endpoints_are_listed_with_what_is_known_of_them() {
     endpoints[2].weight = 3;
     endpoints[3].weight = 0;
     endpoints[4].priority = 1;
-    let bed = Bed::by("peak_ewma", endpoints, ROWS).await;
+    let bed = Bed::by("least_request", endpoints, ROWS).await;
     bed.eject("b").await;
     let held = bed.pick_of("c").lease();
 
@@ -101,17 +101,12 @@ async fn what_active_checks_find_takes_effect_at_once() {
     assert_eq!(bed.picked(), "abc");
     assert_eq!(bed.told_briefly(), ["b down", "b back"]);
 
-    // What was reported before good news does not outlive them, whatever the task looks at first.
-    for _ in 0..20 {
-        (0..5).for_each(|_| bed.pick_of("b").failure());
-        bed.balancer.set_down(&at("b"), false);
-        pass(MS).await;
-        assert_eq!(bed.picked(), "abc");
-    }
-
-    // Good news bring back an ejected endpoint, and nothing is left of its failures.
+    // Good news open an ejected endpoint to a probe, and nothing is left of its failures then.
     bed.eject("b").await;
     bed.balancer.set_down(&at("b"), false);
+    settle().await;
+    assert_eq!(bed.health("b"), Health::HalfOpen);
+    assert_eq!(ended(bed.pick(), Outcome::Success), ("b".to_owned(), Why::Probe));
     settle().await;
     bed.report("b", Outcome::Failure, 4).await;
     assert_eq!(bed.picked(), "abc");
@@ -122,6 +117,23 @@ async fn what_active_checks_find_takes_effect_at_once() {
     bed.becomes(all("ac")).await;
     bed.becomes(all("abc")).await;
     assert_eq!(bed.picked(), "abc");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_settings_say_so_good_news_bring_an_ejected_endpoint_back() {
+    let bed = Bed::new("abc", Config { check_readmits: true, ..ROWS }).await;
+    // What was reported before good news does not outlive them, whatever the task looks at first.
+    for _ in 0..20 {
+        (0..5).for_each(|_| bed.pick_of("b").failure());
+        bed.balancer.set_down(&at("b"), false);
+        pass(MS).await;
+        assert_eq!(bed.picked(), "abc");
+    }
+    bed.eject("b").await;
+    bed.balancer.set_down(&at("b"), false);
+    settle().await;
+    bed.report("b", Outcome::Failure, 4).await;
+    assert_eq!(bed.picked(), "abc", "nothing is left of its failures");
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,7 +56,8 @@ async fn a_probe_that_fails_ejects_for_longer() {
     settle().await;
     let Health::Ejected { reason: Reason::ProbeFailed, until } = bed.health("b") else { panic!() };
     let time = until.saturating_since(bed.balancer.now());
-    assert!(time >= BASE && time <= BASE * 2, "{time:?}");
+    // 13/8 of the base, less up to half of it.
+    assert!(time > BASE * 13 / 16 && time <= BASE * 13 / 8, "{time:?}");
     assert_eq!(bed.picked(), "ac");
     pass(time + MS).await;
     assert_eq!(ended(bed.pick(), Outcome::Success), probe());
@@ -64,26 +65,66 @@ async fn a_probe_that_fails_ejects_for_longer() {
     assert_eq!(bed.picked(), "abc");
 }
 
+/// It is no verdict: as long again as before, at any number.
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_is_dropped_leaves_the_decision_to_the_next() {
     let bed = bed().await;
+    let ejected_again = || {
+        let Health::Ejected { reason: Reason::ProbeCanceled, until } = bed.health("b") else {
+            panic!("{:?}", bed.health("b"))
+        };
+        let time = until.saturating_since(bed.balancer.now());
+        assert!(time >= BASE / 2 && time <= BASE, "{time:?}");
+        time
+    };
     // A pick that becomes a lease is not given up by that.
     let lease = bed.pick().lease();
     settle().await;
     assert!(matches!(bed.health("b"), Health::Probing { .. }));
     drop(lease);
     settle().await;
-    assert_eq!(bed.health("b"), Health::HalfOpen);
+    pass(ejected_again() + MS).await;
     // The task learns of the start and the end at once.
     for _ in 0..3 {
-        assert_eq!(ended(bed.pick(), Outcome::Canceled), probe());
+        assert_eq!(bed.health("b"), Health::HalfOpen);
+        assert_eq!(ended(bed.pick(), Outcome::Abandoned), probe());
         assert_ne!(ended(bed.pick(), Outcome::Success), probe(), "until the task has run");
         settle().await;
-        assert_eq!(bed.health("b"), Health::HalfOpen);
+        assert_eq!(bed.picked(), "ac");
+        pass(ejected_again() + MS).await;
     }
     assert_eq!(ended(bed.pick(), Outcome::Success), probe());
     settle().await;
     assert_eq!(bed.picked(), "abc");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_whose_request_is_at_fault_has_been_answered() {
+    let bed = bed().await;
+    assert_eq!(ended(bed.pick(), Outcome::Ignorable), probe());
+    settle().await;
+    assert_eq!((bed.health("b"), bed.picked().as_str()), (Health::Healthy, "abc"));
+}
+
+/// An outage seldom ends for one.
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_succeeds_opens_the_others_of_its_level() {
+    let bed = Bed::new("abcdef", ROWS).await;
+    let time = bed.eject("b").await;
+    pass(time.saturating_sub(MS * 2)).await;
+    bed.eject("d").await;
+    bed.eject("f").await;
+    pass(MS * 4).await;
+    let healths = ["b", "d", "f"].map(|name| bed.health(name).name());
+    assert_eq!(healths, ["half_open", "ejected", "ejected"]);
+    let first = ended(bed.pick(), Outcome::Success);
+    assert_eq!(first, probe());
+    settle().await;
+    let mut probed: Vec<_> = (0..2).map(|_| ended(bed.pick(), Outcome::Success)).collect();
+    probed.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(probed, [("d".to_owned(), Why::Probe), ("f".to_owned(), Why::Probe)]);
+    settle().await;
+    assert_eq!(bed.picked(), "abcdef");
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,8 +179,7 @@ async fn a_retry_is_no_probe() {
 
 #[tokio::test(start_paused = true)]
 async fn each_half_open_endpoint_has_a_probe_of_its_own() {
-    let many = Config { max_ejection_percent: 50, ..ROWS };
-    let bed = Bed::new("abcdef", many).await;
+    let bed = Bed::new("abcdef", ROWS).await;
     for name in ["b", "d", "f"] {
         bed.eject(name).await;
     }

@@ -59,7 +59,7 @@ async fn every_outcome_is_counted_once() {
             for request in 0..3_000 {
                 bed.pick().lease().report(match (request + thread) % 3 {
                     0 => Outcome::Failure,
-                    1 => Outcome::Canceled,
+                    1 => Outcome::Abandoned,
                     _ => Outcome::Success,
                 });
             }
@@ -100,6 +100,8 @@ async fn of_all_threads_one_pick_is_the_probe() {
                     let lease = bed.pick().lease();
                     if lease.why() == Why::Probe {
                         probes.lock().unwrap().push(lease);
+                    } else {
+                        lease.success();
                     }
                 }
             });
@@ -115,12 +117,8 @@ async fn of_all_threads_one_pick_is_the_probe() {
 /// in the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_of_endpoints_that_come_and_go() {
-    let all_of_them = Config {
-        base_ejection_time: MS,
-        max_ejection_time: MS * 4,
-        max_ejection_percent: 100,
-        ..Config::DEFAULT
-    };
+    let all_of_them =
+        Config { base_ejection_time: MS, max_ejection_time: MS * 4, ..Config::DEFAULT };
     let bed = Bed::by("least_request", all("abc"), all_of_them).await;
     tokio::task::block_in_place(|| {
         let handle = tokio::runtime::Handle::current();

@@ -19,7 +19,12 @@ fn backups(names: &str) -> Vec<Endpoint<Target>> {
 /// Of the requests with keys that divide evenly among groups, in percent, those that go to one of
 /// `names`.
 fn percent(bed: &Bed, names: &str) -> usize {
-    let pick = |key| bed.balancer.pick_for(key).unwrap().with(String::clone);
+    let pick = |key| {
+        let pick = bed.balancer.pick_for(key).unwrap();
+        let name = pick.with(String::clone);
+        pick.success();
+        name
+    };
     (0..100).filter(|&key| names.contains(&pick(key))).count()
 }
 

@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::Barrier;
 
+use evenkeel::health::Health;
 use evenkeel::{Candidacy, Config, Endpoint, Lease, PickError, Retry, Target, Why};
 
 use crate::{Bed, all, counted, expect, key, pass};
@@ -50,7 +51,7 @@ async fn no_endpoint_gets_more_by_any_policy() {
         let mut leases = bed.hold(6);
         assert_eq!(held(&leases), expect([("a", 2), ("b", 2), ("c", 2)]), "{policy}");
         let error = bed.lease().unwrap_err();
-        assert!(matches!(error, PickError::Busy), "{policy}: {error:?}");
+        assert!(matches!(error, PickError::Busy { .. }), "{policy}: {error:?}");
         let text = "all endpoints have as many requests in flight as they may have";
         assert_eq!(error.to_string(), text);
 
@@ -60,6 +61,23 @@ async fn no_endpoint_gets_more_by_any_policy() {
         ended.success();
         assert_eq!(*bed.lease().unwrap(), name, "{policy}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_busy_say_when_one_may_be_back() {
+    let config = Config { failure_percentage: 0, ..TWO };
+    let bed = Bed::new("round_robin", config, all("ab")).await;
+    for _ in 0..10 {
+        let pick = bed.balancer.pick().unwrap();
+        if pick.with(|name| name == "b") { pick.failure() } else { pick.success() }
+    }
+    pass(core::time::Duration::from_millis(1)).await;
+    let b = bed.balancer.endpoints().remove(1);
+    let Health::Ejected { until, .. } = b.health else { panic!("{b:?}") };
+    let leases = bed.hold(2);
+    let error = bed.lease().unwrap_err();
+    assert!(matches!(error, PickError::Busy { until: Some(at) } if at == until), "{error:?}");
+    drop(leases);
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +118,7 @@ async fn what_a_level_has_no_room_for_waits_or_goes_to_the_next() {
     let stay = Config { overflow: false, ..TWO };
     let bed = Bed::new("round_robin", stay, endpoints.clone()).await;
     let leases = bed.hold(2);
-    assert!(matches!(bed.lease(), Err(PickError::Busy)), "the level is in service");
+    assert!(matches!(bed.lease(), Err(PickError::Busy { .. })), "the level is in service");
     drop(leases);
 
     let overflow = Config { overflow: true, ..TWO };
@@ -114,7 +132,7 @@ async fn what_a_level_has_no_room_for_waits_or_goes_to_the_next() {
         assert_eq!(held(&leases), expect([("a", 2), ("x", 2), ("y", 2)]), "{policy}");
         leases.extend(bed.hold(2));
         assert_eq!(held(&leases)["z"], 2, "{policy}: level by level");
-        assert!(matches!(bed.lease(), Err(PickError::Busy)), "{policy}");
+        assert!(matches!(bed.lease(), Err(PickError::Busy { .. })), "{policy}");
         leases.retain(|lease| **lease != "a");
         assert_eq!(bed.next(), "a", "{policy}: the first level has room again");
     }
@@ -129,7 +147,7 @@ async fn groups_make_up_for_each_other() {
     let bed = Bed::new("round_robin", config, endpoints).await;
     let leases = bed.hold(6);
     assert_eq!(held(&leases), expect([("a", 2), ("b", 2), ("x", 2)]));
-    assert!(matches!(bed.lease(), Err(PickError::Busy)));
+    assert!(matches!(bed.lease(), Err(PickError::Busy { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +167,7 @@ async fn a_retry_goes_where_there_is_room() {
     let others = bed.hold(2);
     let attempt = |_| core::future::ready(Ok::<_, &str>(()));
     let error = bed.balancer.call(&Retry::attempts(3).unwrap(), attempt).await.unwrap_err();
-    assert!(matches!(error.unavailable, Some(PickError::Busy)) && error.attempts.is_empty());
+    assert!(matches!(error.unavailable, Some(PickError::Busy { .. })) && error.attempts.is_empty());
     drop(others);
     assert_eq!(bed.balancer.pick().unwrap().why(), Why::Policy);
 }
@@ -161,7 +179,7 @@ async fn an_endpoint_that_stays_keeps_its_count() {
     bed.becomes(all("abc")).await;
     let more = bed.hold(2);
     assert_eq!(held(&more), expect([("c", 2)]));
-    assert!(matches!(bed.lease(), Err(PickError::Busy)));
+    assert!(matches!(bed.lease(), Err(PickError::Busy { .. })));
     pass(core::time::Duration::from_secs(1)).await;
     drop((leases, more));
     assert_eq!(held(&bed.hold(6)), expect([("a", 2), ("b", 2), ("c", 2)]));

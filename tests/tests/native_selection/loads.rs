@@ -45,7 +45,7 @@ async fn least_request_avoids_the_busy() {
             assert_ne!(bed.next(), *busy, "{policy}");
         }
         let name = busy.to_owned();
-        busy.report(Outcome::Canceled);
+        busy.report(Outcome::Abandoned);
         assert_eq!(bed.in_flight(), [0, 0, 0]);
         assert!((0..100).any(|_| bed.next() == name), "{policy}: idle again");
     }

@@ -22,7 +22,12 @@ async fn shares(
     picks: usize,
 ) -> BTreeMap<String, usize> {
     refreshed(balancer, hosts).await;
-    let next = || balancer.pick().unwrap().with(|host| host.split('.').next().unwrap().to_owned());
+    let next = || {
+        let pick = balancer.pick().unwrap();
+        let name = pick.with(|host| host.split('.').next().unwrap().to_owned());
+        pick.success();
+        name
+    };
     counted((0..picks).map(|_| next()))
 }
 

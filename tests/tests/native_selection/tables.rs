@@ -42,7 +42,10 @@ async fn a_table_that_becomes_too_small_serves_the_endpoints_from_before() {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_goes_on_failing_rebuilds_nothing() {
     let rebuilds = Arc::new(AtomicUsize::new(0));
-    let policy = Counting { inner: AnyPolicy::default(), rebuilds: Arc::clone(&rebuilds) };
+    let policy = Counting {
+        inner: "round_robin".parse::<AnyPolicy>().unwrap(),
+        rebuilds: Arc::clone(&rebuilds),
+    };
     let bed = Bed::with(1, policy, Config::default(), all("abc")).await;
     let fails = |requests: usize| {
         for _ in 0..requests {

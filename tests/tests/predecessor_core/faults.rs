@@ -83,7 +83,7 @@ fn fault_10_attempts_are_paused() {
         match call.poll(now, &mut Unlimited, &mut rng) {
             Step::Send(attempt) => {
                 sent += 1;
-                call.on_outcome(now, attempt, Verdict::Retry);
+                call.on_outcome(now, attempt, Verdict::RetryableFailure);
             }
             Step::Wait(until) => {
                 let until = until.expect("nothing is in flight");
@@ -149,7 +149,8 @@ fn fault_10_every_attempt_is_accounted_for_at_the_deadline() {
 /// turns shared by threads.
 #[test]
 fn fault_11_a_retry_avoids_what_was_tried() {
-    let judge = |addr: &str| if addr == "dead" { Verdict::Retry } else { Verdict::Success };
+    let judge =
+        |addr: &str| if addr == "dead" { Verdict::RetryableFailure } else { Verdict::Success };
     for policy in ["random", "round_robin"] {
         let (mut balancer, mut rng) = (balancer(policy, &["dead", "live"]), rng(11));
         let off = Config { book: Book::Off, ..Config::default() };

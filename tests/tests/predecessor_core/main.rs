@@ -61,7 +61,7 @@ fn call(
                     call.no_endpoint(now);
                     continue;
                 };
-                call.started(attempt, pick.slot());
+                assert!(call.started(attempt, pick.slot(), &mut Unlimited));
                 let addr = balancer.endpoint(&pick).expect("an endpoint").addr;
                 tried.push(addr);
                 let verdict = judge(addr);

@@ -13,7 +13,7 @@ fn attempts(most: u32) -> RetryPolicy {
 }
 
 fn judge(addr: &str) -> Verdict {
-    if addr.starts_with("ok") { Verdict::Success } else { Verdict::Retry }
+    if addr.starts_with("ok") { Verdict::Success } else { Verdict::RetryableFailure }
 }
 
 /// An empty set, at most 999 attempts, 1 s: an error, and not the timeout.
@@ -30,16 +30,20 @@ fn c07_retry_without_endpoints() {
 /// Two endpoints fail, one works; two attempts. go-kit always starts with the first and always
 /// fails.
 ///
-/// Ours starts anywhere: it fails as go-kit does when it begins with the first of the two that
-/// fail, and only then.
+/// Ours starts anywhere, and a retry does, too: it fails when both of its attempts go to the two that
+/// fail, which is one time in three.
 #[test]
 fn c08_retry_with_too_few_attempts() {
     let mut ends = [0, 0];
     for seed in 0..100 {
         let mut balancer = balancer("round_robin", &["err1", "err2", "ok"]);
         let (end, tried) = call(&attempts(2), &mut balancer, &mut rng(seed), judge);
-        if tried[0] == "err1" {
-            assert_eq!((end, tried), (End::Attempts, vec!["err1", "err2"]), "seed {seed}");
+        if tried.last().is_none_or(|last| *last != "ok") {
+            assert_eq!(end, End::Attempts, "seed {seed}");
+            assert!(
+                tried == ["err1", "err2"] || tried == ["err2", "err1"],
+                "seed {seed}: {tried:?}"
+            );
             ends[0] += 1;
         } else {
             assert_eq!(end, End::Success, "seed {seed}");
@@ -82,7 +86,7 @@ fn c10_retry_timeout() {
     };
     let deadline = start + Duration::from_millis(1);
     assert_eq!(late.poll(start, &mut Unlimited, &mut rng(1)), Step::Wait(Some(deadline)));
-    let outcome = Outcome::Failure;
+    let outcome = Outcome::TimedOut;
     assert_eq!(late.poll(deadline, &mut Unlimited, &mut rng(1)), Step::Cancel { attempt, outcome });
     assert_eq!(late.poll(deadline, &mut Unlimited, &mut rng(1)), Step::Done(End::Deadline));
     late.on_outcome(start + Duration::from_millis(10), attempt, Verdict::Success);
@@ -110,8 +114,10 @@ fn c11_empty_set_asks_for_no_verdict() {
 #[test]
 fn c12_fatal_verdict_ends_the_call() {
     let (end, tried) =
-        call(&attempts(9), &mut balancer("random", &["a", "b"]), &mut rng(12), |_| Verdict::Fatal);
-    assert_eq!((end, tried.len()), (End::Fatal, 1));
+        call(&attempts(9), &mut balancer("random", &["a", "b"]), &mut rng(12), |_| {
+            Verdict::Ignorable
+        });
+    assert_eq!((end, tried.len()), (End::Ignorable, 1));
 }
 
 /// No callback at all: every error is worth another attempt, and success is success.

@@ -8,8 +8,8 @@ use evenkeel_tests::simulation::{
     Effect, Fault, Host, Log, Scenario, Table, millis, percent, percentile, ratio, run,
 };
 
-use super::picture::{Chart, svg};
 use super::{Detection, ENVOY, GRPC, MS, OFF, OURS, SECOND, check, in_parallel, policy, section};
+use evenkeel_tests::simulation::picture::{Chart, svg};
 
 const HEAD: &str = "\
 Black hole: one host is broken, and looks fast and idle

@@ -14,7 +14,7 @@ Hedging: another attempt beside one that takes long; the first answer counts, th
 ===========================================================================================================
 
 10 hosts that take 20 ms for a request, exponentially distributed. Calls arrive at random (Poisson) for 60 s. At most one hedge for
-each, bounded by RetryBudget::default(). The attempt given up is reported as Outcome::Canceled: it would have taken longer.
+each, bounded by RetryBudget::default(). The attempt given up is reported as Outcome::LostRace: it would have taken longer.
 
 hedge after   never; p95: the 950 per mille of LatencyPercentile; or a fixed time
 p50, ...      of all calls of three runs with the seeds 1 to 3; none fails

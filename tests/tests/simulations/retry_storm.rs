@@ -36,6 +36,7 @@ const HEALED: Instant = Instant::from_secs(60);
 const END: Instant = Instant::from_secs(70);
 
 /// A budget, and when it would first have allowed a retry after the trouble.
+#[derive(Clone)]
 struct Watched {
     budget: AnyBudget,
     allows: Option<Instant>,
@@ -194,7 +195,7 @@ fn recovered(runs: &Runs) -> [String; 4] {
 
 /// Says how many seconds after the trouble the last ejection ends, in the worst case.
 fn ejected_until(runs: &Runs) -> String {
-    let events = runs.0.iter().flat_map(|(log, _)| &log.events).map(|(_, kind)| kind);
+    let events = runs.0.iter().flat_map(|(log, _)| &log.events).map(|told| &told.kind);
     let ejections = events.filter(|kind| matches!(kind, EventKind::Ejected { .. }));
     let ends = ejections.filter_map(EventKind::until).map(|until| since_healed(until).as_secs());
     ends.max().map_or("-".to_owned(), |seconds| seconds.to_string())

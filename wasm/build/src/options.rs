@@ -20,6 +20,7 @@ const NAMES: &[(&str, &str)] = &[
     ("max_ejection_", "outlier_detection.max_ejection_"),
     ("always_eject_one", "outlier_detection.always_eject_one"),
     ("half_open", "outlier_detection.half_open"),
+    ("check_readmits", "outlier_detection.check_readmits"),
     ("probe_timeout", "outlier_detection.probe_timeout"),
     ("overprovisioning_percent", "levels.overprovisioning_factor"),
     ("panic_threshold_percent", "levels.panic_threshold"),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use evenkeel_core::balancer::Why;
-use evenkeel_core::health::{Health, Reason};
+use evenkeel_core::health::{Health, Held, Reason};
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::retry::{End, Jitter, Step, Verdict};
 use evenkeel_core::settings::{Book, Config, Kind};
@@ -46,6 +46,7 @@ const LISTS: &[(&str, &str, &[&str])] = &[
     ("REFUSALS", "Refusal", PickError::NAMES),
     ("HEALTHS", "Health", Health::NAMES),
     ("REASONS", "EjectionReason", Reason::NAMES),
+    ("HELD", "HeldBy", Held::NAMES),
     ("CANDIDACIES", "Candidacy", Candidacy::NAMES),
     ("EVENTS", "EventKind", EventKind::NAMES),
     ("STEPS", "StepName", Step::NAMES),

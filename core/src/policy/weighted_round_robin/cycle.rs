@@ -2,11 +2,93 @@
 
 use core::num::NonZeroU32;
 
-use crate::policy::{View, slots};
+use super::walk;
+use crate::policy::{Cx, View, slots};
+use crate::slot::Turn;
 use crate::store::{List, Store};
 
+/// The number of a turn's bits that say its place in the cycle; the others say in which cycle.
+const PLACE_BITS: u32 = 14;
+
 /// The most turns a cycle may have.
-const LONGEST: usize = 1 << 14;
+const LONGEST: usize = 1 << PLACE_BITS;
+
+/// The slots in nginx's order for one whole cycle.
+pub(super) struct Cycle<S: Store> {
+    turns: S::List<u32>,
+    /// Tells cycles apart: bits above those of a place, not all of them 0.
+    mark: u32,
+    /// A candidate has its weight divided by this as turns.
+    divisor: NonZeroU32,
+}
+
+impl<S: Store> Cycle<S> {
+    /// Makes the cycle of the candidates with this fingerprint; `None` when it has more turns than
+    /// [`LONGEST`] or than the store holds.
+    pub(super) fn of(view: &dyn View, fingerprint: u64) -> Option<Self> {
+        let divisor = NonZeroU32::new(slots(view).map(|slot| view.weight(slot)).reduce(gcd)?)?;
+        let mark = (fingerprint as u32 | 1) << PLACE_BITS;
+        Some(Self { turns: smooth::<S>(view, divisor)?, mark, divisor })
+    }
+
+    /// Returns how many turns there are.
+    pub(super) fn len(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// Gives the next turn. Where the last one was in another cycle, it begins at the next point of
+    /// the walk; the first time ever, at a random place.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call takes half as long again")]
+    pub(super) fn next(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        // Above all places where the mark is another one.
+        let last = (cx.turn().place ^ self.mark) as usize;
+        let place = match last + 1 {
+            next if next < self.turns.len() => next,
+            _ if last < LONGEST => 0,
+            _ => self.begin(view, cx)?,
+        };
+        cx.turn().place = self.mark | place as u32;
+        self.turns.get(place).map(|&slot| slot as usize)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        if *cx.turn() == Turn::START {
+            let place = cx.below(self.turns.len());
+            // From here on, somebody has had a turn.
+            *cx.turn() = Turn::had(*self.turns.get(place)? as usize, place);
+            return Some(place);
+        }
+        Some(self.at(view, walk(cx)))
+    }
+
+    /// Returns the place at a point of the walk, where the turns of each slot lie side by side: with
+    /// weights 5, 1, 1, five of seven points are of the first slot, and of those each fifth is one of
+    /// its places. Points in steps of a Weyl sequence give each slot its share, be there one pick in
+    /// each cycle or many.
+    fn at(&self, view: &dyn View, point: u32) -> usize {
+        let mut left = ((u64::from(point) * self.turns.len() as u64) >> 32) as usize;
+        for slot in slots(view) {
+            let turns = (view.weight(slot) / self.divisor) as usize;
+            let Some(after) = left.checked_sub(turns) else {
+                let own = self.turns.iter().enumerate().filter(|&(_, &its)| its as usize == slot);
+                return { own }.nth(left).map_or(0, |(place, _)| place);
+            };
+            left = after;
+        }
+        // Slots are left out of the view.
+        left.min(self.turns.len().saturating_sub(1))
+    }
+}
+
+impl<S: Store> Clone for Cycle<S> {
+    fn clone(&self) -> Self {
+        let Self { turns, mark, divisor } = self;
+        Self { turns: List::copied(turns), mark: *mark, divisor: *divisor }
+    }
+}
 
 /// Returns the slots in nginx's order for one whole cycle, in which each has as many turns as its
 /// weight says after division by the greatest common divisor; `None` when that is more than
@@ -16,8 +98,7 @@ const LONGEST: usize = 1 << 14;
 /// and takes the sum of all weights off it. Candidates of one weight then simply take turns, so it
 /// is enough to compare one of each weight: O(length × different weights), which is below 3 million
 /// steps, since different weights add up to less than the length.
-pub(super) fn smooth<S: Store>(view: &dyn View) -> Option<S::List<u32>> {
-    let divisor = NonZeroU32::new(slots(view).map(|slot| view.weight(slot)).reduce(gcd)?)?;
+fn smooth<S: Store>(view: &dyn View, divisor: NonZeroU32) -> Option<S::List<u32>> {
     let turns = |slot| u64::from(view.weight(slot) / divisor);
     let length: u64 = slots(view).map(turns).sum();
     if length > <S::List<u32>>::LIMIT.min(LONGEST) as u64 {
@@ -44,13 +125,6 @@ pub(super) fn smooth<S: Store>(view: &dyn View) -> Option<S::List<u32>> {
         let _ = cycle.try_push(slot);
     }
     Some(cycle)
-}
-
-/// Returns the first place of the slot that follows `slot` among those of the cycle, or of the
-/// first of all.
-pub(super) fn after(cycle: &[u32], slot: usize) -> usize {
-    let follows = |&(_, &other): &(usize, &u32)| (other as usize <= slot, other);
-    cycle.iter().enumerate().min_by_key(follows).map_or(0, |(place, _)| place)
 }
 
 /// A candidate; sorted by weight, then by slot.

@@ -9,9 +9,9 @@ use crate::time::Instant;
 /// `retryThrottling`).
 ///
 /// It begins with `max_tokens`. An attempt that failed and is worth another one
-/// ([`Verdict::Retry`], [`Verdict::RetryAfter`]) takes a token, a success brings `token_ratio` of
-/// one; [`Verdict::Fatal`] and [`Verdict::NeverSent`] say nothing of the server's load. One more
-/// attempt may be sent while there are more than `max_tokens / 2`, after the failure was counted.
+/// ([`Verdict::RetryableFailure`], [`Verdict::TimedOut`], [`Verdict::Overloaded`],
+/// [`Verdict::PushBack`]) takes a token, a success brings `token_ratio` of one; other ends say
+/// nothing of the server's load. One more attempt may be sent while there are more than `max_tokens / 2`, after the failure was counted.
 /// Time brings nothing back: only successes do, those of first attempts, which are always sent.
 ///
 /// With `S` successes, there are fewer than `max_tokens / 2 + token_ratio · S` retries, over any
@@ -26,7 +26,7 @@ use crate::time::Instant;
 /// let settings = TokenThrottleSettings { max_tokens: 10, token_ratio_per_mille: 100 };
 /// let mut throttle = TokenThrottle::new(settings)?;
 /// let mut fails = || {
-///     throttle.on_verdict(Instant::ZERO, Verdict::Retry);
+///     throttle.on_verdict(Instant::ZERO, Verdict::RetryableFailure);
 ///     throttle.withdraw(Instant::ZERO)
 /// };
 /// assert_eq!([fails(), fails(), fails(), fails(), fails()], [true, true, true, true, false]);
@@ -130,10 +130,14 @@ impl Budget for TokenThrottle {
     fn on_verdict(&mut self, _now: Instant, verdict: Verdict) {
         match verdict {
             Verdict::Success => self.spent = self.spent.saturating_sub(self.ratio()),
-            Verdict::Retry | Verdict::RetryAfter(_) => {
-                self.spent = (self.spent + TOKEN).min(self.most());
-            }
-            Verdict::Fatal | Verdict::NeverSent => {}
+            Verdict::RetryableFailure
+            | Verdict::TimedOut
+            | Verdict::Overloaded { .. }
+            | Verdict::PushBack { .. } => self.spent = (self.spent + TOKEN).min(self.most()),
+            Verdict::NonRetryableFailure
+            | Verdict::Ignorable
+            | Verdict::NeverSent
+            | Verdict::Canceled => {}
         }
     }
 

@@ -17,12 +17,44 @@ pub(super) struct InFlight<const ROOM: usize>([Flight; ROOM]);
 pub(super) struct Flight {
     /// Under way: when it is given up, if it is limited. Over: when that was told.
     pub(super) time: Instant,
-    /// The wait that the server asked for, after [`State::RetryAfter`].
+    /// The wait that was asked for, after [`State::PushBack`] or [`State::Overloaded`].
     wait: Ticks,
     pub(super) number: u32,
     sent: u8,
-    pub(super) hedge: bool,
+    /// The place of its endpoint among those that were tried, from 1; [`NOWHERE`] if that is not
+    /// known.
+    pub(super) place: u8,
+    pub(super) kind: Kind,
     state: State,
+}
+
+/// No place.
+pub(super) const NOWHERE: u8 = 0;
+
+/// Where an attempt may go, and who pays for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Anywhere: it is paid for.
+    Plain,
+    /// Anywhere, beside others: it is paid for.
+    Hedge,
+    /// To an endpoint that was not tried, beside others, if the budget grants it.
+    HedgeDue,
+    /// To an endpoint that was not tried, for nothing: the one before never left.
+    Resend,
+    /// The same, beside others.
+    HedgeResend,
+    /// To an endpoint that does not rest, if the budget grants it: the one before was overloaded.
+    Elsewhere,
+}
+
+impl Kind {
+    pub(super) fn is_hedge(self) -> bool {
+        match self {
+            Self::Hedge | Self::HedgeDue | Self::HedgeResend => true,
+            Self::Plain | Self::Resend | Self::Elsewhere => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +63,30 @@ enum State {
     /// Under way without a limit, or until a deadline.
     Unlimited,
     Limited,
+    /// There was no endpoint that it may go to; the budget has nothing to know.
+    NoOther,
     /// Over, and the budget does not know it yet.
     Success,
-    Retry,
-    RetryAfter,
-    Fatal,
+    RetryableFailure,
+    NonRetryableFailure,
+    TimedOut,
+    Ignorable,
+    Overloaded,
+    PushBack,
     NeverSent,
+    Canceled,
 }
 
 impl Flight {
-    const FREE: Self =
-        Self { time: Instant::ZERO, wait: 0, number: 0, sent: 0, hedge: false, state: State::Free };
+    const FREE: Self = Self {
+        time: Instant::ZERO,
+        wait: 0,
+        number: 0,
+        sent: 0,
+        place: NOWHERE,
+        kind: Kind::Plain,
+        state: State::Free,
+    };
 
     pub(super) fn is_under_way(&self) -> bool {
         matches!(self.state, State::Unlimited | State::Limited)
@@ -61,34 +106,56 @@ impl Flight {
         self.is_under_way() && self.number == attempt.number && self.sent == attempt.sent
     }
 
+    /// Tells that it was sent as this, and is under way.
+    pub(super) fn was_sent_as(&self, sent: u8) -> bool {
+        self.is_under_way() && self.sent == sent
+    }
+
     fn deadline(&self) -> Option<Instant> {
         (self.state == State::Limited).then_some(self.time)
     }
 
     pub(super) fn attempt(&self) -> Attempt {
-        let &Self { number, sent, hedge, .. } = self;
-        Attempt { deadline: self.deadline(), number, sent, hedge }
+        let &Self { number, sent, kind, .. } = self;
+        Attempt { deadline: self.deadline(), number, sent, hedge: kind.is_hedge() }
     }
 
-    /// Returns how it ended; what is still under way took too long.
+    /// Returns how it ended, for the budget; what is still under way took too long.
     #[inline]
-    pub(super) fn verdict(&self) -> Verdict {
-        match self.state {
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        Some(match self.state {
+            State::Free | State::NoOther => return None,
             State::Success => Verdict::Success,
-            State::Free | State::Unlimited | State::Limited | State::Retry => Verdict::Retry,
-            State::RetryAfter => Verdict::RetryAfter(duration(self.wait)),
-            State::Fatal => Verdict::Fatal,
+            State::RetryableFailure => Verdict::RetryableFailure,
+            State::NonRetryableFailure => Verdict::NonRetryableFailure,
+            State::Unlimited | State::Limited | State::TimedOut => Verdict::TimedOut,
+            State::Ignorable => Verdict::Ignorable,
+            State::Overloaded => {
+                Verdict::Overloaded { wait: (self.wait > 0).then(|| duration(self.wait)) }
+            }
+            State::PushBack => Verdict::PushBack { wait: duration(self.wait) },
             State::NeverSent => Verdict::NeverSent,
-        }
+            State::Canceled => Verdict::Canceled,
+        })
     }
 
     pub(super) fn was_never_sent(&self) -> bool {
         self.state == State::NeverSent
     }
 
-    /// Returns the wait that a server asked for.
+    /// Tells that there was no endpoint for it, and that it is no attempt that was sent before.
+    pub(super) fn never_was(&self) -> bool {
+        self.state == State::NoOther && matches!(self.kind, Kind::Elsewhere | Kind::HedgeDue)
+    }
+
+    /// Returns the wait that the service asked the call for.
     pub(super) fn push_back(&self) -> Option<Ticks> {
-        (self.state == State::RetryAfter).then_some(self.wait)
+        (self.state == State::PushBack).then_some(self.wait)
+    }
+
+    /// Returns the time that the endpoint asked to be left alone for; 0 if it did not say.
+    pub(super) fn rest(&self) -> Option<Ticks> {
+        (self.state == State::Overloaded).then_some(self.wait)
     }
 }
 
@@ -98,6 +165,12 @@ impl<const ROOM: usize> InFlight<ROOM> {
     /// Tells that nothing is under way, and nothing that ended is left to account for.
     pub(super) fn is_empty(&self) -> bool {
         !self.any(|flight| flight.state != State::Free)
+    }
+
+    /// Tells that no more than one is under way or left to account for.
+    pub(super) fn is_alone(&self) -> bool {
+        // Free places are at the end.
+        self.0.get(1).is_none_or(|second| second.state == State::Free)
     }
 
     #[inline]
@@ -119,42 +192,57 @@ impl<const ROOM: usize> InFlight<ROOM> {
 
     /// Adds one in the first free place. There is one: only one attempt is no hedge, and hedges are
     /// bounded.
-    pub(super) fn push(&mut self, attempt: Attempt) {
-        let Attempt { deadline, number, sent, hedge } = attempt;
+    pub(super) fn push(&mut self, attempt: Attempt, kind: Kind) {
+        let Attempt { deadline, number, sent, .. } = attempt;
         let (time, state) = match deadline {
             Some(deadline) => (deadline, State::Limited),
             None => (Instant::ZERO, State::Unlimited),
         };
-        self.put(Flight { time, wait: 0, number, sent, hedge, state });
+        self.put(Flight { time, wait: 0, number, sent, place: NOWHERE, kind, state });
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Flight> {
+        self.0.get_mut(index)
     }
 
     /// Ends an attempt; tells that it was under way.
     pub(super) fn end(&mut self, attempt: Attempt, at: Instant, verdict: Verdict) -> bool {
         let Some(index) = self.find(|flight| flight.is(attempt)) else { return false };
+        let (state, wait) = match verdict {
+            Verdict::Success => (State::Success, 0),
+            Verdict::RetryableFailure => (State::RetryableFailure, 0),
+            Verdict::NonRetryableFailure => (State::NonRetryableFailure, 0),
+            Verdict::TimedOut => (State::TimedOut, 0),
+            Verdict::Ignorable => (State::Ignorable, 0),
+            Verdict::Overloaded { wait } => (State::Overloaded, wait.map_or(0, ticks)),
+            Verdict::PushBack { wait } => (State::PushBack, ticks(wait)),
+            Verdict::NeverSent => (State::NeverSent, 0),
+            Verdict::Canceled => (State::Canceled, 0),
+        };
+        self.finish(index, at, state, wait);
+        true
+    }
+
+    /// Notes that there is no endpoint that this one may go to.
+    pub(super) fn refuse(&mut self, index: usize, at: Instant) {
+        self.finish(index, at, State::NoOther, 0);
+    }
+
+    fn finish(&mut self, index: usize, at: Instant, state: State, wait: Ticks) {
         if let Some(flight) = self.0.get_mut(index) {
-            flight.time = at;
-            flight.state = match verdict {
-                Verdict::Success => State::Success,
-                Verdict::Retry => State::Retry,
-                Verdict::RetryAfter(wait) => {
-                    flight.wait = ticks(wait);
-                    State::RetryAfter
-                }
-                Verdict::Fatal => State::Fatal,
-                Verdict::NeverSent => State::NeverSent,
-            };
+            (flight.time, flight.state, flight.wait) = (at, state, wait);
         }
         if ROOM > 1 {
             let ended = self.remove(index);
             self.put(ended);
         }
-        true
     }
 
-    /// Forgets the one that was sent as this, if it is under way.
-    pub(super) fn forget(&mut self, sent: u8) -> bool {
-        let index = self.find(|flight| flight.is_under_way() && flight.sent == sent);
-        index.map(|index| self.remove(index)).is_some()
+    /// Notes that the oldest of the endpoints that were tried is forgotten.
+    pub(super) fn forget_oldest(&mut self) {
+        for flight in &mut self.0 {
+            flight.place = flight.place.saturating_sub(1);
+        }
     }
 
     /// Moves all times earlier.

@@ -48,19 +48,21 @@ impl Eq for Attempt {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
 pub enum Step {
-    /// Pick an endpoint (avoiding [`Call::tried`](super::Call::tried)), tell
-    /// [`started`](super::Call::started) and send; or tell
+    /// Pick an endpoint (avoiding [`Call::tried`](super::Call::tried)), and send if
+    /// [`started`](super::Call::started) says so; or tell
     /// [`no_endpoint`](super::Call::no_endpoint). Then poll again, without waiting for the answer.
     Send(Attempt),
-    /// Poll again at this time, or when an attempt in flight ends; `None`: only then.
+    /// Poll again at this time, or when an attempt in flight ends; `None`: only then. While it
+    /// [waits for an endpoint](super::Call::waits_for_endpoint), also when there may be one.
     Wait(Option<Instant>),
     /// Give this attempt up, and report this of it to the balancer; it is over for the call. Then
     /// poll again.
     Cancel {
         /// The attempt.
         attempt: Attempt,
-        /// Its outcome for the endpoint: [`Outcome::Failure`] if it took too long,
-        /// [`Outcome::Canceled`] if the call was decided without it.
+        /// Its outcome for the endpoint: [`Outcome::TimedOut`] if it took too long,
+        /// [`Outcome::LostRace`] if another attempt decided the call, [`Outcome::Abandoned`] if the
+        /// caller canceled it.
         outcome: Outcome,
     },
     /// The call is over, and nothing of it is in flight.
@@ -77,8 +79,8 @@ named!(Step {
 /// The reason that a call is over.
 ///
 /// If several reasons hold once the last attempt in flight has failed, it is the first of these:
-/// the deadline has passed, no attempts are left, the next one would come too late for the
-/// deadline, a server asked for too long a wait, the budget refuses. So no token is taken for an
+/// the deadline has passed, no attempts are left, the service asked for too long a wait, the next
+/// one would come too late for the deadline, the budget refuses. So no token is taken for an
 /// attempt that could not be made anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -91,12 +93,16 @@ pub enum End {
     Deadline,
     /// There was no endpoint to send to.
     NoEndpoints,
-    /// An attempt failed in a way that is not worth retrying.
-    Fatal,
+    /// An attempt failed, and must not be repeated.
+    NonRetryableFailure,
+    /// The request itself is at fault: it would fail wherever it goes.
+    Ignorable,
     /// The budget allowed no other attempt.
     Budget,
-    /// A server asked for a longer wait than the policy allows.
-    RetryAfter,
+    /// The service asked for a longer wait than the policy allows.
+    PushBack,
+    /// The caller canceled it.
+    Canceled,
 }
 
 named!(all End {
@@ -104,7 +110,9 @@ named!(all End {
     Attempts => "attempts",
     Deadline => "deadline",
     NoEndpoints => "no_endpoints",
-    Fatal => "fatal",
+    NonRetryableFailure => "non_retryable_failure",
+    Ignorable => "ignorable",
     Budget => "budget",
-    RetryAfter => "retry_after",
+    PushBack => "push_back",
+    Canceled => "canceled",
 });

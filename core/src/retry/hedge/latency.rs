@@ -110,10 +110,10 @@ impl LatencyPercentile {
 
     /// Begins a new window once the current one is over.
     fn turn(&mut self, now: Instant) {
-        if !now.has_reached(self.began) || !now.has_reached(self.refreshed) {
-            // The clock went backwards.
-            (self.began, self.refreshed) = (now, now);
-        }
+        // A clock that goes back takes both times along. It does so by a little wherever threads
+        // share it: a window that began anew each time would never end.
+        let back = self.began.or_later(self.refreshed).since(now);
+        (self.began, self.refreshed) = (self.began.earlier(back), self.refreshed.earlier(back));
         let age = now.since(self.began);
         if age >= WINDOW {
             self.began = now;

@@ -46,6 +46,20 @@ fn a_clock_that_goes_backwards_makes_no_wait_longer() {
 }
 
 #[test]
+fn a_stale_source_is_stale_since_a_time_of_the_new_clock() {
+    let mut poller = Fixture::steady();
+    poller.wait_after(OK);
+    poller.sleep(secs(30));
+    poller.wait_after(FAIL);
+    let told = poller.told.clone();
+    assert_eq!(told.last(), Some(&SourceHealth::Stale { since: poller.now }));
+    poller.now = Instant::from_secs(3);
+    poller.wait();
+    assert_eq!(poller.poller.health(), SourceHealth::Stale { since: Instant::from_secs(3) });
+    assert_eq!(poller.told, told, "that is no news");
+}
+
+#[test]
 fn an_answer_after_a_step_backwards_counts_from_there() {
     let mut poller = Fixture::steady();
     let id = poller.query();

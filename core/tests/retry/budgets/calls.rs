@@ -46,17 +46,17 @@ fn a_service_that_fails_altogether_gets_a_little_more() {
     // 1,000 calls in a second, each worth three attempts: 20 % more, and ten seconds' reserve. The
     // first 55 get all of theirs.
     let mut budget = RetryBudget::default();
-    assert_eq!(calls(&mut budget, 1000, |_, _| Verdict::Retry), (1000 + 200 + 100, 945));
+    assert_eq!(calls(&mut budget, 1000, |_, _| Verdict::RetryableFailure), (1000 + 200 + 100, 945));
     // The throttle allows retries after four failures, one of which is that of a last attempt, and
     // then none.
     let mut throttle = TokenThrottle::default();
-    assert_eq!(calls(&mut throttle, 1000, |_, _| Verdict::Retry), (1000 + 3, 999));
+    assert_eq!(calls(&mut throttle, 1000, |_, _| Verdict::RetryableFailure), (1000 + 3, 999));
 }
 
 #[test]
 fn a_service_that_fails_seldom_is_retried_always() {
     let seldom = |number, attempt| {
-        if number % 20 == 0 && attempt == 1 { Verdict::Retry } else { Verdict::Success }
+        if number % 20 == 0 && attempt == 1 { Verdict::RetryableFailure } else { Verdict::Success }
     };
     assert_eq!(calls(&mut RetryBudget::default(), 1000, seldom), (1050, 0));
     assert_eq!(calls(&mut TokenThrottle::default(), 1000, seldom), (1050, 0));
@@ -65,14 +65,12 @@ fn a_service_that_fails_seldom_is_retried_always() {
 #[test]
 fn a_throttle_lets_retries_go_on_once_the_service_is_back() {
     let mut throttle = TokenThrottle::default();
-    let _ = calls(&mut throttle, 100, |_, _| Verdict::Retry);
+    let _ = calls(&mut throttle, 100, |_, _| Verdict::RetryableFailure);
     assert_eq!(throttle.tokens(), 0);
     // From no tokens, more than half of ten take 51 successes.
     assert_eq!(calls(&mut throttle, 51, |_, _| Verdict::Success), (51, 0));
-    let one = calls(
-        &mut throttle,
-        1,
-        |_, attempt| if attempt == 1 { Verdict::Retry } else { Verdict::Success },
-    );
+    let one = calls(&mut throttle, 1, |_, attempt| {
+        if attempt == 1 { Verdict::RetryableFailure } else { Verdict::Success }
+    });
     assert_eq!(one, (1, 1), "5.1 tokens, less one");
 }

@@ -47,7 +47,7 @@ fn a_budget_goes_on_where_another_one_was() {
 #[test]
 fn a_throttle_goes_on_where_another_one_was() {
     let mut throttle = TokenThrottle::default();
-    (0..7).for_each(|_| throttle.on_verdict(START, Verdict::Retry));
+    (0..7).for_each(|_| throttle.on_verdict(START, Verdict::RetryableFailure));
     let state = throttle.export();
     assert_eq!(
         state,
@@ -64,7 +64,7 @@ fn a_throttle_refuses_what_is_not_its_own() {
     let state = TokenThrottle::default().export();
     let other = |change: fn(&mut TokenThrottleState)| {
         let mut throttle = TokenThrottle::default();
-        throttle.on_verdict(START, Verdict::Retry);
+        throttle.on_verdict(START, Verdict::RetryableFailure);
         let (before, mut changed) = (throttle.clone(), state);
         change(&mut changed);
         let error = throttle.import(&changed).expect_err("refused");

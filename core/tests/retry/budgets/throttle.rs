@@ -20,7 +20,7 @@ fn succeed(throttle: &mut TokenThrottle, times: u32) {
 
 /// A failure, and whether it may be retried.
 fn fail(throttle: &mut TokenThrottle) -> bool {
-    throttle.on_verdict(START, Verdict::Retry);
+    throttle.on_verdict(START, Verdict::RetryableFailure);
     throttle.withdraw(START)
 }
 
@@ -45,7 +45,7 @@ fn tokens_stay_between_none_and_the_most() {
     let mut throttle = throttle(3, 750);
     succeed(&mut throttle, 9);
     assert_eq!(throttle.tokens(), 3_000);
-    (0..9).for_each(|_| throttle.on_verdict(START, Verdict::RetryAfter(millis(1))));
+    (0..9).for_each(|_| throttle.on_verdict(START, Verdict::PushBack { wait: millis(1) }));
     assert_eq!((throttle.tokens(), throttle.withdraw(START)), (0, false));
     // From none, it takes more than half of the most: 1.5 are not, 2.25 are.
     succeed(&mut throttle, 2);
@@ -58,7 +58,7 @@ fn tokens_stay_between_none_and_the_most() {
 fn only_failures_worth_a_retry_count() {
     let mut throttle = throttle(10, 100);
     throttle.on_call(START);
-    throttle.on_verdict(START, Verdict::Fatal);
+    throttle.on_verdict(START, Verdict::Ignorable);
     throttle.on_verdict(START, Verdict::NeverSent);
     assert_eq!(throttle.tokens(), 10_000);
     assert!(throttle.withdraw(START));
@@ -87,9 +87,9 @@ fn settings_have_limits() {
 fn verdict() -> impl Strategy<Value = Verdict> {
     prop_oneof![
         3 => Just(Verdict::Success),
-        3 => Just(Verdict::Retry),
-        1 => Just(Verdict::RetryAfter(millis(5))),
-        1 => Just(Verdict::Fatal),
+        3 => Just(Verdict::RetryableFailure),
+        1 => Just(Verdict::PushBack { wait: millis(5) }),
+        1 => Just(Verdict::Ignorable),
         1 => Just(Verdict::NeverSent),
     ]
 }
@@ -113,13 +113,13 @@ proptest! {
             throttle.on_verdict(START, verdict);
             match verdict {
                 Verdict::Success => tokens = (tokens + ratio).min(most),
-                Verdict::Retry | Verdict::RetryAfter(_) => tokens = (tokens - 1000).max(0),
+                Verdict::RetryableFailure | Verdict::PushBack { .. } => tokens = (tokens - 1000).max(0),
                 _ => {}
             }
             let allowed = throttle.withdraw(START);
             prop_assert_eq!(i128::from(throttle.tokens()), tokens);
             prop_assert_eq!(allowed, 2 * tokens > most);
-            let failed = matches!(verdict, Verdict::Retry | Verdict::RetryAfter(_));
+            let failed = matches!(verdict, Verdict::RetryableFailure | Verdict::PushBack { .. });
             history.push((verdict == Verdict::Success, failed && allowed));
         }
         for start in 0..history.len() {

@@ -3,9 +3,10 @@
 use core::time::Duration;
 use std::rc::Rc;
 
+use evenkeel_core::policy::RoundRobin;
 use evenkeel_core::rand_core::{Infallible, TryRng};
 use evenkeel_core::retry::{Attempt, Backoff, Budget, Call, Hedging, RetryPolicy, Step, Verdict};
-use evenkeel_core::{Instant, Outcome};
+use evenkeel_core::{Balancer, Endpoint, Instant, Outcome, Slot};
 
 pub(super) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -61,6 +62,9 @@ pub(super) struct Fixture {
     pub(super) rng: Always,
     /// In milliseconds.
     pub(super) now: u64,
+    pub(super) endpoints: Vec<Slot>,
+    /// The endpoint that the next attempt goes to.
+    next: usize,
 }
 
 impl Fixture {
@@ -71,6 +75,8 @@ impl Fixture {
             ledger,
             rng: Always(u64::MAX),
             now: 0,
+            endpoints: slots(20),
+            next: 0,
         }
     }
 
@@ -84,7 +90,17 @@ impl Fixture {
         self.call.poll(Instant::from_millis(self.now), &mut self.ledger, &mut self.rng)
     }
 
+    /// The next thing to do is to send an attempt, which goes to an endpoint that was not tried.
     pub(super) fn send(&mut self) -> Attempt {
+        let attempt = self.asks();
+        let slot = self.endpoints[self.next];
+        self.next += 1;
+        assert!(self.started(attempt, slot), "{attempt:?} to {slot:?}");
+        attempt
+    }
+
+    /// The next thing to do is to find an endpoint for an attempt.
+    pub(super) fn asks(&mut self) -> Attempt {
         match self.poll() {
             Step::Send(attempt) => attempt,
             step => panic!("{step:?} at {} ms instead of an attempt", self.now),
@@ -111,6 +127,11 @@ impl Fixture {
         self.call.on_outcome(Instant::from_millis(self.now), attempt, verdict);
     }
 
+    /// The attempt may go to this slot, as far as the call is concerned.
+    pub(super) fn started(&mut self, attempt: Attempt, slot: Slot) -> bool {
+        self.call.started(attempt, slot, &mut self.ledger)
+    }
+
     pub(super) fn expect(&mut self, steps: &[Step]) {
         for step in steps {
             assert_eq!(self.poll(), *step, "at {} ms", self.now);
@@ -118,12 +139,19 @@ impl Fixture {
     }
 }
 
-pub(super) fn canceled(attempt: Attempt) -> Step {
-    Step::Cancel { attempt, outcome: Outcome::Canceled }
+/// Returns the slots of so many endpoints.
+pub(super) fn slots(endpoints: u8) -> Vec<Slot> {
+    let mut balancer: Balancer<u8, RoundRobin> = Balancer::new(RoundRobin::new());
+    let _ = balancer.update(Instant::ZERO, (0..endpoints).map(Endpoint::new)).expect("an update");
+    balancer.endpoints().map(|status| status.slot).collect()
+}
+
+pub(super) fn lost(attempt: Attempt) -> Step {
+    Step::Cancel { attempt, outcome: Outcome::LostRace }
 }
 
 pub(super) fn timed_out(attempt: Attempt) -> Step {
-    Step::Cancel { attempt, outcome: Outcome::Failure }
+    Step::Cancel { attempt, outcome: Outcome::TimedOut }
 }
 
 pub(super) const NEVER: Step = Step::Wait(None);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use evenkeel_core::Instant;
 use evenkeel_core::retry::{Call, End, Hedging, Step, Verdict};
 
-use super::fixture::{Fixture, NEVER, TEN, canceled, hedging, ms, retrying, timed_out};
+use super::fixture::{Fixture, NEVER, TEN, hedging, lost, ms, retrying, timed_out};
 
 /// "after 1ms there would be one outstanding RPC, after 501ms two, after 1001ms three, and after
 /// 1501ms four."
@@ -35,15 +35,18 @@ fn a6_hedging_without_delay() {
 /// The first answer that is not an error, or an error that is fatal, cancels all others.
 #[test]
 fn a6_success_and_fatal_cancel_the_rest() {
-    for (verdict, end) in [(Verdict::Success, End::Success), (Verdict::Fatal, End::Fatal)] {
+    for (verdict, end) in [
+        (Verdict::Success, End::Success),
+        (Verdict::NonRetryableFailure, End::NonRetryableFailure),
+        (Verdict::Ignorable, End::Ignorable),
+    ] {
         let mut fixture = Fixture::new(hedging(4, 500));
         let (first, second, third) = (fixture.send(), fixture.send_at(500), fixture.send_at(1000));
         fixture.outcome(second, verdict);
-        fixture.expect(&[canceled(first), canceled(third), Step::Done(end)]);
+        fixture.expect(&[lost(first), lost(third), Step::Done(end)]);
         fixture.outcome(third, Verdict::Success);
         fixture.expect(&[Step::Done(end)]);
-        let told = if end == End::Success { "success" } else { "fatal" };
-        assert_eq!(fixture.ledger.heard, ["call", "granted", "granted", told]);
+        assert_eq!(fixture.ledger.heard, ["call", "granted", "granted", verdict.name()]);
     }
 }
 
@@ -54,15 +57,15 @@ fn a6_failure_sends_the_next_hedge_at_once() {
     let mut fixture = Fixture::new(hedging(4, 500));
     let (first, second) = (fixture.send(), fixture.send_at(500));
     fixture.now = 600;
-    fixture.outcome(first, Verdict::Retry);
+    fixture.outcome(first, Verdict::RetryableFailure);
     let third = fixture.send();
     let fourth = fixture.send_at(1100);
     // No hedges are left: the others go on, and when all have failed, "there are no additional
     // retry attempts".
-    fixture.outcome(third, Verdict::Retry);
+    fixture.outcome(third, Verdict::RetryableFailure);
     fixture.expect(&[NEVER]);
-    fixture.outcome(second, Verdict::Retry);
-    fixture.outcome(fourth, Verdict::Retry);
+    fixture.outcome(second, Verdict::RetryableFailure);
+    fixture.outcome(fourth, Verdict::RetryableFailure);
     fixture.expect(&[Step::Done(End::Attempts)]);
 }
 
@@ -73,8 +76,8 @@ fn each_failure_sends_a_hedge() {
     let mut fixture = Fixture::new(hedging(5, 500));
     let (first, second, third) = (fixture.send(), fixture.send_at(500), fixture.send_at(1000));
     fixture.now = 1100;
-    fixture.outcome(first, Verdict::Retry);
-    fixture.outcome(third, Verdict::Retry);
+    fixture.outcome(first, Verdict::RetryableFailure);
+    fixture.outcome(third, Verdict::RetryableFailure);
     assert_eq!((fixture.send().number(), fixture.send().number()), (4, 5));
     fixture.expect(&[NEVER]);
     assert_eq!(fixture.call.in_flight().next(), Some(second));
@@ -87,24 +90,24 @@ fn a6_push_back_moves_the_next_hedge() {
     let (first, second) = (fixture.send(), fixture.send_at(500));
     let third = fixture.send_at(1000);
     fixture.now = 1100;
-    fixture.outcome(first, Verdict::RetryAfter(ms(800)));
+    fixture.outcome(first, Verdict::PushBack { wait: ms(800) });
     fixture.expect(&[Step::Wait(Some(Instant::from_millis(1900)))]);
     // Another one's failure does not make it come sooner.
     fixture.now = 1200;
-    fixture.outcome(second, Verdict::Retry);
+    fixture.outcome(second, Verdict::RetryableFailure);
     let fourth = fixture.send_at(1900);
     let fifth = fixture.send_at(2400);
     fixture.outcome(fifth, Verdict::Success);
-    fixture.expect(&[canceled(third), canceled(fourth), Step::Done(End::Success)]);
+    fixture.expect(&[lost(third), lost(fourth), Step::Done(End::Success)]);
 }
 
 /// "no further hedged requests should be issued", those in flight go on. Here it is a wait beyond
 /// the limit that says so.
 #[test]
 fn a6_push_back_for_good_ends_hedging() {
-    let mut fixture = Fixture::new(hedging(4, 500).with_max_retry_after(ms(60_000)));
+    let mut fixture = Fixture::new(hedging(4, 500).with_max_push_back(ms(60_000)));
     let (first, second) = (fixture.send(), fixture.send_at(500));
-    fixture.outcome(first, Verdict::RetryAfter(ms(60_001)));
+    fixture.outcome(first, Verdict::PushBack { wait: ms(60_001) });
     fixture.expect(&[NEVER]);
     fixture.outcome(second, Verdict::Success);
     fixture.expect(&[Step::Done(End::Success)]);
@@ -117,17 +120,22 @@ fn a6_push_back_for_good_ends_hedging() {
 fn a6_budget_gates_hedges() {
     let mut fixture = Fixture::with_tokens(hedging(4, 500), 0);
     let first = fixture.send();
-    fixture.wait_until(500);
-    fixture.wait_until(1000);
+    let (tried, other) = (fixture.endpoints[0], fixture.endpoints[1]);
+    for millis in [500, 1000] {
+        fixture.wait_until(millis);
+        let refused = fixture.asks();
+        assert!(!fixture.started(refused, other));
+    }
     fixture.ledger.tokens = 1;
-    let second = fixture.send();
     fixture.wait_until(1500);
+    let second = fixture.send();
+    assert_eq!((second.number(), fixture.call.tried()), (2, &[tried, other][..]));
     fixture.expect(&[NEVER]);
-    assert_eq!(fixture.ledger.heard, ["call", "refused", "granted", "refused"]);
-    fixture.outcome(first, Verdict::Retry);
+    assert_eq!(fixture.ledger.heard, ["call", "refused", "refused", "granted"]);
+    fixture.outcome(first, Verdict::RetryableFailure);
     fixture.outcome(second, Verdict::Success);
     fixture.expect(&[Step::Done(End::Success)]);
-    assert_eq!(fixture.ledger.heard[4..], ["retry", "success"], "both are told");
+    assert_eq!(fixture.ledger.heard[4..], ["retryable_failure", "success"], "both are told");
 }
 
 /// "Once a deadline has passed, the operation fails regardless of in-flight RPCs, and regardless of
@@ -140,7 +148,7 @@ fn a6_deadline_ends_all() {
     // The third would be due just now.
     fixture.wait_until(1000);
     fixture.expect(&[timed_out(first), timed_out(second), Step::Done(End::Deadline)]);
-    assert_eq!(fixture.ledger.heard, ["call", "granted", "retry", "retry"]);
+    assert_eq!(fixture.ledger.heard, ["call", "granted", "timed_out", "timed_out"]);
 }
 
 /// An attempt that takes too long is a failure like any other: the next hedge goes at once.
@@ -167,38 +175,57 @@ fn retry_after_hedges_is_hedged_again() {
     let mut fixture = Fixture::new(policy);
     let (first, second) = (fixture.send(), fixture.send_at(100));
     fixture.now = 150;
-    fixture.outcome(first, Verdict::RetryAfter(ms(1)));
-    fixture.outcome(second, Verdict::Retry);
+    fixture.outcome(first, Verdict::PushBack { wait: ms(1) });
+    fixture.outcome(second, Verdict::RetryableFailure);
     let third = fixture.send_at(160);
     assert_eq!((third.number(), third.is_hedge()), (3, false));
     let fourth = fixture.send_at(260);
     assert_eq!((fourth.number(), fourth.is_hedge()), (4, true));
     fixture.expect(&[NEVER]);
-    fixture.outcome(third, Verdict::Retry);
-    fixture.outcome(fourth, Verdict::Retry);
+    fixture.outcome(third, Verdict::RetryableFailure);
+    fixture.outcome(fourth, Verdict::RetryableFailure);
     fixture.expect(&[Step::Done(End::Attempts)]);
-    let heard = ["call", "granted", "retry_after", "retry", "granted", "granted", "retry", "retry"];
+    let heard = [
+        "call",
+        "granted",
+        "push_back",
+        "retryable_failure",
+        "granted",
+        "granted",
+        "retryable_failure",
+        "retryable_failure",
+    ];
     assert_eq!(fixture.ledger.heard, heard);
 }
 
-/// A hedge that finds no endpoint is not sent, nor are others; only an attempt without others in
-/// flight ends the call so.
+/// A hedge that finds no endpoint is not sent, nor are others, and the budget is not asked; only an
+/// attempt without others in flight ends the call so.
 #[test]
 fn no_endpoint_for_a_hedge() {
-    let mut fixture = Fixture::new(hedging(4, 500));
-    let (first, second) = (fixture.send(), fixture.send_at(500));
-    fixture.call.no_endpoint(Instant::from_millis(500));
-    assert!(fixture.call.in_flight().eq([first]));
-    fixture.expect(&[NEVER]);
-    fixture.outcome(second, Verdict::Success);
-    fixture.call.no_endpoint(Instant::from_millis(500));
-    fixture.expect(&[NEVER]);
-    fixture.outcome(first, Verdict::Success);
-    fixture.expect(&[Step::Done(End::Success)]);
-    assert_eq!(fixture.call.attempts(), 1);
+    for finds_a_tried_one in [false, true] {
+        let mut fixture = Fixture::new(hedging(4, 500));
+        let first = fixture.send();
+        fixture.wait_until(500);
+        let second = fixture.asks();
+        if finds_a_tried_one {
+            let tried = fixture.endpoints[0];
+            assert!(!fixture.started(second, tried));
+        } else {
+            fixture.call.no_endpoint(Instant::from_millis(500));
+        }
+        assert!(fixture.call.in_flight().eq([first]));
+        fixture.expect(&[NEVER]);
+        fixture.outcome(second, Verdict::Success);
+        fixture.call.no_endpoint(Instant::from_millis(500));
+        fixture.expect(&[NEVER]);
+        fixture.outcome(first, Verdict::Success);
+        fixture.expect(&[Step::Done(End::Success)]);
+        assert_eq!(fixture.call.attempts(), 1);
+        assert_eq!(fixture.ledger.heard, ["call", "success"]);
+    }
 
     let mut fixture = Fixture::new(hedging(4, 500));
-    let _ = fixture.send();
+    let _ = fixture.asks();
     fixture.call.no_endpoint(Instant::ZERO);
     fixture.expect(&[Step::Done(End::NoEndpoints)]);
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use evenkeel_core::Instant;
 use evenkeel_core::retry::{Backoff, End, Step, Verdict};
 
-use super::fixture::{Always, Fixture, NEVER, TEN, hedging, ms, retrying};
+use super::fixture::{Always, Fixture, TEN, ms, retrying};
 
 /// A6's order: what never left counts as nothing, what is fatal is not retried, and a failure is
 /// told before the throttle is asked. No token is taken when no attempt is left, or the next would
@@ -18,48 +18,33 @@ fn a6_order_of_decisions() {
     let again = fixture.send();
     assert_eq!((again.number(), fixture.call.attempts()), (1, 1));
     assert_ne!(again, first);
-    fixture.outcome(again, Verdict::Retry);
+    fixture.outcome(again, Verdict::RetryableFailure);
     let second = fixture.send();
-    fixture.outcome(second, Verdict::Retry);
+    fixture.outcome(second, Verdict::RetryableFailure);
     fixture.expect(&[Step::Done(End::Attempts)]);
-    assert_eq!(fixture.ledger.heard, ["call", "never_sent", "retry", "granted", "retry"]);
+    assert_eq!(
+        fixture.ledger.heard,
+        ["call", "never_sent", "retryable_failure", "granted", "retryable_failure"]
+    );
 
     let mut fixture = Fixture::with_tokens(retrying(2, Backoff::None), 0);
     let first = fixture.send();
-    fixture.outcome(first, Verdict::Retry);
+    fixture.outcome(first, Verdict::RetryableFailure);
     fixture.expect(&[Step::Done(End::Budget), Step::Done(End::Budget)]);
-    assert_eq!(fixture.ledger.heard, ["call", "retry", "refused"]);
+    assert_eq!(fixture.ledger.heard, ["call", "retryable_failure", "refused"]);
 
     let mut fixture =
         Fixture::with_tokens(retrying(2, TEN).with_timeout(ms(10)).expect("a timeout"), 0);
     let first = fixture.send();
-    fixture.outcome(first, Verdict::Retry);
+    fixture.outcome(first, Verdict::RetryableFailure);
     fixture.expect(&[Step::Done(End::Deadline)]);
-    assert_eq!(fixture.ledger.heard, ["call", "retry"]);
+    assert_eq!(fixture.ledger.heard, ["call", "retryable_failure"]);
 
     let mut fixture = Fixture::new(retrying(2, TEN));
     let first = fixture.send();
-    fixture.outcome(first, Verdict::Fatal);
-    fixture.expect(&[Step::Done(End::Fatal)]);
-    assert_eq!(fixture.ledger.heard, ["call", "fatal"]);
-}
-
-/// Eight attempts that never left are free, beside hedges or not; the ninth counts.
-#[test]
-fn transparent_retries_are_free_eight_times() {
-    let mut fixture = Fixture::with_tokens(hedging(2, 500), 1);
-    let first = fixture.send();
-    let mut hedge = fixture.send_at(500);
-    for _ in 0..8 {
-        fixture.outcome(hedge, Verdict::NeverSent);
-        hedge = fixture.send();
-        assert_eq!((hedge.number(), hedge.is_hedge(), fixture.call.attempts()), (2, true, 2));
-    }
-    fixture.outcome(hedge, Verdict::NeverSent);
-    fixture.expect(&[NEVER]);
-    fixture.outcome(first, Verdict::NeverSent);
-    fixture.expect(&[Step::Done(End::Attempts)]);
-    assert_eq!(fixture.ledger.heard.iter().filter(|heard| **heard == "granted").count(), 1);
+    fixture.outcome(first, Verdict::Ignorable);
+    fixture.expect(&[Step::Done(End::Ignorable)]);
+    assert_eq!(fixture.ledger.heard, ["call", "ignorable"]);
 }
 
 /// "For subsequent retries, the delay period will be reset to the initialBackoff setting and
@@ -70,19 +55,19 @@ fn a6_push_back_resets_the_backoff() {
     let mut fixture = Fixture::new(retrying(9, backoff));
     let mut attempt = fixture.send();
     for (verdict, wait) in [
-        (Verdict::Retry, 25),
-        (Verdict::Retry, 50),
-        (Verdict::Retry, 100),
-        (Verdict::RetryAfter(ms(700)), 700),
-        (Verdict::Retry, 25),
-        (Verdict::RetryAfter(ms(1)), 1),
-        (Verdict::Retry, 25),
-        (Verdict::Retry, 50),
+        (Verdict::RetryableFailure, 25),
+        (Verdict::RetryableFailure, 50),
+        (Verdict::RetryableFailure, 100),
+        (Verdict::PushBack { wait: ms(700) }, 700),
+        (Verdict::RetryableFailure, 25),
+        (Verdict::PushBack { wait: ms(1) }, 1),
+        (Verdict::RetryableFailure, 25),
+        (Verdict::RetryableFailure, 50),
     ] {
         fixture.outcome(attempt, verdict);
         attempt = fixture.send_at(fixture.now + wait);
     }
-    fixture.outcome(attempt, Verdict::RetryAfter(ms(1)));
+    fixture.outcome(attempt, Verdict::PushBack { wait: ms(1) });
     fixture.expect(&[Step::Done(End::Attempts)]);
 }
 
@@ -93,35 +78,35 @@ fn push_back_has_a_limit() {
     let policy = retrying(3, TEN);
     for (policy, allowed) in [
         (policy, ms(300_000)),
-        (policy.with_max_retry_after(ms(20_000)), ms(20_000)),
-        (policy.with_max_retry_after(Duration::ZERO), Duration::ZERO),
+        (policy.with_max_push_back(ms(20_000)), ms(20_000)),
+        (policy.with_max_push_back(Duration::ZERO), Duration::ZERO),
         #[cfg(not(feature = "millis32"))]
-        (policy.with_max_retry_after(Duration::MAX), ms(100 * 365 * 24 * 3600 * 1000)),
+        (policy.with_max_push_back(Duration::MAX), ms(100 * 365 * 24 * 3600 * 1000)),
     ] {
         let mut fixture = Fixture::new(policy);
         let first = fixture.send();
-        fixture.outcome(first, Verdict::RetryAfter(allowed));
+        fixture.outcome(first, Verdict::PushBack { wait: allowed });
         fixture.now = allowed.as_millis() as u64;
         let second = fixture.send();
-        fixture.outcome(second, Verdict::RetryAfter(allowed + Duration::from_nanos(1)));
+        fixture.outcome(second, Verdict::PushBack { wait: allowed + Duration::from_nanos(1) });
         if allowed < ms(1_000_000) {
-            fixture.expect(&[Step::Done(End::RetryAfter)]);
-            assert_eq!(fixture.ledger.heard, ["call", "retry_after", "granted", "retry_after"]);
+            fixture.expect(&[Step::Done(End::PushBack)]);
+            assert_eq!(fixture.ledger.heard, ["call", "push_back", "granted", "push_back"]);
         } else {
             assert!(matches!(fixture.poll(), Step::Wait(_)));
         }
     }
-    // A deadline that comes first is what ends the call.
+    // So it is where the deadline would come first.
     let mut fixture = Fixture::new(policy.with_timeout(ms(1000)).expect("a timeout"));
     let first = fixture.send();
-    fixture.outcome(first, Verdict::RetryAfter(ms(300_001)));
-    fixture.expect(&[Step::Done(End::Deadline)]);
+    fixture.outcome(first, Verdict::PushBack { wait: ms(300_001) });
+    fixture.expect(&[Step::Done(End::PushBack)]);
 }
 
 /// Envoy spreads a server's wish over 1 to 1.5 times of it: never earlier.
 #[test]
 fn push_back_is_spread_upwards_only() {
-    let policy = retrying(2, TEN).with_retry_after_jitter();
+    let policy = retrying(2, TEN).with_push_back_jitter();
     let in_time = policy.with_timeout(ms(1200)).expect("a timeout");
     let late = Instant::from_millis(1200).as_nanos() - 1;
     for (policy, rng, due) in [
@@ -134,7 +119,7 @@ fn push_back_is_spread_upwards_only() {
         let mut fixture = Fixture::new(policy);
         fixture.rng = Always(rng);
         let first = fixture.send();
-        fixture.outcome(first, Verdict::RetryAfter(ms(1000)));
+        fixture.outcome(first, Verdict::PushBack { wait: ms(1000) });
         fixture.expect(&[Step::Wait(Some(Instant::from_nanos(due)))]);
     }
 }

@@ -20,13 +20,14 @@ fn envoy_avoids_hosts_tried() {
         for turn in 0..5 {
             // Another call's pick comes in between.
             let other = balancer.pick(Instant::ZERO, &mut rng).expect("a pick");
-            balancer.report(Instant::ZERO, other, Outcome::Canceled);
-            let attempt = fixture.send();
+            balancer.report(Instant::ZERO, other, Outcome::Abandoned);
+            let attempt = fixture.asks();
             let request = Request::at(Instant::ZERO).avoiding(fixture.call.tried());
             let pick = balancer.pick_with(request, &mut rng).expect("a pick");
             let why = [Why::Policy, Why::Retry, Why::Retry, Why::Retry, Why::LastResort][turn];
             assert_eq!(pick.why(), why, "attempt {turn}");
-            fixture.call.started(attempt, pick.slot());
+            // Where all have been tried, there is no hedge.
+            assert_eq!(fixture.started(attempt, pick.slot()), turn < 4);
             seen.push(pick.slot());
             fixture.now += 500;
         }

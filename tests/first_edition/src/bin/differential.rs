@@ -25,10 +25,8 @@ fn main() -> ExitCode {
     // The first difference of each thread is told, panics as well.
     std::panic::set_hook(Box::new(|_| {}));
     if let (Some(name), Some(life)) = (arguments.get(1), number(2)) {
-        let book = Book::ALL
-            .into_iter()
-            .find(|book| book.name() == name)
-            .expect("evenkeel, envoy or grpc");
+        let book =
+            Book::ALL.into_iter().find(|book| book.name() == name).expect("off, envoy or grpc");
         return one(book, life);
     }
     let most = number(0).unwrap_or(STEPS[0]);

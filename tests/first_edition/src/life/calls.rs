@@ -1,5 +1,7 @@
 //! Calls over the balancers, step by step.
 
+use core::time::Duration;
+
 use first::Instant;
 use first::retry::Verdict;
 
@@ -40,9 +42,8 @@ impl Life<'_> {
             same("step", &polled[0], &polled[1])?;
             self.compare_call(index)?;
             match polled[0] {
-                Step::Send { attempt, hedge, .. } => {
+                Step::Send { attempt, .. } => {
                     self.tally.attempts += 1;
-                    self.tally.hedges += u64::from(hedge);
                     self.send(index, attempt)?;
                 }
                 Step::Wait(until) => self.wait(index, until)?,
@@ -115,11 +116,10 @@ impl Life<'_> {
     fn verdict(&mut self, open: &Open) -> Verdict {
         match self.outcome(open.addr) {
             _ if self.chance.one_in(40) => Verdict::Fatal,
-            _ if self.chance.one_in(12) => Verdict::NeverSent,
             first::Outcome::Success if self.chance.one_in(3) => Verdict::Retry,
             first::Outcome::Success => Verdict::Success,
-            first::Outcome::Overloaded { retry_after: Some(wait) } => Verdict::RetryAfter(wait),
-            _ if self.chance.one_in(8) => Verdict::RetryAfter(wait(&mut self.chance)),
+            first::Outcome::Overloaded { retry_after: Some(wait) } => allowed(wait),
+            _ if self.chance.one_in(8) => allowed(wait(&mut self.chance)),
             _ => Verdict::Retry,
         }
     }
@@ -138,4 +138,9 @@ impl Life<'_> {
         let [one, other] = self.both(|side| side.left(now));
         same("left in the budget", &one, &other)
     }
+}
+
+/// A push-back no longer than what is allowed.
+fn allowed(wait: Duration) -> Verdict {
+    Verdict::RetryAfter(wait.min(Duration::from_secs(300)))
 }

@@ -7,7 +7,6 @@ use first::{EventKind, Instant};
 
 use super::{Clash, Life, clash, same};
 use crate::edition::{Addr, Event, Row};
-use crate::script::Book;
 
 impl Life<'_> {
     pub(super) fn compare(&mut self, told: bool) -> Result<(), Clash> {
@@ -130,7 +129,7 @@ impl Life<'_> {
         same("panic in the end", &self.panic[0], &self.panic[1])
     }
 
-    /// Ejections of another length are due to jitter: of at most half of them, and what is added.
+    /// Ejections of another length are due to jitter.
     ///
     /// Of one that is down, only the event tells.
     fn compare_chances(&mut self, first: &[Event], second: &[Event]) -> Result<(), Clash> {
@@ -157,9 +156,8 @@ impl Life<'_> {
             self.gaps.push((until.min(later), until.max(later)));
             let (short, long) =
                 (until.min(later).saturating_since(at), until.max(later).saturating_since(at));
-            let jitter = if self.script.book == Book::Evenkeel { short } else { Duration::ZERO };
-            // At least half, rounded.
-            let jitter = jitter + rules.max_ejection_jitter + Duration::from_nanos(1);
+            // Rounded.
+            let jitter = rules.max_ejection_jitter + Duration::from_nanos(1);
             if long > short + jitter {
                 return Err(clash("time of an ejection", &one, &other));
             }
@@ -172,7 +170,7 @@ impl Life<'_> {
             same("timeout", &timeouts[0], &timeouts[1])?;
         }
         for (timeout, rows) in timeouts.iter().zip(&self.rows) {
-            let due = rows.iter().filter_map(|row| self.due(row)).min();
+            let due = rows.iter().filter_map(due).min();
             if let Some(due) = due
                 && timeout.is_none_or(|timeout| timeout > due)
             {
@@ -181,14 +179,13 @@ impl Life<'_> {
         }
         Ok(())
     }
+}
 
-    fn due(&self, row: &Row) -> Option<Instant> {
-        match row.health {
-            Health::Overloaded { until } | Health::Probing { until } => Some(until),
-            // Elsewhere, intervals end ejections.
-            Health::Ejected { until, .. } => (self.script.book == Book::Evenkeel).then_some(until),
-            _ => None,
-        }
+/// Ejections are ended by intervals.
+fn due(row: &Row) -> Option<Instant> {
+    match row.health {
+        Health::Overloaded { until } | Health::Probing { until } => Some(until),
+        _ => None,
     }
 }
 

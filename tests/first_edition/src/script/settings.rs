@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use first::health::{Arithmetic, FailurePercentage, OutlierDetection, SuccessRate};
+use first::health::{FailurePercentage, OutlierDetection, SuccessRate};
 use first::retry::{Backoff, Jitter};
 use first::tier::{Levels, SlowStart, ZoneAware};
 use first::{Config, Zone};
@@ -21,7 +21,7 @@ pub(super) fn settings(book: Book, chance: &mut Chance) -> Settings {
         slow_start: chance
             .one_in(5)
             .then(|| SlowStart::new(millis(chance.one_of(&[1, 500, 10_000, 30_000])))),
-        outlier_detection: Some(rules(book, chance)),
+        outlier_detection: book.usual().map(|usual| rules(usual, chance)),
         max_retry_after: Duration::from_secs(chance.one_of(&[300, 300, 300, 30, 1, 0])),
         ..Config::default()
     };
@@ -46,9 +46,7 @@ pub(super) fn without_chance(settings: &mut Settings) {
 /// Where several are judged at once, those judged first go first as long as some may be ejected:
 /// takes out the limit, or what judges several.
 pub(super) fn without_order(settings: &mut Settings, chance: &mut Chance) {
-    if let Some(rules) = &mut settings.config.outlier_detection
-        && rules.arithmetic != Arithmetic::Evenkeel
-    {
+    if let Some(rules) = &mut settings.config.outlier_detection {
         if chance.one_in(2) {
             rules.max_ejection_percent = 100;
         } else {
@@ -78,26 +76,16 @@ fn zone(chance: &mut Chance) -> ZoneAware {
     }
 }
 
-fn rules(book: Book, chance: &mut Chance) -> OutlierDetection {
-    let usual = match book {
-        Book::Evenkeel => OutlierDetection::EVENKEEL,
-        Book::Envoy => OutlierDetection::ENVOY,
-        Book::Grpc => OutlierDetection::GRPC,
-    };
+fn rules(usual: OutlierDetection, chance: &mut Chance) -> OutlierDetection {
     if chance.one_in(5) {
         return usual;
     }
-    let compares = book != Book::Evenkeel || chance.one_in(4);
     let base_ejection_time = millis(chance.one_of(&[100, 1_000, 5_000, 30_000]));
     OutlierDetection {
-        arithmetic: book.arithmetic(),
-        consecutive_failures: if compares {
-            chance.one_of(&[0, 0, 0, 5, 20])
-        } else {
-            chance.one_of(&[0, 1, 2, 3, 5, 5, 20])
-        },
+        arithmetic: usual.arithmetic,
+        consecutive_failures: chance.one_of(&[0, 0, 0, 0, 0, 0, 1, 3, 5, 20]),
         failure_percentage: (!chance.one_in(4)).then(|| failure_percentage(chance)),
-        success_rate: (compares && !chance.one_in(3)).then(|| success_rate(chance)),
+        success_rate: (!chance.one_in(3)).then(|| success_rate(chance)),
         interval: millis(chance.one_of(&[50, 1_000, 10_000, 10_000])),
         base_ejection_time,
         max_ejection_time: base_ejection_time * chance.one_of(&[1, 4, 10]),
@@ -153,10 +141,8 @@ pub(super) fn call(chance: &mut Chance) -> CallSettings {
         timeout: chance.one_in(3).then(|| timeout(chance)),
         attempt_timeout: chance.one_in(3).then(|| timeout(chance)),
         backoff: (!chance.one_in(3)).then(|| backoff(chance)),
-        hedging: chance
-            .one_in(2)
-            .then(|| (millis(chance.one_of(&[0, 1, 20, 300])), chance.within(1, 4) as u32)),
-        max_retry_after: chance.one_in(2).then(|| millis(chance.one_of(&[0, 10, 100, 10_000]))),
+        hedging: None,
+        max_retry_after: None,
         retry_after_jitter: chance.one_in(2),
         plain: chance.one_in(3),
     }

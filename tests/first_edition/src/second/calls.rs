@@ -70,9 +70,15 @@ impl Flights {
         }
     }
 
-    pub(super) fn started(&mut self, attempt: usize, slot: Slot, addr: Addr) {
+    pub(super) fn started(
+        &mut self,
+        attempt: usize,
+        slot: Slot,
+        addr: Addr,
+        budget: &mut Account,
+    ) -> bool {
         self.tried.push((slot, addr));
-        with!(&mut self.call, call => call.started(self.attempts[attempt], slot));
+        with!(&mut self.call, call => call.started(self.attempts[attempt], slot, budget))
     }
 
     pub(super) fn no_endpoint(&mut self, now: first::Instant) {
@@ -124,10 +130,10 @@ fn policy(settings: &CallSettings) -> RetryPolicy {
         policy = policy.with_hedging(Hedging::new(delay, hedges).expect("hedges"));
     }
     if let Some(longest) = settings.max_retry_after {
-        policy = policy.with_max_retry_after(longest);
+        policy = policy.with_max_push_back(longest);
     }
     if settings.retry_after_jitter {
-        policy = policy.with_retry_after_jitter();
+        policy = policy.with_push_back_jitter();
     }
     policy
 }

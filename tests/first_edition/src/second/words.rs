@@ -62,14 +62,14 @@ words! { ToSecond, second, Second:
         first::Outcome::Success => Outcome::Success,
         first::Outcome::Failure => Outcome::Failure,
         first::Outcome::Overloaded { retry_after } => Outcome::Overloaded { retry_after },
-        first::Outcome::Canceled => Outcome::Canceled,
+        first::Outcome::Canceled => Outcome::Abandoned,
         other => unreachable!("{other:?}"),
     }
     first::retry::Verdict => Verdict {
         first::retry::Verdict::Success => Verdict::Success,
-        first::retry::Verdict::Retry => Verdict::Retry,
-        first::retry::Verdict::RetryAfter(wait) => Verdict::RetryAfter(wait),
-        first::retry::Verdict::Fatal => Verdict::Fatal,
+        first::retry::Verdict::Retry => Verdict::RetryableFailure,
+        first::retry::Verdict::RetryAfter(wait) => Verdict::PushBack { wait },
+        first::retry::Verdict::Fatal => Verdict::Ignorable,
         first::retry::Verdict::NeverSent => Verdict::NeverSent,
     }
     first::retry::Backoff => Backoff {
@@ -144,6 +144,8 @@ fn rule(config: &mut Config, rules: &first::health::OutlierDetection) {
     config.always_eject_one = rules.always_eject_one;
     config.half_open = rules.half_open;
     config.probe_timeout = rules.probe_timeout;
+    // Always so in the first edition.
+    config.check_readmits = true;
 }
 
 words! { ToFirst, first, First:
@@ -156,9 +158,12 @@ words! { ToFirst, first, First:
     }
     Outcome => first::Outcome {
         Outcome::Success => first::Outcome::Success,
-        Outcome::Failure => first::Outcome::Failure,
+        Outcome::Failure | Outcome::TimedOut => first::Outcome::Failure,
         Outcome::Overloaded { retry_after } => first::Outcome::Overloaded { retry_after },
-        Outcome::Canceled => first::Outcome::Canceled,
+        Outcome::LostRace => first::Outcome::Canceled,
+        Outcome::NeverSent | Outcome::Ignorable | Outcome::PushedBack | Outcome::Abandoned => {
+            unreachable!("no call says so of an attempt that it gives up")
+        }
     }
     Why => first::Why {
         Why::Policy => first::Why::Policy,
@@ -189,6 +194,9 @@ words! { ToFirst, first, First:
         Reason::SuccessRate => first::health::Reason::SuccessRate,
         Reason::ProbeFailed => first::health::Reason::ProbeFailed,
         Reason::ProbeTimedOut => first::health::Reason::ProbeTimedOut,
+        Reason::Cancellations | Reason::ProbeCanceled => {
+            unreachable!("only our book has such a reason")
+        }
     }
     Candidacy => first::balancer::Candidacy {
         Candidacy::Candidate => first::balancer::Candidacy::Candidate,
@@ -213,21 +221,30 @@ words! { ToFirst, first, First:
         EventKind::PanicOn => first::EventKind::PanicOn,
         EventKind::PanicOff => first::EventKind::PanicOff,
         EventKind::Lost(count) => first::EventKind::Lost(count),
+        EventKind::Held { .. } | EventKind::Undone { .. } => {
+            unreachable!("only our book holds and undoes ejections")
+        }
     }
     Verdict => first::retry::Verdict {
         Verdict::Success => first::retry::Verdict::Success,
-        Verdict::Retry => first::retry::Verdict::Retry,
-        Verdict::RetryAfter(wait) => first::retry::Verdict::RetryAfter(wait),
-        Verdict::Fatal => first::retry::Verdict::Fatal,
+        Verdict::RetryableFailure | Verdict::TimedOut => first::retry::Verdict::Retry,
+        Verdict::PushBack { wait } => first::retry::Verdict::RetryAfter(wait),
+        Verdict::Ignorable => first::retry::Verdict::Fatal,
         Verdict::NeverSent => first::retry::Verdict::NeverSent,
+        Verdict::NonRetryableFailure | Verdict::Overloaded { .. } | Verdict::Canceled => {
+            unreachable!("the first edition has no such verdict")
+        }
     }
     End => first::retry::End {
         End::Success => first::retry::End::Success,
         End::Attempts => first::retry::End::Attempts,
         End::Deadline => first::retry::End::Deadline,
         End::NoEndpoints => first::retry::End::NoEndpoints,
-        End::Fatal => first::retry::End::Fatal,
+        End::Ignorable => first::retry::End::Fatal,
         End::Budget => first::retry::End::Budget,
-        End::RetryAfter => first::retry::End::RetryAfter,
+        End::PushBack => first::retry::End::RetryAfter,
+        End::NonRetryableFailure | End::Canceled => {
+            unreachable!("the first edition has no such verdict")
+        }
     }
 }

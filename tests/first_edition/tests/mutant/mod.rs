@@ -29,8 +29,8 @@ kinds! {
     OneFailureMore, LongerBase, LongerProbe, LargerShare, OneAlways, ReturnsAtOnce, ShorterRest,
     HigherThreshold, WiderDeviation, LongerInterval, LargerSubset, LongerSlowStart,
     MoreForZones, OtherFactor, NoBound, LosesReports, CanceledFails, NeverDown, ForgetsTried,
-    LateProbes, DearerRetries, DearerFailures, OneAttemptMore, LongerAttempts, OneHedgeMore,
-    NoSpread, ShorterPushBack, LongerCalls, SendsAgain;
+    LateProbes, DearerRetries, DearerFailures, OneAttemptMore, LongerAttempts,
+    NoSpread, LongerCalls, SendsAgain;
     None, OtherSeed, OtherSlots
 }
 
@@ -201,16 +201,7 @@ impl Edition for Mutant {
                 settings.attempt_timeout.iter_mut().for_each(|timeout| *timeout += MOMENT);
             }
             Kind::LongerCalls => settings.timeout.iter_mut().for_each(|timeout| *timeout += MOMENT),
-            Kind::OneHedgeMore => {
-                settings.hedging.iter_mut().for_each(|hedging| hedging.1 = (hedging.1 + 1).min(4));
-            }
             Kind::NoSpread => settings.retry_after_jitter = false,
-            Kind::ShorterPushBack => {
-                settings
-                    .max_retry_after
-                    .iter_mut()
-                    .for_each(|longest| *longest = longest.saturating_sub(MOMENT));
-            }
             _ => {}
         }
         self.inner.call(now, &settings)

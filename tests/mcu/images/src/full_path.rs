@@ -6,7 +6,7 @@
 use core::ops::Deref;
 use core::time::Duration;
 
-use evenkeel_core::policy::LeastRequest;
+use evenkeel_core::policy::{LeastRequest, Unweighted};
 use evenkeel_core::retry::{
     Backoff, Call, End, RetryPolicy, RetryPolicyError, Step, TokenThrottle, Verdict,
 };
@@ -16,14 +16,14 @@ use crate::ROOM;
 use crate::board::{Random, clock_ns, discovered, radio_send, sleep_until_ns};
 
 /// Eight endpoints.
-pub type Pool = Balancer<u32, LeastRequest, Defaults, Inline<ROOM>>;
+pub type Pool = Balancer<u32, LeastRequest<Unweighted>, Defaults, Inline<ROOM>>;
 /// What limits retries.
 pub type Budget = TokenThrottle;
 /// A call of one attempt at a time, which avoids what it tried before.
 pub type OneCall = Call<Policy, 1, 2>;
 
 /// Without endpoints.
-pub const POOL: Pool = Pool::with_settings(LeastRequest::new(), Defaults);
+pub const POOL: Pool = Pool::with_settings(LeastRequest::unweighted(), Defaults);
 /// With all of its tokens.
 pub const BUDGET: Budget = TokenThrottle::DEFAULT;
 
@@ -46,7 +46,7 @@ impl Deref for Policy {
 const fn policy() -> Result<RetryPolicy, RetryPolicyError> {
     let backoff = Backoff::exponential(Duration::from_millis(100), Duration::from_secs(10));
     let policy = match RetryPolicy::DEFAULT.with_timeout(Duration::from_secs(10)) {
-        Ok(policy) => policy.with_max_retry_after(Duration::from_secs(10)),
+        Ok(policy) => policy.with_max_push_back(Duration::from_secs(10)).without_elsewhere(),
         Err(error) => return Err(error),
     };
     policy.with_backoff(backoff)
@@ -74,11 +74,14 @@ pub fn call(pool: &mut Pool, budget: &mut Budget) -> (End, u32) {
                     call.no_endpoint(now);
                     continue;
                 };
-                call.started(attempt, pick.slot());
+                if !call.started(attempt, pick.slot(), budget) {
+                    pool.withdraw(now, pick);
+                    continue;
+                }
                 let probe = pick.why() == Why::Probe;
                 let endpoint = pool.endpoint(&pick);
                 let good = endpoint.is_some_and(|endpoint| radio_send(endpoint.addr, probe));
-                let verdict = if good { Verdict::Success } else { Verdict::Retry };
+                let verdict = if good { Verdict::Success } else { Verdict::RetryableFailure };
                 let now = Instant::from_nanos(clock_ns());
                 pool.report(now, pick, verdict.outcome());
                 call.on_outcome(now, attempt, verdict);

@@ -127,7 +127,7 @@ impl<S: Store, T: Store> Life<S, T> {
         }
         assert!(self.limited() || levels.is_sorted(), "{levels:?}");
         for (pick, _, decides) in self.under_way.split_off(before) {
-            self.report_pick(pick, decides, Outcome::Canceled);
+            self.report_pick(pick, decides, Outcome::Abandoned);
         }
     }
 

@@ -127,6 +127,20 @@ fn clock_may_go_backwards_and_counters_fill_up() {
     assert!(latencies.delay(Instant::from_secs(8)).is_some());
 }
 
+/// Threads share a clock: one that was read before another's refresh is told after it. The windows
+/// end all the same, and what was slow a minute ago is forgotten.
+#[test]
+fn windows_end_in_spite_of_disorder() {
+    let mut latencies = of(950);
+    for millis in 0..90_000_u64 {
+        let took = if millis < 30_000 { 100 * MILLI } else { 10 * MILLI };
+        let behind = millis % 2;
+        latencies.observe(Instant::from_millis(1_000_000 + millis - 2 * behind), took);
+    }
+    let delay = latencies.delay(Instant::from_millis(1_090_000));
+    assert!(delay.is_some_and(|delay| delay < 12 * MILLI), "{delay:?}");
+}
+
 #[test]
 fn percentile_is_checked() {
     for (per_mille, text) in [

@@ -11,21 +11,46 @@ use crate::heap;
 use crate::measure::{Subject, prepared, repeated};
 
 pub(crate) fn round_robin(n: u32) -> Subject {
-    pick_and_report(n, RoundRobin::new(), 0)
+    pick_and_report((0..n).map(endpoint), RoundRobin::new(), 0)
 }
 
 pub(crate) fn least_request(n: u32) -> Subject {
-    pick_and_report(n, LeastRequest::new(), 0)
+    pick_and_report((0..n).map(endpoint), LeastRequest::new(), 0)
+}
+
+/// With one endpoint that is no candidate.
+pub(crate) fn least_request_but_one(n: u32) -> Subject {
+    pick_and_report(all_but_one(n), LeastRequest::new(), 0)
 }
 
 pub(crate) fn peak_ewma(n: u32) -> Subject {
-    pick_and_report(n, PeakEwma::new(), 1_000)
+    pick_and_report((0..n).map(endpoint), PeakEwma::new(), 1_000)
+}
+
+/// With one endpoint that is no candidate.
+pub(crate) fn peak_ewma_but_one(n: u32) -> Subject {
+    pick_and_report(all_but_one(n), PeakEwma::new(), 1_000)
+}
+
+/// With weights from 1 to 4.
+pub(crate) fn least_request_weighted(n: u32) -> Subject {
+    pick_and_report((0..n).map(weighted), LeastRequest::new(), 0)
+}
+
+/// With weights from 1 to 4.
+pub(crate) fn peak_ewma_weighted(n: u32) -> Subject {
+    pick_and_report((0..n).map(weighted), PeakEwma::new(), 1_000)
 }
 
 /// A pick and its report a millisecond later, `apart` nanoseconds after the last.
-fn pick_and_report(n: u32, policy: impl Policy + 'static, apart: u64) -> Subject {
+fn pick_and_report(
+    endpoints: impl ExactSizeIterator<Item = Endpoint<u32>>,
+    policy: impl Policy + 'static,
+    apart: u64,
+) -> Subject {
+    let n = endpoints.len() as u32;
     let mut balancer: Balancer<u32, _> = Balancer::new(policy);
-    let changes = balancer.update(Instant::ZERO, (0..n).map(endpoint)).expect("room");
+    let changes = balancer.update(Instant::ZERO, endpoints).expect("room");
     assert_eq!(changes.added, n as usize);
     let (mut rng, mut now) = (ChaCha8Rng::seed_from_u64(1), 0);
     repeated(n, move || {
@@ -96,5 +121,14 @@ fn socket(i: u32) -> SocketAddr {
 }
 
 fn endpoint(i: u32) -> Endpoint<u32> {
-    Endpoint::new(i).with_weight(1 + i * 3 % 4)
+    Endpoint::new(i)
+}
+
+fn weighted(i: u32) -> Endpoint<u32> {
+    endpoint(i).with_weight(1 + i * 3 % 4)
+}
+
+/// The same endpoints, of which the first drains.
+fn all_but_one(n: u32) -> impl ExactSizeIterator<Item = Endpoint<u32>> {
+    (0..n).map(|i| endpoint(i).with_draining(i == 0))
 }

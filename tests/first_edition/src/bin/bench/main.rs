@@ -27,7 +27,7 @@ struct Row {
 
 const ALL: &[u32] = &[10, 100, 1_000, 10_000, 100_000];
 
-const ROWS: [Row; 6] = [
+const ROWS: [Row; 10] = [
     Row::pick("pick and report: round_robin", [first::round_robin, second::round_robin], |n| {
         goal(n, 0.9)
     }),
@@ -39,6 +39,27 @@ const ROWS: [Row; 6] = [
     Row::pick("pick and report: peak_ewma", [first::peak_ewma, second::peak_ewma], |n| {
         goal(n, 0.6)
     }),
+    Row::pick(
+        "least_request, all but one",
+        [first::least_request_but_one, second::least_request_but_one],
+        |_| None,
+    ),
+    Row::pick(
+        "peak_ewma, all but one",
+        [first::peak_ewma_but_one, second::peak_ewma_but_one],
+        |_| None,
+    ),
+    // The second edition draws by weight, which the first did not: no goal.
+    Row::pick(
+        "least_request, weights differ",
+        [first::least_request_weighted, second::least_request_weighted],
+        |_| None,
+    ),
+    Row::pick(
+        "peak_ewma, weights differ",
+        [first::peak_ewma_weighted, second::peak_ewma_weighted],
+        |_| None,
+    ),
     Row::update("update: one of n changed", [first::one_changed, second::one_changed], |n| {
         (n == 100_000).then_some(1.1)
     }),

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32};
 use core::time::Duration;
 
 use evenkeel_core::kit::SmallWithEvents;
-use evenkeel_core::policy::LeastRequest;
+use evenkeel_core::policy::{LeastRequest, Unweighted};
 use evenkeel_core::retry::{
     Attempt, Backoff, Call, End, Hedging, RetryPolicy, Step, TokenThrottle, Verdict,
 };
@@ -21,7 +21,7 @@ use evenkeel_mcu_images::{ROOM, image};
 /// Attempts under way at a time.
 const AT_A_TIME: usize = 2;
 
-type Pool = Balancer<u32, LeastRequest, Own, Inline<ROOM>>;
+type Pool = Balancer<u32, LeastRequest<Unweighted>, Own, Inline<ROOM>>;
 
 /// The settings that a user may change: they are where the user puts them.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ impl Kit for Own {
 
 image!(
     run,
-    Pool = Pool::with_settings(LeastRequest::new(), Own),
+    Pool = Pool::with_settings(LeastRequest::unweighted(), Own),
     TokenThrottle = TokenThrottle::DEFAULT,
 );
 
@@ -126,7 +126,10 @@ fn call(pool: &mut Pool, budget: &mut TokenThrottle, policy: &RetryPolicy) -> En
                     call.no_endpoint(at);
                     continue;
                 };
-                call.started(attempt, pick.slot());
+                if !call.started(attempt, pick.slot(), budget) {
+                    pool.withdraw(at, pick);
+                    continue;
+                }
                 if let Some(endpoint) = pool.endpoint(&pick) {
                     radio_start(endpoint.addr, attempt.number() as u8);
                 }
@@ -138,7 +141,8 @@ fn call(pool: &mut Pool, budget: &mut TokenThrottle, policy: &RetryPolicy) -> En
             Step::Wait(until) => {
                 let heard = radio_wait(until.unwrap_or(at).as_millis() as u32);
                 if let Some((attempt, pick)) = take(&mut attempts, &mut picks, heard.attempt) {
-                    let verdict = if heard.good { Verdict::Success } else { Verdict::Retry };
+                    let verdict =
+                        if heard.good { Verdict::Success } else { Verdict::RetryableFailure };
                     pool.report(now(), pick, verdict.outcome());
                     call.on_outcome(now(), attempt, verdict);
                 }

@@ -1,0 +1,178 @@
+//! Judges endpoints by the others of their level, and undoes ejections that did harm.
+
+use super::{Cluster, EventsOf, RulesOf};
+use crate::endpoint::{Address, Endpoint};
+use crate::event::{EventKind, EventLog};
+use crate::health::{self, By, Effect, Held, Others, Phase, Rules, Ruling, Suspect, cancellations};
+use crate::kit::Kit;
+use crate::load::Load;
+use crate::part::Part;
+use crate::row::Row;
+use crate::settings::Book;
+use crate::slot::Slot;
+use crate::store::Store;
+use crate::time::Instant;
+
+impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
+    /// Returns the end of the calm of a level: until then none of its endpoints is ejected, unless
+    /// another level is well, as ejections of it were undone.
+    pub fn calm_until(&self, priority: u16) -> Option<Instant> {
+        let interval = self.settings.ticks(self.settings.interval());
+        self.watch.get()?.calm.until(priority, self.last, interval)
+    }
+
+    /// Judges a suspect endpoint; tells that the candidates changed. O(n)
+    #[cold]
+    pub(super) fn judge(&mut self, slot: Slot, by: By) -> bool {
+        match self.rule(slot, by) {
+            Some(Ruling::Eject) => self.eject(slot, by),
+            Some(Ruling::Undo) => {
+                self.undo(slot);
+                true
+            }
+            Some(Ruling::Hold(held)) => {
+                self.hold(slot, held);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Tells that an endpoint may be ejected that is suspect for its success rate.
+    pub(super) fn may_eject_for_share(&mut self, slot: Slot) -> bool {
+        match self.rule(slot, By::Share) {
+            Some(Ruling::Eject) => true,
+            Some(Ruling::Hold(held)) => {
+                self.hold(slot, held);
+                false
+            }
+            Some(Ruling::Undo) | None => false,
+        }
+    }
+
+    /// Looks at the endpoints beside a suspect, as far as they may get requests, and says what
+    /// follows.
+    fn rule(&self, slot: Slot, by: By) -> Option<Ruling> {
+        let (now, s) = (self.last, &self.settings);
+        let (own, watch) = (self.row(slot)?, self.watch.get()?);
+        let (level, health) = (own.priority(), own.watched()?);
+        let (k, interval) = (s.consecutive_failures(), s.ticks(s.interval()));
+        let canceled = by == By::Cancels;
+        let mut others =
+            Others { elsewhere: false, serving: 0, well: 0, out: 0, latest: now.long_ago() };
+        for index in (0..self.rows.len()).filter(|&index| index != slot.index()) {
+            let Some(row) = self.rows.get(index) else { continue };
+            let Some(health) = row.watched() else { continue };
+            if !row.endpoint().is_some_and(Endpoint::eligible) {
+                continue;
+            }
+            let admits = row.admits();
+            let well = admits
+                && if canceled {
+                    cancellations::is_clear(health, k, watch.memory.longest)
+                } else {
+                    !health::troubled(health, s, now)
+                };
+            if row.priority() != level {
+                // Who gives up says nothing of other levels.
+                others.elsewhere |= well && !canceled;
+            } else if admits {
+                others.serving += 1;
+                others.well += u32::from(well);
+            } else if health.ejected() {
+                others.out += 1;
+                others.latest = others.latest.or_later(health.began);
+            }
+        }
+        let suspect = Suspect {
+            by,
+            row: health.streak.into(),
+            k: k.into(),
+            slow: !canceled && health.slow(),
+            began: health.began,
+        };
+        let calm = watch.calm.until(level, now, interval).is_some();
+        Some(health::judge(&suspect, &others, calm, now, interval))
+    }
+
+    fn eject(&mut self, slot: Slot, by: By) -> bool {
+        let effect = self.alter(slot, |row, s, facts| {
+            if health::eject_by_rule::<RulesOf<S>, S>(row, s, facts, by) {
+                Effect::Ejected
+            } else {
+                Effect::None
+            }
+        });
+        let ejected = matches!(effect, Effect::Ejected);
+        if !ejected {
+            self.hold(slot, Held::Percent);
+        }
+        ejected
+    }
+
+    /// Lets all that are ejected of the level of the endpoint in `slot` come back, for its sake.
+    fn undo(&mut self, slot: Slot) {
+        let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
+        let Some(level) = self.row(slot).map(Row::priority) else { return };
+        let Some(watch) = self.watch.get_mut() else { return };
+        let until = watch.calm.begin(level, now, interval);
+        self.bring_back(level, true);
+        self.set_held(slot, Held::Calm);
+        self.note(Some(slot), EventKind::Undone { until });
+    }
+
+    /// Notes why an endpoint is not ejected, and tells of it where that is news.
+    fn hold(&mut self, slot: Slot, held: Held) {
+        if self.set_held(slot, held) {
+            self.note(Some(slot), EventKind::Held { rule: held });
+        }
+    }
+
+    /// Notes why an endpoint is not ejected; tells that this is news.
+    fn set_held(&mut self, slot: Slot, held: Held) -> bool {
+        if !EventsOf::<S, St>::ON {
+            return false;
+        }
+        let Some(mut row) = self.row_mut(slot) else { return false };
+        row.change::<St, _>(|row| row.held.replace(held) != Some(held)).unwrap_or(false)
+    }
+
+    /// Opens all that are ejected of the level of an endpoint that came back to a probe: an outage
+    /// seldom ends for one.
+    pub(super) fn open_level(&mut self, slot: Slot) {
+        let ours = RulesOf::<S>::book(&self.settings) == Book::Evenkeel;
+        if ours
+            && self.settings.half_open()
+            && let Some(level) = self.row(slot).map(Row::priority)
+        {
+            self.bring_back(level, false);
+        }
+    }
+
+    /// Lets all that are ejected of a level come back, or opens them to a probe.
+    #[inline(never)]
+    fn bring_back(&mut self, level: u16, at_once: bool) {
+        let now = self.last;
+        for index in 0..self.rows.len() {
+            let Some(slot) = self.live(index) else { continue };
+            let Some(mut row) = self.rows.of_mut(slot) else { continue };
+            if row.as_row().priority() != level {
+                continue;
+            }
+            let effect = row.change::<St, _>(|row| {
+                if at_once && row.ejected() {
+                    row.admit(now);
+                    Effect::Readmitted
+                } else if !at_once && row.phase() == Phase::Ejected {
+                    row.set_phase(Phase::HalfOpen);
+                    Effect::HalfOpen
+                } else {
+                    Effect::None
+                }
+            });
+            if let Some(effect @ (Effect::Readmitted | Effect::HalfOpen)) = effect {
+                self.settle(slot, effect, false);
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Rows of cancellations without any answer.
+//!
+//! Who hangs behind time-outs outside never fails: its requests are given up. A request that was
+//! abandoned weighs 4, one that lost a race 1, until an answer of any kind ends the row. Users give
+//! up requests of good endpoints, too, and hedges win races under load: so the limit is twice the
+//! longest row that did end in an answer, and `8k` at least.
+//!
+//! With `k` = 5 and callers that never give up otherwise, ten abandoned requests in a row are
+//! enough. Where rows of 60 have ended in an answer, it takes thirty.
+
+use super::eject_rule;
+use super::row::HealthRow;
+
+/// Returns the length at which a row is judged, where the longest row that ended in an answer was
+/// so long. What outages leave behind is bounded: beyond `64k`, a row is no habit of users.
+pub(crate) fn limit(k: u16, longest: u16) -> u32 {
+    let k = u32::from(k);
+    (8 * k).max(2 * u32::from(longest).min(64 * k))
+}
+
+/// Tells that a row that grew is to be judged: from the limit on, at each multiple of `k`.
+pub(crate) fn crosses(k: u16, longest: u16, before: u16, row: u16) -> bool {
+    let (row32, before, limit) = (u32::from(row), u32::from(before), limit(k, longest));
+    k > 0
+        && row32 >= limit
+        && (before < limit || row == u16::MAX || eject_rule::crosses(k.into(), before, row32))
+}
+
+/// Tells that an endpoint in service has neither a row of failures nor one of cancellations: less
+/// than a quarter of the limit.
+pub(crate) fn is_clear(row: &HealthRow, k: u16, longest: u16) -> bool {
+    row.streak < k && 4 * u32::from(row.cancels) < limit(k, longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_follows_the_longest_row_that_ended_in_an_answer() {
+        assert_eq!([limit(5, 0), limit(5, 20), limit(5, 60)], [40, 40, 120]);
+        assert_eq!(limit(5, u16::MAX), 640, "bounded");
+        assert_eq!(limit(u16::MAX, u16::MAX), 8 * 65_535);
+    }
+
+    #[test]
+    fn a_row_is_judged_from_the_limit_on() {
+        assert!(crosses(5, 0, 36, 40) && !crosses(5, 0, 32, 36) && !crosses(5, 0, 40, 44));
+        assert!(crosses(5, 0, 44, 48) && !crosses(5, 30, 40, 44) && crosses(5, 30, 56, 60));
+        assert!(!crosses(0, 0, 0, u16::MAX), "without the rule");
+    }
+}

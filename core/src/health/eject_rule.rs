@@ -1,0 +1,272 @@
+//! Our rule: an endpoint is compared with the others of its level before it is ejected.
+//!
+//! An endpoint is *troubled* while its row of failures is at least `k`
+//! ([`consecutive_failures`](crate::Settings::consecutive_failures)), or a quarter of what its open
+//! window counted are failures. It is judged where its row reaches a multiple of `k`, or where a
+//! percentage rule fires, in this order:
+//!
+//! 1. **Calm.** An ejection of the level was undone a while ago, and no other level is well: nothing.
+//! 2. **Nobody else is well.** Ejected if another level is well: that is failover. Else it stays; at
+//!    2k, if some of the level are ejected, those come back.
+//! 3. **Harm.** It fails slowly, and the first failing request of its row was sent within an
+//!    interval of the latest ejection: it suffers from the load of those that are ejected. They come
+//!    back, unless its row is at 4k. Where more are ejected than others serve, only if another one
+//!    is troubled, too, or its row is at 2k.
+//! 4. **Otherwise** it is ejected, if at least half of the others are untroubled, or at 4k.
+//!
+//! Three endpoints, `k` = 5, two of them dead: the first to fail five times has one other that is
+//! well, of two that serve, and is ejected; so is the second, whose one other is well. Three of
+//! three dead: the first has nobody who is well, and nothing is gained by ejecting it.
+
+use core::time::Duration;
+
+use super::held::Held;
+use super::row::{HealthRow, Reason, Requests};
+use crate::settings::Settings;
+use crate::time::{Instant, Ticks, constant};
+
+/// A failure that took so long is a slow one: the endpoint may have too much to do.
+pub const SLOW_FAILURE: Duration = Duration::from_millis(200);
+pub(crate) const SLOW: Ticks = constant(SLOW_FAILURE);
+
+/// Says what made an endpoint suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Its row of failures.
+    Row,
+    /// Its share of failures, or its success rate.
+    Share,
+    /// Its row of cancellations.
+    Cancels,
+}
+
+impl By {
+    /// Returns the reason that is given for an ejection.
+    pub(crate) const fn reason(self) -> Reason {
+        match self {
+            Self::Row => Reason::ConsecutiveFailures,
+            Self::Share => Reason::FailurePercentage,
+            Self::Cancels => Reason::Cancellations,
+        }
+    }
+}
+
+/// What is known of an endpoint that is judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suspect {
+    pub(crate) by: By,
+    /// Failures in a row.
+    pub(crate) row: u32,
+    /// The number of them that makes it suspect.
+    pub(crate) k: u32,
+    /// A failure of the row was slow.
+    pub(crate) slow: bool,
+    /// The time at which the first failing request of the row was sent.
+    pub(crate) began: Instant,
+}
+
+/// What is known of the other endpoints.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Others {
+    /// One of another level serves, and is untroubled.
+    pub(crate) elsewhere: bool,
+    /// Those of its level that serve.
+    pub(crate) serving: u32,
+    /// Those of them that are untroubled.
+    pub(crate) well: u32,
+    /// Those of its level that are ejected.
+    pub(crate) out: u32,
+    /// The latest time at which one of those left service, if one did.
+    pub(crate) latest: Instant,
+}
+
+/// What follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ruling {
+    Eject,
+    /// All that are ejected of its level come back.
+    Undo,
+    Hold(Held),
+}
+
+/// Judges an endpoint.
+pub(crate) fn judge(
+    suspect: &Suspect,
+    others: &Others,
+    calm: bool,
+    now: Instant,
+    interval: Ticks,
+) -> Ruling {
+    let Suspect { by, row, k, slow, began } = *suspect;
+    let Others { elsewhere, serving, well, out, latest } = *others;
+    if calm && !elsewhere {
+        return Ruling::Hold(Held::Calm);
+    }
+    let by_row = by == By::Row;
+    let harm = slow && out > 0 && !latest.has_reached(began) && now.since(latest) < interval;
+    let ejected = if well == 0 {
+        elsewhere && by_row
+    } else {
+        by_row && row >= 4 * k || !harm && 2 * well >= serving
+    };
+    if ejected {
+        return Ruling::Eject;
+    }
+    // Where most are ejected, there is much to lose, and a single one that suffers may do so by
+    // chance.
+    let surely = row >= 2 * k;
+    let harm_is_plain = harm && (out <= serving || well < serving || surely);
+    if by_row && !elsewhere && out > 0 && (harm_is_plain || well == 0 && surely) {
+        return Ruling::Undo;
+    }
+    Ruling::Hold(match well {
+        0 => Held::NobodyWell,
+        _ if harm => Held::Harm,
+        _ => Held::Minority,
+    })
+}
+
+/// Tells that a row has grown to or beyond a multiple of `k`. Without a division: on small
+/// processors it would be the only one.
+///
+/// With `k` = 5, from 8 to 10: 8 is 3 beyond a multiple, and 2 more are 5.
+pub(crate) fn crosses(k: u32, before: u32, row: u32) -> bool {
+    if k == 0 {
+        return false;
+    }
+    let (mut beyond, mut part) = (before, k);
+    while part <= before >> 1 {
+        part <<= 1;
+    }
+    while part >= k {
+        if beyond >= part {
+            beyond -= part;
+        }
+        part >>= 1;
+    }
+    row.saturating_sub(before) >= k - beyond
+}
+
+/// Tells that requests to an endpoint in service fare badly.
+///
+/// 3 successes and 1 failure in the window are trouble, as 3 · 1 ≥ 3; 4 and 1 are not.
+pub(crate) fn troubled(row: &HealthRow, s: &impl Settings, now: Instant) -> bool {
+    let k = s.consecutive_failures();
+    let failures = Requests::from(row.failures);
+    k > 0 && row.streak >= k
+        || failures > 0
+            && (s.success_rate() || now.since(row.since) < s.ticks(s.interval()))
+            && 3 * failures >= Requests::from(row.successes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const K: u32 = 5;
+    const INTERVAL: Ticks = constant(Duration::from_secs(10));
+
+    fn at(secs: u64) -> Instant {
+        Instant::from_secs(secs)
+    }
+
+    fn row(row: u32) -> Suspect {
+        Suspect { by: By::Row, row, k: K, slow: false, began: at(90) }
+    }
+
+    fn level(serving: u32, well: u32, out: u32) -> Others {
+        Others { elsewhere: false, serving, well, out, latest: at(80) }
+    }
+
+    fn judged(suspect: &Suspect, others: &Others) -> Ruling {
+        judge(suspect, others, false, at(100), INTERVAL)
+    }
+
+    #[test]
+    fn one_is_ejected_if_half_of_the_others_are_well() {
+        for (serving, well, ejected) in
+            [(1, 1, true), (2, 1, true), (3, 1, false), (9, 5, true), (9, 4, false)]
+        {
+            let expected = if ejected { Ruling::Eject } else { Ruling::Hold(Held::Minority) };
+            assert_eq!(judged(&row(5), &level(serving, well, 0)), expected, "{well} of {serving}");
+            assert_eq!(judged(&row(20), &level(serving, well, 0)), Ruling::Eject, "at 4k");
+        }
+    }
+
+    #[test]
+    fn where_nobody_else_is_well_one_stays_unless_another_level_is() {
+        let nobody = Ruling::Hold(Held::NobodyWell);
+        for others in [level(0, 0, 0), level(3, 0, 0)] {
+            for length in [5, 10, 20, 1000] {
+                assert_eq!(judged(&row(length), &others), nobody);
+            }
+            let failover = Others { elsewhere: true, ..others };
+            assert_eq!(judged(&row(5), &failover), Ruling::Eject);
+            let share = Suspect { by: By::Share, ..row(3) };
+            assert_eq!(judged(&share, &failover), nobody, "a share is no reason for failover");
+        }
+    }
+
+    #[test]
+    fn at_2k_ejections_that_left_nobody_well_are_undone() {
+        let others = level(2, 0, 3);
+        assert_eq!(judged(&row(5), &others), Ruling::Hold(Held::NobodyWell));
+        assert_eq!(judged(&row(10), &others), Ruling::Undo);
+        let elsewhere = Others { elsewhere: true, ..others };
+        assert_eq!(judged(&row(10), &elsewhere), Ruling::Eject);
+    }
+
+    #[test]
+    fn slow_failures_soon_after_an_ejection_undo_it() {
+        let others = Others { latest: at(95), ..level(8, 7, 1) };
+        let slow = |secs| Suspect { slow: true, began: at(secs), ..row(5) };
+        assert_eq!(judged(&slow(96), &others), Ruling::Undo);
+        assert_eq!(judged(&slow(95), &others), Ruling::Eject, "sent before it");
+        assert_eq!(judged(&Suspect { began: at(96), ..row(5) }, &others), Ruling::Eject, "fast");
+        assert_eq!(judged(&Suspect { row: 20, ..slow(96) }, &others), Ruling::Eject, "at 4k");
+        let long_ago = Others { latest: at(90), ..others };
+        assert_eq!(judged(&slow(96), &long_ago), Ruling::Eject, "an interval ago");
+        let most = Others { latest: at(95), ..level(3, 3, 4) };
+        assert_eq!(judged(&slow(96), &most), Ruling::Hold(Held::Harm), "most are ejected");
+        assert_eq!(judged(&Suspect { row: 10, ..slow(96) }, &most), Ruling::Undo);
+        assert_eq!(judged(&slow(96), &Others { well: 2, ..most }), Ruling::Undo);
+        assert_eq!(judged(&slow(96), &Others { out: 3, ..most }), Ruling::Undo);
+        let share = Suspect { by: By::Share, ..slow(96) };
+        assert_eq!(judged(&share, &others), Ruling::Hold(Held::Harm), "a share undoes nothing");
+        let elsewhere = Others { elsewhere: true, ..others };
+        assert_eq!(judged(&slow(96), &elsewhere), Ruling::Hold(Held::Harm));
+    }
+
+    #[test]
+    fn in_the_calm_nothing_is_ejected_or_undone_unless_another_level_is_well() {
+        let calm =
+            |suspect: &Suspect, others: &Others| judge(suspect, others, true, at(100), INTERVAL);
+        for length in [5, 10, 20, 1000] {
+            for others in [level(2, 2, 0), level(2, 0, 1), level(0, 0, 0)] {
+                assert_eq!(calm(&row(length), &others), Ruling::Hold(Held::Calm));
+            }
+        }
+        assert_eq!(calm(&row(5), &Others { elsewhere: true, ..level(2, 2, 0) }), Ruling::Eject);
+    }
+
+    #[test]
+    fn half_of_the_others_have_to_be_clear_of_cancellations_and_one_at_least() {
+        let canceled = Suspect { by: By::Cancels, ..row(0) };
+        for (serving, clear, expected) in [
+            (1, 1, Ruling::Eject),
+            (9, 5, Ruling::Eject),
+            (9, 4, Ruling::Hold(Held::Minority)),
+            (0, 0, Ruling::Hold(Held::NobodyWell)),
+        ] {
+            assert_eq!(judged(&canceled, &level(serving, clear, 1)), expected);
+        }
+        let calm = judge(&canceled, &level(9, 9, 0), true, at(100), INTERVAL);
+        assert_eq!(calm, Ruling::Hold(Held::Calm));
+    }
+
+    #[test]
+    fn a_row_is_judged_at_multiples_of_k() {
+        assert!(crosses(5, 4, 5) && crosses(5, 9, 10) && crosses(5, 3, 17) && crosses(1, 0, 1));
+        assert!(!crosses(5, 5, 9) && !crosses(5, 0, 4) && !crosses(0, 0, 7));
+    }
+}

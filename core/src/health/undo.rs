@@ -1,0 +1,124 @@
+//! The calm after ejections that did harm were undone.
+
+use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
+
+/// The largest number of a state: all below 2⁵³ are whole numbers to JavaScript. As a time, it is
+/// 104 days.
+pub(crate) const LONGEST: u64 = (1 << 53) - 1;
+
+/// For how long nothing is ejected of the level whose ejections were undone last.
+///
+/// With an interval of 10 s: 30 s, then 60 s, then 120 s, if an undo follows within as long after
+/// the end of the calm before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Calm {
+    until: Instant,
+    level: u16,
+    /// Undos one soon after the other; 0: none yet.
+    undos: u8,
+}
+
+/// A calm with times relative to the export, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Rest {
+    pub(crate) level: u16,
+    pub(crate) undos: u8,
+    /// The rest of it; 0 if it is over.
+    pub(crate) left: u64,
+    /// The time since its end; 0 before that.
+    pub(crate) over: u64,
+}
+
+impl Calm {
+    pub(crate) const NEW: Self = Self { until: Instant::ZERO, level: 0, undos: 0 };
+
+    /// Returns the end of the calm of a level, if it is calm.
+    pub(crate) fn until(&self, level: u16, now: Instant, interval: Ticks) -> Option<Instant> {
+        // One that ends later began before a clock of 32 bits did.
+        let left = self.until.since(now);
+        let calm = self.undos > 0
+            && self.level == level
+            && !now.has_reached(self.until)
+            && left <= length(interval, 2);
+        calm.then_some(self.until)
+    }
+
+    /// Begins a calm; returns its end.
+    pub(crate) fn begin(&mut self, level: u16, now: Instant, interval: Ticks) -> Instant {
+        let again = self.undos > 0
+            && self.level == level
+            && now.since(self.until) < length(interval, self.undos);
+        let before = if again { self.undos } else { 0 };
+        *self = Self {
+            until: now.later(length(interval, before)),
+            level,
+            undos: before.saturating_add(1),
+        };
+        self.until
+    }
+
+    /// Returns what the next process has to know of it.
+    pub(crate) fn export(&self, now: Instant) -> Option<Rest> {
+        let Self { until, level, undos } = *self;
+        let [left, over] =
+            [until.since(now), now.since(until)].map(|ticks| nanos_of_ticks(ticks).min(LONGEST));
+        (undos > 0).then_some(Rest { level, undos, left, over })
+    }
+
+    /// Goes on with a calm of `age` nanoseconds ago, for no longer than this interval allows.
+    pub(crate) fn import(rest: Rest, age: u64, now: Instant, interval: Ticks) -> Self {
+        let Rest { level, undos, left, over } = rest;
+        let over = over.saturating_add(age.saturating_sub(left));
+        let left = ticks_of_nanos(left.saturating_sub(age)).min(length(interval, 2));
+        Self { until: now.earlier(ticks_of_nanos(over)).later(left), level, undos }
+    }
+
+    /// Takes its end along with a clock that went back.
+    pub(crate) fn turn_back(&mut self, back: Ticks) {
+        self.until = self.until.earlier(back);
+    }
+}
+
+/// Returns the length of a calm that so many undos came before.
+fn length(interval: Ticks, undos: u8) -> Ticks {
+    interval.min(Ticks::MAX / 12) * (3 << undos.min(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::constant;
+
+    const INTERVAL: Ticks = constant(core::time::Duration::from_secs(10));
+
+    #[test]
+    fn each_undo_soon_after_a_calm_doubles_the_next_up_to_12_intervals() {
+        let mut calm = Calm::NEW;
+        let mut now = Instant::from_secs(1000);
+        for length in [30, 60, 120, 120] {
+            assert_eq!(calm.until(7, now, INTERVAL), None);
+            let until = calm.begin(7, now, INTERVAL);
+            assert_eq!(until, now + core::time::Duration::from_secs(length));
+            assert_eq!(calm.until(7, now, INTERVAL), Some(until));
+            assert_eq!(calm.until(8, now, INTERVAL), None, "another level");
+            assert_eq!(calm.until(7, until, INTERVAL), None, "it is over");
+            now = until + core::time::Duration::from_secs(20);
+        }
+        now = now + core::time::Duration::from_secs(200);
+        let until = calm.begin(7, now, INTERVAL);
+        assert_eq!(until, now + core::time::Duration::from_secs(30), "long after");
+        assert_eq!(calm.begin(8, now, INTERVAL), now + core::time::Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_calm_follows_a_clock_that_goes_back() {
+        let mut calm = Calm::NEW;
+        let now = Instant::from_secs(10_000);
+        calm.begin(0, now, INTERVAL);
+        let back = constant(core::time::Duration::from_secs(3600));
+        calm.turn_back(back);
+        let then = now.earlier(back);
+        assert_eq!(calm.until(0, then, INTERVAL), Some(then + core::time::Duration::from_secs(30)));
+    }
+}

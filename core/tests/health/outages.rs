@@ -1,0 +1,319 @@
+//! Outages of some of the endpoints: how many requests they cost, by size, load and policy.
+
+use core::cmp::Reverse;
+use core::time::Duration;
+use std::collections::BinaryHeap;
+
+use evenkeel_core::health::{Health, Reason};
+use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::{Balancer, Config, Endpoint, EventKind, Heap, Instant, Outcome, Pick, Why};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::fixture::{millis, secs};
+
+const POLICIES: [&str; 6] = [
+    "round_robin",
+    "random",
+    "least_request",
+    "peak_ewma",
+    "weighted_round_robin",
+    "weighted_random",
+];
+
+/// Callers that each send a request, wait for its end, and send the next.
+pub(crate) struct World {
+    pub(crate) balancer: Balancer<u16, AnyPolicy<Heap>, Config>,
+    rng: ChaCha8Rng,
+    pub(crate) now: Instant,
+    number: u64,
+    in_flight: BinaryHeap<Reverse<(Instant, u64)>>,
+    open: std::collections::BTreeMap<u64, (Pick, Outcome)>,
+    pub(crate) requests: u64,
+    pub(crate) lost: u64,
+    pub(crate) probes: u64,
+    pub(crate) events: Vec<EventKind>,
+}
+
+impl World {
+    pub(crate) fn new(
+        policy: &str,
+        config: Config,
+        endpoints: impl IntoIterator<Item = Endpoint<u16>>,
+    ) -> Self {
+        let policy: AnyPolicy<Heap> = policy.parse().unwrap();
+        let mut world = Self {
+            balancer: Balancer::with_config(policy, config).unwrap(),
+            rng: ChaCha8Rng::seed_from_u64(11),
+            now: Instant::from_secs(1000),
+            number: 0,
+            in_flight: BinaryHeap::new(),
+            open: std::collections::BTreeMap::new(),
+            requests: 0,
+            lost: 0,
+            probes: 0,
+            events: Vec::new(),
+        };
+        let _ = world.balancer.update(world.now, endpoints).unwrap();
+        world
+    }
+
+    fn send(&mut self, answer: &impl Fn(u16, Instant) -> (Duration, Outcome)) {
+        let pick = self.balancer.pick(self.now, &mut self.rng).unwrap();
+        let addr = self.balancer.endpoint(&pick).unwrap().addr;
+        let (took, outcome) = answer(addr, self.now);
+        self.requests += 1;
+        self.lost += u64::from(outcome != Outcome::Success && outcome != Outcome::Ignorable);
+        self.probes += u64::from(pick.why() == Why::Probe);
+        self.number += 1;
+        self.open.insert(self.number, (pick, outcome));
+        self.in_flight.push(Reverse((self.now + took, self.number)));
+    }
+
+    fn end_one(&mut self) {
+        let Some(Reverse((at, number))) = self.in_flight.pop() else { return };
+        self.now = at;
+        let (pick, outcome) = self.open.remove(&number).unwrap();
+        self.balancer.report(self.now, pick, outcome);
+        self.events.extend(self.balancer.events().map(|event| event.kind));
+    }
+
+    /// Lets so many callers send so many requests in all.
+    pub(crate) fn run(
+        &mut self,
+        callers: usize,
+        requests: u64,
+        answer: impl Fn(u16, Instant) -> (Duration, Outcome),
+    ) {
+        for _ in 0..requests {
+            while self.in_flight.len() >= callers {
+                self.end_one();
+            }
+            self.send(&answer);
+        }
+        while !self.in_flight.is_empty() {
+            self.end_one();
+        }
+    }
+
+    pub(crate) fn run_for(
+        &mut self,
+        time: Duration,
+        callers: usize,
+        answer: impl Fn(u16, Instant) -> (Duration, Outcome),
+    ) {
+        let end = self.now + time;
+        while self.now < end {
+            self.run(callers, 100, &answer);
+        }
+    }
+
+    pub(crate) fn health(&self, addr: u16) -> Health {
+        self.balancer.endpoints().find(|status| status.endpoint.addr == addr).unwrap().health
+    }
+
+    pub(crate) fn count(&self, of: impl Fn(&EventKind) -> bool) -> usize {
+        self.events.iter().filter(|kind| of(kind)).count()
+    }
+}
+
+fn permille_lost(
+    policy: &str,
+    (number, dead): (u16, u16),
+    callers: usize,
+    failure: (Duration, Outcome),
+) -> u64 {
+    let mut world = World::new(policy, Config::DEFAULT, (0..number).map(Endpoint::new));
+    let good = (millis(1), Outcome::Success);
+    world.run(callers, 1_000, |_, _| good);
+    (world.requests, world.lost) = (0, 0);
+    // Of those nine, each costs 20 before it is ejected: they outvote the one that is well.
+    let requests = if (number, dead) == (10, 9) { 200_000 } else { 60_000 };
+    world.run(callers, requests, |addr, _| if addr < dead { failure } else { good });
+    let lost = world.lost * 1_000 / world.requests;
+    // Peak EWMA goes around most of them before they have failed often enough.
+    for addr in (0..dead).filter(|_| policy != "peak_ewma") {
+        assert_ne!(world.health(addr), Health::Healthy, "{policy} {number}/{dead} {callers}");
+    }
+    // All are back and well.
+    world.run_for(secs(100), callers, |_, _| (millis(500), Outcome::Success));
+    assert!(
+        world.balancer.endpoints().all(|status| status.health == Health::Healthy),
+        "{policy} {number}/{dead} {callers}"
+    );
+    lost
+}
+
+/// Returns numbers of callers: most for those policies that everybody takes.
+fn callers(policy: &str) -> &'static [usize] {
+    match policy {
+        "round_robin" | "peak_ewma" => &[1, 16, 64],
+        _ => &[16],
+    }
+}
+
+const SIZES: [(u16, u16); 7] = [(3, 1), (3, 2), (4, 3), (5, 2), (10, 5), (10, 9), (20, 10)];
+
+#[test]
+fn dead_endpoints_cost_no_more_than_2_of_1_000_requests() {
+    for policy in POLICIES {
+        for size in SIZES {
+            for &callers in callers(policy) {
+                let lost = permille_lost(policy, size, callers, (millis(1), Outcome::Failure));
+                assert!(lost <= 2, "{policy} {size:?} {callers} callers: {lost} of 1,000");
+            }
+        }
+    }
+}
+
+#[test]
+fn hung_endpoints_cost_no_more_than_20_of_1_000_requests() {
+    for policy in POLICIES {
+        for size in SIZES {
+            for &callers in callers(policy) {
+                let lost = permille_lost(policy, size, callers, (millis(250), Outcome::TimedOut));
+                assert!(lost <= 20, "{policy} {size:?} {callers} callers: {lost} of 1,000");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_of_a_thousand() {
+    for policy in POLICIES {
+        let failure = (millis(1), Outcome::Failure);
+        assert_eq!(permille_lost(policy, (1000, 1), 16, failure), 0, "{policy}");
+    }
+}
+
+#[test]
+fn all_dead_for_a_minute_are_never_ejected_and_serve_at_once_when_they_are_back() {
+    for policy in POLICIES {
+        for (number, callers) in [(1, 1), (2, 16), (3, 1), (10, 16)] {
+            let mut world = World::new(policy, Config::DEFAULT, (0..number).map(Endpoint::new));
+            let good = (millis(20), Outcome::Success);
+            world.run(callers, 1_000, |_, _| good);
+            let end = world.now + secs(60);
+            while world.now < end {
+                world.run(callers, 100, |_, _| (millis(20), Outcome::Failure));
+            }
+            let ejections = world.count(|kind| matches!(kind, EventKind::Ejected { .. }));
+            assert!(ejections <= 2, "{policy} {number} {callers}: {ejections}");
+            world.lost = 0;
+            world.run(callers, 1_000, |_, _| good);
+            assert_eq!(world.lost, 0, "{policy} {number} {callers}");
+        }
+    }
+}
+
+/// Levels: primaries at 0, backups at 1.
+fn levels(primaries: u16, backups: u16) -> Vec<Endpoint<u16>> {
+    (0..primaries + backups)
+        .map(|addr| Endpoint::new(addr).with_priority(u16::from(addr >= primaries)))
+        .collect()
+}
+
+#[test]
+fn dead_or_hung_primaries_hand_over_to_backups() {
+    for (primaries, backups) in [(1, 1), (2, 1), (1, 2), (3, 3), (10, 2), (20, 20)] {
+        for failure in [(millis(1), Outcome::Failure), (millis(250), Outcome::TimedOut)] {
+            for callers in [1, 16] {
+                let mut world =
+                    World::new("peak_ewma", Config::DEFAULT, levels(primaries, backups));
+                let good = (millis(1), Outcome::Success);
+                world.run(callers, 1_000, |_, _| good);
+                world.requests = 0;
+                world.run(callers, 60_000, |addr, _| if addr < primaries { failure } else { good });
+                let lost = world.lost * 1_000 / world.requests;
+                assert!(lost <= 5, "{primaries}+{backups} {failure:?} {callers}: {lost}");
+                world.run_for(secs(100), callers, |_, _| (millis(500), Outcome::Success));
+                let back = (0..primaries).all(|addr| world.health(addr) == Health::Healthy);
+                assert!(back, "{primaries}+{backups} {failure:?} {callers}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_that_is_alone_is_never_ejected() {
+    let mut world = World::new("round_robin", Config::DEFAULT, [Endpoint::new(0)]);
+    world.run(1, 70_000, |_, _| (millis(1), Outcome::Failure));
+    assert_eq!(world.health(0), Health::Healthy);
+    assert_eq!(world.count(|kind| matches!(kind, EventKind::Held { .. })), 1, "told once");
+}
+
+#[test]
+fn a_row_of_any_length_is_judged_again_when_another_is_well() {
+    let mut world = World::new("round_robin", Config::DEFAULT, (0..2).map(Endpoint::new));
+    world.run(1, 150_001, |_, _| (millis(1), Outcome::Failure));
+    world.run(1, 100, |addr, _| {
+        (millis(1), if addr == 0 { Outcome::Success } else { Outcome::Failure })
+    });
+    assert!(matches!(world.health(1), Health::Ejected { .. }), "beyond 65,535 in a row");
+}
+
+#[test]
+fn a_caller_that_gives_up_on_one_of_three_probes_it_seldom() {
+    let mut world = World::new("round_robin", Config::DEFAULT, (0..3).map(Endpoint::new));
+    world.run(1, 300, |addr, _| match addr {
+        0 => (secs(1), Outcome::TimedOut),
+        _ => (millis(20), Outcome::Success),
+    });
+    assert!(matches!(world.health(0), Health::Ejected { .. } | Health::HalfOpen));
+    (world.requests, world.probes) = (0, 0);
+    world.run(1, 1_000, |addr, _| match addr {
+        0 => (secs(1), Outcome::Abandoned),
+        _ => (millis(20), Outcome::Success),
+    });
+    assert!(world.probes <= 30, "{} of 1,000 are probes", world.probes);
+}
+
+#[test]
+fn one_that_hangs_behind_a_time_out_outside_is_ejected() {
+    for (number, most) in [(2, 13), (3, 11), (10, 7)] {
+        let mut world = World::new("round_robin", Config::DEFAULT, (0..number).map(Endpoint::new));
+        // 50 requests per second, whatever becomes of them.
+        let mut open: Vec<(Instant, Pick, Outcome)> = Vec::new();
+        for request in 0..3_000 {
+            let at = Instant::from_secs(1000) + millis(20) * request;
+            open.sort_by_key(|&(end, ..)| Reverse(end));
+            while let Some((end, ..)) = open.last()
+                && *end <= at
+            {
+                let (end, pick, outcome) = open.pop().unwrap();
+                world.balancer.report(end, pick, outcome);
+            }
+            let pick = world.balancer.pick(at, &mut world.rng).unwrap();
+            let hangs = world.balancer.endpoint(&pick).unwrap().addr == 0;
+            world.lost += u64::from(hangs);
+            let (took, outcome) =
+                if hangs { (secs(1), Outcome::Abandoned) } else { (millis(5), Outcome::Success) };
+            open.push((at + took, pick, outcome));
+        }
+        let lost = world.lost * 1_000 / 3_000;
+        assert!(lost <= most * 4, "{number}: {lost} of 1,000 lost");
+        world.events.extend(world.balancer.events().map(|event| event.kind));
+        let reasons = |kind: &EventKind| {
+            matches!(kind, EventKind::Ejected { reason: Reason::Cancellations, .. })
+        };
+        assert_eq!(world.count(reasons), 1);
+    }
+}
+
+#[test]
+fn users_who_cancel_half_of_all_requests_eject_nobody() {
+    for percent in [10, 30, 50] {
+        for number in [2, 3, 10] {
+            let mut world =
+                World::new("round_robin", Config::DEFAULT, (0..number).map(Endpoint::new));
+            let chance = core::cell::RefCell::new(ChaCha8Rng::seed_from_u64(3));
+            let draw = || Rng::next_u32(&mut *chance.borrow_mut()) % 100;
+            world.run(16, 30_000, |_, _| {
+                let outcome = if draw() < percent { Outcome::Abandoned } else { Outcome::Success };
+                (millis(20), outcome)
+            });
+            let ejected = world.count(|kind| matches!(kind, EventKind::Ejected { .. }));
+            assert_eq!(ejected, 0, "{percent} % of {number}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Who gets a client: the candidates, and those next in line.
+
+use std::collections::BTreeMap;
+
+use evenkeel_core::cluster::Candidacy;
+use evenkeel_core::{Book, Config, Endpoint, Policy, Zone};
+
+use super::Maintenance;
+use super::found::Found;
+use super::line::Line;
+use crate::factory::Factory;
+use crate::snapshot::Cluster;
+use crate::target::Target;
+
+impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
+    /// Lines the endpoints up: by priorities, subset and zones, and who is well. A subset of 10
+    /// makes 10 candidates, and the 10 of the next ranks come next.
+    pub(super) fn line_up(&mut self) {
+        if self.all_are_candidates() {
+            for found in self.found.values_mut() {
+                (found.line, found.left_out) = (Line::Candidate, None);
+            }
+            return;
+        }
+        let well = self.found.values().filter(|found| !found.left && self.may_serve(found));
+        let well: Vec<_> = well.map(|found| found.endpoint.clone()).collect();
+        let first = self.plan(well.clone());
+        let is_in = |plan: &BTreeMap<Target, Candidacy>, target: &Target| {
+            plan.get(target).is_some_and(|candidacy| candidacy.is_candidate())
+        };
+        let next = self.plan(well.into_iter().filter(|endpoint| !is_in(&first, &endpoint.addr)));
+        for (target, found) in &mut self.found {
+            found.line = match (is_in(&first, target), is_in(&next, target)) {
+                (true, _) => Line::Candidate,
+                (false, true) => Line::Next,
+                (false, false) => Line::Out,
+            };
+            found.left_out = first.get(target).copied().filter(|why| !why.is_candidate());
+        }
+    }
+
+    /// Tells that settings and priorities leave nobody out.
+    fn all_are_candidates(&self) -> bool {
+        let config = self.cluster.settings();
+        let mut levels = self.found.values().map(|found| found.endpoint.priority);
+        let first = levels.next();
+        let overflows = config.max_in_flight > 0 && config.overflow;
+        let one_level = levels.all(|level| Some(level) == first);
+        config.subset == 0 && config.zone == Zone::NONE && (overflows || one_level)
+    }
+
+    /// Tells that nothing is known against an endpoint.
+    fn may_serve(&self, found: &Found<F::Client>) -> bool {
+        found.connection.is_new() || self.serves(found)
+    }
+
+    /// Returns whom the settings would choose if these were all endpoints, and well; and why not
+    /// the others.
+    fn plan(
+        &self,
+        endpoints: impl IntoIterator<Item = Endpoint<Target>>,
+    ) -> BTreeMap<Target, Candidacy> {
+        let config = Config { book: Book::Off, max_in_flight: 0, ..*self.cluster.settings() };
+        let mut cluster = Cluster::new(config);
+        let _ = cluster.update(self.shared.clock.now(), endpoints);
+        let members = cluster.members();
+        members.map(|member| (member.endpoint.addr.clone(), member.candidacy)).collect()
+    }
+}

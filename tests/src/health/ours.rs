@@ -1,0 +1,251 @@
+//! Our rule of ejection in the model, as the guide has it.
+
+use evenkeel_core::health::{Held, Reason};
+use evenkeel_core::{Book, Config, EventKind, Instant, Outcome};
+
+use super::known::{Known, State};
+use super::model::{Model, Time, in_intervals, nanos};
+
+pub(super) const SLOW: u64 = 200_000_000;
+
+/// What is decided.
+enum Decided {
+    Out,
+    Undone,
+    Held(Held),
+}
+
+impl Model {
+    /// An answer ends a row of cancellations.
+    pub(super) fn answered(&mut self, addr: u8) {
+        self.longest = self.longest.max(self.known[&addr].cancels);
+        self.at(addr).cancels = 0;
+    }
+
+    /// One that answered a request which decides is back, and others of its level may be.
+    pub(super) fn come_back(&mut self, now: Instant, addr: u8) {
+        self.readmit(now, addr);
+        if self.config.book != Book::Evenkeel || !self.config.half_open {
+            return;
+        }
+        let level = self.known[&addr].endpoint.priority;
+        for known in self.known.values_mut().filter(|known| known.endpoint.priority == level) {
+            if let State::Out(_) = known.state {
+                known.state = State::Open;
+            }
+        }
+    }
+
+    /// Notes of what kind a failure was that has been written down.
+    pub(super) fn note_failure(&mut self, addr: u8, outcome: Outcome, time: Time, sent: Time) {
+        if !self.follows(Book::Evenkeel) {
+            return;
+        }
+        if matches!(outcome, Outcome::TimedOut | Outcome::NeverSent) {
+            self.at(addr).cancels = 0;
+        } else {
+            self.answered(addr);
+        }
+        let known = self.at(addr);
+        if known.streak() == 1 {
+            (known.began, known.slow, known.held) = (sent, false, None);
+        }
+        known.slow |= outcome != Outcome::NeverSent && time.saturating_sub(sent) >= SLOW;
+    }
+
+    pub(super) fn judge(&mut self, now: Instant, addr: u8, settings: &Config) {
+        let k = usize::from(settings.consecutive_failures);
+        let row = self.known[&addr].streak();
+        let mut undone = false;
+        if k > 0 && row >= k {
+            if row.is_multiple_of(k) {
+                match self.decide(now, addr, true) {
+                    Decided::Out => {
+                        self.forgive(now, addr);
+                        self.put_out(now, addr, Reason::ConsecutiveFailures);
+                    }
+                    Decided::Undone => {
+                        self.undo(now, addr);
+                        undone = true;
+                    }
+                    Decided::Held(held) => self.hold(now, addr, held),
+                }
+            }
+        } else if settings.failure_percentage > 0
+            && self.shares_too_much(addr, settings)
+            && self.may_eject_for_share(now, addr)
+        {
+            let enforcement = settings.failure_percentage_enforcement;
+            self.eject(now, addr, Reason::FailurePercentage, enforcement);
+            if !self.known[&addr].out() {
+                self.hold(now, addr, Held::Percent);
+            }
+        }
+        if settings.success_rate && !undone && !self.known[&addr].out() {
+            let bad = self.known[&addr].window(None).1;
+            if bad > 0
+                && bad.is_multiple_of(settings.success_rate_minimum_failures.max(1).into())
+                && self.outliers(settings).contains(&addr)
+                && self.may_eject_for_share(now, addr)
+            {
+                self.eject(now, addr, Reason::SuccessRate, settings.success_rate_enforcement);
+            }
+        }
+    }
+
+    fn shares_too_much(&self, addr: u8, settings: &Config) -> bool {
+        let length = (!in_intervals(settings)).then(|| nanos(settings.interval));
+        let (good, bad) = self.known[&addr].window(length);
+        good + bad >= settings.failure_percentage_request_volume.into()
+            && bad >= settings.failure_percentage_minimum_failures.into()
+            && bad * 100 >= u64::from(settings.failure_percentage) * (good + bad)
+    }
+
+    /// Tells that one may be ejected for a share; holds it, if not.
+    pub(super) fn may_eject_for_share(&mut self, now: Instant, addr: u8) -> bool {
+        match self.decide(now, addr, false) {
+            Decided::Out => true,
+            Decided::Undone => false,
+            Decided::Held(held) => {
+                self.hold(now, addr, held);
+                false
+            }
+        }
+    }
+
+    fn troubled(&self, known: &Known, time: Time) -> bool {
+        let k = usize::from(self.config.consecutive_failures);
+        let length = (!in_intervals(&self.config)).then(|| nanos(self.config.interval));
+        let (good, bad) = known.open_window(length, time);
+        k > 0 && known.streak() >= k || bad > 0 && 3 * bad >= good
+    }
+
+    fn is_calm(&self, level: u16, time: Time) -> bool {
+        let most = nanos(self.config.interval) * 12;
+        self.calm.is_some_and(|(until, of, _)| of == level && time < until && until - time <= most)
+    }
+
+    fn decide(&self, now: Instant, addr: u8, by_row: bool) -> Decided {
+        let time = self.time(now);
+        let own = &self.known[&addr];
+        let level = own.endpoint.priority;
+        let others = || {
+            let others = self.known.iter().filter(move |(other, _)| **other != addr);
+            others.map(|(_, known)| known).filter(|known| known.eligible())
+        };
+        let serves = |known: &&Known| known.state == State::In && !known.down;
+        let of_level = || others().filter(move |known| known.endpoint.priority == level);
+        let elsewhere = others()
+            .filter(|known| known.endpoint.priority != level)
+            .any(|known| serves(&known) && !self.troubled(known, time));
+        if self.is_calm(level, time) && !elsewhere {
+            return Decided::Held(Held::Calm);
+        }
+        let serving = of_level().filter(serves).count();
+        let well = of_level().filter(serves).filter(|known| !self.troubled(known, time)).count();
+        let latest = of_level().filter(|known| known.out()).map(|known| known.began).max();
+        let harm = own.slow
+            && latest.is_some_and(|latest| {
+                own.began > latest && time.saturating_sub(latest) < nanos(self.config.interval)
+            });
+        let gone_mostly = of_level().filter(|known| known.out()).count() > serving;
+        let k = usize::from(self.config.consecutive_failures);
+        let row = own.streak();
+        let out = if well == 0 {
+            by_row && elsewhere
+        } else {
+            by_row && row >= 4 * k || !harm && well * 2 >= serving
+        };
+        match () {
+            () if out => Decided::Out,
+            () if by_row
+                && !elsewhere
+                && latest.is_some()
+                && (harm && !(gone_mostly && well == serving)
+                    || (harm || well == 0) && row >= 2 * k) =>
+            {
+                Decided::Undone
+            }
+            () if well == 0 => Decided::Held(Held::NobodyWell),
+            () if harm => Decided::Held(Held::Harm),
+            () => Decided::Held(Held::Minority),
+        }
+    }
+
+    fn hold(&mut self, now: Instant, addr: u8, held: Held) {
+        let known = self.at(addr);
+        if known.held.replace(held) != Some(held) {
+            let slot = known.slot;
+            self.push(now, Some(slot), EventKind::Held { rule: held });
+        }
+    }
+
+    fn undo(&mut self, now: Instant, addr: u8) {
+        let (time, interval) = (self.time(now), nanos(self.config.interval));
+        let level = self.known[&addr].endpoint.priority;
+        let length = |undos: u32| interval * (3 << undos.min(2));
+        let before = self
+            .calm
+            .filter(|&(until, of, undos)| of == level && time.saturating_sub(until) < length(undos))
+            .map_or(0, |(_, _, undos)| undos);
+        let until = time + length(before);
+        self.calm = Some((until, level, before + 1));
+        for other in self.by_slot() {
+            if self.known[&other].endpoint.priority == level && self.known[&other].out() {
+                self.readmit(now, other);
+            }
+        }
+        let known = self.at(addr);
+        known.held = Some(Held::Calm);
+        let slot = known.slot;
+        let until = self.clock(until);
+        self.push(now, Some(slot), EventKind::Undone { until });
+        self.dirty = true;
+    }
+
+    /// A request to an endpoint in service was given up.
+    pub(super) fn give_up(&mut self, now: Instant, addr: u8, outcome: Outcome) {
+        let k = self.config.consecutive_failures;
+        if self.config.book != Book::Evenkeel || k == 0 {
+            return;
+        }
+        let limit = (8 * u32::from(k)).max(2 * u32::from(self.longest).min(64 * u32::from(k)));
+        let known = self.at(addr);
+        let before = known.cancels;
+        if before == 0 && known.streak() == 0 {
+            known.held = None;
+        }
+        known.cancels = before.saturating_add(outcome.cancellation_weight() as u16);
+        let (before, row) = (u32::from(before), u32::from(known.cancels));
+        let level = known.endpoint.priority;
+        let grows = before < limit || row / u32::from(k) > before / u32::from(k);
+        if row < limit || !grows && row < 65_535 {
+            return;
+        }
+        let others = self.known.iter().filter(|(other, known)| {
+            **other != addr && known.endpoint.priority == level && known.available()
+        });
+        let (mut serving, mut clear) = (0, 0);
+        for (_, known) in others {
+            serving += 1;
+            let few = 4 * u32::from(known.cancels) < limit;
+            clear += u32::from(few && known.streak() < usize::from(k));
+        }
+        if self.is_calm(level, self.time(now)) {
+            self.hold(now, addr, Held::Calm);
+        } else if clear == 0 {
+            self.hold(now, addr, Held::NobodyWell);
+        } else if 2 * clear < serving {
+            self.hold(now, addr, Held::Minority);
+        } else {
+            self.forgive(now, addr);
+            self.put_out(now, addr, Reason::Cancellations);
+        }
+    }
+
+    /// What its status says.
+    pub(super) fn held(known: &Known) -> Option<Held> {
+        let suspect = known.state == State::In && (known.streak() > 0 || known.cancels > 0);
+        known.held.filter(|_| suspect)
+    }
+}

@@ -1,0 +1,60 @@
+//! The same outage in services of many sizes.
+
+use super::Figure::{After, During};
+use super::{Outage, dead, hung};
+
+/// Primaries and backups.
+const LEVELS: [(u32, usize); 11] =
+    [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 3), (5, 2), (5, 5), (10, 2), (10, 10), (20, 20)];
+
+/// All primaries are out, and there are backups that are well.
+pub fn levels() -> Vec<Outage> {
+    let kinds = [("dead", dead as fn(u32) -> _), ("hang", hung)];
+    let of = |(name, trouble): (&str, fn(u32) -> _)| {
+        LEVELS.map(|(primaries, backups)| {
+            Outage::new(format!("{primaries} primaries {name}, {backups} backups"))
+                .hosts(primaries as usize)
+                .workers(0)
+                .backups(backups)
+                .callers(16)
+                .attempts(3, 250)
+                .fault(trouble(primaries), 10..40)
+                .seconds(70)
+                .once()
+                .must(During, 50)
+                .must(After, 4)
+        })
+    };
+    kinds.into_iter().flat_map(of).collect()
+}
+
+/// How many hosts there are, and how many of them are out.
+const SMALL: [(usize, u32); 7] = [(3, 1), (3, 2), (4, 3), (5, 2), (10, 5), (10, 9), (20, 10)];
+
+/// Some hosts are out, and each call is tried once.
+pub fn small() -> Vec<Outage> {
+    let mut all = Vec::new();
+    for (name, trouble, most) in [("dead", dead as fn(u32) -> _, 20), ("hang", hung, 200)] {
+        for (hosts, out) in SMALL {
+            for policy in ["round_robin", "least_request", "peak_ewma"] {
+                for (callers, takes) in [(1, 1), (16, 16)] {
+                    let who = if callers == 1 { "1 caller" } else { "16 callers" };
+                    // One host finds that all others are out: more is lost, of more.
+                    let seconds = if out + 1 == hosts as u32 && hosts > 4 { 310 } else { 130 };
+                    let title = format!("{out} of {hosts} {name}, {policy}, {who}");
+                    let outage = Outage::new(title)
+                        .hosts(hosts)
+                        .workers(0)
+                        .takes(takes)
+                        .callers(callers)
+                        .policy(policy)
+                        .attempts(1, 250)
+                        .fault(trouble(out), 10..seconds)
+                        .seconds(seconds);
+                    all.push(outage.once().must(During, most));
+                }
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,160 @@
+//! Code of the user's panics: the balancer goes on, and says so.
+
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::Arc;
+
+use evenkeel::core::load::InFlight;
+use evenkeel::core::{TableFull, View};
+use evenkeel::{Answer, Balancer, Cx, Discover, Policy, PollerConfig, Retry, RoundRobin, Verdict};
+
+use crate::works::{How, Works};
+use crate::{Bed, MS, SECOND, all, at, pass};
+
+#[tokio::test(start_paused = true)]
+async fn factories() {
+    for how in [How::Panics, How::PanicsAtOnce] {
+        let bed = Bed::new("abc", Works::new().with("b", how));
+        bed.balancer.ready().await;
+        assert_eq!(bed.picked(), "ac");
+        let status = bed.balancer.task().borrow().clone();
+        assert!(status.panics == 1 && !status.ended, "{status:?}");
+        let said = status.last_panic.unwrap();
+        assert!(said.starts_with("the factory panicked: no"), "{said}");
+        bed.works.clone().with("b", How::After(MS));
+        pass(SECOND).await;
+        assert_eq!(bed.picked(), "abc", "{how:?}: tried again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_are_dropped() {
+    let bed = Bed::new("ab", Works::new().with("a", How::PanicsInTheEnd));
+    bed.balancer.ready().await;
+    bed.becomes(all("bc")).await;
+    pass(3 * SECOND).await;
+    assert_eq!(bed.balancer.task().borrow().panics, 1);
+    assert_eq!(bed.picked(), "bc");
+    bed.becomes(all("cd")).await;
+    assert_eq!((bed.picked().as_str(), bed.works.alive().as_str()), ("cd", "cd"));
+}
+
+/// A source that panics the first times it is asked, at different places.
+struct Fragile(usize);
+
+impl Discover for Fragile {
+    type Error = evenkeel::BoxError;
+
+    fn lookup(&mut self) -> impl Future<Output = Result<Answer, Self::Error>> + Send {
+        self.0 += 1;
+        let time = self.0;
+        assert_ne!(time, 1, "before there is a future");
+        async move {
+            tokio::time::sleep(MS).await;
+            assert_ne!(time, 2, "in the future");
+            Ok(Answer { endpoints: vec![at("a")], ..Answer::default() })
+        }
+    }
+
+    fn poller(&self) -> PollerConfig {
+        PollerConfig::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources() {
+    let works = Works::new();
+    let balancer = Balancer::builder(Fragile(0)).build(move |target| works.make(target)).unwrap();
+    let mut discovery = balancer.discovery();
+    for (failures, place) in [(1, "before there is a future"), (2, "in the future")] {
+        let status = discovery.wait_for(|status| status.failures == failures).await.unwrap();
+        let error = status.error.as_ref().unwrap().to_string();
+        assert!(error.contains("discovery panicked") && error.contains(place), "{error}");
+    }
+    balancer.ready().await;
+    assert_eq!(balancer.task().borrow().panics, 2);
+    assert!(balancer.discovery().borrow().error.is_none());
+}
+
+/// Round robin that cannot stand three endpoints.
+#[derive(Clone)]
+struct NoThree(RoundRobin);
+
+impl Policy for NoThree {
+    type Load = InFlight;
+
+    fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        self.0.pick(view, cx)
+    }
+
+    fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
+        assert_ne!(view.len(), 3, "three");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies() {
+    let bed =
+        Bed::tuned(all("ab"), Works::new(), |builder| builder.policy(NoThree(RoundRobin::new())));
+    bed.balancer.ready().await;
+    bed.becomes(all("abc")).await;
+    assert_eq!(bed.picked(), "ab", "the last set that the policy took");
+    let said = bed.balancer.task().borrow().last_panic.clone().unwrap();
+    assert!(said.starts_with("the policy panicked"), "{said}");
+    let candidates = bed.balancer.endpoints().iter().filter(|status| status.candidate).count();
+    assert_eq!(candidates, 2);
+    bed.becomes(all("abcd")).await;
+    assert_eq!(bed.picked(), "abcd");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_in_the_callers_tasks_is_theirs() {
+    let bed = Bed::tuned(all("ab"), Works::new(), |builder| {
+        builder.policy("least_request".parse::<evenkeel::AnyPolicy>().unwrap())
+    });
+    bed.balancer.ready().await;
+    let balancer = bed.balancer.clone();
+    let classifies = tokio::spawn(async move {
+        let retry = Retry::attempts(3).unwrap();
+        let retry = retry.classify(|_: &&str| -> Verdict { panic!("undecided") });
+        balancer.call(&retry, async |_| Err::<(), _>("no")).await.is_ok()
+    });
+    assert!(classifies.await.unwrap_err().is_panic());
+    let mut events = bed.balancer.events();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&heard);
+    let listens = tokio::spawn(async move {
+        let event = events.recv().await.unwrap();
+        counted.fetch_add(1, SeqCst);
+        panic!("{event}");
+    });
+    bed.becomes(all("abc")).await;
+    assert!(listens.await.unwrap_err().is_panic() && heard.load(SeqCst) == 1);
+    let in_flight: u32 = bed.balancer.endpoints().iter().map(|status| status.in_flight).sum();
+    assert_eq!((bed.picked().as_str(), in_flight), ("abc", 0));
+    assert_eq!(*bed.balancer.task().borrow(), evenkeel::TaskStatus::default());
+}
+
+#[test]
+fn a_runtime_that_ends_takes_the_task_along_and_picks_go_on() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bed = runtime.block_on(async {
+        let bed = Bed::new("ab", Works::new());
+        bed.balancer.ready().await;
+        bed
+    });
+    let task = bed.balancer.task();
+    assert!(!task.borrow().ended);
+    drop(runtime);
+    assert!(task.borrow().ended && task.has_changed().unwrap());
+    assert_eq!(bed.picked(), "ab");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_handle_ends_the_task_which_says_so() {
+    let bed = Bed::new("a", Works::new());
+    let mut task = bed.balancer.task();
+    bed.balancer.ready().await;
+    drop(bed);
+    assert!(task.wait_for(|status| status.ended).await.is_ok());
+}

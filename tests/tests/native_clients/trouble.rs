@@ -1,0 +1,48 @@
+//! Endpoints that fail make discovery ask again.
+
+use core::time::Duration;
+
+use evenkeel::{Balancer, Config};
+use evenkeel_tests::source::{Says, source};
+
+use crate::works::{How, Works};
+use crate::{Bed, SECOND, all, pass, when_told};
+
+#[tokio::test(start_paused = true)]
+async fn all_refuse_and_discovery_is_asked_at_once_and_every_30_s() {
+    let (mut source, script) = source(Says::Endpoints("a:80 b:80"));
+    source.poller = when_told();
+    let works = Works::new().all(How::Fails);
+    let factory = works.clone();
+    let balancer = Balancer::builder(source).build(move |target| factory.make(target)).unwrap();
+    let mut lookups = Vec::new();
+    for _ in 0..10 {
+        lookups.push(script.lookups());
+        pass(10 * SECOND).await;
+    }
+    assert_eq!(lookups, [0, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+
+    // They have moved, and are found at the next question: not after 100,000 s.
+    let _ = works.with("x", How::After(Duration::ZERO));
+    script.say(Says::Endpoints("x:80"));
+    balancer.ready_within(31 * SECOND).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ejection_asks_and_nothing_asks_without_trouble() {
+    let bed = Bed::with(all("abcdefg"), Config::default(), Works::new());
+    bed.balancer.ready().await;
+    for _ in 0..1_000 {
+        bed.next();
+    }
+    pass(1_000 * SECOND).await;
+    assert_eq!(bed.script.lookups(), 1);
+    bed.eject("b").await;
+    pass(SECOND).await;
+    assert_eq!(bed.script.lookups(), 2);
+    bed.eject("c").await;
+    pass(SECOND).await;
+    assert_eq!(bed.script.lookups(), 2, "not so soon again");
+    pass(30 * SECOND).await;
+    assert_eq!(bed.script.lookups(), 3);
+}
