@@ -77,7 +77,7 @@ pub use rendezvous::Rendezvous;
 pub use ring_hash::RingHash;
 pub use round_robin::RoundRobin;
 pub use view::View;
-pub(crate) use view::{by_address, equal_weights, fingerprint, slots};
+pub(crate) use view::{by_address, by_key, equal_weights, fingerprint, slots};
 pub use weighted_random::WeightedRandom;
 pub use weighted_round_robin::WeightedRoundRobin;
 

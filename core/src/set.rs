@@ -81,6 +81,9 @@ pub trait Set: Clone + 'static {
     where
         Self: 'a;
 
+    /// Returns all slots as a cut: none of them need be in the table of a policy.
+    fn apart(&self) -> Self::Cut<'_>;
+
     /// Leaves out the slots to avoid that are `live`: the others may be another endpoint's by now.
     fn less<'a>(
         all: Self::All<'a>,

@@ -26,8 +26,11 @@ pub(crate) struct Snapshot<C, P> {
     pub(crate) table: Table<C>,
     /// Never empty: without candidates, there is the policy that waits for some.
     pub(crate) groups: Vec<Group<P>>,
-    /// How many of them share the requests; the others take what those have no room for.
+    /// How many of them share the requests. The others are levels in reserve: for retries of what
+    /// all of those have been tried for, and where so many have room, for what finds none.
     pub(crate) sharing: usize,
+    /// How many of them take what finds no room elsewhere.
+    roomy: usize,
 }
 
 /// A group of candidates.
@@ -56,16 +59,15 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
             groups.push(Group::new(policy, &table, group)?);
         }
         let sharing = groups.len();
-        let limited = config.max_in_flight > 0;
-        if limited && config.overflow {
-            for members in levels_in_reserve(members).values() {
-                let group = CandidateGroup { members, share: 0, panic: false };
-                groups.push(Group::new(policy, &table, group)?);
-            }
+        for members in levels_in_reserve(members).values() {
+            let group = CandidateGroup { members, share: 0, panic: false };
+            groups.push(Group::new(policy, &table, group)?);
         }
+        let limited = config.max_in_flight > 0;
+        let roomy = if limited && config.overflow { groups.len() } else { sharing };
         let Needs { in_flight, time } = policy.needs();
         let needs = Needs { in_flight: in_flight || limited, time };
-        Ok(Self { version, needs, table, groups, sharing })
+        Ok(Self { version, needs, table, groups, sharing, roomy })
     }
 }
 
@@ -92,6 +94,17 @@ impl<C, P> Snapshot<C, P> {
         { sharing }.position(offers).unwrap_or(drawn)
     }
 
+    /// Returns the group that a retry goes on to: the drawn one, or, where all that share the requests
+    /// have been tried, the first level in reserve that has others.
+    pub(crate) fn go_on(&self, drawn: usize, avoid: &[Slot]) -> usize {
+        let offers = |&index: &usize| {
+            let group = self.groups.get(index);
+            group.is_some_and(|group| !self.less(group.members.all(), avoid).is_empty())
+        };
+        let mut reserve = self.sharing..self.groups.len();
+        if offers(&drawn) { drawn } else { reserve.find(offers).unwrap_or(drawn) }
+    }
+
     /// Leaves out the slots to avoid.
     #[inline]
     pub(crate) fn less<'a>(&self, slots: AllOfList<'a>, avoid: &'a [Slot]) -> CutList<'a> {
@@ -101,7 +114,7 @@ impl<C, P> Snapshot<C, P> {
     /// Returns the candidates that have room, of a group from which to pick without those to avoid:
     /// of `first`, if it has others, or else of the first that has. `None` without room in any.
     pub(crate) fn with_room(&self, first: usize, avoid: &[Slot]) -> Option<(usize, SortedList)> {
-        let others = (0..self.groups.len()).filter(|&index| index != first);
+        let others = (0..self.roomy).filter(|&index| index != first);
         let with_room = core::iter::once(first).chain(others).filter_map(|index| {
             let mut with_room = SortedList::EMPTY;
             for slot in self.groups.get(index)?.members.iter() {

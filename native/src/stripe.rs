@@ -13,19 +13,26 @@ use evenkeel_core::slot::Turn;
 pub(crate) struct Stripe {
     /// The last is for all levels that take what the groups have no room for.
     turns: [Cell<Turn>; GROUPS + 1],
+    /// The turn of retries, which take nobody else's.
+    retries: Cell<Turn>,
     rng: Cell<CounterRng>,
 }
 
 impl Stripe {
     pub(crate) fn new(seed: u64) -> Self {
         let turns = [const { Cell::new(Turn::START) }; GROUPS + 1];
-        Self { turns, rng: Cell::new(CounterRng(seed)) }
+        Self { turns, retries: Cell::new(Turn::START), rng: Cell::new(CounterRng(seed)) }
     }
 
     /// Returns the turn of the group with this index.
     #[inline]
     pub(crate) fn turn(&self, group: usize) -> &Cell<Turn> {
         &self.turns[group.min(GROUPS)]
+    }
+
+    /// Returns the turn of retries.
+    pub(crate) fn retries(&self) -> &Cell<Turn> {
+        &self.retries
     }
 
     pub(crate) fn rng(&self) -> &Cell<CounterRng> {

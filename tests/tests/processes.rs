@@ -70,7 +70,7 @@ async fn one_that_is_slow_costs_no_call() {
 }
 
 /// Failover and back, of 2 primaries and a backup. A call that has failed at both before they are
-/// ejected has its last attempt at one of them: at most one call in 200 is lost.
+/// ejected goes on to the backup.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_all_primaries_fail_a_backup_takes_over_until_they_are_back() {
     let shape = Shape { primaries: 2, backups: 1, faulty: 2, ..SHORT };
@@ -81,13 +81,12 @@ async fn where_all_primaries_fail_a_backup_takes_over_until_they_are_back() {
         let (peak_ewma, round_robin) = tokio::join!(peak_ewma, round_robin);
         for course in [peak_ewma, round_robin] {
             let [_, during, after] = course.phases;
-            assert!(during.lost * 200 <= during.calls, "{fault:?}: {course:?}");
-            assert_eq!(after.lost, 0, "{fault:?}: {course:?}");
+            assert_eq!((during.lost, after.lost), (0, 0), "{fault:?}: {course:?}");
         }
     }
 }
 
-/// Before the last of ten is ejected, calls end that have tried six of them.
+/// Before the last of ten is ejected, calls end that have tried three of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_ten_primaries_are_killed_two_backups_lose_few_calls() {
     let lasts = Duration::from_secs(5);

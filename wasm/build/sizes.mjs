@@ -6,8 +6,8 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 195_000, gzip: 89_950, brotli: 75_500 },
-  'five.wasm': { raw: 95_500, gzip: 43_200, brotli: 36_900 },
+  'lb.wasm': { raw: 195_700, gzip: 90_300, brotli: 75_900 },
+  'five.wasm': { raw: 95_900, gzip: 43_500, brotli: 37_200 },
 };
 
 for (const file of process.argv.slice(2)) {

@@ -51,8 +51,8 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         if retry { None } else { Some(self.cluster.start_probe(now)?.index) }
     }
 
-    /// Picks among what is left of a group. When all candidates are to be avoided, the policy picks
-    /// as if none were: the last resort.
+    /// Picks among what is left of a group. When all candidates are to be avoided, among the next
+    /// level; when there is none, the policy picks as if none were to be avoided: the last resort.
     #[inline]
     fn choose_among(&mut self, request: &Request<'_>, rng: &mut impl Rng) -> Option<Choice> {
         let index = self.draw_group(request, rng);
@@ -61,7 +61,12 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             return None;
         }
         let live = |slot| self.cluster.has(slot);
-        let left = St::Set::less(pool.ready, request.avoid, live);
+        let next;
+        let mut left = St::Set::less(pool.ready, request.avoid, live);
+        if !request.avoid.is_empty() && left.is_empty() {
+            next = self.cluster.next_level(request.avoid);
+            left = next.apart();
+        }
         let why = match request.avoid {
             [] if pool.panic => Why::Panic,
             [] => Why::Policy,

@@ -84,7 +84,8 @@ pub(super) struct Choice {
 pub enum Why {
     /// The policy chose it among all candidates.
     Policy,
-    /// The policy chose it among the candidates not to be avoided.
+    /// The policy chose it among the candidates not to be avoided or, where all were, among the
+    /// next level.
     Retry,
     /// All candidates were to be avoided.
     LastResort,

@@ -1,7 +1,7 @@
 //! Puts slots into the sets that they belong to, and chooses what picks are made from.
 
 use super::{Cluster, EventsOf, RulesOf};
-use crate::endpoint::Address;
+use crate::endpoint::{Address, Endpoint};
 use crate::event::{EventKind, EventLog};
 use crate::health::{Phase, Rules};
 use crate::kit::Kit;
@@ -10,6 +10,7 @@ use crate::part::Part;
 use crate::plan;
 use crate::row::Row;
 use crate::set::{Fit, Levels, Limit, Set};
+use crate::slot::Slot;
 use crate::slow_start::{self, WarmAt, Warmth};
 use crate::store::{List, Store};
 use crate::time::{Instant, Ticks};
@@ -78,7 +79,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     pub(super) fn place(&mut self, slot: usize) {
         let Some(row) = self.rows.get(slot) else { return };
         let mut fit = Fit::NONE;
-        if row.endpoint().is_some_and(super::super::endpoint::Endpoint::eligible) {
+        if row.endpoint().is_some_and(Endpoint::eligible) {
             let service = row.admits();
             fit = Fit { service, spare: !service, full: self.is_full(row) };
         }
@@ -261,6 +262,27 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         // A half-open one that has room again may be probed.
         self.note_wake();
         before != (self.levels.priority(), self.levels.panic())
+    }
+
+    /// Returns the endpoints in service that a request goes on to which has tried all candidates:
+    /// those of the next level that has any beside the slots to avoid. O(n)
+    #[cold]
+    pub(crate) fn next_level(&self, avoid: &[Slot]) -> St::Set {
+        let worst = self.worst_priority();
+        let (mut next, mut best) = (St::Set::EMPTY, u16::MAX);
+        for (slot, row) in self.rows.iter().enumerate() {
+            let level = row.priority();
+            let eligible = row.endpoint().is_some_and(Endpoint::eligible);
+            let serves = eligible && row.admits() && !self.is_full(row);
+            if level <= worst || level > best || !serves || avoid.contains(&row.slot(slot)) {
+                continue;
+            }
+            if level < best {
+                (next, best) = (St::Set::EMPTY, level);
+            }
+            next.put(slot, true);
+        }
+        next
     }
 
     /// Tells that nothing may be picked, be there room or not.

@@ -2,7 +2,7 @@ mod table;
 
 use core::fmt;
 
-use super::{Cx, InvalidParameter, Policy, View};
+use super::{Cx, InvalidParameter, Policy, View, by_key};
 use crate::error::TableFull;
 use crate::load::Hashed;
 use crate::store::{List, Store};
@@ -111,15 +111,14 @@ impl<S: Store> Maglev<S> {
 
     #[cold]
     fn retry(&self, view: &dyn View, key: u64) -> Option<usize> {
-        let mut last = None;
         for attempt in 1..=RETRIES {
             // A number with most bits set: the altered keys are far from each other.
-            last = self.entry(key ^ attempt.wrapping_neg());
-            if last.is_some_and(|slot| view.has(slot)) {
-                return last;
+            let slot = self.entry(key ^ attempt.wrapping_neg());
+            if slot.is_some_and(|slot| view.has(slot)) {
+                return slot;
             }
         }
-        view.after(last).or_else(|| view.after(None))
+        by_key(view, key)
     }
 }
 

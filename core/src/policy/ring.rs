@@ -1,7 +1,8 @@
 //! The parts that both hash rings share.
 
-use super::{View, by_address};
+use super::{View, by_address, by_key};
 use crate::error::TableFull;
+use crate::hash::splitmix64;
 use crate::store::{List, Store};
 
 /// Points on a circle, each of one slot; a hash belongs to the first point at or after it.
@@ -83,7 +84,7 @@ impl<H: Copy + Ord, S: Store> Ring<H, S> {
         let around = self.points.iter().cycle().skip(start).take(self.points.len());
         let mut around = around.map(|&(_, slot)| slot as usize);
         // A candidate without a point is better than none.
-        around.find(|&slot| view.has(slot)).or_else(|| view.after(None))
+        around.find(|&slot| view.has(slot)).or_else(|| by_key(view, splitmix64(start as u64)))
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::hash::share;
 use crate::hash::splitmix64;
 use crate::slot::Turn;
 use crate::time::Instant;
@@ -76,6 +77,12 @@ pub trait View {
 /// The slots of a view, by place.
 pub(crate) fn slots(view: &dyn View) -> impl Iterator<Item = usize> + Clone + '_ {
     (0..view.len()).filter_map(|place| view.at(place))
+}
+
+/// Returns a slot that follows from the key, where no table of a policy has any of the view.
+pub(crate) fn by_key(view: &dyn View, key: u64) -> Option<usize> {
+    let len = view.len().min(u32::MAX as usize) as u32;
+    view.at(share(len, (key >> 32) as u32) as usize)
 }
 
 /// The slots of a view, in the order of their addresses.

@@ -188,6 +188,11 @@ impl<B: Word> Set for Bits<B> {
     }
 
     #[inline]
+    fn apart(&self) -> CutBits<B> {
+        CutBits { left: self.0, cut: true }
+    }
+
+    #[inline]
     fn uncut<'a>(all: CutBits<B>) -> CutBits<B>
     where
         Self: 'a,

@@ -63,6 +63,11 @@ impl Set for SortedList {
     }
 
     #[inline]
+    fn apart(&self) -> CutList<'_> {
+        Self::uncut(self.all())
+    }
+
+    #[inline]
     fn uncut<'a>(all: AllOfList<'a>) -> CutList<'a>
     where
         Self: 'a,

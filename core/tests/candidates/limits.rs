@@ -234,14 +234,13 @@ fn with_tried_slots() {
     assert_eq!(fixture.avoiding(&[0, 1, 2]), Err(FULL), "no last resort has no room");
     assert_eq!(fixture.avoiding(&[]), Err(FULL));
 
-    // With another level, a retry goes there once nobody has room, not before.
+    // With another level, a retry goes there once all with room were tried.
     let mut fixture = Fixture::of(TWO, levels());
     for _ in 0..2 {
         fixture.avoiding(&[1]).unwrap();
     }
-    assert_eq!(fixture.avoiding(&[1]), Ok((1, Why::LastResort)));
-    assert_eq!(fixture.avoiding(&[1]), Ok((1, Why::LastResort)));
     assert_eq!(fixture.avoiding(&[1]), Ok((2, Why::Retry)));
+    assert_eq!(fixture.avoiding(&[]), Ok((1, Why::Policy)));
 }
 
 /// Busy says when an endpoint comes back that could make room.

@@ -7,6 +7,7 @@ mod fixture;
 mod kits;
 mod levels;
 mod limits;
+mod next_level;
 mod seeds;
 mod shells;
 mod slow_start;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use evenkeel_core::set::{AllOfList, Set, Slots};
-use evenkeel_core::slot::Turn;
 use evenkeel_core::{Cx, Instant, PickError as CoreError, Policy, Slot, View, Why};
 
 use super::Balancer;
@@ -56,6 +55,9 @@ impl<C, P: Policy> Balancer<C, P> {
             index = snapshot.draw(key, avoid, &mut rng);
             self.stripe().rng().set(rng);
         }
+        if !avoid.is_empty() {
+            index = snapshot.go_on(index, avoid);
+        }
         let members = snapshot.groups[index].members.all();
         if members.is_empty() {
             return Err(self.unavailable());
@@ -83,10 +85,10 @@ impl<C, P: Policy> Balancer<C, P> {
         let snapshot = request.snapshot;
         let (group, stripe) = (&snapshot.groups[index], self.stripe());
         let view = Over::new(&snapshot.table, slots);
-        // A retry takes nobody's turn: it begins anywhere, so that what one endpoint fails is not all
-        // left to the one behind it.
-        let first = request.avoid.is_empty();
-        let mut turn = if first { stripe.turn(index).get() } else { Turn::START };
+        // A retry takes nobody's turn, and what one endpoint fails is not all left to the one behind
+        // it: retries take turns among themselves.
+        let turns = if request.avoid.is_empty() { stripe.turn(index) } else { stripe.retries() };
+        let mut turn = turns.get();
         let mut rng = stripe.rng().get();
         let mut now = if snapshot.needs.time { self.shared.clock.now() } else { Instant::ZERO };
         let mut cx = Cx::new(now, request.key, &mut turn, &mut rng);
@@ -95,9 +97,7 @@ impl<C, P: Policy> Balancer<C, P> {
             return Err(PickError::Declined);
         }
         let row = snapshot.table.row(slot).ok_or(PickError::Declined)?;
-        if first {
-            stripe.turn(index).set(turn);
-        }
+        turns.set(turn);
         stripe.rng().set(rng);
         if group.panic {
             // It matters whether it was sent before an ejection or after.

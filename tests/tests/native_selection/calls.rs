@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
-use evenkeel::{Attempt, Book, Config, Retry};
+use evenkeel::{AnyPolicy, Attempt, Book, Config, Retry};
 
+use crate::levels::backups;
 use crate::{Bed, all, key};
 
 /// Where the calls of this user go while all fail.
@@ -50,4 +51,23 @@ async fn a_call_with_a_key_can_be_spawned() {
         balancer.call_for(key(7), &retry, async |client| Ok::<_, String>(client.clone())).await
     };
     assert_eq!(tokio::spawn(call).await.unwrap().unwrap(), owner);
+}
+
+/// A retry whose level has been tried goes on to the next.
+#[tokio::test(start_paused = true)]
+async fn a_call_goes_on_to_the_next_level() {
+    for policy in AnyPolicy::NAMES {
+        for config in [Config::DEFAULT, Config { max_in_flight: 9, ..Config::DEFAULT }] {
+            let bed = Bed::new(policy, config, [all("a"), backups("xy")].concat()).await;
+            for user in 0..4 {
+                let tried = tried(&bed, user).await;
+                let others: BTreeSet<_> = tried[1..].iter().map(String::as_str).collect();
+                assert_eq!(
+                    (tried[0].as_str(), others),
+                    ("a", BTreeSet::from(["x", "y"])),
+                    "{policy}"
+                );
+            }
+        }
+    }
 }

@@ -12,7 +12,7 @@ fn draining(names: &str) -> Vec<Endpoint<Target>> {
     all(names).into_iter().map(|endpoint| endpoint.with_draining(true)).collect()
 }
 
-fn backups(names: &str) -> Vec<Endpoint<Target>> {
+pub(crate) fn backups(names: &str) -> Vec<Endpoint<Target>> {
     all(names).into_iter().map(|endpoint| endpoint.with_priority(7)).collect()
 }
 

@@ -1,0 +1,113 @@
+//! A retry whose level has been tried goes on to the next level.
+
+use evenkeel_core::policy::{AnyPolicy, RoundRobin};
+use evenkeel_core::rand_core::SeedableRng;
+use evenkeel_core::{
+    Balancer, Config, Endpoint, Heap, Inline, Instant, Outcome, Policy, Request, Slot, Store, Why,
+    hash,
+};
+use rand_chacha::ChaCha8Rng;
+
+const NOW: Instant = Instant::from_secs(9);
+
+/// Addresses and their levels.
+fn levels<const N: usize>(of: [(u8, u16); N]) -> [Endpoint<u8>; N] {
+    of.map(|(addr, level)| Endpoint::new(addr).with_priority(level))
+}
+
+/// Returns who gets the attempts of a call that all fail, and why.
+fn tried<P: Policy + Clone, St: Store>(
+    balancer: &mut Balancer<u8, P, Config, St>,
+    attempts: usize,
+    seed: u64,
+) -> Vec<(u8, Why)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (mut avoid, mut tried) = (Vec::<Slot>::new(), Vec::new());
+    for _ in 0..attempts {
+        let request =
+            Request { now: NOW, key: Some(hash::bytes(&seed.to_le_bytes())), avoid: &avoid };
+        let pick = balancer.pick_with(request, &mut rng).unwrap();
+        tried.push((balancer.endpoint(&pick).unwrap().addr, pick.why()));
+        avoid.push(pick.slot());
+        balancer.report(NOW, pick, Outcome::Ignorable);
+    }
+    tried
+}
+
+fn goes_on<St: Store>(name: &str, config: Config) {
+    let policy: AnyPolicy = name.parse().unwrap();
+    let mut balancer: Balancer<u8, AnyPolicy, Config, St> =
+        Balancer::with_config(policy, config).unwrap();
+    let endpoints = levels([(0, 0), (1, 1), (2, 1), (3, 5)]);
+    let _ =
+        balancer.update(NOW, endpoints.map(|new| new.with_weight(10 + 7 * u32::from(new.addr))));
+    for seed in 0..40 {
+        let tried = tried(&mut balancer, 5, seed);
+        let whys = [Why::Policy, Why::Retry, Why::Retry, Why::Retry, Why::LastResort];
+        assert!(tried.iter().map(|(_, why)| *why).eq(whys), "{name}: {tried:?}");
+        let level = [tried[1].0, tried[2].0];
+        assert!(level == [1, 2] || level == [2, 1], "{name}: {tried:?}");
+        assert_eq!((tried[0].0, tried[3].0), (0, 3), "{name}: {tried:?}");
+        assert_eq!(tried[4].0, 0, "{name}: as if none were to be avoided");
+    }
+    let mut firsts = [0; 2];
+    for seed in 0..40 {
+        firsts[usize::from(tried(&mut balancer, 2, seed)[1].0) - 1] += 1;
+    }
+    assert!(name == "pick_first" || firsts.iter().all(|count| *count > 4), "{name}: {firsts:?}");
+}
+
+#[test]
+fn with_every_policy_and_store() {
+    for name in AnyPolicy::NAMES {
+        goes_on::<Heap>(name, Config::DEFAULT);
+        // Groups are formed.
+        goes_on::<Heap>(name, Config { subset: 3, ..Config::DEFAULT });
+    }
+    for name in ["round_robin", "random", "least_request", "peak_ewma", "weighted_random"] {
+        goes_on::<Inline<8>>(name, Config::DEFAULT);
+    }
+}
+
+#[test]
+fn only_to_what_is_in_service_and_has_room() {
+    let config = Config { max_in_flight: 1, overflow: false, ..Config::DEFAULT };
+    let mut balancer: Balancer<u8, AnyPolicy> =
+        Balancer::with_config("least_request".parse().unwrap(), config).unwrap();
+    let endpoints = levels([(0, 0), (1, 1), (2, 1), (3, 1), (4, 1), (5, 2)]);
+    let [primary, full, weightless, draining, down, last] = endpoints;
+    let all = [primary, full, weightless.with_weight(0), draining.with_draining(true), down, last];
+    let _ = balancer.update(NOW, all).unwrap();
+    let slot = |balancer: &Balancer<u8, AnyPolicy>, addr| {
+        balancer.endpoints().find(|status| status.endpoint.addr == addr).unwrap().slot
+    };
+    let down = slot(&balancer, 4);
+    let _ = balancer.set_down(NOW, down, true);
+    let avoid = [slot(&balancer, 0)];
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut go_on = |balancer: &mut Balancer<u8, AnyPolicy>| {
+        let pick = balancer.pick_with(Request::at(NOW).avoiding(&avoid), &mut rng).unwrap();
+        (balancer.endpoint(&pick).unwrap().addr, pick)
+    };
+    let (to, first) = go_on(&mut balancer);
+    assert_eq!(to, 1);
+    let (to, second) = go_on(&mut balancer);
+    assert_eq!(to, 5, "1 is full");
+    let (to, third) = go_on(&mut balancer);
+    assert_eq!((to, third.why()), (0, Why::LastResort));
+    for pick in [first, second, third] {
+        balancer.report(NOW, pick, Outcome::Success);
+    }
+}
+
+/// Retries elsewhere take nobody's turn, nor do they change who is a candidate.
+#[test]
+fn the_first_level_goes_on_as_before() {
+    let mut balancer: Balancer<u8, RoundRobin> = Balancer::new(RoundRobin::new());
+    let _ = balancer.update(NOW, levels([(0, 0), (1, 0), (2, 3)])).unwrap();
+    let firsts: Vec<_> = (0..20).map(|_| tried(&mut balancer, 3, 7)).collect();
+    for calls in firsts.windows(2) {
+        assert_ne!(calls[0][0].0, calls[1][0].0, "turn by turn");
+        assert_eq!(calls[0][2], (2, Why::Retry));
+    }
+}
