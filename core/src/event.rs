@@ -48,6 +48,8 @@ pub enum EventKind {
         /// Until then, none of the level is ejected, unless another level is well.
         until: Instant,
     },
+    /// The time of an ejected endpoint is over: the next request probes it.
+    HalfOpen,
     /// A request was sent to an ejected endpoint that decides if it comes back.
     Probing,
     /// An endpoint takes requests again: ejected before, overloaded, or down.
@@ -74,6 +76,7 @@ named!(EventKind {
     Ejected { .. } => "ejected",
     Held { .. } => "held",
     Undone { .. } => "undone",
+    HalfOpen => "half_open",
     Probing => "probing",
     Readmitted => "readmitted",
     Overloaded { .. } => "overloaded",
@@ -93,6 +96,7 @@ impl EventKind {
             Self::Added
             | Self::Removed
             | Self::Held { .. }
+            | Self::HalfOpen
             | Self::Probing
             | Self::Readmitted
             | Self::Down
@@ -243,6 +247,7 @@ enum What {
     Ejected(Reason),
     Held(Held),
     Undone,
+    HalfOpen,
     Probing,
     Readmitted,
     Overloaded,
@@ -260,6 +265,7 @@ impl Packed {
             EventKind::Ejected { reason, .. } => What::Ejected(reason),
             EventKind::Held { rule } => What::Held(rule),
             EventKind::Undone { .. } => What::Undone,
+            EventKind::HalfOpen => What::HalfOpen,
             EventKind::Probing => What::Probing,
             EventKind::Readmitted => What::Readmitted,
             EventKind::Overloaded { .. } => What::Overloaded,
@@ -281,6 +287,7 @@ impl Packed {
             What::Ejected(reason) => EventKind::Ejected { reason, until },
             What::Held(rule) => EventKind::Held { rule },
             What::Undone => EventKind::Undone { until },
+            What::HalfOpen => EventKind::HalfOpen,
             What::Probing => EventKind::Probing,
             What::Readmitted => EventKind::Readmitted,
             What::Overloaded => EventKind::Overloaded { until },

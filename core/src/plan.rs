@@ -38,10 +38,16 @@ pub(crate) struct Group<X> {
     pub(crate) panic: bool,
 }
 
+/// Tells that there may be plans at all.
+#[inline]
+pub(crate) fn is_linked<K: Parts>() -> bool {
+    <K::Groups<()> as List<()>>::LIMIT > 0
+}
+
 /// Tells that the settings need a plan.
 #[inline]
 pub(crate) fn is_needed<K: Parts>(s: &impl Settings) -> bool {
-    <K::Groups<()> as List<()>>::LIMIT > 0
+    is_linked::<K>()
         && (s.overprovisioning_percent() > 0
             || s.subset() > 0
             || s.zone() != crate::endpoint::Zone::NONE)
@@ -94,6 +100,30 @@ pub(crate) fn form<A: Address, L: Load, K: Parts, S: Settings, St: Store>(
     }
     while let Some(empty) = groups.iter().position(|group| group.members.is_empty()) {
         groups.take(empty);
+    }
+}
+
+/// Keeps those of a level's members that the subset includes.
+pub(crate) fn keep_subset<A: Address, L: Load, K: Parts, St: Store>(
+    rows: &Table<A, L, K, St>,
+    settings: &impl Settings,
+    members: &mut St::Set,
+) {
+    let most = settings.subset();
+    if members.len() <= most as usize {
+        return;
+    }
+    let rank = |slot| rows.get(slot).map(|row| subset::rank(settings.seed(), row.id()));
+    let mut ranks: St::List<u64> = List::NEW;
+    for rank in members.iter().filter_map(rank) {
+        // It has the capacity of the set.
+        let _ = ranks.try_push(rank);
+    }
+    let cut = subset::cut(&mut ranks, most);
+    for slot in 0..rows.len() {
+        if rank(slot).is_some_and(|rank| rank > cut) {
+            members.put(slot, false);
+        }
     }
 }
 

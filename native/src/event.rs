@@ -36,6 +36,7 @@ impl Event {
         match self.kind {
             EventKind::Added | EventKind::Removed => tracing::debug!("{self}"),
             EventKind::Held { .. }
+            | EventKind::HalfOpen
             | EventKind::Probing
             | EventKind::Readmitted
             | EventKind::Overloaded { .. }
@@ -71,6 +72,7 @@ impl fmt::Display for Event {
                 "ejections of its level are undone, and there are none for {:?}",
                 rest(until)
             ),
+            EventKind::HalfOpen => f.write_str("its time is over: a request will probe it"),
             EventKind::Probing => f.write_str("probed by a request"),
             EventKind::Readmitted => f.write_str("takes requests again"),
             EventKind::Overloaded { until } => {

@@ -6,8 +6,8 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 195_700, gzip: 90_300, brotli: 75_900 },
-  'five.wasm': { raw: 95_900, gzip: 43_500, brotli: 37_200 },
+  'lb.wasm': { raw: 196_700, gzip: 90_900, brotli: 76_500 },
+  'five.wasm': { raw: 95_900, gzip: 43_600, brotli: 37_300 },
 };
 
 for (const file of process.argv.slice(2)) {

@@ -68,6 +68,7 @@ fn detail(kind: EventKind) -> (f64, f64) {
         | EventKind::Removed
         | EventKind::Held { .. }
         | EventKind::Undone { .. }
+        | EventKind::HalfOpen
         | EventKind::Probing
         | EventKind::Readmitted
         | EventKind::Overloaded { .. }

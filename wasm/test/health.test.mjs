@@ -56,6 +56,7 @@ test('an endpoint that fails is ejected, and a probe brings it back', () => {
   assert.deepEqual(urls(balancer, 30), [A, B, C]);
   assert.equal(of(B).health, 'healthy');
   assert.deepEqual(balancer.events(), [
+    { type: 'half_open', at: until, url: B },
     { type: 'probing', at: until, url: B },
     { type: 'readmitted', at: until + 5, url: B },
   ]);

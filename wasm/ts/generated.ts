@@ -24,7 +24,7 @@ export type HeldBy = (typeof HELD)[number];
 export const CANDIDACIES = ['candidate', 'panic', 'full', 'no_weight', 'draining', 'unhealthy', 'priority', 'subset', 'zone'] as const;
 export type Candidacy = (typeof CANDIDACIES)[number];
 
-export const EVENTS = ['added', 'removed', 'ejected', 'held', 'undone', 'probing', 'readmitted', 'overloaded', 'down', 'panic_on', 'panic_off', 'lost'] as const;
+export const EVENTS = ['added', 'removed', 'ejected', 'held', 'undone', 'half_open', 'probing', 'readmitted', 'overloaded', 'down', 'panic_on', 'panic_off', 'lost'] as const;
 export type EventKind = (typeof EVENTS)[number];
 
 export const STEPS = ['send', 'wait', 'cancel', 'done'] as const;

@@ -298,7 +298,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             self.note(Some(slot), EventKind::Readmitted);
         } else if changed && (down || !ejected) {
             self.note(Some(slot), if down { EventKind::Down } else { EventKind::Readmitted });
-        } else if !changed && !opened {
+        } else if opened {
+            self.note(Some(slot), EventKind::HalfOpen);
+        } else if !changed {
             return false;
         }
         self.place(slot.index());
@@ -531,12 +533,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 Some(EventKind::Ejected { reason: health.reason(), until: health.until })
             }
             Effect::Rests => Some(EventKind::Overloaded { until: health.until }),
+            Effect::HalfOpen => Some(EventKind::HalfOpen),
             Effect::Readmitted if !row.is_down() => Some(EventKind::Readmitted),
-            Effect::HalfOpen
-            | Effect::Readmitted
-            | Effect::None
-            | Effect::Failed
-            | Effect::Suspect(_) => None,
+            Effect::Readmitted | Effect::None | Effect::Failed | Effect::Suspect(_) => None,
         };
         let serves = health.phase() == Phase::InService;
         if let Some(kind) = kind {

@@ -264,25 +264,47 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         before != (self.levels.priority(), self.levels.panic())
     }
 
-    /// Returns the endpoints in service that a request goes on to which has tried all candidates:
-    /// those of the next level that has any beside the slots to avoid. O(n)
+    /// Returns the endpoints that a request goes on to which has tried all candidates: those in
+    /// service, with room and not to be avoided, of the next level that has any. O(n) for each
+    /// level.
     #[cold]
     pub(crate) fn next_level(&self, avoid: &[Slot]) -> St::Set {
-        let worst = self.worst_priority();
-        let (mut next, mut best) = (St::Set::EMPTY, u16::MAX);
-        for (slot, row) in self.rows.iter().enumerate() {
-            let level = row.priority();
-            let eligible = row.endpoint().is_some_and(Endpoint::eligible);
-            let serves = eligible && row.admits() && !self.is_full(row);
-            if level <= worst || level > best || !serves || avoid.contains(&row.slot(slot)) {
-                continue;
+        // A subset is one of all that serve: it cannot be cut out of what is left of them.
+        let cuts = plan::is_linked::<S::Parts>() && self.settings.subset() > 0;
+        let skips = |row: Row<'_, A, L, S::Parts>, slot| {
+            avoid.contains(&row.slot(slot)) || self.is_full(row)
+        };
+        let mut worst = self.worst_priority();
+        loop {
+            let (mut next, mut best) = (St::Set::EMPTY, None);
+            for (slot, row) in self.rows.iter().enumerate() {
+                let level = row.priority();
+                let serves = row.endpoint().is_some_and(Endpoint::eligible) && row.admits();
+                if !serves || level <= worst || best.is_some_and(|best| level > best) {
+                    continue;
+                }
+                if !cuts && skips(row, slot) {
+                    continue;
+                }
+                if best != Some(level) {
+                    (next, best) = (St::Set::EMPTY, Some(level));
+                }
+                next.put(slot, true);
             }
-            if level < best {
-                (next, best) = (St::Set::EMPTY, level);
+            let Some(level) = best else { return next };
+            if cuts {
+                plan::keep_subset::<A, L, S::Parts, St>(&self.rows, &self.settings, &mut next);
+                for (slot, row) in self.rows.iter().enumerate() {
+                    if skips(row, slot) {
+                        next.put(slot, false);
+                    }
+                }
             }
-            next.put(slot, true);
+            if !cuts || !next.is_empty() {
+                return next;
+            }
+            worst = level;
         }
-        next
     }
 
     /// Tells that nothing may be picked, be there room or not.

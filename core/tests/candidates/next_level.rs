@@ -69,6 +69,25 @@ fn with_every_policy_and_store() {
     }
 }
 
+/// Of a level of three, a subset of one is all that this client connects to.
+#[test]
+fn within_its_subset() {
+    let all = levels([(0, 0), (1, 1), (2, 1), (3, 1), (4, 2)]);
+    for seed in 0..20 {
+        let config = Config { subset: 1, seed, ..Config::DEFAULT };
+        let mut balancer: Balancer<u8, RoundRobin, Config> =
+            Balancer::with_config(RoundRobin::new(), config).unwrap();
+        let _ = balancer.update(NOW, all).unwrap();
+        let went_on = tried(&mut balancer, 4, seed);
+        // Where the first level is gone, the subset of the second is used by all.
+        let _ = balancer.remove(NOW, &0);
+        let (second, _) = tried(&mut balancer, 1, seed)[0];
+        let expected =
+            [(0, Why::Policy), (second, Why::Retry), (4, Why::Retry), (0, Why::LastResort)];
+        assert_eq!(went_on, expected);
+    }
+}
+
 #[test]
 fn only_to_what_is_in_service_and_has_room() {
     let config = Config { max_in_flight: 1, overflow: false, ..Config::DEFAULT };
@@ -82,7 +101,7 @@ fn only_to_what_is_in_service_and_has_room() {
         balancer.endpoints().find(|status| status.endpoint.addr == addr).unwrap().slot
     };
     let down = slot(&balancer, 4);
-    let _ = balancer.set_down(NOW, down, true);
+    balancer.set_down(NOW, down, true);
     let avoid = [slot(&balancer, 0)];
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut go_on = |balancer: &mut Balancer<u8, AnyPolicy>| {

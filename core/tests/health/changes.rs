@@ -124,7 +124,8 @@ fn down_and_ejected() {
     fixture.now = until;
     assert_eq!(fixture.request(Outcome::Success), (1, Why::Policy));
     fixture.balancer.set_down(fixture.now, slot, false);
-    assert_eq!((fixture.health(0), fixture.events()), (Health::HalfOpen, vec![]));
+    let opened = vec![(Some(0), EventKind::HalfOpen)];
+    assert_eq!((fixture.health(0), fixture.events()), (Health::HalfOpen, opened));
     assert_eq!(fixture.request(Outcome::Success), (0, Why::Probe));
     assert_eq!(
         (fixture.candidates(), fixture.events()),

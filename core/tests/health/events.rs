@@ -28,10 +28,13 @@ fn a_life_in_order() {
     let ejected = |reason, until| EventKind::Ejected { reason, until };
     let of_0 = [
         ejected(Reason::ConsecutiveFailures, until),
+        EventKind::HalfOpen,
         EventKind::Probing,
         ejected(Reason::ProbeFailed, again),
+        EventKind::HalfOpen,
         EventKind::Probing,
         ejected(Reason::ProbeTimedOut, third),
+        EventKind::HalfOpen,
         EventKind::Probing,
         EventKind::Readmitted,
     ];

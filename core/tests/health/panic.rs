@@ -137,7 +137,11 @@ fn events_tell_when_it_begins_and_ends() {
     let last = [(Some(u8::MAX), EventKind::Removed), (None, EventKind::PanicOn)];
     assert_eq!(events[5..], last, "once nobody else is left, at once");
     let (addr, _) = fixture.request(Outcome::Success);
-    let expected = [(Some(addr), EventKind::Readmitted), (None, EventKind::PanicOff)];
+    let expected = [
+        (Some(addr), EventKind::Readmitted),
+        (Some(1 - addr), EventKind::HalfOpen),
+        (None, EventKind::PanicOff),
+    ];
     assert_eq!(fixture.events(), expected);
 }
 

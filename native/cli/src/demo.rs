@@ -301,6 +301,7 @@ impl Show {
             | EventKind::Ejected { .. }
             | EventKind::Held { .. }
             | EventKind::Undone { .. }
+            | EventKind::HalfOpen
             | EventKind::Overloaded { .. }
             | EventKind::Down
             | EventKind::PanicOn

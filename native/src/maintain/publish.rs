@@ -173,6 +173,7 @@ fn changes_candidates(kind: EventKind) -> bool {
         | EventKind::Held { .. }
         // Each that comes back says so.
         | EventKind::Undone { .. }
+        | EventKind::HalfOpen
         | EventKind::Probing => false,
     }
 }

@@ -27,6 +27,8 @@ pub trait Edition {
     fn set_down(&mut self, now: Instant, addr: Addr, down: bool);
     /// Ejects by other rules of the same book, or no longer.
     fn configure(&mut self, now: Instant, rules: Option<OutlierDetection>);
+    /// Tells that such a pick goes to an endpoint that is no candidate.
+    fn goes_on(&mut self, request: &Request<'_>) -> bool;
     /// Picks, and avoids these addresses or those that this call has tried.
     ///
     /// # Errors

@@ -87,6 +87,10 @@ impl Edition for First {
         self.balancer.set_outlier_detection(now, rules).expect("settings");
     }
 
+    fn goes_on(&mut self, _: &Request<'_>) -> bool {
+        false
+    }
+
     fn pick(&mut self, request: &Request<'_>, chance: &mut Chance) -> Result<Picked, PickError> {
         let mut avoid = self.slots(request.avoid);
         if let Some(call) = request.call {

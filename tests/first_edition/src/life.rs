@@ -238,6 +238,11 @@ impl<'a> Life<'a> {
         } else {
             request
         };
+        let request = if self.sides.iter_mut().any(|side| side.goes_on(&request)) {
+            Request { avoid: &[], call: None, ..request }
+        } else {
+            request
+        };
         let mut probes: Vec<[Picked; 2]> = Vec::new();
         loop {
             let [one, other] = self.both(|side| side.pick(&request, &mut chance.clone()));

@@ -4,7 +4,9 @@ mod calls;
 mod words;
 
 use evenkeel_core::policy::Rendezvous;
-use evenkeel_core::{Balancer, Changes, Config, Pick, Request as PickRequest, Slot};
+use evenkeel_core::{
+    Balancer, Candidacy, Changes, Config, EventKind, Pick, Request as PickRequest, Slot, Status,
+};
 use first::health::OutlierDetection;
 use first::{Endpoint, Instant, Outcome, PickError};
 
@@ -49,6 +51,8 @@ pub const DIFFERENCES: &[&str] = &[
     "A time that lies less than a second back counts as the latest time.",
     "Endpoints to be avoided are left out before a policy looks, so bounds on loads do not count \
      theirs.",
+    "A request that has tried all candidates goes on to the next level in service. Such a request \
+     avoids nothing here.",
     "Requests in flight are counted with every rendezvous policy, not only with a bounded one.",
     "The budget is asked for a hedge when it has an endpoint, which must be one that was not tried; what never left is sent again 3 times, not 8; a push-back that is too long ends a call before its deadline does. So calls have no hedges here, nothing that never left, and no push-back beyond the limit.",
 ];
@@ -105,11 +109,25 @@ impl Edition for Second {
         self.balancer.set_config(now.second(), config(&self.config)).expect("settings");
     }
 
-    fn pick(&mut self, request: &Request<'_>, chance: &mut Chance) -> Result<Picked, PickError> {
-        let mut avoid = self.slots(request.avoid);
-        if let Some(call) = request.call {
-            avoid.extend(self.calls[call].tried());
+    fn goes_on(&mut self, request: &Request<'_>) -> bool {
+        let avoid = self.avoided(request);
+        if avoid.is_empty() {
+            return false;
         }
+        // As the pick does.
+        self.balancer.handle_timeout(request.now.second());
+        let (candidates, others): (Vec<_>, Vec<_>) =
+            self.balancer.endpoints().partition(|status| status.candidate);
+        let worst = candidates.iter().map(|status| status.endpoint.priority).max();
+        let left = |status: &Status<'_, Addr>| {
+            status.candidacy == Candidacy::Priority && Some(status.endpoint.priority) > worst
+        };
+        candidates.iter().all(|status| avoid.contains(&status.slot))
+            && others.iter().any(|status| left(status) && !avoid.contains(&status.slot))
+    }
+
+    fn pick(&mut self, request: &Request<'_>, chance: &mut Chance) -> Result<Picked, PickError> {
+        let avoid = self.avoided(request);
         let request = PickRequest { now: request.now.second(), key: request.key, avoid: &avoid };
         let pick = self.balancer.pick_with(request, chance).map_err(ToFirst::first)?;
         let addr = self.balancer.endpoint(&pick).expect("it was just picked").addr;
@@ -147,7 +165,9 @@ impl Edition for Second {
     }
 
     fn events(&mut self, events: &mut Vec<Event>) {
-        events.extend(self.balancer.events().map(|event| Event {
+        // The first edition does not tell that a probe is due.
+        let told = self.balancer.events().filter(|event| event.kind != EventKind::HalfOpen);
+        events.extend(told.map(|event| Event {
             at: event.at.first(),
             addr: event.endpoint.and_then(|(_, addr)| addr.copied()),
             kind: event.kind.first(),
@@ -215,6 +235,11 @@ impl Second {
         }
         let wanted = self.balancer.endpoints().filter(|row| addrs.contains(&row.endpoint.addr));
         wanted.map(|status| status.slot).collect()
+    }
+
+    fn avoided(&self, request: &Request<'_>) -> Vec<Slot> {
+        let tried = request.call.into_iter().flat_map(|call| self.calls[call].tried());
+        self.slots(request.avoid).into_iter().chain(tried.copied()).collect()
     }
 }
 

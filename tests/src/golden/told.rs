@@ -50,6 +50,7 @@ pub(super) fn write_event(
         | EventKind::Ejected { .. }
         | EventKind::Held { .. }
         | EventKind::Undone { .. }
+        | EventKind::HalfOpen
         | EventKind::Probing
         | EventKind::Readmitted
         | EventKind::Overloaded { .. }

@@ -66,7 +66,7 @@ impl Model {
                     known.ejections = known.ejections.saturating_sub(u64::from(!in_vain));
                     self.put_out(now, addr, Reason::ProbeCanceled);
                 } else {
-                    self.at(addr).state = State::Open;
+                    self.open(now, addr);
                 }
             } else if in_service {
                 self.give_up(now, addr, outcome);
@@ -301,10 +301,18 @@ impl Model {
     /// The time of an ejection is over.
     pub(super) fn release(&mut self, now: Instant, addr: u8) {
         if self.config.half_open {
-            self.at(addr).state = State::Open;
+            self.open(now, addr);
         } else {
             self.readmit(now, addr);
         }
+    }
+
+    /// The next request to it is a probe.
+    pub(super) fn open(&mut self, now: Instant, addr: u8) {
+        let known = self.at(addr);
+        known.state = State::Open;
+        let slot = known.slot;
+        self.push(now, Some(slot), EventKind::HalfOpen);
     }
 
     pub(super) fn readmit(&mut self, now: Instant, addr: u8) {

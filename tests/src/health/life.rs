@@ -1,4 +1,5 @@
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use evenkeel_core::health::Health;
 use evenkeel_core::policy::AnyPolicy;
@@ -160,11 +161,17 @@ impl<S: Store> Life<S> {
         };
         let addr = self.balancer.endpoint(&pick).expect("it was just picked").addr;
         let all_avoided = candidates.iter().all(|addr| avoids(*addr));
+        let mut level = BTreeSet::new();
+        if all_avoided && !avoided.is_empty() {
+            level = self.model.next_level(avoids);
+        }
+        let goes_on = !level.is_empty();
+        let candidates = if goes_on { &level } else { candidates };
         let why = match probe {
             Some(_) => Why::Probe,
             None if avoided.is_empty() && self.model.panic => Why::Panic,
             None if avoided.is_empty() => Why::Policy,
-            None if all_avoided => Why::LastResort,
+            None if all_avoided && !goes_on => Why::LastResort,
             None => Why::Retry,
         };
         assert_eq!(pick.why(), why, "of {addr} among {candidates:?}");

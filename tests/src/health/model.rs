@@ -218,6 +218,22 @@ impl Model {
         Some(addr)
     }
 
+    /// Those in service of the first level beyond the candidates that has others.
+    pub(super) fn next_level(&self, avoids: impl Fn(u8) -> bool) -> BTreeSet<u8> {
+        let worst = self.worst();
+        let beyond = |known: &&Known| {
+            let Endpoint { addr, priority, .. } = known.endpoint;
+            known.available() && priority > worst && !avoids(addr)
+        };
+        let beyond = self.known.values().filter(beyond);
+        let level = beyond.clone().map(|known| known.endpoint.priority).min();
+        beyond
+            .filter(|known| Some(known.endpoint.priority) == level)
+            .map(|known| known.endpoint.addr)
+            .collect()
+    }
+
+    /// The worst priority among the candidates.
     pub(super) fn worst(&self) -> u16 {
         self.candidates
             .iter()
@@ -239,7 +255,7 @@ impl Model {
             && !timed
             && matches!(self.known[&addr].state, State::Out(_))
         {
-            self.at(addr).state = State::Open;
+            self.open(now, addr);
         }
         if was_down != down {
             let time = self.time(now);

@@ -29,10 +29,14 @@ impl Model {
             return;
         }
         let level = self.known[&addr].endpoint.priority;
-        for known in self.known.values_mut().filter(|known| known.endpoint.priority == level) {
-            if let State::Out(_) = known.state {
-                known.state = State::Open;
-            }
+        let out = |known: &Known| {
+            known.endpoint.priority == level && matches!(known.state, State::Out(_))
+        };
+        let known = self.known.iter().filter(|(_, known)| out(known));
+        let mut others: Vec<_> = known.map(|(addr, known)| (known.slot.index(), *addr)).collect();
+        others.sort_unstable();
+        for (_, addr) in others {
+            self.open(now, addr);
         }
     }
 

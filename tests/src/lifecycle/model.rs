@@ -99,6 +99,12 @@ impl Model {
             }
         };
         let avoided = |addr: &u8| self.known[addr].slot.is_some_and(|slot| avoid.contains(&slot));
+        let mut level = Vec::new();
+        if !avoid.is_empty() && candidates.iter().all(avoided) {
+            level = self.next_level(avoided);
+        }
+        let next = !level.is_empty();
+        let candidates = if next { level } else { candidates };
         let picked = candidates.iter().find(|addr| self.known[addr].slot == Some(pick.slot()));
         let addr = *picked
             .unwrap_or_else(|| panic!("{pick:?} is not among the candidates {candidates:?}"));
@@ -200,6 +206,19 @@ impl Model {
             .filter(|endpoint| Some(endpoint.priority) == level)
             .map(|endpoint| endpoint.addr)
             .collect()
+    }
+
+    /// Those that are not avoided, of the first level beyond the candidates that has any.
+    fn next_level(&self, avoided: impl Fn(&u8) -> bool) -> Vec<u8> {
+        let endpoints = self.known.values().map(|known| known.endpoint);
+        let eligible = endpoints.filter(|endpoint| endpoint.weight > 0 && !endpoint.draining);
+        let eligible: Vec<_> = eligible.collect();
+        let best = eligible.iter().map(|endpoint| endpoint.priority).min();
+        let left = eligible
+            .iter()
+            .filter(|endpoint| Some(endpoint.priority) > best && !avoided(&endpoint.addr));
+        let level = left.clone().map(|endpoint| endpoint.priority).min();
+        left.filter(|endpoint| Some(endpoint.priority) == level).map(|it| it.addr).collect()
     }
 
     fn put(&mut self, addr: u8, endpoint: Endpoint<u8>, changes: &mut Changes) {

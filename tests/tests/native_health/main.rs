@@ -156,6 +156,7 @@ fn brief(kind: EventKind) -> &'static str {
         EventKind::Held { .. } => " held",
         EventKind::Undone { .. } => " undone",
         EventKind::Ejected { .. } => " ejected",
+        EventKind::HalfOpen => " half open",
         EventKind::Probing => " probing",
         EventKind::Readmitted => " back",
         EventKind::Overloaded { .. } => " overloaded",

@@ -48,7 +48,7 @@ async fn when_all_are_ejected_all_are_used() {
     ended(bed.pick_of("b"), Outcome::Success);
     settle().await;
     assert_eq!((bed.health("a"), bed.health("b")), (Health::HalfOpen, Health::Healthy));
-    assert_eq!(bed.told_briefly(), ["b back", "no panic"]);
+    assert_eq!(bed.told_briefly(), ["b back", "a half open", "no panic"]);
     assert_eq!(ended(bed.pick(), Outcome::Failure), ("a".to_owned(), Why::Probe));
     settle().await;
     assert_eq!(bed.picked(), "b");

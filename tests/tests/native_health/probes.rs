@@ -34,7 +34,7 @@ async fn one_request_probes_and_its_success_brings_the_endpoint_back() {
     held.into_iter().for_each(Lease::success);
     settle().await;
     assert_eq!((bed.health("b"), bed.picked().as_str()), (Health::Healthy, "abc"));
-    assert_eq!(bed.told_briefly(), ["b ejected", "b probing", "b back"]);
+    assert_eq!(bed.told_briefly(), ["b ejected", "b half open", "b probing", "b back"]);
     // The failures of before are forgotten.
     bed.report("b", Outcome::Failure, 4).await;
     assert_eq!(bed.picked(), "abc");
@@ -46,7 +46,7 @@ async fn a_probe_that_ends_before_the_task_runs_decides_as_well() {
     assert_eq!(ended(bed.pick(), Outcome::Success), probe());
     settle().await;
     assert_eq!(bed.picked(), "abc");
-    assert_eq!(bed.told_briefly(), ["b ejected", "b probing", "b back"]);
+    assert_eq!(bed.told_briefly(), ["b ejected", "b half open", "b probing", "b back"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,7 +199,7 @@ async fn each_half_open_endpoint_has_a_probe_of_its_own() {
 async fn without_requests_nothing_comes_back() {
     let mut bed = bed().await;
     pass(SECOND * 100_000).await;
-    assert_eq!((bed.health("b"), bed.told_briefly().len()), (Health::HalfOpen, 1));
+    assert_eq!((bed.health("b"), bed.told_briefly().len()), (Health::HalfOpen, 2));
     assert_eq!(ended(bed.pick(), Outcome::Success), probe());
     settle().await;
     assert_eq!(bed.picked(), "abc");

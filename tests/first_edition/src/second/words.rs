@@ -221,6 +221,7 @@ words! { ToFirst, first, First:
         EventKind::PanicOn => first::EventKind::PanicOn,
         EventKind::PanicOff => first::EventKind::PanicOff,
         EventKind::Lost(count) => first::EventKind::Lost(count),
+        EventKind::HalfOpen => unreachable!("the first edition does not tell it"),
         EventKind::Held { .. } | EventKind::Undone { .. } => {
             unreachable!("only our book holds and undoes ejections")
         }

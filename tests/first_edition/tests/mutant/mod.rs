@@ -156,6 +156,10 @@ impl Edition for Mutant {
         self.inner.configure(now, rules);
     }
 
+    fn goes_on(&mut self, request: &Request<'_>) -> bool {
+        self.inner.goes_on(request)
+    }
+
     fn pick(&mut self, request: &Request<'_>, chance: &mut Chance) -> Result<Picked, PickError> {
         let call = request.call.filter(|_| self.kind != Kind::ForgetsTried);
         self.inner.pick(&Request { call, ..*request }, chance)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use evenkeel_core::health::Health;
 use evenkeel_core::{
-    Candidacy, Endpoint, Outcome, PickError, Request, Slot, Status, Store, Why, kit,
+    Candidacy, Config, Endpoint, Outcome, PickError, Request, Slot, Status, Store, Why, kit,
 };
 
 use super::Life;
@@ -18,12 +18,13 @@ struct Before {
     slot: Slot,
     candidacy: Candidacy,
     health: Health,
+    in_flight: u32,
 }
 
 impl From<Status<'_, u8>> for Before {
     fn from(status: Status<'_, u8>) -> Self {
-        let Status { endpoint, slot, candidacy, health, .. } = status;
-        Self { endpoint: *endpoint, slot, candidacy, health }
+        let Status { endpoint, slot, candidacy, health, stats, .. } = status;
+        Self { endpoint: *endpoint, slot, candidacy, health, in_flight: stats.in_flight }
     }
 }
 
@@ -53,7 +54,7 @@ impl<S: Store, T: Store> Life<S, T> {
             }
             Ok((addr, why)) => {
                 assert!(self.limited() || probe.is_none(), "{addr} instead of a probe");
-                check_pick(&before, addr, why, avoid);
+                check_pick(&before, self.config(), addr, why, avoid);
             }
             Err(PickError::Declined) => {
                 assert!(self.refused && needs_table(&self.asked), "declined");
@@ -146,20 +147,56 @@ impl<S: Store, T: Store> Life<S, T> {
     }
 }
 
-fn check_pick(before: &[Before], addr: u8, why: Why, avoid: &[Slot]) {
+fn check_pick(before: &[Before], config: &Config, addr: u8, why: Why, avoid: &[Slot]) {
     let picked = before.iter().find(|before| before.endpoint.addr == addr).expect("it was there");
     let avoided = avoid.contains(&picked.slot);
     let mut candidates = before.iter().filter(|before| before.candidacy.is_candidate());
     let all_avoided = candidates.all(|before| avoid.contains(&before.slot));
-    let expected = match (avoid.is_empty(), all_avoided) {
-        (true, _) if picked.candidacy == Candidacy::Panic => Why::Panic,
-        (true, _) => Why::Policy,
-        (false, true) => Why::LastResort,
-        (false, false) => Why::Retry,
+    if !avoid.is_empty() && all_avoided {
+        return check_next_level(before, config, picked, why, avoid);
+    }
+    let expected = match avoid.is_empty() {
+        true if picked.candidacy == Candidacy::Panic => Why::Panic,
+        true => Why::Policy,
+        false => Why::Retry,
     };
-    assert_eq!((why, avoided), (expected, !avoid.is_empty() && all_avoided), "picked {addr}");
-    assert!(picked.candidacy.is_candidate(), "picked {addr}: {}", picked.candidacy);
-    assert!(picked.endpoint.weight > 0, "picked {addr}, of weight 0");
+    assert_eq!((why, avoided), (expected, false), "picked {addr}");
+    check_candidate(picked);
+}
+
+/// All candidates are to be avoided: the first level beyond them that has others is used.
+fn check_next_level(before: &[Before], config: &Config, picked: &Before, why: Why, avoid: &[Slot]) {
+    let full =
+        |before: &Before| config.max_in_flight > 0 && before.in_flight >= config.max_in_flight;
+    let priority = |before: &&Before| before.endpoint.priority;
+    let candidates = before.iter().filter(|before| before.candidacy.is_candidate());
+    let worst = candidates.map(|before| before.endpoint.priority).max();
+    let beyond = |before: &&Before| {
+        before.candidacy == Candidacy::Priority && Some(before.endpoint.priority) > worst
+    };
+    // A subset has so many of a level; they cannot all be out of question where fewer are.
+    let offers = |level: u16| {
+        let members = before.iter().filter(beyond).filter(|before| priority(before) == level);
+        let (out, others): (Vec<&Before>, Vec<&Before>) =
+            members.partition(|before| avoid.contains(&before.slot) || full(before));
+        let subset = if config.subset == 0 { usize::MAX } else { config.subset as usize };
+        out.len() < subset && !others.is_empty()
+    };
+    let mut levels = before.iter().filter(beyond).map(|before| before.endpoint.priority);
+    let picked_level = picked.endpoint.priority;
+    if picked.candidacy.is_candidate() {
+        assert_eq!(why, Why::LastResort, "picked {picked:?}");
+        assert!(!levels.any(offers), "the next level is there, instead of {picked:?}");
+        return check_candidate(picked);
+    }
+    assert!(beyond(&picked) && !avoid.contains(&picked.slot) && !full(picked), "{picked:?}");
+    assert!(!levels.any(|level| level < picked_level && offers(level)), "{picked:?}");
+    assert_eq!(why, Why::Retry, "picked {picked:?}");
+}
+
+fn check_candidate(picked: &Before) {
+    assert!(picked.candidacy.is_candidate(), "picked {picked:?}");
+    assert!(picked.endpoint.weight > 0, "picked {picked:?}, of weight 0");
     let may_drain = picked.candidacy == Candidacy::Panic;
-    assert!(!picked.endpoint.draining || may_drain, "picked {addr}, which drains");
+    assert!(!picked.endpoint.draining || may_drain, "picked {picked:?}, which drains");
 }
