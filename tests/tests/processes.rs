@@ -4,9 +4,8 @@
 use core::time::Duration;
 use std::path::Path;
 
-use evenkeel::AnyPolicy;
 use evenkeel_tests::processes::load::Manner;
-use evenkeel_tests::processes::shape::{Course, Fault, Shape};
+use evenkeel_tests::processes::shape::{Course, Fault, Shape, Side};
 use evenkeel_tests::processes::soak::soak;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_processes");
@@ -27,8 +26,8 @@ async fn play(shape: Shape) -> Course {
 }
 
 async fn play_by(policy: &str, shape: Shape) -> Course {
-    let policy: AnyPolicy = policy.parse().unwrap();
-    let course = shape.play(Path::new(PROGRAM), policy, Duration::from_millis(300)).await.unwrap();
+    let side = Side::Ours(policy.parse().unwrap());
+    let course = shape.play(Path::new(PROGRAM), &side, Duration::from_millis(300)).await.unwrap();
     let [before, during, after] = course.phases;
     // Where all fail, or there is no retry, calls that are under way by then may be lost.
     let all = shape.faulty == shape.primaries + shape.backups;

@@ -1,17 +1,18 @@
-//! The server that a process runs: it answers each byte with one.
+//! The HTTP server that a process runs.
 
+use core::convert::Infallible;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-
-/// The answer to a request that is done.
-pub const DONE: u8 = b'y';
-/// The answer to a request that is not: a server's 500.
-pub const FAILED: u8 = b'n';
 
 #[derive(Debug, Default)]
 struct Mode {
@@ -51,14 +52,19 @@ fn obey(mode: &Mode) {
     std::process::exit(0);
 }
 
-async fn answer(mut stream: TcpStream, mode: Arc<Mode>) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    loop {
-        stream.read_u8().await?;
+async fn answer(stream: TcpStream, mode: Arc<Mode>) -> hyper::Result<()> {
+    // Only a hint to the system.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(async |_: Request<Incoming>| {
         let slow = mode.slow_ms.load(Relaxed);
         if slow > 0 {
             tokio::time::sleep(Duration::from_millis(slow)).await;
         }
-        stream.write_u8(if mode.fails.load(Relaxed) { FAILED } else { DONE }).await?;
-    }
+        let mut response = Response::new(Empty::<Bytes>::new());
+        if mode.fails.load(Relaxed) {
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        Ok::<_, Infallible>(response)
+    });
+    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
 }

@@ -4,16 +4,21 @@ use core::net::SocketAddr;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::backend::DONE;
+type Connection = SendRequest<Empty<Bytes>>;
 
-/// The connections to a backend.
+/// The connections to an HTTP server.
 #[derive(Debug)]
 pub struct Connections {
     addr: SocketAddr,
-    idle: Mutex<Vec<TcpStream>>,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Connections {
@@ -25,25 +30,53 @@ impl Connections {
     /// Asks once. A connection that was closed while idle is replaced by a new one.
     ///
     /// # Errors
-    /// The backend refuses, breaks off, or answers that it failed.
+    /// The server refuses, breaks off, or answers that it failed.
     pub async fn ask(&self) -> io::Result<()> {
+        self.get("/").await.map(drop)
+    }
+
+    /// Gets the body of this path, as [`ask`](Self::ask) does.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn get(&self, path: &str) -> io::Result<Bytes> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(stream) = idle {
-            match self.ask_over(stream).await {
+        if let Some(mut connection) = idle {
+            match self.get_over(&mut connection, path).await {
                 Err(error) if is_closed(&error) => self.forget(),
-                result => return result,
+                result => return self.end(connection, result),
             }
         }
         let stream = TcpStream::connect(self.addr).await?;
         stream.set_nodelay(true)?;
-        self.ask_over(stream).await
+        let (mut connection, driver) =
+            handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        tokio::spawn(driver);
+        let result = self.get_over(&mut connection, path).await;
+        self.end(connection, result)
     }
 
-    async fn ask_over(&self, mut stream: TcpStream) -> io::Result<()> {
-        stream.write_u8(b'?').await?;
-        let answer = stream.read_u8().await?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
-        if answer == DONE { Ok(()) } else { Err(io::Error::other("500")) }
+    async fn get_over(
+        &self,
+        connection: &mut Connection,
+        path: &str,
+    ) -> hyper::Result<(StatusCode, Bytes)> {
+        connection.ready().await?;
+        let request = Request::get(path).header(HOST, self.addr.to_string());
+        let request = request.body(Empty::new()).expect("paths are written here");
+        let (head, body) = connection.send_request(request).await?.into_parts();
+        Ok((head.status, body.collect().await?.to_bytes()))
+    }
+
+    /// Keeps what can be used again.
+    fn end(
+        &self,
+        connection: Connection,
+        result: hyper::Result<(StatusCode, Bytes)>,
+    ) -> io::Result<Bytes> {
+        let (status, body) = result.map_err(io::Error::other)?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        if status == StatusCode::OK { Ok(body) } else { Err(io::Error::other(status.to_string())) }
     }
 
     fn forget(&self) {
@@ -51,7 +84,14 @@ impl Connections {
     }
 }
 
-fn is_closed(error: &io::Error) -> bool {
+fn is_closed(error: &hyper::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+    let io =
+        core::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    error.is_closed()
+        || error.is_canceled()
+        || error.is_incomplete_message()
+        || io.is_some_and(|error| {
+            matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+        })
 }

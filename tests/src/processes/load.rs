@@ -11,6 +11,15 @@ use tokio::time::timeout;
 
 use super::Connections;
 
+/// What spreads calls over the backends.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// The tokio balancer, in the callers' process.
+    Ours(Balancer<Connections>),
+    /// A proxy beside it, which retries by its own rules.
+    Proxy(Arc<Connections>),
+}
+
 /// How calls are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
@@ -87,7 +96,7 @@ pub struct Load {
 
 impl Load {
     /// Sets the callers to work, in the first of three phases.
-    pub fn begin(balancer: &Balancer<Connections>, manner: Manner) -> Self {
+    pub fn begin(entry: &Entry, manner: Manner) -> Self {
         let mut load = Self {
             counts: Arc::default(),
             phase: Arc::default(),
@@ -96,12 +105,12 @@ impl Load {
         };
         for _ in 0..manner.callers {
             let (counts, phase) = (Arc::clone(&load.counts), Arc::clone(&load.phase));
-            let (stop, balancer) = (Arc::clone(&load.stop), balancer.clone());
+            let (stop, entry) = (Arc::clone(&load.stop), entry.clone());
             load.callers.spawn(async move {
                 let retry = manner.retry();
                 while !stop.load(Relaxed) {
                     let counts = &counts[phase.load(Relaxed)];
-                    call(&balancer, &retry, manner.patience, counts).await;
+                    call(&entry, &retry, manner.patience, counts).await;
                     tokio::time::sleep(manner.pause).await;
                 }
             });
@@ -132,7 +141,7 @@ impl Load {
 }
 
 async fn call(
-    balancer: &Balancer<Connections>,
+    entry: &Entry,
     retry: &Retry<fn(&io::Error) -> Verdict>,
     patience: Duration,
     counts: &Counts,
@@ -143,8 +152,13 @@ async fn call(
         begun.fetch_add(1, Relaxed);
         async move { client.ask().await }
     };
-    let ended = timeout(patience, balancer.call(retry, attempt)).await;
-    let good = u64::from(matches!(ended, Ok(Ok(()))));
+    let answered = async {
+        match entry {
+            Entry::Ours(balancer) => balancer.call(retry, attempt).await.is_ok(),
+            Entry::Proxy(proxy) => proxy.ask().await.is_ok(),
+        }
+    };
+    let good = u64::from(timeout(patience, answered).await == Ok(true));
     counts.lost.fetch_add(1 - good, Relaxed);
-    counts.failed_attempts.fetch_add(begun.load(Relaxed) - good, Relaxed);
+    counts.failed_attempts.fetch_add(begun.load(Relaxed).saturating_sub(good), Relaxed);
 }

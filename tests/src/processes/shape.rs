@@ -8,7 +8,8 @@ use evenkeel::health::Health;
 use evenkeel::{AnyPolicy, Balancer, Endpoint, Fixed, Target};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::load::{Load, Manner, Phase};
+use super::envoy::{Envoy, Sidecar};
+use super::load::{Entry, Load, Manner, Phase};
 use super::{Connections, Process};
 
 /// How a backend fails.
@@ -45,6 +46,21 @@ pub struct Shape {
     pub manner: Manner,
 }
 
+/// Who spreads the calls.
+#[derive(Clone, Debug)]
+pub enum Side {
+    /// The tokio balancer with this policy, and its default settings.
+    Ours(AnyPolicy),
+    /// An Envoy beside the callers.
+    Envoy(Sidecar),
+}
+
+/// Who does it, at work.
+enum AtWork {
+    Ours(Balancer<Connections>),
+    Envoy(Envoy),
+}
+
 /// What became of an outage.
 #[derive(Clone, Copy, Debug)]
 pub struct Course {
@@ -64,18 +80,12 @@ impl Shape {
     ///
     /// # Errors
     /// A process does not do as it is told.
-    pub async fn play(
-        &self,
-        program: &Path,
-        policy: AnyPolicy,
-        calm: Duration,
-    ) -> io::Result<Course> {
+    pub async fn play(&self, program: &Path, side: &Side, calm: Duration) -> io::Result<Course> {
         let start = |_| Process::start(program);
         let mut backends =
             (0..self.primaries + self.backups).map(start).collect::<io::Result<Vec<_>>>()?;
-        let balancer = self.balancer(&backends, policy)?;
-        balancer.ready().await;
-        let load = Load::begin(&balancer, self.manner);
+        let (at_work, entry) = self.set_to_work(&backends, side).await?;
+        let load = Load::begin(&entry, self.manner);
         sleep(calm).await;
         load.enter(1);
         let faulty = &mut backends[..self.faulty];
@@ -92,9 +102,25 @@ impl Shape {
             faulty.iter_mut().try_for_each(|backend| self.end(backend))?;
         }
         load.enter(2);
-        let back = back(&balancer).await;
+        let back = at_work.back().await?;
         sleep(calm).await;
         Ok(Course { phases: load.end().await, back })
+    }
+
+    async fn set_to_work(&self, backends: &[Process], side: &Side) -> io::Result<(AtWork, Entry)> {
+        Ok(match side {
+            Side::Ours(policy) => {
+                let balancer = self.balancer(backends, policy.clone())?;
+                balancer.ready().await;
+                (AtWork::Ours(balancer.clone()), Entry::Ours(balancer))
+            }
+            Side::Envoy(sidecar) => {
+                let addresses: Vec<_> = backends.iter().map(Process::addr).collect();
+                let envoy = sidecar.start(&addresses, self.backups, self.manner).await?;
+                let entry = Entry::Proxy(envoy.entry.clone());
+                (AtWork::Envoy(envoy), entry)
+            }
+        })
     }
 
     fn balancer(
@@ -134,13 +160,28 @@ impl Shape {
     }
 }
 
-/// Waits until all endpoints are well, and returns how long that took.
-async fn back(balancer: &Balancer<Connections>) -> Option<Duration> {
-    let begun = Instant::now();
-    let all_well = async {
-        while balancer.endpoints().iter().any(|status| status.health != Health::Healthy) {
-            sleep(Duration::from_millis(10)).await;
+impl AtWork {
+    /// Waits until all endpoints are well, and returns how long that took.
+    async fn back(&self) -> io::Result<Option<Duration>> {
+        let begun = Instant::now();
+        let all_well = async {
+            while !self.all_well().await? {
+                sleep(Duration::from_millis(10)).await;
+            }
+            Ok(())
+        };
+        match timeout(PATIENCE, all_well).await {
+            Ok(result) => result.map(|()| Some(begun.elapsed())),
+            Err(_) => Ok(None),
         }
-    };
-    timeout(PATIENCE, all_well).await.ok().map(|()| begun.elapsed())
+    }
+
+    async fn all_well(&self) -> io::Result<bool> {
+        match self {
+            Self::Ours(balancer) => {
+                Ok(balancer.endpoints().iter().all(|status| status.health == Health::Healthy))
+            }
+            Self::Envoy(envoy) => envoy.all_well().await,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use evenkeel::{AnyPolicy, Balancer, Fixed, Target};
 use tokio::time::{Instant, sleep};
 
-use super::load::{Load, Manner, Phase};
+use super::load::{Entry, Load, Manner, Phase};
 use super::{Connections, Process};
 
 const BACKENDS: usize = 5;
@@ -42,7 +42,10 @@ pub async fn soak(program: &Path, lasts: Duration) -> io::Result<Soaked> {
         })
         .map_err(io::Error::other)?;
     balancer.ready().await;
-    let load = Load::begin(&balancer, Manner { pause: Duration::ZERO, ..Manner::RETRIES });
+    let load = Load::begin(
+        &Entry::Ours(balancer.clone()),
+        Manner { pause: Duration::ZERO, ..Manner::RETRIES },
+    );
     let end = Instant::now() + lasts;
     for round in 0.. {
         if Instant::now() >= end {

