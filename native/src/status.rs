@@ -3,9 +3,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel_core::Slot;
 use evenkeel_core::cluster::{Candidacy, Member};
 use evenkeel_core::health::{Health, Held};
+use evenkeel_core::{Instant, Slot};
 
 use crate::client::Client;
 use crate::target::Target;
@@ -27,6 +27,9 @@ pub struct Status {
     pub health: Health,
     /// Why it is not ejected, though it fails.
     pub held: Option<Held>,
+    /// Until when its level is calm, if it is: ejections of the level were undone, and none of it is
+    /// ejected before, unless another level is well.
+    pub calm_until: Option<Instant>,
     /// Its weight among the candidates of its group, where a
     /// [slow start](crate::Config::slow_start) counts in tenths of a weight; 0 if it is none.
     pub weight: u32,
@@ -67,25 +70,29 @@ struct Known<C> {
     candidacy: Candidacy,
     health: Health,
     held: Option<Held>,
+    calm_until: Option<Instant>,
     weight: u32,
 }
 
 /// Makes an entry for each endpoint that was found, and perhaps left; `members` are those that have a client, and of
-/// the candidates, those get requests that are `picked`.
+/// the candidates, those get requests that are `picked`. `calm` tells the end of a level's calm.
 pub(crate) fn entries<C>(
     found: impl Iterator<Item = Place>,
     members: &[Member<'_, Target>],
     client: impl Fn(Slot) -> Option<Arc<Client<C>>>,
     picked: impl Fn(Slot) -> bool,
+    calm: impl Fn(u16) -> Option<Instant>,
 ) -> Vec<Entry<C>> {
     // Both are in the order of addresses.
     let mut members = members.iter().peekable();
     let entry = |place: Place| {
         let member = members.next_if(|member| member.endpoint.addr == place.target);
-        let known = member.and_then(|&Member { slot, candidacy, health, held, weight, .. }| {
-            let candidate = candidacy.is_candidate() && picked(slot);
-            Some(Known { client: client(slot)?, candidate, candidacy, health, held, weight })
-        });
+        let known =
+            member.and_then(|&Member { slot, endpoint, candidacy, health, held, weight }| {
+                let candidate = candidacy.is_candidate() && picked(slot);
+                let (client, calm_until) = (client(slot)?, calm(endpoint.priority));
+                Some(Known { client, candidate, candidacy, health, held, calm_until, weight })
+            });
         Entry { place, known }
     };
     found.map(entry).collect()
@@ -100,17 +107,21 @@ impl<C> Entry<C> {
             candidacy: self.place.left_out,
             health: Health::Healthy,
             held: None,
+            calm_until: None,
             weight: 0,
             in_flight: 0,
             latency: None,
             successes: None,
             failures: 0,
         };
-        if let Some(Known { client, candidate, candidacy, health, held, weight }) = &self.known {
+        if let Some(known) = &self.known {
+            let Known { client, candidate, candidacy, health, held, calm_until, weight } = known;
             let full = candidacy.is_candidate() && client.load.is_full();
             status.candidate = *candidate && !full;
             status.candidacy = Some(if full { Candidacy::Full } else { *candidacy });
             (status.health, status.held, status.weight) = (*health, *held, *weight);
+            // Nothing is published where it ends.
+            status.calm_until = calm_until.filter(|until| *until > client.clock.now());
             (status.in_flight, status.latency) = (client.load.in_flight(), client.load.latency());
             status.successes = client.vitals.successes();
             status.failures = client.vitals.failures();

@@ -65,7 +65,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             leaving: found.left,
             left_out: found.left_out,
         });
-        let entries = status::entries(found, &members, client, picked);
+        let calm = |priority| self.cluster.calm_until(priority);
+        let entries = status::entries(found, &members, client, picked, calm);
         self.shared.entries.store(Arc::new(entries));
         self.publish_counts(snapshot.len());
         self.news = News::default();

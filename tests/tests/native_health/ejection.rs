@@ -1,7 +1,7 @@
 use evenkeel::health::{Health, Held, Reason};
-use evenkeel::{Book, Config, EventKind, Lease, Outcome, Retry};
+use evenkeel::{Book, Config, Endpoint, EventKind, Lease, Outcome, Retry};
 
-use crate::{BASE, Bed, MS, ROWS, SECOND, pass, settle};
+use crate::{BASE, Bed, MS, ROWS, SECOND, all, pass, settle};
 
 #[tokio::test(start_paused = true)]
 async fn the_failure_that_is_one_too_many_ejects_at_once() {
@@ -113,9 +113,12 @@ async fn the_last_one_stays_and_where_it_fails_too_the_others_come_back() {
     let back = ["f held", "a back", "b back", "c back", "d back", "e back", "f undone"];
     assert_eq!(bed.told_briefly(), back);
     // Calm for three intervals.
+    let until = bed.balancer.now() + ROWS.interval * 3;
     bed.report("a", Outcome::Failure, 50).await;
     assert_eq!((bed.picked().as_str(), bed.held("a")), ("abcdef", Some(Held::Calm)));
+    assert_eq!((bed.calm_until("a"), bed.calm_until("f")), (Some(until), Some(until)));
     pass(ROWS.interval * 3).await;
+    assert_eq!(bed.calm_until("a"), None, "it is over");
     bed.report("a", Outcome::Failure, 5).await;
     assert_eq!(bed.picked(), "bcdef");
 }
@@ -140,6 +143,18 @@ async fn one_that_suffers_from_the_load_of_another_brings_it_back() {
             assert_eq!((bed.picked().as_str(), bed.held("b")), ("abcdef", Some(Held::Calm)));
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_calm_is_that_of_one_level() {
+    let bed = Bed::new("ab", ROWS).await;
+    bed.eject("a").await;
+    assert_eq!(["a", "b"].map(|name| bed.calm_until(name)), [None; 2]);
+    bed.report("b", Outcome::Failure, 10).await;
+    let backup = Endpoint { priority: 1, ..all("c").remove(0) };
+    bed.becomes([all("ab"), vec![backup]].concat()).await;
+    assert!(bed.calm_until("a").is_some());
+    assert_eq!((bed.calm_until("a"), bed.calm_until("c")), (bed.calm_until("b"), None));
 }
 
 /// What the task learns at once, it counts before it judges.

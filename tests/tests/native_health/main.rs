@@ -15,6 +15,7 @@ mod threads;
 use core::convert::Infallible;
 use core::time::Duration;
 
+use evenkeel::core::Instant;
 use evenkeel::health::{Health, Held};
 use evenkeel::{
     AnyPolicy, Balancer, Config, Endpoint, Event, EventKind, Outcome, Pick, PollerConfig, Status,
@@ -109,6 +110,11 @@ impl Bed {
     /// Why it is not ejected, though it fails.
     pub(crate) fn held(&self, name: &str) -> Option<Held> {
         self.status(name).held
+    }
+
+    /// Until when its level is calm.
+    pub(crate) fn calm_until(&self, name: &str) -> Option<Instant> {
+        self.status(name).calm_until
     }
 
     /// The names of those that get the next requests, in the order of names.
