@@ -12,7 +12,7 @@ use crossterm::{QueueableCommand, queue};
 use evenkeel::Target;
 
 /// Less cannot hold the block, and the lines that scroll past above it.
-const MIN_SIZE: (u16, u16) = (78, 16);
+const MIN_SIZE: (u16, u16) = (78, 20);
 const FALLBACK_COLUMNS: u16 = 80;
 
 /// What a piece of text means; a plain screen shows all of them alike.
@@ -45,7 +45,8 @@ impl Line {
         self.0.iter().map(|(_, text)| text.chars().count()).sum()
     }
 
-    fn plain(&self) -> String {
+    /// Writes it without colours and without blanks at its end.
+    pub(crate) fn plain(&self) -> String {
         let text: String = self.0.iter().map(|(_, text)| text.as_str()).collect();
         text.trim_end().to_owned()
     }

@@ -1,6 +1,7 @@
 //! The built command, run as a user runs it: the demo, the watch, and what they say to nonsense.
 
 use core::time::Duration;
+use std::io::{self, BufRead as _};
 use std::process::{Command, Output, Stdio};
 
 use evenkeel::AnyPolicy;
@@ -18,8 +19,8 @@ fn the_demo_tells_its_story_and_loses_no_call() {
     let output = evenkeel(&["demo", "--seconds", "4"]);
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
-    // What follows from a step comes after it; how soon is the machine's affair.
-    let story: [&[&str]; 5] = [
+    // What follows from a step comes after it, and the story waits for most of it.
+    let story: [&[&str]; 6] = [
         &[
             "4 HTTP backends are up, in DNS as _http._tcp.demo.test",
             "+ ash.demo.test at 127.0.0.1:",
@@ -27,25 +28,56 @@ fn the_demo_tells_its_story_and_loses_no_call() {
             "+ cedar.demo.test at 127.0.0.1:",
             "+ dogwood.demo.test at 127.0.0.1:",
             "birch starts to fail",
+            "birch ejected: failures in a row; probe due in ",
             "cedar turns slow",
             "dogwood leaves DNS",
+            "- dogwood.demo.test at 127.0.0.1:",
             "elm joins DNS",
+            "+ elm.demo.test at 127.0.0.1:",
             "dogwood is switched off",
             "birch works again",
+            "birch is back: a probe succeeded",
             "cedar is fast again",
-            "4 of 4 s",
-            "What happened in 4 s",
-            "800 calls sent, 800 answered, 0 lost.",
         ],
         &["birch starts to fail", "birch fails (", "birch works again", "birch answers again"],
         &[
-            "birch starts to fail",
-            "birch ejected: failures in a row",
-            "birch works again",
+            "all have much to do",
+            "ash fails under the load",
+            "ash ejected: failures in a row",
+            "its load is too much for the others",
+            "ash is back: its ejection did harm",
+            " fails since, too: ejections undone; calm until ",
+            "ash works again",
+            " not ejected, though failing: its level is calm",
+            "the load is spread again",
+        ],
+        &[
+            "fir and hazel join DNS as backups, priority 10",
+            "+ fir.demo.test at 127.0.0.1:",
+            "+ hazel.demo.test at 127.0.0.1:",
+            "all of priority 0 die",
+            "nobody of priority 0 is left: 10 serves",
+            "all of priority 0 work again",
+            "is back: a probe succeeded",
+            "priority 0 serves again",
+        ],
+        &[
+            "all of priority 0 die",
+            "birch ejected",
+            "all of priority 0 work again",
             "birch is back",
         ],
-        &["dogwood leaves DNS", "- dogwood.demo.test at 127.0.0.1:"],
-        &["elm joins DNS", "+ elm.demo.test at 127.0.0.1:"],
+        &[
+            "What happened in ",
+            "no call has gone there since",
+            "ash failed while all had much to do, and was ejected after ",
+            "ejections were undone after ",
+            "Priority 0 was calm until ",
+            "Priority 0 died: priority 10 took over after ",
+            "It worked again: back after ",
+            " undo",
+            "Failing, but not ejected, ",
+        ],
     ];
     for events in story {
         let mut rest = text.as_str();
@@ -55,19 +87,41 @@ fn the_demo_tells_its_story_and_loses_no_call() {
             rest = &rest[at + event.len()..];
         }
     }
-    assert!(text.contains("no call has gone there since"), "{text}");
+    assert_nothing_missed(&text);
     assert!(text.is_ascii() && !text.contains('\x1b'), "a pipe gets plain text:\n{text}");
+    let wide = text.lines().find(|line| line.len() > 80);
+    assert_eq!(wide, None, "80 columns are enough");
 }
 
 #[test]
 fn the_same_seed_makes_the_same_choices() {
-    // Three calls, far apart from each other and from the story's steps: nothing depends on who is
+    // One call a second, far from the others and from the story's steps: nothing depends on who is
     // first.
-    let args = ["demo", "--seconds", "3", "--rps", "1", "--policy", "random", "--seed", "7"];
-    let shares =
-        |text: &str| totals(text).into_iter().map(|row| (row.name, row.share)).collect::<Vec<_>>();
-    let runs = [demo(&args), demo(&args)].map(|run| shares(&outcome(run)));
-    assert_eq!(runs[0], runs[1]);
+    let args = ["demo", "--seconds", "3600", "--rps", "1", "--policy", "random", "--seed", "7"];
+    let runs = [demo(&args), demo(&args)].map(|mut run| {
+        let mut lines = io::BufReader::new(run.stdout.take().expect("stdout is piped")).lines();
+        let mut text = String::new();
+        for line in lines.by_ref().map(|line| line.expect("text")) {
+            if line.starts_with(" 5 s") {
+                break;
+            }
+            text = text + &line + "\n";
+        }
+        run.kill().expect("it ran");
+        run.wait().expect("it ends");
+        text
+    });
+    let shares = |text: &str| {
+        let tables = text.split("in flight  failed").skip(1);
+        tables
+            .map(|table| {
+                let rows = rows(table, 4).into_iter();
+                rows.filter(|row| row.share == "100.0%").map(|row| row.name).collect::<String>()
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(shares(&runs[0]), shares(&runs[1]));
+    assert!(shares(&runs[0]).iter().all(|name| !name.is_empty()), "{}", runs[0]);
 }
 
 #[test]
@@ -76,13 +130,16 @@ fn the_demo_runs_with_every_kind_of_policy() {
     let policies = ["round_robin", "peak_ewma", "least_request(full_scan)", "maglev(size=251)"];
     for (policy, text) in policies.iter().zip(policies.map(run).map(outcome)) {
         let text = text.as_str();
-        assert!(text.contains(&format!(" {policy}, 200 calls/s, seed 1")), "{policy}: {text}");
-        assert!(text.contains("800 calls sent, 800 answered, 0 lost."), "{policy}: {text}");
-        // The one that joins gets requests, so every other does.
-        assert!(totals(text).iter().all(|row| row.attempts > 0), "{policy}: {text}");
-        // An even share of the time that it fails would be more than 100.
-        let failed: u64 = totals(text).iter().map(|row| row.failed).sum();
-        assert!(failed < 50, "{policy}: the failing backend is left alone but for probes:\n{text}");
+        assert!(text.contains(&format!(" {policy}, 100 calls/s, seed 1")), "{policy}: {text}");
+        assert_nothing_missed(text);
+        // Those that join and those that stand by get requests, so every other does.
+        let totals = text.split("attempts  failed").nth(1);
+        let totals = totals.unwrap_or_else(|| panic!("no totals in\n{text}"));
+        assert!(rows(totals, 7).iter().all(|row| row.attempts > 0), "{policy}: {text}");
+        // An even share of the time that it fails would be more than 35.
+        let failed = number_before(text, " attempts failed, retried elsewhere");
+        let probes = number_before(text, " probes; back");
+        assert!(failed < probes + 25, "{policy}: the failing backend is left alone:\n{text}");
     }
 }
 
@@ -148,7 +205,7 @@ async fn a_demo_whose_reader_leaves_ends_in_silence() {
 async fn an_interrupted_demo_waits_for_its_answers_and_sums_up() {
     let mut child = start(&["demo", "--seconds", "3600"]);
     let mut lines = lines(&mut child);
-    line_with(&mut lines, " 1 of 3600 s").await;
+    line_with(&mut lines, " 1 s, act 1 of 3").await;
     interrupt(&child);
     line_with(&mut lines, "interrupted").await;
     let verdict = line_with(&mut lines, "calls sent").await;
@@ -206,19 +263,29 @@ fn outcome(demo: std::process::Child) -> String {
     stdout(&demo.wait_with_output().expect("the demo ends"))
 }
 
-/// A row of the last table.
+/// Every call was answered, and the story saw what it waited for.
+fn assert_nothing_missed(text: &str) {
+    let sent = number_before(text, " calls sent");
+    assert_eq!(number_before(text, " answered, 0 lost."), sent, "{text}");
+    assert!(!text.contains("in vain") && !text.contains("Not seen"), "{text}");
+}
+
+/// Returns the number that stands before these words where they come last.
+fn number_before(text: &str, words: &str) -> u64 {
+    let before = text.rfind(words).map(|at| text[..at].rsplit([' ', '\n']).next());
+    let number = before.flatten().and_then(|number| number.replace(',', "").parse().ok());
+    number.unwrap_or_else(|| panic!("no number before {words:?} in\n{text}"))
+}
+
+/// A row of a table.
 struct Row {
     name: String,
     share: String,
     attempts: u64,
-    failed: u64,
 }
 
-fn totals(text: &str) -> Vec<Row> {
-    let totals =
-        text.split("attempts  failed").nth(1).unwrap_or_else(|| panic!("no totals in\n{text}"));
-    let number =
-        |cell: &str| cell.replace(',', "").parse().unwrap_or_else(|_| panic!("{cell} in\n{text}"));
+/// Reads the first rows of a table, from the end of its head on.
+fn rows(table: &str, count: usize) -> Vec<Row> {
     let row = |line: &str| {
         // Names and states have blanks, percentiles have units; the share is the cell with a
         // percent sign.
@@ -226,11 +293,11 @@ fn totals(text: &str) -> Vec<Row> {
         let share = cells
             .iter()
             .position(|cell| cell.ends_with('%'))
-            .unwrap_or_else(|| panic!("{line:?} in\n{text}"));
-        let (attempts, failed) = (number(cells[share + 1]), number(cells[share + 2]));
-        Row { name: cells[0].to_owned(), share: cells[share].to_owned(), attempts, failed }
+            .unwrap_or_else(|| panic!("{line:?} in\n{table}"));
+        let attempts = cells[share + 1].replace(',', "").parse().expect("a number");
+        Row { name: cells[0].to_owned(), share: cells[share].to_owned(), attempts }
     };
-    totals.lines().skip(1).take(5).map(row).collect()
+    table.lines().skip(1).take(count).map(row).collect()
 }
 
 fn evenkeel(args: &[&str]) -> Output {

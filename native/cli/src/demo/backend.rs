@@ -22,6 +22,9 @@ use tokio::time::sleep;
 const WORK: Duration = Duration::from_millis(2);
 /// What a slow one takes.
 pub(super) const SLOW_WORK: Duration = Duration::from_millis(100);
+/// After this time a request is refused that found no place before: for the balancer a
+/// [slow failure](evenkeel::health::SLOW_FAILURE).
+pub(super) const QUEUE_TIME: Duration = Duration::from_millis(220);
 
 /// How a backend treats its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,10 @@ pub(super) enum Mode {
     /// Every request gets a 500 or a connection reset, in turn.
     Failing,
     Slow,
+    /// Every request waits in a queue, and gets a 503 in the end.
+    Swamped,
+    /// Every connection is reset.
+    Dead,
     /// No new connections; those that are open end after their current request.
     Off,
 }
@@ -127,16 +134,24 @@ impl Server {
         let mode = *self.mode.borrow();
         match mode {
             Mode::Failing if turn.is_multiple_of(2) => {
-                let mut response = Response::new(Full::from("out of order"));
-                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                return Ok(response);
+                return Ok(refusal(StatusCode::INTERNAL_SERVER_ERROR));
             }
-            Mode::Failing => return Err(Reset),
+            Mode::Failing | Mode::Dead => return Err(Reset),
+            Mode::Swamped => {
+                sleep(QUEUE_TIME).await;
+                return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE));
+            }
             Mode::Slow => sleep(SLOW_WORK).await,
             Mode::Healthy | Mode::Off => sleep(WORK).await,
         }
         Ok(Response::new(Full::from(format!("{}{}", self.name, request.uri().path()))))
     }
+}
+
+fn refusal(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from("out of order"));
+    *response.status_mut() = status;
+    response
 }
 
 /// Resolves when the backend is switched off or dropped.

@@ -56,16 +56,16 @@ impl NameServer {
         Ok(Self { addr, zone, _server: server })
     }
 
-    /// Makes exactly these hosts and ports the service's records: one lookup sees all of the old
-    /// ones or all of the new.
-    pub(super) async fn publish(&self, backends: impl IntoIterator<Item = (&str, u16)>) {
+    /// Makes exactly these hosts, ports and priorities the service's records: one lookup sees all
+    /// of the old ones or all of the new.
+    pub(super) async fn publish(&self, backends: impl IntoIterator<Item = (&str, u16, u16)>) {
         let service = name(&format!("{SERVICE}."));
         let mut set = RecordSet::with_ttl(service.clone(), RecordType::SRV, TTL_SECS);
-        for (host, port) in backends {
+        for (host, port, priority) in backends {
             let host = name(&format!("{host}.{ORIGIN}"));
             let address = RData::A(A(Ipv4Addr::LOCALHOST));
             self.zone.upsert(Record::from_rdata(host.clone(), TTL_SECS, address), 0).await;
-            set.add_rdata(RData::SRV(SRV::new(0, 1, port, host)));
+            set.add_rdata(RData::SRV(SRV::new(priority, 1, port, host)));
         }
         let key = RrKey::new(LowerName::from(service), RecordType::SRV);
         self.zone.records_mut().await.insert(key, Arc::new(set));

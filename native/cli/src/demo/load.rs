@@ -23,7 +23,7 @@ use super::stats::{Stats, Turn};
 
 /// How long after the last call was sent an answer may take before the call counts as lost.
 const GRACE: Duration = Duration::from_secs(15);
-pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection pool to one endpoint.
 #[derive(Clone, Debug)]
@@ -102,22 +102,18 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Sends `rate` calls per second for `length` or until `stop`, then waits for every answer.
-    pub(super) async fn run(self, rate: u32, length: Duration, stop: Arc<Notify>) -> Report {
+    /// Sends `rate` calls per second until `stop`, then waits for every answer.
+    pub(super) async fn run(self, rate: u32, stop: Arc<Notify>) -> Report {
         let load = Arc::new(self);
         let begun = Instant::now();
-        let end = begun + length;
         let mut calls = JoinSet::new();
         let mut report = Report::default();
         for number in 0_u64.. {
             let due = begun
                 + Duration::from_nanos(number.saturating_mul(1_000_000_000) / u64::from(rate));
             tokio::select! {
-                () = sleep_until(due.min(end)) => {}
+                () = sleep_until(due) => {}
                 () = stop.notified() => break,
-            }
-            if due >= end {
-                break;
             }
             report.late = report.late.max(due.elapsed());
             calls.spawn(Arc::clone(&load).call(number));
@@ -162,10 +158,14 @@ impl Load {
     }
 }
 
+/// How often a call is tried at most: where all backends but the ejected one refuse, each attempt
+/// takes [`QUEUE_TIME`](super::backend::QUEUE_TIME), and the ejection may take some to be undone.
+const ATTEMPTS: u32 = 40;
+
 /// Retries calls at once, because another backend is asked, and more often than the
 /// demo's faults can need, so that a lost call is the balancer's fault.
 pub(super) fn retry() -> Result<Retry, RetryPolicyError> {
-    let policy = RetryPolicy::new(4)?
+    let policy = RetryPolicy::new(ATTEMPTS)?
         .with_timeout(Duration::from_secs(10))?
         .with_attempt_timeout(ATTEMPT_TIMEOUT)?
         .with_backoff(Backoff::None)?;

@@ -36,7 +36,9 @@ struct Tally {
     in_flight: u64,
     /// Attempts that began after the balancer had removed the endpoint.
     after_removal: u64,
-    failing_since: Option<Instant>,
+    failing: bool,
+    /// When it was seen to fail after answers, or to answer after failures.
+    turned: Option<Instant>,
     second: Window,
     whole: Window,
 }
@@ -128,12 +130,19 @@ impl Stats {
 
     /// Returns how many attempts at the backend of this name have begun.
     pub(super) fn attempts(&self, name: &str) -> u64 {
+        self.of(name, |window| window.begun)
+    }
+
+    /// Returns how many attempts at the backend of this name have failed.
+    pub(super) fn failed(&self, name: &str) -> u64 {
+        self.of(name, |window| window.failed)
+    }
+
+    fn of(&self, name: &str, count: fn(&Window) -> u64) -> u64 {
         let inner = self.inner();
-        inner
-            .endpoints
-            .iter()
-            .find(|(target, _)| label(target) == name)
-            .map_or(0, |(_, tally)| tally.whole.begun)
+        let mut tallies = inner.endpoints.iter();
+        let tally = tallies.find(|(target, _)| label(target) == name);
+        tally.map_or(0, |(_, tally)| count(&tally.whole))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -194,18 +203,14 @@ impl AttemptGuard {
             tally.second.failed += 1;
             tally.whole.failed += 1;
         }
-        match (answered, tally.failing_since) {
-            (false, None) => {
-                tally.failing_since = Some(Instant::now());
-                Turn::Fails
-            }
-            // An answer to what was asked before the failure says nothing of now.
-            (true, Some(since)) if self.begun > since => {
-                tally.failing_since = None;
-                Turn::Recovers
-            }
-            _ => Turn::Same,
+        // What was asked before says nothing of now.
+        let old = tally.turned.is_some_and(|turned| self.begun <= turned);
+        if old || answered != tally.failing {
+            return Turn::Same;
         }
+        tally.failing = !answered;
+        tally.turned = Some(Instant::now());
+        if answered { Turn::Recovers } else { Turn::Fails }
     }
 }
 
@@ -272,14 +277,16 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_fails_once_and_recovers_with_what_began_later() {
+    fn an_endpoint_fails_and_recovers_with_what_began_later() {
         let stats = Stats::new();
         let target: Target = "ash.demo.test:80".parse().expect("a target");
-        let early = stats.begin_attempt(&target);
+        let [early, late] = [stats.begin_attempt(&target), stats.begin_attempt(&target)];
         assert_eq!(stats.begin_attempt(&target).end(false), Turn::Fails);
         assert_eq!(stats.begin_attempt(&target).end(false), Turn::Same);
         assert_eq!(early.end(true), Turn::Same);
         assert_eq!(stats.begin_attempt(&target).end(true), Turn::Recovers);
         assert_eq!(stats.begin_attempt(&target).end(true), Turn::Same);
+        assert_eq!(late.end(false), Turn::Same);
+        assert_eq!(stats.begin_attempt(&target).end(false), Turn::Fails);
     }
 }

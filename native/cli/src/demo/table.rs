@@ -7,10 +7,12 @@ use evenkeel::health::Health;
 
 use super::backend::{Mode, label};
 use super::frame::{EndpointRow, Frame, Percentiles};
+use super::story::Step;
 use crate::screen::{Line, Tone};
 
 const BAR_CELLS: u64 = 13;
-const PROGRESS_CELLS: usize = 24;
+/// Cells of the progress bar for each step of the story.
+const STEP_CELLS: usize = 2;
 const TABLE_COLUMNS: usize = 77;
 /// Where a line's p50 and p99 begin.
 const LATENCY_COLUMN: usize = 60;
@@ -29,23 +31,28 @@ pub(super) struct Look {
 pub(super) struct State {
     pub(super) mode: Option<Mode>,
     pub(super) health: Health,
+    /// It fails, and is not ejected.
+    pub(super) held: bool,
+    /// Another priority serves.
+    pub(super) stands_by: bool,
 }
 
 impl Look {
-    /// Draws the line above a second's table: what runs, and how far it is.
-    pub(super) fn title(self, what: &str, elapsed: Duration, length: Duration) -> Line {
-        let time = format!("{} of {} s", elapsed.as_secs(), length.as_secs());
+    /// Draws the line above a second's table: how far the story is.
+    pub(super) fn title(self, elapsed: Duration, last: Option<Step>) -> Line {
+        let time = format!("{} s", elapsed.as_secs());
+        let act = last.unwrap_or(Step::Fail).act();
         if !self.live {
-            return Line::new().put(Tone::Strong, format!(" {time}"));
+            return Line::new().put(Tone::Strong, format!(" {time}, {act}"));
         }
-        let done = (PROGRESS_CELLS * elapsed.as_millis() as usize / length.as_millis() as usize)
-            .min(PROGRESS_CELLS);
-        let left = TABLE_COLUMNS - PROGRESS_CELLS - 14;
+        let done = last.map_or(0, |last| Step::ALL.iter().filter(|step| **step <= last).count());
+        let (done, all) = (done * STEP_CELLS, Step::ALL.len() * STEP_CELLS);
+        let left = TABLE_COLUMNS - all - 10;
         Line::new()
-            .put(Tone::Strong, format!(" {what:<left$}"))
+            .put(Tone::Strong, format!(" {act:<left$} "))
             .put(Tone::Accent, "━".repeat(done))
-            .put(Tone::Quiet, "─".repeat(PROGRESS_CELLS - done))
-            .put(Tone::Plain, format!(" {time:>12}"))
+            .put(Tone::Quiet, "─".repeat(all - done))
+            .put(Tone::Plain, format!(" {time:>8}"))
     }
 
     /// Draws the table of a second or of the whole run.
@@ -104,13 +111,18 @@ fn calls(frame: &Frame) -> Line {
 }
 
 /// Returns what an endpoint's state cell says.
-fn cell(row: &EndpointRow, State { mode, health }: State) -> (Tone, &'static str) {
+fn cell(row: &EndpointRow, state: State) -> (Tone, &'static str) {
+    let State { mode, health, held, stands_by } = state;
     match (mode, health) {
         (Some(Mode::Off), _) => (Tone::Quiet, "off"),
         _ if !row.listed => (Tone::Quiet, "left DNS"),
         (_, Health::Ejected { .. }) => (Tone::Warning, "ejected"),
         (_, Health::HalfOpen | Health::Probing { .. }) => (Tone::Warning, "probing"),
+        _ if held => (Tone::Warning, "held"),
+        _ if stands_by => (Tone::Quiet, "backup"),
         (Some(Mode::Failing), _) => (Tone::Bad, "failing"),
+        (Some(Mode::Dead), _) => (Tone::Bad, "dead"),
+        (Some(Mode::Swamped), _) => (Tone::Bad, "swamped"),
         (Some(Mode::Slow), _) => (Tone::Warning, "slow"),
         (
             Some(Mode::Healthy) | None,
