@@ -1,4 +1,4 @@
-//! `evenkeel demo`: a name server, five backends and a client in one process, and what happens when
+//! `evenkeel demo`: a name server, seven backends and a client in one process, and what happens when
 //! things go wrong.
 
 mod backend;
@@ -45,7 +45,7 @@ const INTERRUPTED: u8 = 130;
 /// Options of `evenkeel demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How long the demo runs, beside what it waits for things to happen
+    /// How long the demo takes, without its waits for what it tells of
     #[arg(
         long,
         default_value_t = 20,
@@ -60,7 +60,7 @@ pub(crate) struct Args {
         default_value_t = 100,
         value_name = "RATE",
         allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u32).range(1..=10_000),
+        value_parser = clap::value_parser!(u32).range(1..=1_000),
     )]
     rps: u32,
     #[arg(long, default_value = "peak_ewma", value_name = "POLICY", help = policy_help())]

@@ -43,6 +43,7 @@ impl HttpClient {
         // retry, not the pool.
         let http = legacy::Client::builder(TokioExecutor::new())
             .retry_canceled_requests(false)
+            .pool_max_idle_per_host(IDLE)
             .build(connector);
         Ok(Self { http, target, address })
     }
@@ -158,6 +159,9 @@ impl Load {
     }
 }
 
+/// Idle connections that are kept of each backend: what an overload opened must not use up the
+/// files of this process.
+const IDLE: usize = 8;
 /// How often a call is tried at most: where all backends but the ejected one refuse, each attempt
 /// takes [`QUEUE_TIME`](super::backend::QUEUE_TIME), and the ejection may take some to be undone.
 const ATTEMPTS: u32 = 40;
