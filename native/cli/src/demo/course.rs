@@ -130,6 +130,7 @@ impl Course {
             }
             EventKind::Added
             | EventKind::Removed
+            | EventKind::HalfOpen
             | EventKind::Readmitted
             | EventKind::Overloaded { .. }
             | EventKind::Down

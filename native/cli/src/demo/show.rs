@@ -164,6 +164,7 @@ impl Show {
                 EventKind::Added
                 | EventKind::Removed
                 | EventKind::Ejected { .. }
+                | EventKind::HalfOpen
                 | EventKind::Probing
                 | EventKind::Overloaded { .. }
                 | EventKind::Down
