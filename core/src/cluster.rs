@@ -1,12 +1,15 @@
 //! Keeps the endpoints, how they are doing, and which of them may be picked.
 
+mod due;
 mod eject;
 mod health;
+mod hosts;
 mod members;
 mod place;
+mod readmit;
 mod shell;
 mod state;
-
+mod tally;
 mod update;
 mod watch;
 

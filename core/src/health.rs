@@ -57,6 +57,7 @@ mod interval;
 mod report;
 mod row;
 mod success_rate;
+mod tally;
 mod undo;
 
 pub use books::{AnyBook, Envoy, Evenkeel, Grpc, NoRules, Rules};
@@ -70,10 +71,11 @@ pub(crate) use ejection::eject_by_rule;
 pub(crate) use facts::{Facts, Memory, Report};
 pub use held::Held;
 pub(crate) use interval::{Hosts, end_interval, judge_success_rate};
-pub use report::{Counted, Tally};
-pub(crate) use report::{Effect, configure, expire, outdated, report, tally};
+pub(crate) use report::{Effect, configure, expire, outdated, report};
 pub(crate) use row::{Count, HealthRow, Phase};
 pub use row::{Health, Reason};
+pub(crate) use tally::tally;
+pub use tally::{Counted, Tally};
 pub(crate) use undo::{Calm, LONGEST, Rest};
 
 #[cfg(doc)]

@@ -7,63 +7,7 @@ use super::row::{Count, HealthRow, Phase, Reason};
 use super::{Rules, cancellations, failure_percentage};
 use crate::outcome::Outcome;
 use crate::settings::{Book, Settings};
-use crate::slot::Slot;
 use crate::time::{Instant, ticks};
-
-/// Counts the requests to an endpoint since its last tally: for shells whose threads count
-/// with atomics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Requests that succeeded; those of an endpoint that is not
-    /// [watched](crate::Cluster::watches) need not be counted.
-    pub successes: u32,
-    /// Requests that failed.
-    pub failures: u32,
-    /// Failures in a row up to now, those of earlier tallies included.
-    pub streak: u32,
-    /// The most failures in a row at any moment since the last tally, those of earlier ones
-    /// included; 0 without a failure.
-    pub longest: u32,
-    /// When the first failing request of the row was sent; unknown counts as now.
-    pub began: Option<Instant>,
-    /// A failure of the row took 200 ms or more, and the request had left the client.
-    pub slow: bool,
-    /// The row of cancellations without any answer up to now, those of earlier tallies included:
-    /// each request that was [abandoned](Outcome::Abandoned) weighs 4, each that [lost a
-    /// race](Outcome::LostRace) 1.
-    pub cancels: u32,
-    /// The longest such row that ended in an answer since the last tally.
-    pub answered: u32,
-}
-
-/// What a [`Tally`] was counted as; see
-/// [`Cluster::count_tally`](crate::Cluster::count_tally).
-#[must_use = "the endpoint is still to be judged"]
-#[derive(Debug)]
-pub struct Counted {
-    pub(crate) slot: Slot,
-    /// The row of failures to go on with.
-    pub(crate) streak: u32,
-    /// Failures in its window before, where success rates are judged by them.
-    pub(crate) failures: Count,
-    /// The row of cancellations grew, from this length.
-    pub(crate) given_up: Option<u16>,
-    pub(crate) anew: bool,
-    pub(crate) effect: Effect,
-}
-
-impl Counted {
-    /// Returns the slot of the endpoint.
-    pub fn slot(&self) -> Slot {
-        self.slot
-    }
-
-    /// Tells that the endpoint is to be compared with others: what was reported of those should be
-    /// counted, too, before it is settled.
-    pub fn is_suspect(&self) -> bool {
-        self.given_up.is_some() || matches!(self.effect, Effect::Suspect(_))
-    }
-}
 
 /// Says what changed, for the sets of slots and for events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,7 +169,7 @@ fn fail<R: Rules, S: Settings>(
 
 /// Tells if an endpoint is suspect by our rule whose row of failures grew, to a multiple of `k` or
 /// not.
-fn suspect(row: &HealthRow, s: &impl Settings, length: u32, multiple: bool) -> Effect {
+pub(super) fn suspect(row: &HealthRow, s: &impl Settings, length: u32, multiple: bool) -> Effect {
     let k = u32::from(s.consecutive_failures());
     let by = if k > 0 && length >= k {
         multiple.then_some(By::Row)
@@ -245,7 +189,11 @@ pub(super) fn shorten(row: &mut HealthRow, s: &impl Settings) {
 
 /// Ejects an endpoint in service by other books than ours, if its failures in a row are enough: with
 /// Envoy's default of 5, at the fifth that no success came before.
-fn cross<R: Rules, S: Settings>(row: &mut HealthRow, s: &S, facts: &mut Facts<'_>) -> bool {
+pub(super) fn cross<R: Rules, S: Settings>(
+    row: &mut HealthRow,
+    s: &S,
+    facts: &mut Facts<'_>,
+) -> bool {
     if s.consecutive_failures() == 0 || row.streak < s.consecutive_failures() {
         return false;
     }
@@ -270,7 +218,7 @@ fn leave_alone(row: &mut HealthRow, until: Instant, decides: bool) -> Effect {
 }
 
 /// Counts outcomes in the window, which the first failure opens unless all outcomes are counted.
-fn count<R: Rules, S: Settings>(
+pub(super) fn count<R: Rules, S: Settings>(
     row: &mut HealthRow,
     s: &S,
     now: Instant,
@@ -294,79 +242,6 @@ fn count<R: Rules, S: Settings>(
     }
     row.successes = row.successes.saturating_add(successes);
     row.failures = row.failures.saturating_add(failures);
-}
-
-/// Learns from the ends of several requests: as if the successes had come first, except for
-/// failures in a row. Tells with the effect that rows of failures begin anew.
-///
-/// It is not for them to decide if an endpoint that is out of service comes back; see [`report`].
-pub(crate) fn tally<R: Rules, S: Settings>(
-    row: &mut HealthRow,
-    s: &S,
-    facts: &mut Facts<'_>,
-    tally: Tally,
-) -> (Effect, bool) {
-    let Tally { successes, failures, streak, longest, .. } = tally;
-    let serves = row.serves();
-    if serves || R::book(s) == Book::Grpc {
-        count::<R, S>(row, s, facts.now, capped(successes), capped(failures));
-    }
-    if !serves || !R::ejects(s) {
-        return (Effect::None, !serves);
-    }
-    if R::book(s) == Book::Evenkeel {
-        return (tally_rows(row, s, facts, tally), false);
-    }
-    row.streak = short(longest.max(streak));
-    let mut anew = false;
-    let mut effect = Effect::None;
-    if failures > 0 || longest > 0 {
-        if cross::<R, S>(row, s, facts) {
-            effect = Effect::Ejected;
-        }
-        anew = row.streak == 0;
-    }
-    row.streak = if anew { 0 } else { short(streak) };
-    if failures > 0 && effect == Effect::None {
-        effect = Effect::Failed;
-    }
-    (effect, anew)
-}
-
-/// Takes over rows of failures and of cancellations; tells what is to be judged by our rule, while
-/// the row is as long as it was at most.
-fn tally_rows(
-    row: &mut HealthRow,
-    s: &impl Settings,
-    facts: &mut Facts<'_>,
-    tally: Tally,
-) -> Effect {
-    let Tally { failures, streak, longest, began, slow, cancels, answered, .. } = tally;
-    facts.memory.longest = facts.memory.longest.max(short(answered));
-    row.cancels = short(cancels);
-    // One that was broken since the last tally counts from its beginning.
-    let length = longest.max(streak);
-    let known = if streak < failures || longest > streak { 0 } else { streak - failures };
-    if known == 0 {
-        row.begin_row(began.unwrap_or(facts.now));
-    }
-    if slow {
-        row.note_slow();
-    }
-    row.streak = short(length);
-    if failures == 0 {
-        return Effect::None;
-    }
-    let k = u32::from(s.consecutive_failures());
-    suspect(row, s, length, eject_rule::crosses(k, known, length))
-}
-
-fn short(count: u32) -> u16 {
-    count.try_into().unwrap_or(u16::MAX)
-}
-
-fn capped(count: u32) -> Count {
-    count as Count
 }
 
 /// Does what is due at the end of a wait.
