@@ -1,5 +1,9 @@
 //! Tells what changed, for logs and metrics: a bounded queue that the shell drains.
 
+mod counts;
+
+pub use counts::EventCounts;
+
 use crate::health::{Held, Reason};
 use crate::names::named;
 use crate::slot::Slot;

@@ -198,7 +198,7 @@ pub use counts::Counts;
 pub use discovery::poller::Poller;
 pub use endpoint::{Address, Endpoint, Zone};
 pub use error::{InsertError, PickError, TableFull, UpdateError};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventCounts, EventKind};
 pub use kit::Kit;
 pub use outcome::{Outcome, Verdict};
 pub use policy::{Cx, Policy, View};

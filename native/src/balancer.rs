@@ -4,10 +4,10 @@ mod pick;
 
 use core::fmt;
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use evenkeel_core::Instant;
 use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::{EventCounts, Instant};
 use tokio::sync::{broadcast, watch};
 
 use crate::abort::AbortOnDrop;
@@ -116,6 +116,30 @@ impl<C, P> Balancer<C, P> {
     /// They are logged as well, by `tracing`.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.shared.events.subscribe()
+    }
+
+    /// Counts all [`events`](Self::events) since the balancer began, for metrics: how often each
+    /// kind was told, ejections by their reason, and failing endpoints that were kept by the rule
+    /// that keeps them.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use evenkeel::{Balancer, Fixed};
+    ///
+    /// let client = async |target| Ok::<_, std::io::Error>(target);
+    /// let addresses = Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?;
+    /// let balancer = Balancer::builder(addresses).build(client)?;
+    /// balancer.ready().await;
+    /// for (kind, why, times) in balancer.event_counts().iter() {
+    ///     println!("evenkeel_events_total{{kind=\"{kind}\",why=\"{why}\"}} {times}");
+    /// #   assert_eq!(times, if kind == "added" { 2 } else { 0 });
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn event_counts(&self) -> EventCounts {
+        *self.shared.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lists every endpoint that discovery has found, in the order of addresses: also those that

@@ -4,7 +4,7 @@ use core::hash::{BuildHasher, Hasher};
 use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 use std::collections::hash_map::RandomState;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use evenkeel_core::discovery::poller::Poller;
@@ -133,6 +133,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             changes: broadcast::Sender::new(CHANGES),
             entries: ArcSwap::default(),
             events: broadcast::Sender::new(CHANGES),
+            told: Mutex::default(),
             orders,
             supervisor: Supervisor::default(),
         });

@@ -63,7 +63,8 @@ pub use evenkeel_core::retry::{
     TokenThrottle, TokenThrottleSettings,
 };
 pub use evenkeel_core::{
-    Book, Config, ConfigError, Endpoint, EventKind, Outcome, Verdict, Why, Zone, hash, health,
+    Book, Config, ConfigError, Endpoint, EventCounts, EventKind, Outcome, Verdict, Why, Zone, hash,
+    health,
 };
 pub use event::{Change, Event};
 pub use factory::{BoxError, Factory};

@@ -1,10 +1,10 @@
 //! What the handles of a balancer and its task share.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, Guard};
-use evenkeel_core::{Instant, Slot, TableFull};
+use evenkeel_core::{EventCounts, Instant, Slot, TableFull};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
@@ -35,6 +35,8 @@ pub(crate) struct Shared<C, P> {
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) entries: ArcSwap<Vec<Entry<C>>>,
     pub(crate) events: broadcast::Sender<Event>,
+    /// All that were told.
+    pub(crate) told: Mutex<EventCounts>,
     pub(crate) orders: mpsc::UnboundedSender<Order>,
     pub(crate) supervisor: Supervisor,
 }

@@ -3,7 +3,7 @@
 use core::panic::AssertUnwindSafe;
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use evenkeel_core::cluster::Member;
 use evenkeel_core::{EventKind, Instant, PickError, Policy, Slot, TableFull};
@@ -71,6 +71,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         self.publish_counts(snapshot.len());
         self.news = News::default();
         // Whoever is told finds it so.
+        let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, event) in &events {
+            told.count(event.kind);
+        }
+        drop(told);
         for (_, event) in events {
             event.trace();
             // Nobody may be listening.

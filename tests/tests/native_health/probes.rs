@@ -35,6 +35,16 @@ async fn one_request_probes_and_its_success_brings_the_endpoint_back() {
     settle().await;
     assert_eq!((bed.health("b"), bed.picked().as_str()), (Health::Healthy, "abc"));
     assert_eq!(bed.told_briefly(), ["b ejected", "b half open", "b probing", "b back"]);
+    let counts = bed.balancer.event_counts();
+    let told: Vec<_> = counts.iter().filter(|(.., times)| *times > 0).collect();
+    let expected = [
+        ("added", "", 3),
+        ("ejected", "consecutive_failures", 1),
+        ("half_open", "", 1),
+        ("probing", "", 1),
+        ("readmitted", "", 1),
+    ];
+    assert_eq!(told, expected);
     // The failures of before are forgotten.
     bed.report("b", Outcome::Failure, 4).await;
     assert_eq!(bed.picked(), "abc");
