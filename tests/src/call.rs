@@ -3,6 +3,7 @@
 //!
 //! [`check`] is the body of the fuzz target `call`; other tests drive a [`CheckedCall`] themselves.
 
+mod account;
 mod model;
 mod settings;
 
@@ -12,11 +13,12 @@ use std::rc::Rc;
 
 use evenkeel_core::policy::RoundRobin;
 use evenkeel_core::rand_core::{Rng, SeedableRng};
-use evenkeel_core::retry::{Attempt, Budget, End, Step, Verdict};
-use evenkeel_core::{Balancer, Call, Endpoint, Instant, Outcome, RetryPolicy, Slot};
+use evenkeel_core::retry::{Attempt, Step, Verdict};
+use evenkeel_core::{Balancer, Call, Endpoint, Instant, RetryPolicy, Slot};
 use rand_chacha::ChaCha8Rng;
 
 use crate::input::Input;
+use account::{Account, CheckedBudget};
 use model::{Entry, Expected, Model};
 pub use settings::Settings;
 
@@ -39,65 +41,6 @@ pub struct CheckedCall {
     tried: Vec<Slot>,
     open: Vec<Attempt>,
     over: Vec<Attempt>,
-}
-
-/// What was sent, what became of it, and what the budget heard: each side counts for itself.
-#[derive(Clone, Debug, Default)]
-struct Account {
-    sent: u32,
-    /// Of those sent, the ones sent again because they never left; those that nobody asked about;
-    /// and the ones that are over, whatever came of them.
-    again: u32,
-    unasked: u32,
-    ended: u32,
-    /// The highest number sent.
-    number: u32,
-    /// How often it was told that one never left.
-    never_sent: u32,
-    /// Verdicts that were told and attempts that timed out.
-    verdicts: u32,
-    steps: u32,
-    /// Steps beyond what a call takes that finds an endpoint at once.
-    more_steps: u32,
-    end: Option<End>,
-    /// As it was before the last attempt was asked for.
-    before: Option<(Attempt, Box<Account>)>,
-    book: Book,
-}
-
-/// The budget's side.
-#[derive(Clone, Debug, Default)]
-struct Book {
-    calls: u32,
-    verdicts: u32,
-    asked: u32,
-    granted: u32,
-}
-
-struct CheckedBudget<'a> {
-    settings: &'a Settings,
-    book: &'a mut Book,
-    log: Vec<(Instant, Entry)>,
-}
-
-impl Budget for CheckedBudget<'_> {
-    fn on_call(&mut self, now: Instant) {
-        self.book.calls += 1;
-        self.log.push((now, Entry::Call));
-    }
-
-    fn on_verdict(&mut self, now: Instant, verdict: Verdict) {
-        self.book.verdicts += 1;
-        self.log.push((now, Entry::Verdict(Duration::ZERO, verdict)));
-    }
-
-    fn withdraw(&mut self, now: Instant) -> bool {
-        self.book.asked += 1;
-        self.log.push((now, Entry::Withdraw));
-        let granted = self.settings.grants(self.book.asked);
-        self.book.granted += u32::from(granted);
-        granted
-    }
 }
 
 impl CheckedCall {
@@ -329,83 +272,6 @@ impl CheckedCall {
         );
         assert_eq!(self.call.attempts(), self.model.attempts);
         assert_eq!(self.call.waits_for_endpoint(), self.model.waits_for_endpoint);
-    }
-
-    /// What holds for every call, whatever the model thinks.
-    fn count(&mut self, now: Instant, step: Step) {
-        let most_steps = self.most_steps();
-        let (account, settings) = (&mut self.account, &self.model.settings);
-        assert!(account.end.is_none_or(|end| step == Step::Done(end)), "{step:?} after the end");
-        match step {
-            Step::Send(attempt) => {
-                let in_time = self.call.deadline().is_none_or(|deadline| now < deadline);
-                assert!(in_time, "sent at {now}, not before {:?}", self.call.deadline());
-                assert!(attempt.deadline().is_none_or(|deadline| deadline > now));
-                assert!(
-                    self.open.iter().all(|open| open.number() != attempt.number()),
-                    "{attempt:?} twice"
-                );
-                assert!(!attempt.is_hedge() || account.sent > 0, "a hedge of nothing");
-                let before = Account { before: None, ..account.clone() };
-                account.before = Some((attempt, Box::new(before)));
-                account.sent += 1;
-                account.unasked += u32::from(account.sent > 1);
-                if attempt.number() <= account.number {
-                    account.again += 1;
-                }
-                account.number = account.number.max(attempt.number());
-                assert!(
-                    account.again <= account.never_sent.min(FREE),
-                    "sent again, though it was counted"
-                );
-                assert!(
-                    account.sent - account.again <= settings.attempts + settings.hedges(),
-                    "one too many"
-                );
-                self.open.push(attempt);
-                assert!(self.open.len() as u32 <= 1 + settings.hedges(), "too many at once");
-                assert!(
-                    self.open.iter().filter(|open| !open.is_hedge()).count() <= 1,
-                    "a retry beside others"
-                );
-                assert_eq!(account.book.calls, 1, "the budget was not told of the call once");
-            }
-            Step::Wait(until) => {
-                let later = until.is_none_or(|until| until > now);
-                assert!(later, "waiting until {until:?} at {now} would spin");
-                let waits = !self.open.is_empty() || self.call.waits_for_endpoint();
-                assert!(waits || until.is_some(), "waits for nothing");
-                return;
-            }
-            Step::Cancel { attempt, outcome } => {
-                let index = self
-                    .open
-                    .iter()
-                    .position(|open| *open == attempt)
-                    .expect("canceled what is not in flight");
-                self.over.push(self.open.remove(index));
-                account.ended += 1;
-                account.verdicts += u32::from(outcome == Outcome::TimedOut);
-            }
-            Step::Done(end) => {
-                assert!(self.open.is_empty(), "{:?} are left behind", self.open);
-                assert_eq!(
-                    (account.ended, account.book.verdicts),
-                    (account.sent, account.verdicts)
-                );
-                assert!(account.book.calls == 1 || end == End::Deadline && account.sent == 0);
-                // A retry may be paid for, and its time never come.
-                assert!(
-                    account.book.granted <= account.sent.saturating_sub(account.again),
-                    "paid for nothing"
-                );
-                account.steps += u32::from(account.end.is_none());
-                account.end = Some(end);
-                return;
-            }
-        }
-        account.steps += 1;
-        assert!(account.steps < most_steps, "too many steps");
     }
 }
 
