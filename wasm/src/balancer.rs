@@ -7,13 +7,13 @@ use evenkeel_core::retry::LatencyPercentile;
 use evenkeel_core::{
     Changes, Endpoint, Instant, Outcome, Pick, PickError, Policy as _, Request, Slot, Zone, hash,
 };
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_core::SeedableRng;
 use wasm_bindgen::prelude::*;
 
 use crate::convert::{fraction, instant, maybe, millis};
 use crate::names;
 use crate::parts::{Kit, Policy};
+use crate::random::ChaCha8;
 use crate::tickets::Tickets;
 
 type Core = evenkeel_core::Balancer<String, Policy, Kit>;
@@ -23,7 +23,7 @@ type Core = evenkeel_core::Balancer<String, Policy, Kit>;
 #[derive(Debug)]
 pub struct Balancer {
     pub(crate) core: Core,
-    pub(crate) rng: ChaCha8Rng,
+    pub(crate) rng: ChaCha8,
     policy: Policy,
     settings: Kit,
     pub(crate) error: Option<String>,
@@ -49,7 +49,7 @@ impl Balancer {
         };
         Self {
             core: Core::with_settings(Policy::default(), Kit::default()),
-            rng: ChaCha8Rng::seed_from_u64(0),
+            rng: ChaCha8::seed_from_u64(0),
             policy,
             settings: Kit::default(),
             error,
@@ -68,7 +68,7 @@ impl Balancer {
     /// slots, and its events are dropped.
     pub fn seed(&mut self, hi: u32, lo: u32) {
         let seed = number(hi, lo);
-        self.rng = ChaCha8Rng::seed_from_u64(seed);
+        self.rng = ChaCha8::seed_from_u64(seed);
         self.configure(seed);
         let mut policy = self.policy.clone();
         policy.seed(seed);

@@ -16,6 +16,7 @@ mod convert;
 mod look;
 mod names;
 mod parts;
+mod random;
 #[cfg(feature = "full")]
 mod state;
 mod tickets;
