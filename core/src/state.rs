@@ -68,8 +68,10 @@
 //! it is a text, of 16 hexadecimal digits. The checksum (XXH64) finds what was damaged, not what
 //! was forged: keep states where only you can write.
 
+mod bytes;
 mod checksum;
 mod error;
+mod numbers;
 #[cfg(feature = "serde")]
 pub(crate) mod serial;
 

@@ -1,4 +1,4 @@
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 #[cfg(feature = "full")]
@@ -11,6 +11,8 @@ use rand_core::SeedableRng;
 use wasm_bindgen::prelude::*;
 
 use crate::convert::{fraction, instant, maybe, millis};
+#[cfg(feature = "full")]
+use crate::fault::Fault;
 use crate::names;
 use crate::parts::{Kit, Policy};
 use crate::random::ChaCha8;
@@ -26,7 +28,8 @@ pub struct Balancer {
     pub(crate) rng: ChaCha8,
     policy: Policy,
     settings: Kit,
-    pub(crate) error: Option<String>,
+    #[cfg(feature = "full")]
+    pub(crate) fault: Option<Fault>,
     staged: Vec<Endpoint<String>>,
     /// The slot behind each index.
     slots: Vec<Option<Slot>>,
@@ -40,19 +43,18 @@ pub struct Balancer {
 
 #[wasm_bindgen]
 impl Balancer {
-    /// Makes a balancer without endpoints; to be configured and seeded before the first pick.
+    /// Makes a balancer without endpoints, with the default policy; to be configured and seeded
+    /// before the first pick.
     #[wasm_bindgen(constructor)]
-    pub fn new(policy: &str) -> Self {
-        let (policy, error) = match policy.parse::<Policy>() {
-            Ok(policy) => (policy, None),
-            Err(error) => (Policy::default(), Some(error.to_string())),
-        };
+    #[expect(clippy::new_without_default, reason = "for JavaScript")]
+    pub fn new() -> Self {
         Self {
             core: Core::with_settings(Policy::default(), Kit::default()),
             rng: ChaCha8::seed_from_u64(0),
-            policy,
+            policy: Policy::default(),
             settings: Kit::default(),
-            error,
+            #[cfg(feature = "full")]
+            fault: None,
             staged: Vec::new(),
             slots: Vec::new(),
             avoid: Vec::new(),
@@ -77,11 +79,6 @@ impl Balancer {
         // With the first endpoints nothing warms up, so the time does not matter.
         self.update(0.0);
         drop(self.core.events());
-    }
-
-    /// Takes out what is wrong with the policy, with a setting or with a state.
-    pub fn error(&mut self) -> Option<String> {
-        self.error.take()
     }
 
     /// Lays an endpoint ready for the next [`update`](Self::update) or [`insert`](Self::insert).
@@ -189,15 +186,45 @@ impl Balancer {
     }
 }
 
+/// Without `full`, a policy is taken by its number alone.
+#[cfg(not(feature = "full"))]
+#[wasm_bindgen]
+impl Balancer {
+    /// Takes the policy of this number, before [`seed`](Self::seed).
+    pub fn set_policy(&mut self, index: u32) {
+        self.policy = Policy::numbered(index);
+    }
+}
+
 #[cfg(feature = "full")]
 #[wasm_bindgen]
 impl Balancer {
     /// Sets a setting by its number in the core's list, before [`seed`](Self::seed).
+    /// `ts/settings.ts` has checked its limits.
     #[expect(clippy::cast_sign_loss, reason = "`as` saturates, which is what is wanted")]
     pub fn set(&mut self, index: u32, number: f64) {
-        if let Err(error) = self.settings.set(index as usize, number as u64) {
-            self.error = Some(error.to_string());
+        self.settings.put(index as usize, number as u64);
+    }
+
+    /// Takes the policy of this number, and the numbers of its parameters that are given, before
+    /// [`seed`](Self::seed).
+    pub fn set_policy(&mut self, index: u32, first: Option<u64>, second: Option<u64>) {
+        match Policy::numbered(index as usize, [first, second]) {
+            Some(Ok(policy)) => self.policy = policy,
+            Some(Err(error)) => self.fault = Some(Fault::of_parameter(error)),
+            None => {}
         }
+    }
+
+    /// Takes out what is wrong with a parameter of the policy, with a setting or with a state: which
+    /// of its kind it is, and the numbers of its text.
+    pub fn fault(&mut self) -> Vec<u64> {
+        self.fault.take().map_or(Vec::new(), |fault| fault.numbers().into())
+    }
+
+    /// Returns the name of what is wrong, before [`fault`](Self::fault) is taken.
+    pub fn fault_name(&self) -> String {
+        self.fault.as_ref().map_or(String::new(), |fault| fault.name.into())
     }
 }
 
@@ -206,9 +233,9 @@ impl Balancer {
     #[cfg(feature = "full")]
     fn configure(&mut self, seed: u64) {
         self.settings.seed = seed;
-        let checked = self.settings.check().and_then(|()| honours(&self.policy, &self.settings));
-        if let Err(error) = checked {
-            self.error = Some(error.to_string());
+        let checked = self.settings.check_pairs();
+        if let Err(error) = checked.and_then(|()| honours(&self.policy, &self.settings)) {
+            self.fault = Some(Fault::of_config(error));
         }
     }
 

@@ -13,6 +13,8 @@ mod balancer;
 mod budget;
 mod call;
 mod convert;
+#[cfg(feature = "full")]
+mod fault;
 mod look;
 mod names;
 mod parts;

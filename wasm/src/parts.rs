@@ -21,21 +21,21 @@ mod few {
     use evenkeel_core::{Cx, Policy, View};
 
     macro_rules! four {
-        ($($name:literal $(or $other:literal)?: $policy:ident,)+) => {
-            /// One of four policies, by a name.
+        ($($policy:ident,)+) => {
+            /// One of four policies.
             #[derive(Clone, Debug)]
             pub(crate) enum Four {
                 $($policy($policy),)+
             }
 
-            impl core::str::FromStr for Four {
-                type Err = &'static str;
-
-                fn from_str(name: &str) -> Result<Self, Self::Err> {
-                    match name {
-                        $($name $(| $other)? => Ok(Self::$policy($policy::default())),)+
-                        _ => Err(concat!("policy must be one of" $(, " ", $name $(, " ", $other)?)+)),
-                    }
+            impl Four {
+                /// Makes the policy of this number; [`PeakEwma`] if there is none.
+                pub(crate) fn numbered(index: u32) -> Self {
+                    let mut next = 0..;
+                    $(if next.next() == Some(index) {
+                        return Self::$policy($policy::default());
+                    })+
+                    Self::default()
                 }
             }
 
@@ -81,10 +81,10 @@ mod few {
     }
 
     four! {
-        "round_robin" or "weighted_round_robin": WeightedRoundRobin,
-        "random": Random,
-        "least_request": LeastRequest,
-        "peak_ewma": PeakEwma,
+        WeightedRoundRobin,
+        Random,
+        LeastRequest,
+        PeakEwma,
     }
 
     impl Default for Four {

@@ -51,6 +51,9 @@ export type EndpointColumn = (typeof ENDPOINT_COLUMNS)[number];
 export const EVENT_COLUMNS = ['type', 'at', 'index', 'known', 'until', 'reason', 'held', 'count'] as const;
 export type EventColumn = (typeof EVENT_COLUMNS)[number];
 
+/** The names of each policy's parameters. */
+export const PARAMETERS = [[], [], [], [], ["full_scan"], ["full_scan"], ["bound"], ["size"], ["minimum", "maximum"], [], ["seed"]] as const;
+
 /** How many reasons and slots fit into what a pick gives. */
 export const [MOST_WHYS, MOST_SLOTS] = [8, 16777216];
 
@@ -205,3 +208,31 @@ export interface SuccessRate {
   /** Failures in an interval below which an endpoint is not judged by it. 0..=4294967295, default 5. */
   readonly minimumFailures?: number;
 }
+
+/** Texts of errors. Their gaps are for names, for numbers, and (`x0`) for hexadecimal ones. */
+export const POLICY_ERRORS = {
+  unknownPolicy: `unknown policy {name}; known are: round_robin, random, weighted_round_robin, weighted_random, least_request, peak_ewma, rendezvous, maglev, ring_hash, ketama, pick_first`,
+  unclosed: `{name} has no closing bracket at its end`,
+  noParameters: `{policy} has no parameters, and so no {name}`,
+  unknownParameter: `{policy} has no parameter {name}; known are: {known}`,
+  twice: `{name} stands there twice`,
+  notANumber: `{name} is {value}, which is not a whole number`,
+};
+export const PARAMETER_ERRORS = [
+  `{name} is {0}, not in {1}..={2}`,
+  `{name} is {0}, which is not a prime number`,
+];
+export const CONFIG_ERRORS = [
+  `{name} is {0}; the least is {1}`,
+  `{name} is {0}; the most is {1}`,
+  `{name} is {0}, but the policy counts no requests in flight: take one that does, as least_request, peak_ewma or any policy by name`,
+  `{name} is set, but the policy ignores weights: take one that goes by them, as round_robin by name, least_request or peak_ewma`,
+];
+export const STATE_ERRORS = [
+  `the state has version {0}; only {1} is supported`,
+  `the state is damaged: its checksum is {x0}, that of its content {x1}`,
+  `the state has a {name} of {0}; the most is {1}`,
+  `endpoint {0} of the state does not come after the one before it`,
+  `the state is {0} ns old; the most is {1}`,
+  `none of the state's {0} addresses is among the set's {1}: update it first`,
+];

@@ -1,17 +1,17 @@
 import { budget as checkBudget, type Budget } from './budget.js';
 import * as check from './check.js';
 import { events, type BalancerEvent } from './event.js';
-import { MOST_SLOTS, MOST_WHYS, REFUSALS, WHYS, type PolicyName, type Refusal } from './generated.js';
+import { throwFault } from './fault.js';
+import { CONFIG_ERRORS, MOST_SLOTS, MOST_WHYS, PARAMETER_ERRORS, REFUSALS, STATE_ERRORS, WHYS, type Refusal } from './generated.js';
 import { Balancer as WasmBalancer } from './glue.js';
 import { Pick } from './pick.js';
-import { pairs, translate, type BalancerConfig } from './settings.js';
+import { parse, type Policy } from './policy.js';
+import { pairs, type BalancerConfig } from './settings.js';
 import { decode, encode } from './state.js';
 import { endpoints, type EndpointInfo } from './status.js';
 
 export type { PolicyName } from './generated.js';
-
-/** A policy's name, perhaps with parameters in brackets: `least_request(full_scan)`, `maglev(size=251)`. */
-export type Policy = PolicyName | `${PolicyName}(${string})`;
+export type { Policy } from './policy.js';
 
 /**
  * What requests that belong together have in common. A text is hashed (XXH64, as everywhere in evenkeel); a number,
@@ -108,11 +108,13 @@ export class Picker {
     if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
     this.#clock = () => check.time(now());
     this.budget = budget === undefined ? undefined : checkBudget(budget);
-    this.#wasm = new WasmBalancer(policy);
+    this.#wasm = new WasmBalancer();
+    this.#wasm.set_policy(...parse(policy));
+    throwFault(this.#wasm, PARAMETER_ERRORS);
     for (const pair of pairs(config, (name) => this.#zone(name))) this.#wasm.set(...pair);
     this.#seeded = seed !== undefined;
     this.#wasm.seed(...check.seed(seed ?? 0));
-    this.#check();
+    throwFault(this.#wasm, CONFIG_ERRORS);
     this.update(endpoints);
   }
 
@@ -196,8 +198,9 @@ export class Picker {
     check.text('text', text);
     check.duration('ageMs', ageMs);
     const at = this.#time(now);
-    const [endpoints = 0, kept = 0, unknown = 0] = this.wasm.import_state(at, decode(text), ageMs);
-    this.#check();
+    const [endpoints, kept = 0, unknown = 0] = this.wasm.import_state(at, decode(text), ageMs);
+    throwFault(this.#wasm, STATE_ERRORS);
+    if (endpoints === undefined) throw new RangeError('the text is not what a balancer of this version exports');
     return { endpoints, kept, unknown };
   }
 
@@ -309,12 +312,6 @@ export class Picker {
 
   #takeEvents(): void {
     this.#events.push(...events(this.#wasm.events(), (index) => this.url(index)));
-  }
-
-  /** What the wasm side says that is wrong. */
-  #check(): void {
-    const error = this.#wasm.error();
-    if (error !== undefined) throw new RangeError(translate(error));
   }
 
   #time(now: number | undefined): number {

@@ -43,14 +43,6 @@ export function pairs(config: BalancerConfig, zoneNumber: (name: string) => numb
   return result;
 }
 
-/** The core's word on a setting, by the name and in the unit that it has here. */
-export function translate(error: string): string {
-  return error.replace(/^(\w+)(?: \(ns\))? is (\d+); the (\w+) is (\d+)$/, (whole, name, value, which, limit) => {
-    const [, path, , , , unit] = SETTINGS.find(([known]) => known === name) ?? [];
-    return unit === undefined ? whole : `${path} is ${value / unit}; the ${which} is ${limit / unit}`;
-  });
-}
-
 /** What stands at a path, if it is there. */
 function find(given: unknown, path: string): unknown {
   let [at, name] = [given, ''];

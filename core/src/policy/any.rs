@@ -43,16 +43,16 @@ macro_rules! policies {
                 }
             }
 
-            /// Makes the policy of this name; `None` if there is none.
-            fn named(name: &str, list: &str) -> Option<Result<Self, ParsePolicyError>> {
-                $(if name == $name {
-                    let given = Given::parse($name, <$type>::NAMES, list);
-                    return Some(given.and_then(|given| {
-                        $(if given.full_scan {
-                            return Ok(Self::$scan(<$scan_type>::default()));
-                        })?
-                        Ok(Self::$plain(<$type>::read(&given)?))
-                    }));
+            /// The names of each policy's parameters, at most two, in the order of the policies.
+            pub const PARAMETERS: &'static [&'static [&'static str]] = &[$(<$type>::NAMES),+];
+
+            fn with_given(index: usize, given: &Given) -> Option<Result<Self, InvalidParameter>> {
+                let mut next = 0..;
+                $(if next.next() == Some(index) {
+                    $(if given.full_scan {
+                        return Some(Ok(Self::$scan(<$scan_type>::default())));
+                    })?
+                    return Some(<$type>::read(given).map(Self::$plain));
                 })+
                 None
             }
@@ -119,6 +119,28 @@ policies! {
     "ring_hash": RingHash(RingHash<S>);
     "ketama": Ketama(Ketama<S>);
     "pick_first": PickFirst(PickFirst);
+}
+
+impl<S: Store> AnyPolicy<S> {
+    /// Makes the policy with this index among the names, without a text: `numbers` are those of its
+    /// [`PARAMETERS`](Self::PARAMETERS) that are given. Of `full_scan`, any number will do. `None`
+    /// if there is no such policy.
+    pub fn numbered(
+        index: usize,
+        numbers: [Option<u64>; 2],
+    ) -> Option<Result<Self, InvalidParameter>> {
+        Self::with_given(index, &Given::numbered(Self::PARAMETERS.get(index)?, numbers))
+    }
+
+    /// Makes the policy of this name; `None` if there is none.
+    fn named(name: &str, list: &str) -> Option<Result<Self, ParsePolicyError>> {
+        let index = NAMES.iter().position(|known| *known == name)?;
+        let given = Given::parse(NAMES.get(index)?, Self::PARAMETERS.get(index)?, list);
+        match given {
+            Ok(given) => Some(Self::with_given(index, &given)?.map_err(Into::into)),
+            Err(error) => Some(Err(error)),
+        }
+    }
 }
 
 /// One type, so that nobody has to name a store to get at the names.

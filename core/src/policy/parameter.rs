@@ -25,7 +25,21 @@ pub enum InvalidParameter {
     },
 }
 
+crate::names::named!(InvalidParameter {
+    OutOfRange { .. } => "out_of_range",
+    NotPrime { .. } => "not_prime",
+});
+
 impl InvalidParameter {
+    /// Returns the parameter, its value, the least and the most that it may be; 0 where there is no
+    /// such limit.
+    pub const fn facts(&self) -> (&'static str, [u64; 3]) {
+        match *self {
+            Self::OutOfRange { name, value, least, most } => (name, [value, least, most]),
+            Self::NotPrime { name, value } => (name, [value, 0, 0]),
+        }
+    }
+
     /// Checks that `value` is in `least..=most`.
     pub(super) const fn check(
         name: &'static str,

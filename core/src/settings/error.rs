@@ -37,6 +37,26 @@ pub enum ConfigError {
     },
 }
 
+crate::names::named!(ConfigError {
+    TooSmall { .. } => "too_small",
+    TooLarge { .. } => "too_large",
+    Uncounted { .. } => "uncounted",
+    Unweighted { .. } => "unweighted",
+});
+
+impl ConfigError {
+    /// Returns the setting, with its unit where it has one; its value; and its limit, 0 where it is
+    /// not a limit that is crossed.
+    pub const fn facts(&self) -> (&'static str, [u64; 2]) {
+        match *self {
+            Self::TooSmall { setting, value, least: limit }
+            | Self::TooLarge { setting, value, most: limit } => (setting, [value, limit]),
+            Self::Uncounted { setting, value } => (setting, [value, 0]),
+            Self::Unweighted { setting } => (setting, [0, 0]),
+        }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -106,11 +106,20 @@ macro_rules! settings {
                 $(if next.next() == Some(index) {
                     at_least($title, number, $least)?;
                     at_most($title, number, $most)?;
-                    if let Some(value) = Value::of_number(number) {
-                        self.$name = value;
-                    }
                 })*
+                self.put(index, number);
                 Ok(())
+            }
+
+            /// Does the same without a look at the limits, for who has checked them: a number that
+            /// the setting's type cannot hold changes nothing.
+            pub fn put(&mut self, index: usize, number: u64) {
+                let mut next = 0..;
+                $(if next.next() == Some(index)
+                    && let Some(value) = Value::of_number(number)
+                {
+                    self.$name = value;
+                })*
             }
 
             /// Copies the settings of a type.
@@ -319,6 +328,14 @@ impl Config {
     /// [`ConfigError`] for the first that does not, with its value and its limit.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_each()?;
+        self.check_pairs()
+    }
+
+    /// Checks what settings ask of each other: not their own limits, for who has checked these.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first that goes beyond what another one allows.
+    pub fn check_pairs(&self) -> Result<(), ConfigError> {
         if self.book == Book::Evenkeel {
             let (least, value) =
                 (self.base_ejection_time.number(), self.max_ejection_time.number());

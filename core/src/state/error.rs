@@ -61,6 +61,30 @@ pub enum ImportError {
     },
 }
 
+crate::names::named!(ImportError {
+    Version { .. } => "version",
+    Checksum { .. } => "checksum",
+    TooLarge { .. } => "too_large",
+    Unordered { .. } => "unordered",
+    Stale { .. } => "stale",
+    Foreign { .. } => "foreign",
+});
+
+impl ImportError {
+    /// Returns what is too large, where something is; what was found; and what it should have been,
+    /// or the most that it may be.
+    pub const fn facts(&self) -> (&'static str, [u64; 2]) {
+        match *self {
+            Self::Version { found, supported } => ("", [found as u64, supported as u64]),
+            Self::Checksum { found, computed } => ("", [found, computed]),
+            Self::TooLarge { what, value, most } => (what, [value, most]),
+            Self::Unordered { place } => ("", [place as u64, 0]),
+            Self::Stale { age, most } => ("", [age, most]),
+            Self::Foreign { addresses, set } => ("", [addresses as u64, set as u64]),
+        }
+    }
+}
+
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -80,12 +104,10 @@ impl fmt::Display for ImportError {
                 write!(f, "endpoint {place} of the state does not come after the one before it")
             }
             Self::Stale { age, most } => write!(f, "the state is {age} ns old; the most is {most}"),
-            Self::Foreign { addresses, set: 0 } => {
-                write!(f, "the state has {addresses} addresses, and the set none: update it first")
-            }
-            Self::Foreign { addresses, set } => {
-                write!(f, "none of the state's {addresses} addresses is among the set's {set}")
-            }
+            Self::Foreign { addresses, set } => write!(
+                f,
+                "none of the state's {addresses} addresses is among the set's {set}: update it first"
+            ),
         }
     }
 }

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use crate::cases::proptest_config;
-use crate::fixture::{SECOND, endpoints};
+use crate::fixture::{SECOND, address, endpoints};
 use crate::refused::forged;
 
 const POLICIES: [&str; 4] = ["round_robin", "weighted_round_robin", "peak_ewma", "least_request"];
@@ -127,6 +127,10 @@ proptest! {
         let policy: AnyPolicy = policy.parse().unwrap();
         let mut balancer: Balancer<String, _> = Balancer::with_config(policy, config).unwrap();
         let _ = balancer.update(now, endpoints(8)).unwrap();
+        let mut bytes = Vec::new();
+        state.write(&mut |piece| bytes.extend_from_slice(piece));
+        let read = State::read(&bytes, address);
+        prop_assert_eq!(read.as_ref(), Some(&state));
         let aged = state.clone().aged(Duration::from_nanos(age));
         let expected = Imported { endpoints: state.len(), kept: 0, unknown: 0 };
         prop_assert_eq!(balancer.import(now, &aged), Ok(expected));

@@ -4,7 +4,7 @@ use evenkeel_core::{Config, State};
 use proptest::prelude::*;
 
 use crate::cases::proptest_config;
-use crate::fixture::{Client, SECOND};
+use crate::fixture::{Client, SECOND, address};
 
 /// A state in which each kind of knowledge is.
 fn full() -> State<String> {
@@ -12,6 +12,22 @@ fn full() -> State<String> {
     let mut client: Client = Client::new("peak_ewma", config, SECOND, 5, 2);
     (0..300).for_each(|_| client.step());
     client.balancer.export(client.now)
+}
+
+#[test]
+fn every_damage_of_bytes_without_serde_is_found() {
+    let state = full();
+    let mut bytes = Vec::new();
+    state.write(&mut |piece| bytes.extend_from_slice(piece));
+    let read = |bytes: &[u8]| State::read(bytes, address).ok_or("no such bytes");
+    for (at, flip) in (0..bytes.len()).flat_map(|at| (1..=255).map(move |flip| (at, flip))) {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= flip;
+        assert!(is_harmless(&state, read(&bytes), &format!("byte {at}, {flip}")));
+    }
+    (0..bytes.len()).for_each(|length| assert!(read(&bytes[..length]).is_err()));
+    bytes.push(0);
+    assert!(read(&bytes).is_err());
 }
 
 /// Imported, it must be refused, unless it is what it was.

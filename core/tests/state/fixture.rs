@@ -44,6 +44,11 @@ pub(crate) struct Client<S: Store = Heap> {
     pub(crate) seen: Vec<Seen>,
 }
 
+/// Returns the address of a key.
+pub(crate) fn address(key: &[u8]) -> Option<String> {
+    core::str::from_utf8(key).ok().map(String::from)
+}
+
 /// Endpoints `a`, `b`, … with weights 1, 2, 3, 1, ….
 pub(crate) fn endpoints(count: u8) -> impl Iterator<Item = Endpoint<String>> {
     (0..count).map(|index| {

@@ -87,7 +87,8 @@ fn one_of_other_endpoints() {
     });
     let error = refused(&other);
     assert_eq!(error, ImportError::Foreign { addresses: 5, set: 5 });
-    assert_eq!(error.to_string(), "none of the state's 5 addresses is among the set's 5");
+    let expected = "none of the state's 5 addresses is among the set's 5: update it first";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
@@ -99,10 +100,7 @@ fn one_before_the_first_update() {
         let mut new: Client = Client::new("peak_ewma", Config::default(), SECOND, 0, 1);
         let before = format!("{:?}", new.balancer);
         let error = new.balancer.import(client.now, &state).unwrap_err();
-        let ImportError::Foreign { addresses, set: 0 } = error else { panic!("{error}") };
-        let expected =
-            format!("the state has {addresses} addresses, and the set none: update it first");
-        assert_eq!(error.to_string(), expected);
+        assert!(matches!(error, ImportError::Foreign { set: 0, .. }), "{error}");
         assert_eq!(format!("{:?}", new.balancer), before);
     }
     // There is nothing in it to be refused.

@@ -11,6 +11,7 @@ mod module;
 mod options;
 mod snip;
 mod tables;
+mod texts;
 
 use std::env;
 use std::fs;

@@ -11,9 +11,10 @@ use evenkeel_core::health::{Health, Held, Reason};
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::retry::{End, Jitter, Step, Verdict};
 use evenkeel_core::settings::{Book, Config, Kind};
-use evenkeel_core::{Candidacy, EventKind, Outcome, PickError};
+use evenkeel_core::{Candidacy, EventKind, Heap, Outcome, PickError};
 
 use crate::options::{Choice, preset};
+use crate::texts;
 
 const HEAD: &str = "\
 // Written by `cargo run -p evenkeel-wasm-build`, from the core's own description. Not to be edited.
@@ -71,6 +72,7 @@ fn generate() -> Result<String> {
         writeln!(text, "\nexport const {name} = [{}] as const;", names.join(", "))?;
         writeln!(text, "export type {kind} = (typeof {name})[number];")?;
     }
+    parameters(&mut text)?;
     let (whys, slots) = (evenkeel_wasm::WHYS, evenkeel_wasm::SLOTS);
     writeln!(text, "\n/** How many reasons and slots fit into what a pick gives. */")?;
     writeln!(text, "export const [MOST_WHYS, MOST_SLOTS] = [{whys}, {slots}];")?;
@@ -78,7 +80,16 @@ fn generate() -> Result<String> {
     settings(&mut text, &choices)?;
     presets(&mut text)?;
     interfaces(&mut text, &choices)?;
+    texts::write(&mut text)?;
     Ok(text)
+}
+
+/// Writes the names of each policy's parameters.
+fn parameters(text: &mut String) -> Result<()> {
+    writeln!(text, "\n/** The names of each policy's parameters. */")?;
+    let names = format!("{:?}", AnyPolicy::<Heap>::PARAMETERS).replace('"', "'");
+    writeln!(text, "export const PARAMETERS = {names} as const;")?;
+    Ok(())
 }
 
 fn settings(text: &mut String, choices: &[Choice]) -> Result<()> {

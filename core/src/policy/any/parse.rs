@@ -40,6 +40,13 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// Takes the parameters as numbers.
+    pub(super) fn numbered(names: &'static [&'static str], numbers: [Option<u64>; 2]) -> Self {
+        let full_scan =
+            names.first() == Some(&FULL_SCAN) && numbers.first().is_some_and(Option::is_some);
+        Self { full_scan, names, numbers }
+    }
+
     /// Parses what stands between the brackets of `policy`, which has these parameters.
     pub(super) fn parse(
         policy: &'static str,
