@@ -196,7 +196,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         rng: &mut impl Rng,
     ) -> Result<Pick, PickError> {
         let (slot, why, decides);
-        if !St::FEW && self.is_plain(&request) && self.policy.is_short() {
+        if !St::ONE_WAY && self.is_plain(&request) && self.policy.is_short() {
             let (ready, panic) = self.cluster.first_level();
             if ready.is_empty() {
                 return Err(self.unavailable());
@@ -209,7 +209,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             (slot, decides) = (picked, panic);
             why = if decides { Why::Panic } else { Why::Policy };
         } else {
-            let choice = if St::FEW {
+            let choice = if St::ONE_WAY {
                 self.choose_few(&request, rng)
             } else {
                 // In registers: so other picks do not go through memory.
@@ -372,7 +372,12 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         {}
         let cluster = &self.cluster;
         let rebuild = |policy: &mut P, index| {
-            policy.rebuild(&Over::new(Set::all(cluster.pool(index).members), cluster))
+            let members = Set::all(cluster.pool(index).members);
+            if St::ONE_WAY {
+                policy.rebuild(&Over::new(St::Set::uncut(members), cluster))
+            } else {
+                policy.rebuild(&Over::new(members, cluster))
+            }
         };
         let mut result = rebuild(&mut self.policy, 0);
         for (index, (policy, _)) in (1..groups).zip(self.more.iter_mut()) {

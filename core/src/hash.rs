@@ -10,11 +10,17 @@
 
 mod xxh64;
 
-use crc::{CRC_32_ISO_HDLC, Crc, Table};
+use crc::{CRC_32_ISO_HDLC, Crc};
 pub(crate) use xxh64::Xxh64;
 
-/// CRC-32 as in zlib and nginx, with a table of one kilobyte.
-pub(crate) static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+/// A table of one kilobyte; none where it would have to be downloaded.
+#[cfg(not(target_arch = "wasm32"))]
+type Tables = crc::Table<1>;
+#[cfg(target_arch = "wasm32")]
+type Tables = crc::NoTable;
+
+/// CRC-32 as in zlib and nginx.
+pub(crate) static CRC32: Crc<u32, Tables> = Crc::<u32, Tables>::new(&CRC_32_ISO_HDLC);
 
 /// Returns the key of `bytes`: XXH64 with seed 0, what Envoy and gRPC hash request properties with.
 ///

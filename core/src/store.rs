@@ -19,6 +19,9 @@ pub trait Store: 'static {
     /// It has room for few endpoints: less code counts for more than less time.
     #[doc(hidden)]
     const FEW: bool;
+    /// All picks go one way, of one type of view: policies are there once.
+    #[doc(hidden)]
+    const ONE_WAY: bool = Self::FEW;
     /// A growable list of `T`.
     type List<T>: List<T>;
     /// The rows of endpoints.
@@ -55,6 +58,8 @@ pub enum Heap {}
 #[cfg(feature = "alloc")]
 impl Store for Heap {
     const FEW: bool = false;
+    // Who downloads code counts its bytes; a pick from JavaScript takes longer to get here.
+    const ONE_WAY: bool = cfg!(target_arch = "wasm32");
     type List<T> = alloc::vec::Vec<T>;
     type Rows<H, E, R> = Columns<H, E, R>;
     type Set = crate::set::SortedList;

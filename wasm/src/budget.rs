@@ -13,6 +13,11 @@ pub struct Budget(pub(crate) AnyBudget);
 
 #[wasm_bindgen]
 impl Budget {
+    /// Makes one that bounds nothing.
+    pub fn unlimited() -> Self {
+        Self(AnyBudget::Unlimited)
+    }
+
     /// Makes the core's `RetryBudget`, which remembers for `ttl` milliseconds.
     pub fn ratio(can_retry_per_mille: u32, min_per_second: u32, ttl: f64) -> Self {
         let ttl = duration(ttl);

@@ -2,26 +2,27 @@ use alloc::vec::Vec;
 use core::ops::Deref;
 
 use evenkeel_core::Instant;
-use evenkeel_core::retry::{self, AnyBudget, Attempt, Backoff, Hedging, Jitter, RetryPolicy, Step};
+use evenkeel_core::retry::{self, Attempt, Backoff, Hedging, Jitter, RetryPolicy, Step};
 use wasm_bindgen::prelude::*;
 
 use crate::balancer::Balancer;
 use crate::budget::Budget;
-use crate::convert::{duration, instant, maybe, millis};
+use crate::convert::{instant, maybe, millis};
 use crate::names;
 
 /// One logical request; the core's retry machine.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Call {
-    policy: RetryPolicy,
     core: retry::Call<Own>,
-    /// The one that the last step was about.
-    attempt: Option<Attempt>,
+    /// The time that the last step was about.
     until: Option<Instant>,
-    /// The index of the outcome or the end that the last step was about.
-    detail: u8,
 }
+
+/// How many steps, and how many outcomes or ends, fit into what a poll gives, in turn.
+pub const STEPS: u32 = 1 << 2;
+/// The outcomes or ends.
+pub const DETAILS: u32 = 1 << 4;
 
 /// A policy that goes with its call.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +40,9 @@ impl Deref for Own {
 impl Call {
     /// Begins a call. Times are in milliseconds, where NaN leaves out; `ts/call.ts` has checked
     /// them. `backoff` with a `cap` is the base of an exponential backoff, without one a constant
-    /// wait.
+    /// wait. At most `hedges` go, each that `hedge_delay` after the attempt before it.
     #[wasm_bindgen(constructor)]
+    #[expect(clippy::too_many_arguments, reason = "one crossing for all")]
     pub fn new(
         now: f64,
         attempts: u32,
@@ -49,6 +51,11 @@ impl Call {
         backoff: f64,
         cap: f64,
         jitter: u8,
+        max_push_back: f64,
+        push_back_jitter: bool,
+        wait_for_ready: bool,
+        hedge_delay: f64,
+        hedges: u32,
     ) -> Self {
         let mut policy = RetryPolicy::new(attempts).unwrap_or_default();
         if let Some(timeout) = maybe(timeout) {
@@ -63,61 +70,48 @@ impl Call {
             let backoff = maybe(cap).map_or(Backoff::Constant(base), exponential);
             policy = policy.with_backoff(backoff).unwrap_or(policy);
         }
-        Self::with(now, policy)
-    }
-
-    /// Sets, before the first poll, the hedges: at most so many, each that many milliseconds after
-    /// the attempt before it.
-    pub fn hedge(&mut self, now: f64, delay: f64, hedges: u32) {
-        if let Ok(hedging) = Hedging::new(duration(delay), hedges) {
-            *self = Self::with(now, self.policy.with_hedging(hedging));
+        if let Some(most) = maybe(max_push_back) {
+            policy = policy.with_max_push_back(most);
         }
+        if push_back_jitter {
+            policy = policy.with_push_back_jitter();
+        }
+        if wait_for_ready {
+            policy = policy.with_wait_for_ready();
+        }
+        if let Some(delay) = maybe(hedge_delay)
+            && let Ok(hedging) = Hedging::new(delay, hedges)
+        {
+            policy = policy.with_hedging(hedging);
+        }
+        let core = retry::Call::new(Own(policy), instant(now));
+        Self { core, until: None }
     }
 
-    /// Sets, before the first poll, the longest wait that the service may ask for.
-    pub fn max_push_back(&mut self, now: f64, most: f64) {
-        *self = Self::with(now, self.policy.with_max_push_back(duration(most)));
-    }
-
-    /// Makes, before the first poll, the waits that the service asks for longer at random.
-    pub fn push_back_jitter(&mut self, now: f64) {
-        *self = Self::with(now, self.policy.with_push_back_jitter());
-    }
-
-    /// Lets the call, before the first poll, wait until there is an endpoint.
-    pub fn wait_for_ready(&mut self, now: f64) {
-        *self = Self::with(now, self.policy.with_wait_for_ready());
-    }
-
-    /// Returns the index of the step: what to do now. The jitter comes from the balancer's random
-    /// numbers.
-    pub fn poll(&mut self, now: f64, balancer: &mut Balancer) -> u8 {
-        self.step(now, balancer, &mut AnyBudget::Unlimited)
-    }
-
-    /// Does the same within a budget.
-    pub fn poll_within(&mut self, now: f64, balancer: &mut Balancer, budget: &mut Budget) -> u8 {
-        self.step(now, balancer, &mut budget.0)
-    }
-
-    /// Returns the number of the attempt that the last step was about, from 1.
-    pub fn attempt(&self) -> u32 {
-        self.attempt.map_or(0, Attempt::number)
-    }
-
-    /// Tells that that attempt goes beside others.
-    pub fn hedged(&self) -> bool {
-        self.attempt.is_some_and(Attempt::is_hedge)
+    /// Returns what to do now in one number: the index of the step; what it is about, the index of
+    /// the outcome of a canceled attempt or of the call's end, or 1 for an attempt that goes beside
+    /// others; and the number of the attempt. The jitter comes from the balancer's random numbers.
+    pub fn poll(&mut self, now: f64, balancer: &mut Balancer, budget: &mut Budget) -> f64 {
+        let step = self.core.poll(instant(now), &mut budget.0, &mut balancer.rng);
+        let (detail, attempt) = match step {
+            Step::Send(attempt) => {
+                self.until = attempt.deadline();
+                (u8::from(attempt.is_hedge()), attempt.number())
+            }
+            Step::Wait(until) => {
+                self.until = until;
+                (0, 0)
+            }
+            Step::Cancel { attempt, outcome } => (outcome.index(), attempt.number()),
+            Step::Done(end) => (end.index(), 0),
+        };
+        let places = u32::from(detail) * STEPS + u32::from(step.index());
+        f64::from(attempt) * f64::from(STEPS * DETAILS) + f64::from(places)
     }
 
     /// Returns the time that the last step was about; infinity for never.
     pub fn until(&self) -> f64 {
         millis(self.until)
-    }
-
-    /// Returns the index of the outcome that a canceled attempt has, or of the call's end.
-    pub fn detail(&self) -> u8 {
-        self.detail
     }
 
     /// Tells that the endpoint behind this ticket was picked for the attempt, and that it goes there;
@@ -128,20 +122,15 @@ impl Call {
         attempt: u32,
         balancer: &mut Balancer,
         ticket: u32,
-    ) -> bool {
-        self.start(now, attempt, balancer, ticket, &mut AnyBudget::Unlimited)
-    }
-
-    /// Does the same within a budget.
-    pub fn started_within(
-        &mut self,
-        now: f64,
-        attempt: u32,
-        balancer: &mut Balancer,
-        ticket: u32,
         budget: &mut Budget,
     ) -> bool {
-        self.start(now, attempt, balancer, ticket, &mut budget.0)
+        let (attempt, slot) = (self.under_way(attempt), balancer.slot_of(ticket));
+        let (Some(attempt), Some(slot)) = (attempt, slot) else { return false };
+        let starts = self.core.started(attempt, slot, &mut budget.0);
+        if !starts {
+            balancer.withdraw(now, ticket);
+        }
+        starts
     }
 
     /// Tells that there is no endpoint for the attempt; or that there are, and all are busy.
@@ -194,43 +183,6 @@ impl Balancer {
 }
 
 impl Call {
-    fn with(now: f64, policy: RetryPolicy) -> Self {
-        let core = retry::Call::new(Own(policy), instant(now));
-        Self { policy, core, attempt: None, until: None, detail: 0 }
-    }
-
-    fn step(&mut self, now: f64, balancer: &mut Balancer, budget: &mut AnyBudget) -> u8 {
-        let step = self.core.poll(instant(now), budget, &mut balancer.rng);
-        match step {
-            Step::Send(attempt) => {
-                (self.attempt, self.until) = (Some(attempt), attempt.deadline());
-            }
-            Step::Wait(until) => self.until = until,
-            Step::Cancel { attempt, outcome } => {
-                (self.attempt, self.detail) = (Some(attempt), outcome.index());
-            }
-            Step::Done(end) => self.detail = end.index(),
-        }
-        step.index()
-    }
-
-    fn start(
-        &mut self,
-        now: f64,
-        attempt: u32,
-        balancer: &mut Balancer,
-        ticket: u32,
-        budget: &mut AnyBudget,
-    ) -> bool {
-        let (attempt, slot) = (self.under_way(attempt), balancer.slot_of(ticket));
-        let (Some(attempt), Some(slot)) = (attempt, slot) else { return false };
-        let starts = self.core.started(attempt, slot, budget);
-        if !starts {
-            balancer.withdraw(now, ticket);
-        }
-        starts
-    }
-
     fn under_way(&self, number: u32) -> Option<Attempt> {
         self.core.in_flight().find(|attempt| attempt.number() == number)
     }

@@ -25,7 +25,7 @@ mod tickets;
 
 pub use balancer::Balancer;
 pub use budget::Budget;
-pub use call::Call;
+pub use call::{Call, DETAILS, STEPS};
 pub use look::{ENDPOINT_COLUMNS, EVENT_COLUMNS};
 pub use tickets::{SLOTS, TICKETS, WHYS};
 

@@ -92,11 +92,15 @@ impl Balancer {
 
     /// Returns a row for each endpoint, in the order of the URLs.
     pub fn endpoints(&self) -> Vec<f64> {
-        self.core.endpoints().flat_map(|status| endpoint_row(&status)).collect()
+        let mut rows = Vec::new();
+        self.core.endpoints().for_each(|status| rows.extend_from_slice(&endpoint_row(&status)));
+        rows
     }
 
     /// Takes out a row for each event since it was asked last, oldest first.
     pub fn events(&mut self) -> Vec<f64> {
-        self.core.events().flat_map(|event| event_row(&event)).collect()
+        let mut rows = Vec::new();
+        self.core.events().for_each(|event| rows.extend_from_slice(&event_row(&event)));
+        rows
     }
 }

@@ -62,6 +62,13 @@ export class TokenThrottle {
 
 export type Budget = RetryBudget | TokenThrottle;
 
+/** The wasm side of a budget, or of one that bounds nothing. */
+export function wasmBudget(budget: Budget | undefined): WasmBudget {
+  return budget?.wasm ?? (unlimited ??= WasmBudget.unlimited());
+}
+
+let unlimited: WasmBudget | undefined;
+
 export function budget(value: unknown): Budget {
   if (value instanceof RetryBudget || value instanceof TokenThrottle) return value;
   throw new TypeError(`budget must be a RetryBudget or a TokenThrottle, not ${check.show(value)}`);

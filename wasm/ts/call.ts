@@ -1,7 +1,7 @@
-import { budget as checkBudget, type Budget } from './budget.js';
+import { budget as checkBudget, wasmBudget, type Budget } from './budget.js';
 import * as check from './check.js';
-import { ENDS, JITTERS, OUTCOMES, STEPS, type EndName, type Jitter, type Outcome } from './generated.js';
-import { Call as WasmCall } from './glue.js';
+import { ENDS, JITTERS, MOST_DETAILS, MOST_STEPS, OUTCOMES, STEPS, type EndName, type Jitter, type Outcome } from './generated.js';
+import { Call as WasmCall, type Budget as WasmBudget } from './glue.js';
 import type { Pick } from './pick.js';
 import type { Key, Picker } from './picker.js';
 import { numbers, type Verdict } from './verdict.js';
@@ -70,7 +70,7 @@ export class Call {
   readonly #wasm: WasmCall;
   readonly #balancer: Picker;
   readonly #key: string | check.Bits | undefined;
-  readonly #budget: Budget | undefined;
+  readonly #budget: WasmBudget;
 
   constructor(balancer: Picker, options: RetryOptions = {}, now?: number) {
     const { key, attempts, timeoutMs, attemptTimeoutMs, backoff, maxPushBackMs, pushBackJitter, waitForReady, budget, hedge } = options;
@@ -82,32 +82,42 @@ export class Call {
     if (waitForReady !== undefined) check.flag('waitForReady', waitForReady);
     const { base, cap, jitter } = waits(backoff);
     const at = now === undefined ? balancer.clock() : check.time(now);
-    const hedges = hedge === undefined ? undefined : hedging(balancer, hedge, at);
-    this.#budget = budget === undefined ? balancer.budget : checkBudget(budget);
+    const [delay, hedges] = (hedge === undefined ? undefined : hedging(balancer, hedge, at)) ?? [NaN, 0];
+    this.#budget = wasmBudget(budget === undefined ? balancer.budget : checkBudget(budget));
     this.#balancer = balancer;
     this.#key = key === undefined ? undefined : check.key(key);
-    this.#wasm = new WasmCall(at, attempts ?? 3, timeoutMs ?? NaN, attemptTimeoutMs ?? NaN, base, cap, jitter);
-    if (maxPushBackMs !== undefined) this.#wasm.max_push_back(at, maxPushBackMs);
-    if (pushBackJitter) this.#wasm.push_back_jitter(at);
-    if (waitForReady) this.#wasm.wait_for_ready(at);
-    if (hedges !== undefined) this.#wasm.hedge(at, ...hedges);
+    this.#wasm = new WasmCall(
+      at,
+      attempts ?? 3,
+      timeoutMs ?? NaN,
+      attemptTimeoutMs ?? NaN,
+      base,
+      cap,
+      jitter,
+      maxPushBackMs ?? NaN,
+      pushBackJitter ?? false,
+      waitForReady ?? false,
+      delay,
+      hedges,
+    );
   }
 
   /** What to do now. */
   poll(now?: number): Step {
     const wasm = this.#wasm;
-    const [at, balancer, budget] = [this.#time(now), this.#balancer.wasm, this.#budget];
-    const step = budget === undefined ? wasm.poll(at, balancer) : wasm.poll_within(at, balancer, budget.wasm);
-    const type = STEPS[step]!;
+    const packed = wasm.poll(this.#time(now), this.#balancer.wasm, this.#budget);
+    const type = STEPS[packed % MOST_STEPS]!;
+    const detail = Math.floor(packed / MOST_STEPS) % MOST_DETAILS;
+    const attempt = Math.floor(packed / (MOST_STEPS * MOST_DETAILS));
     switch (type) {
       case 'send':
-        return { type, attempt: wasm.attempt(), deadline: wasm.until(), hedge: wasm.hedged() };
+        return { type, attempt, deadline: wasm.until(), hedge: detail === 1 };
       case 'wait':
         return { type, until: wasm.until() };
       case 'cancel':
-        return { type, attempt: wasm.attempt(), outcome: OUTCOMES[wasm.detail()]! };
+        return { type, attempt, outcome: OUTCOMES[detail]! };
       case 'done':
-        return { type, end: ENDS[wasm.detail()]! };
+        return { type, end: ENDS[detail]! };
     }
   }
 
@@ -125,12 +135,9 @@ export class Call {
    * `overloaded` only to one that does not rest. Only then is the budget asked for them.
    */
   started(attempt: number, pick: Pick, now?: number): boolean {
-    const [at, wasm, balancer, budget] = [this.#time(now), this.#wasm, this.#balancer.wasm, this.#budget];
+    const [at, balancer] = [this.#time(now), this.#balancer.wasm];
     if (pick.ticket === undefined) return false;
-    const starts =
-      budget === undefined
-        ? wasm.started(at, attempt, balancer, pick.ticket)
-        : wasm.started_within(at, attempt, balancer, pick.ticket, budget.wasm);
+    const starts = this.#wasm.started(at, attempt, balancer, pick.ticket, this.#budget);
     if (!starts) pick.forget();
     return starts;
   }

@@ -52,10 +52,13 @@ export const EVENT_COLUMNS = ['type', 'at', 'index', 'known', 'until', 'reason',
 export type EventColumn = (typeof EVENT_COLUMNS)[number];
 
 /** The names of each policy's parameters. */
-export const PARAMETERS = [[], [], [], [], ["full_scan"], ["full_scan"], ["bound"], ["size"], ["minimum", "maximum"], [], ["seed"]] as const;
+export const PARAMETERS = [[], [], [], [], ['full_scan'], ['full_scan'], ['bound'], ['size'], ['minimum', 'maximum'], [], ['seed']] as const;
 
 /** How many reasons and slots fit into what a pick gives. */
 export const [MOST_WHYS, MOST_SLOTS] = [8, 16777216];
+
+/** How many steps, and how many outcomes or ends, fit into what a poll gives. */
+export const [MOST_STEPS, MOST_DETAILS] = [4, 16];
 
 /** The core's name, the option, its kind, the least, the most, the core's number for 1. */
 export const SETTINGS: readonly (readonly [

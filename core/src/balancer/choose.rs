@@ -82,7 +82,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         let turn = if request.avoid.is_empty() { turn } else { &mut self.retries };
         let mut cx = Cx::new(request.now, request.key, turn, rng);
         let slot = match why {
-            _ if St::FEW => {
+            _ if St::ONE_WAY => {
                 // One type of view, so that the policy is there once.
                 let slots = if why == Why::Retry { left } else { St::Set::uncut(pool.ready) };
                 ask(policy, &Over::new(slots, &self.cluster), &mut cx)?

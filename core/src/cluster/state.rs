@@ -76,15 +76,16 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         state: &State<A, T>,
     ) -> Result<Imported, ImportError> {
         state.check()?;
-        let addresses = || {
-            let turns = state.turns.iter().flatten().map(|turn| &turn.addr);
-            state.endpoints.iter().map(|learned| &learned.addr).chain(turns)
+        let (mut addresses, mut known) = (0, false);
+        let mut look = |addr| {
+            addresses += 1;
+            known |= self.find(addr).is_some();
         };
+        state.endpoints.iter().for_each(|learned| look(&learned.addr));
+        state.turns.iter().flatten().for_each(|turn| look(&turn.addr));
         // The one endpoint that had the last turn may have left, where nothing else is known.
-        let about_others = !state.is_empty() && !addresses().any(|addr| self.find(addr).is_some());
-        if about_others || self.is_empty() && addresses().next().is_some() {
-            let (addresses, set) = (addresses().count(), self.len());
-            return Err(ImportError::Foreign { addresses, set });
+        if !state.is_empty() && !known || self.is_empty() && addresses > 0 {
+            return Err(ImportError::Foreign { addresses, set: self.len() });
         }
         self.follow_clock(now);
         let (mut imported, mut ejected) = (Imported::default(), self.limited());

@@ -28,19 +28,20 @@ impl Rates {
     ///
     /// Five endpoints with rates 1, 1, 1, 1 and 0.5 have a mean of 0.9 and a deviation of 0.2: with
     /// a factor of 1.9 the limit is 0.52, and the last is an outlier. Both sides are multiplied by
-    /// 1,000 and the number of endpoints, so that nothing is divided: n · deviation is
-    /// √(n · Σ rate² − (Σ rate)²).
+    /// 1,000 and the number of endpoints: n · deviation is √(n · Σ rate² − (Σ rate)²), whole. No
+    /// root has to be drawn: `factor · ⌊√spread⌋ < room` says `spread < ⌈room / factor⌉²`.
     pub(super) fn has_outlier(&self, row: &HealthRow, s: &impl Settings) -> bool {
         let spread = (self.hosts * self.squares).saturating_sub(self.sum * self.sum);
-        let deviation = spread.isqrt();
         let factor = u128::from(s.success_rate_stdev_per_mille());
+        let room = (1_000 * self.sum).saturating_sub(1_000 * self.hosts * rate(row));
         self.hosts >= s.success_rate_minimum_hosts().into()
             && row.requests() > 0
             && row.requests() >= s.success_rate_request_volume().into()
             && Requests::from(row.failures) >= s.success_rate_minimum_failures().into()
             && 100 * Requests::from(row.successes)
                 < Requests::from(s.success_rate_floor_percent()) * row.requests()
-            && 1_000 * self.hosts * rate(row) + factor * deviation < 1_000 * self.sum
+            && room > 0
+            && (factor == 0 || spread < room.div_ceil(factor.max(1)).saturating_pow(2))
     }
 }
 

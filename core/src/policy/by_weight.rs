@@ -29,20 +29,36 @@ impl<S: Store> Weighing for S {
 
 /// Draws candidates by weight.
 #[doc(hidden)]
-pub trait Draws: Clone + fmt::Debug {
+pub trait Draw {
+    /// Tells that all are drawn with the same probability.
+    fn is_even(&self) -> bool;
+
+    /// Returns the candidate at `point`, which may be left out of a view that is cut.
+    fn at(&self, point: u64) -> Option<usize>;
+}
+
+/// Draws from what it keeps of the candidates.
+#[doc(hidden)]
+pub trait Draws: Draw + Clone + fmt::Debug {
     /// Weights may count.
     const ON: bool;
     /// All weights are equal.
     const EVEN: Self;
 
-    /// Tells that all are drawn with the same probability.
-    fn is_even(&self) -> bool;
-
     /// Follows the candidates.
     fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull>;
+}
 
-    /// Returns the candidate at `point`, which may be left out of a view that is cut.
-    fn at(&self, point: u64) -> Option<usize>;
+impl Draw for Unweighted {
+    #[inline]
+    fn is_even(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    fn at(&self, _: u64) -> Option<usize> {
+        None
+    }
 }
 
 impl Draws for Unweighted {
@@ -50,18 +66,8 @@ impl Draws for Unweighted {
     const EVEN: Self = Self;
 
     #[inline]
-    fn is_even(&self) -> bool {
-        true
-    }
-
-    #[inline]
     fn rebuild(&mut self, _: &dyn View) -> Result<(), TableFull> {
         Ok(())
-    }
-
-    #[inline]
-    fn at(&self, _: u64) -> Option<usize> {
-        None
     }
 }
 
@@ -73,14 +79,21 @@ pub struct ByWeight<S: Store> {
     fingerprint: u64,
 }
 
-impl<S: Store> Draws for ByWeight<S> {
-    const ON: bool = true;
-    const EVEN: Self = Self { table: Alias::NEW, fingerprint: 0 };
-
+impl<S: Store> Draw for ByWeight<S> {
     #[inline]
     fn is_even(&self) -> bool {
         self.table.is_empty()
     }
+
+    #[inline]
+    fn at(&self, point: u64) -> Option<usize> {
+        self.table.at(point)
+    }
+}
+
+impl<S: Store> Draws for ByWeight<S> {
+    const ON: bool = true;
+    const EVEN: Self = Self { table: Alias::NEW, fingerprint: 0 };
 
     /// Rebuilds the table if other candidates are there, or other weights.
     fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
@@ -97,11 +110,6 @@ impl<S: Store> Draws for ByWeight<S> {
         self.fingerprint = fingerprint;
         Ok(())
     }
-
-    #[inline]
-    fn at(&self, point: u64) -> Option<usize> {
-        self.table.at(point)
-    }
 }
 
 /// The number of draws for a slot that is in the view, and for another one than the first.
@@ -109,7 +117,7 @@ const REDRAWS: usize = 8;
 
 /// Draws one by weight.
 #[inline]
-pub(super) fn one(draws: &impl Draws, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+pub(super) fn one(draws: &(impl Draw + ?Sized), view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
     let slot = draws.at(cx.rng().next_u64())?;
     if view.is_cut() && !view.has(slot) { redraw(draws, view, cx) } else { Some(slot) }
 }
@@ -117,7 +125,11 @@ pub(super) fn one(draws: &impl Draws, view: &dyn View, cx: &mut Cx<'_>) -> Optio
 /// Draws two by weight that are not the same, as long as there are two. O(1): mostly 64 random
 /// bits, of which each point gets half.
 #[inline]
-pub(super) fn two(draws: &impl Draws, view: &dyn View, cx: &mut Cx<'_>) -> Option<(usize, usize)> {
+pub(super) fn two(
+    draws: &(impl Draw + ?Sized),
+    view: &dyn View,
+    cx: &mut Cx<'_>,
+) -> Option<(usize, usize)> {
     let bits = cx.rng().next_u64();
     let (first, second) = (draws.at(bits >> 32 << 32)?, draws.at(bits << 32)?);
     if first != second && (!view.is_cut() || view.has(first) && view.has(second)) {
@@ -129,7 +141,7 @@ pub(super) fn two(draws: &impl Draws, view: &dyn View, cx: &mut Cx<'_>) -> Optio
 /// Draws two where the second was the first, or where slots are left out.
 #[cold]
 fn again(
-    draws: &impl Draws,
+    draws: &(impl Draw + ?Sized),
     view: &dyn View,
     cx: &mut Cx<'_>,
     first: usize,
@@ -150,7 +162,7 @@ fn again(
 }
 
 #[cold]
-fn redraw(draws: &impl Draws, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+fn redraw(draws: &(impl Draw + ?Sized), view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
     let mut drawn = (1..REDRAWS).filter_map(|_| draws.at(cx.rng().next_u64()));
     let drawn = drawn.find(|&slot| view.has(slot));
     drawn.or_else(|| view.at(cx.below(view.len())))

@@ -1,6 +1,6 @@
 use core::cmp::Ordering;
 
-use super::by_weight::{Draws, Unweighted, Weighing};
+use super::by_weight::{Draw as _, Draws, Unweighted, Weighing};
 use super::two_choices::{Rule, Share, pick};
 use super::{Cx, Policy, View};
 use crate::error::TableFull;

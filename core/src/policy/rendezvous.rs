@@ -77,7 +77,7 @@ impl Policy for Rendezvous {
         let key = cx.key_or_random();
         match self.factor_percent {
             Some(factor_percent) => first_below(view, key, factor_percent),
-            None => first(view, key, |_| true),
+            None => first(view, key, None),
         }
     }
 
@@ -90,16 +90,16 @@ impl Policy for Rendezvous {
 #[inline(never)]
 fn first_below(view: &dyn View, key: u64, factor_percent: u32) -> Option<usize> {
     let bound = Bound::new(view, factor_percent);
-    let admitted = first(view, key, |slot| bound.admits(view, slot));
     // With more than 2³² requests in flight, all may be full.
-    admitted.or_else(|| first(view, key, |_| true))
+    first(view, key, Some(&bound)).or_else(|| first(view, key, None))
 }
 
 /// Returns the first of the key's order among the slots that `admit` lets through.
 #[inline]
-fn first(view: &dyn View, key: u64, admit: impl Fn(usize) -> bool) -> Option<usize> {
+fn first(view: &dyn View, key: u64, bound: Option<&Bound>) -> Option<usize> {
     let all = (0..view.len()).filter_map(|place| view.at_with_weight_and_id(place));
-    let mut candidates = all.filter(|&(slot, ..)| admit(slot)).map(|(slot, weight, id)| Score {
+    let admits = |slot| bound.is_none_or(|bound| bound.admits(view, slot));
+    let mut candidates = all.filter(|&(slot, ..)| admits(slot)).map(|(slot, weight, id)| Score {
         slot,
         weight,
         hash: hash::mix(key, id),

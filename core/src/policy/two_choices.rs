@@ -8,7 +8,7 @@
 use core::cmp::Ordering;
 use core::hint::select_unpredictable;
 
-use super::by_weight::{Draws, two};
+use super::by_weight::{Draw, two};
 use super::{Cx, View, slots};
 
 /// A rule that compares two slots.
@@ -41,12 +41,28 @@ impl Share {
 /// Returns the better of two, or the best of all.
 #[inline]
 pub(super) fn pick<const SCAN: bool>(
-    draws: &impl Draws,
+    draws: &impl Draw,
     view: &dyn View,
     cx: &mut Cx<'_>,
     rule: &impl Rule,
 ) -> Option<usize> {
-    match (SCAN, draws.is_even()) {
+    if cfg!(target_arch = "wasm32") {
+        // Who downloads code counts its bytes: it is there once, for all rules.
+        let (draws, rule): (&dyn Draw, &dyn Rule) = (draws, rule);
+        return pick_by(SCAN, draws, view, cx, rule);
+    }
+    pick_by(SCAN, draws, view, cx, rule)
+}
+
+#[inline]
+fn pick_by(
+    scan: bool,
+    draws: &(impl Draw + ?Sized),
+    view: &dyn View,
+    cx: &mut Cx<'_>,
+    rule: &(impl Rule + ?Sized),
+) -> Option<usize> {
+    match (scan, draws.is_even()) {
         (false, true) => better_of_two(view, cx, rule),
         (true, true) => least_of_all(view, cx, rule),
         (false, false) => {
@@ -63,7 +79,7 @@ pub(super) fn pick<const SCAN: bool>(
 
 /// Returns the better of two slots drawn uniformly, never the same twice; of equals, the first.
 #[inline]
-fn better_of_two(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<usize> {
+fn better_of_two(view: &dyn View, cx: &mut Cx<'_>, rule: &(impl Rule + ?Sized)) -> Option<usize> {
     let (a, b) = cx.pair(view.len());
     let (a, b) = (view.at(a)?, view.at(b)?);
     // Which of the two it is cannot be foretold: a branch would be wrong every other time.
@@ -71,7 +87,7 @@ fn better_of_two(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<u
 }
 
 /// Returns the least loaded slot of all; each of equals with the same probability.
-fn least_of_all(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<usize> {
+fn least_of_all(view: &dyn View, cx: &mut Cx<'_>, rule: &(impl Rule + ?Sized)) -> Option<usize> {
     let mut all = slots(view).map(|slot| (slot, rule.load(slot)));
     let mut best = all.next()?;
     let mut equals = 1;
@@ -87,7 +103,7 @@ fn least_of_all(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<us
 
 /// Returns the slot of all that carries least for its weight; each of equals with a probability in
 /// proportion to its weight.
-fn best_of_all(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<usize> {
+fn best_of_all(view: &dyn View, cx: &mut Cx<'_>, rule: &(impl Rule + ?Sized)) -> Option<usize> {
     let mut all = slots(view);
     let mut best = all.next()?;
     let mut equals = u64::from(view.weight(best));

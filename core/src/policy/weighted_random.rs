@@ -1,6 +1,6 @@
 use core::fmt;
 
-use super::by_weight::{ByWeight, Draws, one};
+use super::by_weight::{ByWeight, Draw as _, Draws, one};
 use super::{Cx, Policy, View};
 use crate::error::TableFull;
 use crate::store::Store;

@@ -83,6 +83,11 @@ fn shrink(wasm: &Path, module: &[u8]) -> Result<Vec<u8>> {
     let file = target()?.join("evenkeel-shrunk.wasm");
     fs::write(&file, module)?;
     let mut arguments: Vec<PathBuf> = WASM_OPT.iter().map(PathBuf::from).collect();
+    if env::var_os("KEEP_NAMES").is_some() {
+        // To see which functions are large.
+        arguments.retain(|argument| argument != Path::new("--strip-debug"));
+        arguments.insert(0, "-g".into());
+    }
     arguments.extend([file.clone(), file.clone()]);
     node(wasm, "node_modules/binaryen/bin/wasm-opt", &arguments)?;
     fs::read(&file).context("cannot read the shrunk module")

@@ -76,6 +76,12 @@ fn generate() -> Result<String> {
     let (whys, slots) = (evenkeel_wasm::WHYS, evenkeel_wasm::SLOTS);
     writeln!(text, "\n/** How many reasons and slots fit into what a pick gives. */")?;
     writeln!(text, "export const [MOST_WHYS, MOST_SLOTS] = [{whys}, {slots}];")?;
+    let (steps, details) = (evenkeel_wasm::STEPS, evenkeel_wasm::DETAILS);
+    writeln!(
+        text,
+        "\n/** How many steps, and how many outcomes or ends, fit into what a poll gives. */"
+    )?;
+    writeln!(text, "export const [MOST_STEPS, MOST_DETAILS] = [{steps}, {details}];")?;
     let choices = Choice::all();
     settings(&mut text, &choices)?;
     presets(&mut text)?;
