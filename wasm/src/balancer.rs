@@ -1,6 +1,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use evenkeel_core::balancer::Status;
 #[cfg(feature = "full")]
 use evenkeel_core::policy::honours;
 use evenkeel_core::retry::LatencyPercentile;
@@ -74,7 +75,9 @@ impl Balancer {
         self.configure(seed);
         let mut policy = self.policy.clone();
         policy.seed(seed);
-        self.staged = self.core.endpoints().map(|status| status.endpoint.clone()).collect();
+        let mut staged = Vec::new();
+        self.each(&mut |status| staged.push(status.endpoint.clone()));
+        self.staged = staged;
         self.core = Core::with_settings(policy, self.settings);
         // With the first endpoints nothing warms up, so the time does not matter.
         self.update(0.0);
@@ -242,6 +245,12 @@ impl Balancer {
     #[cfg(not(feature = "full"))]
     fn configure(&mut self, _seed: u64) {}
 
+    /// Shows what is known of each endpoint, in their order: one loop for all.
+    #[inline(never)]
+    pub(crate) fn each<'a>(&'a self, look: &mut dyn FnMut(Status<'a, String>)) {
+        self.core.endpoints().for_each(look);
+    }
+
     /// Returns the slot that a ticket's request goes to.
     pub(crate) fn slot_of(&self, ticket: u32) -> Option<Slot> {
         self.tickets.get(ticket).map(Pick::slot)
@@ -292,16 +301,17 @@ impl Balancer {
     }
 
     fn index(&mut self) {
-        self.slots.clear();
-        for status in self.core.endpoints() {
+        let mut slots = Vec::new();
+        self.each(&mut |status| {
             let index = status.slot.index();
-            if self.slots.len() <= index {
-                self.slots.resize(index + 1, None);
+            if slots.len() <= index {
+                slots.resize(index + 1, None);
             }
-            if let Some(place) = self.slots.get_mut(index) {
+            if let Some(place) = slots.get_mut(index) {
                 *place = Some(status.slot);
             }
-        }
+        });
+        self.slots = slots;
     }
 }
 

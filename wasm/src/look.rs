@@ -83,17 +83,17 @@ impl Balancer {
     /// Returns the URLs, one a line, in their order.
     pub fn urls(&self) -> String {
         let mut urls = String::new();
-        for status in self.core.endpoints() {
+        self.each(&mut |status| {
             urls.push_str(&status.endpoint.addr);
             urls.push('\n');
-        }
+        });
         urls
     }
 
     /// Returns a row for each endpoint, in the order of the URLs.
     pub fn endpoints(&self) -> Vec<f64> {
         let mut rows = Vec::new();
-        self.core.endpoints().for_each(|status| rows.extend_from_slice(&endpoint_row(&status)));
+        self.each(&mut |status| rows.extend_from_slice(&endpoint_row(&status)));
         rows
     }
 

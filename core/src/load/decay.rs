@@ -1,5 +1,8 @@
 //! Negative powers of two in fixed point.
 
+#[cfg(any(test, target_arch = "wasm32"))]
+use crate::time::high_product;
+
 /// The number of a weight's bits behind the point.
 const FRACTION: u32 = 31;
 
@@ -8,7 +11,32 @@ const FRACTION: u32 = 31;
 const ONE: u64 = 1 << FRACTION;
 
 /// 2^(−k/256) for k = 0..=256, in units of 2⁻³¹.
-static POWERS: [u32; 257] = powers();
+#[cfg(any(test, not(target_arch = "wasm32")))]
+static POWERS: [u32; 257] = {
+    let mut powers = [0; 257];
+    let mut k = 0;
+    while k < powers.len() {
+        powers[k] = rounded(root_to(k) >> 1) as u32;
+        k += 1;
+    }
+    powers
+};
+
+/// 2^(−k/16) for k = 0..=16 and 2^(−k/256) for k = 0..16, in units of 2⁻⁶³: together the same with
+/// less to download.
+#[cfg(any(test, target_arch = "wasm32"))]
+static COARSE_AND_FINE: ([u64; 17], [u64; 16]) = {
+    let (mut coarse, mut fine) = ([0; 17], [0; 16]);
+    let mut k = 0;
+    while k < 17 {
+        coarse[k] = root_to(16 * k);
+        if k < 16 {
+            fine[k] = root_to(k);
+        }
+        k += 1;
+    }
+    (coarse, fine)
+};
 
 /// Returns 2^(−halvings) as a weight, in units of 2⁻³¹; `halvings` in units of 2⁻⁵⁶. Too high by less
 /// than 2⁻¹⁹ of itself, or too low by less than 2⁻³⁰.
@@ -55,7 +83,22 @@ fn step(halvings: u64) -> usize {
 #[inline]
 fn power(step: usize) -> u64 {
     // A step is below 256, so there is one behind it.
-    POWERS.get(step).map_or(0, |&power| power.into())
+    #[cfg(not(target_arch = "wasm32"))]
+    return POWERS.get(step).map_or(0, |&power| power.into());
+    #[cfg(target_arch = "wasm32")]
+    product_of_powers(step)
+}
+
+#[cfg(any(test, target_arch = "wasm32"))]
+fn product_of_powers(step: usize) -> u64 {
+    let (coarse, fine) = &COARSE_AND_FINE;
+    let (coarse, fine) = (coarse.get(step / 16), fine.get(step % 16));
+    rounded(high_product(coarse.copied().unwrap_or(0), fine.copied().unwrap_or(0)))
+}
+
+/// Returns a power in units of 2⁻⁶² in units of 2⁻³¹, to the nearest.
+const fn rounded(power: u64) -> u64 {
+    (power >> (62 - FRACTION - 1)).div_ceil(2)
 }
 
 #[inline]
@@ -63,8 +106,9 @@ fn halve(weight: u64, halvings: u64) -> u64 {
     weight.checked_shr((halvings >> 56) as u32).unwrap_or(0)
 }
 
-/// Computes the powers of the 256th root of one half, which is eight square roots of it.
-const fn powers() -> [u32; 257] {
+/// Computes a power of the 256th root of one half, which is eight square roots of it, in units of
+/// 2⁻⁶³; for the compiler only.
+const fn root_to(k: usize) -> u64 {
     const BITS: u32 = 63;
     let mut root: u128 = 1 << (BITS - 1);
     let mut roots = 0;
@@ -72,27 +116,33 @@ const fn powers() -> [u32; 257] {
         root = (root << BITS).isqrt();
         roots += 1;
     }
-    let mut powers = [0; 257];
     let mut power: u128 = 1 << BITS;
-    let mut k = 0;
-    while k < powers.len() {
-        powers[k] = (power >> (BITS - FRACTION - 1)).div_ceil(2) as u32;
+    let mut factors = 0;
+    while factors < k {
         power = (power * root) >> BITS;
-        k += 1;
+        factors += 1;
     }
-    powers
+    power as u64
 }
 
 #[cfg(test)]
 #[expect(clippy::cast_precision_loss)] // 31 bits of them matter.
 mod tests {
-    use super::{ONE, rough_weight_after, scale, scale_in_halves, weight_after};
+    use super::{ONE, POWERS, product_of_powers, rough_weight_after};
+    use super::{scale, scale_in_halves, weight_after};
 
     #[test]
     fn the_table_is_rounded_to_the_nearest() {
         for k in 0..=256_u32 {
             let exact = (-f64::from(k) / 256.0).exp2() * ONE as f64;
-            assert!((exact - f64::from(super::POWERS[k as usize])).abs() < 0.500_001, "{k}");
+            assert!((exact - f64::from(POWERS[k as usize])).abs() < 0.500_001, "{k}");
+        }
+    }
+
+    #[test]
+    fn products_are_the_same_as_the_table() {
+        for (k, &power) in POWERS.iter().enumerate() {
+            assert_eq!(product_of_powers(k), power.into(), "{k}");
         }
     }
 

@@ -28,8 +28,15 @@ pub struct Ketama<
     #[cfg(feature = "alloc")] S: Store = crate::store::Heap,
     #[cfg(not(feature = "alloc"))] S: Store,
 > {
-    ring: Ring<u32, S>,
+    ring: Ring<Point, S>,
 }
+
+/// A place on the ring, of 32 bits; as wide as those of [`RingHash`](super::RingHash) where one ring
+/// for both is less to download.
+#[cfg(not(target_arch = "wasm32"))]
+type Point = u32;
+#[cfg(target_arch = "wasm32")]
+type Point = u64;
 
 #[cfg(feature = "alloc")]
 impl Ketama {
@@ -66,7 +73,7 @@ impl<S: Store> Policy for Ketama<S> {
 
     #[inline]
     fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
-        self.ring.pick(view, cx.key_or_random() as u32)
+        self.ring.pick(view, Point::from(cx.key_or_random() as u32))
     }
 
     fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
@@ -81,7 +88,7 @@ impl<S: Store> Policy for Ketama<S> {
                 let mut digest = server.clone();
                 digest.update(&point.to_le_bytes());
                 point = digest.finalize();
-                add(point);
+                add(point.into());
             }
         })
     }

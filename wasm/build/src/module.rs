@@ -16,6 +16,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const WASM_OPT: &[&str] = &[
     "-Oz",
     "--converge",
+    // The stack lies there, and leaves the lowest kilobyte alone but when it is used up.
+    "--low-memory-unused",
     "--strip-debug",
     "--strip-producers",
     "--strip-target-features",
@@ -28,6 +30,9 @@ const WASM_OPT: &[&str] = &[
     "--enable-multivalue",
     "-o",
 ];
+
+/// Keeps LLVM from rewriting loops for speed: they become longer.
+const SHORT_LOOPS: &str = "target.wasm32-unknown-unknown.rustflags = ['-Cllvm-args=-disable-lsr']";
 
 /// A module with its glue.
 pub(crate) struct Module {
@@ -67,7 +72,7 @@ fn compile(wasm: &Path, options: &[&str]) -> Result<PathBuf> {
     let target = target()?;
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--package", "evenkeel-wasm", "--profile", "wasm", "--target", TARGET])
-        .arg("--target-dir")
+        .args(["--config", SHORT_LOOPS, "--target-dir"])
         .arg(&target)
         .args(options)
         .current_dir(wasm)

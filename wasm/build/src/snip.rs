@@ -18,8 +18,10 @@ const PANICS: &[&str] = &[
     "::fmt::",
 ];
 
-/// Replaces their bodies by a trap.
+/// Replaces their bodies by a trap, and blanks the names of files that they would tell.
 pub(crate) fn panics(module: &mut Module) {
+    let data: Vec<_> = module.data.iter().map(walrus::Data::id).collect();
+    data.into_iter().for_each(|id| blank_files(&mut module.data.get_mut(id).value));
     let panics = module.funcs.iter().filter(|function| {
         let name = function.name.as_deref().unwrap_or_default();
         matches!(function.kind, FunctionKind::Local(_))
@@ -34,5 +36,17 @@ pub(crate) fn panics(module: &mut Module) {
         let mut trap = FunctionBuilder::new(&mut module.types, &parameters, &results);
         trap.func_body().unreachable();
         module.funcs.get_mut(id).kind = FunctionKind::Local(trap.local_func(arguments));
+    }
+}
+
+/// Blanks each text that ends in `.rs`, as far back as it looks like a path.
+fn blank_files(data: &mut [u8]) {
+    let is_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(byte);
+    for end in 3..=data.len() {
+        let Some(before) = data.get_mut(..end) else { return };
+        if before.ends_with(b".rs") {
+            let path = before.iter_mut().rev().take_while(|byte| is_path(byte));
+            path.for_each(|byte| *byte = 0);
+        }
     }
 }

@@ -34,10 +34,16 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         mut endpoints: impl Iterator<Item = Endpoint<A>>,
     ) -> Changes {
         let mut found = Differences::NONE;
-        while let Some(endpoint) = endpoints.find(|endpoint| !self.is_next(&mut found, endpoint)) {
-            if let Err(endpoint) = self.compare(&mut found, endpoint) {
-                found = self.compare_unsorted(found, endpoint, endpoints);
-                break;
+        if St::ONE_WAY {
+            let mut all: St::List<Endpoint<A>> = List::NEW;
+            endpoints.for_each(|endpoint| drop(all.try_push(endpoint)));
+            found = self.compare_all(all);
+        } else {
+            while let Some(endpoint) = endpoints.find(|next| !self.is_next(&mut found, next)) {
+                if let Err(endpoint) = self.compare(&mut found, endpoint) {
+                    found = self.compare_unsorted(found, endpoint, endpoints);
+                    break;
+                }
             }
         }
         while self.index.at(found.place).is_some() {
@@ -116,6 +122,11 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         for endpoint in changed.chain(core::iter::once(endpoint)).chain(rest) {
             let _ = all.try_push(endpoint);
         }
+        self.compare_all(all)
+    }
+
+    /// Sorts all that came, and compares it.
+    fn compare_all(&self, mut all: St::List<Endpoint<A>>) -> Differences<A, St> {
         sort_and_fold(&mut all);
         let mut found = Differences::NONE;
         for endpoint in all {
