@@ -173,13 +173,6 @@ impl Balancer {
     pub fn pick_for(&mut self, now: f64, call: &Call) -> f64 {
         self.issue(now, call.core.tried())
     }
-
-    /// Redeems a ticket: what the verdict on its attempt, by its index, says of the endpoint.
-    pub fn conclude(&mut self, now: f64, ticket: u32, verdict: u8, wait: f64) {
-        if let Some(verdict) = names::verdict(verdict, maybe(wait)) {
-            self.report(now, ticket, verdict.outcome().index(), wait);
-        }
-    }
 }
 
 impl Call {

@@ -27,6 +27,7 @@ pub use balancer::Balancer;
 pub use budget::Budget;
 pub use call::{Call, DETAILS, STEPS};
 pub use look::{ENDPOINT_COLUMNS, EVENT_COLUMNS};
+pub use names::verdict;
 pub use tickets::{SLOTS, TICKETS, WHYS};
 
 #[cfg(target_arch = "wasm32")]

@@ -22,7 +22,7 @@ pub(crate) fn outcome(index: u8, retry_after: Option<Duration>) -> Option<Outcom
 }
 
 /// Returns the verdict of this index.
-pub(crate) fn verdict(index: u8, wait: Option<Duration>) -> Option<Verdict> {
+pub fn verdict(index: u8, wait: Option<Duration>) -> Option<Verdict> {
     const { assert!(Verdict::NAMES.len() == 9, "a verdict is missing here") };
     let all = [
         Verdict::Success,

@@ -54,6 +54,9 @@ export type EventColumn = (typeof EVENT_COLUMNS)[number];
 /** The names of each policy's parameters. */
 export const PARAMETERS = [[], [], [], [], ['full_scan'], ['full_scan'], ['bound'], ['size'], ['minimum', 'maximum'], [], ['seed']] as const;
 
+/** The outcome of each verdict: what it says of the endpoint. */
+export const OUTCOME_OF_VERDICT: readonly number[] = [0, 1, 1, 2, 4, 6, 5, 3, 7];
+
 /** How many reasons and slots fit into what a pick gives. */
 export const [MOST_WHYS, MOST_SLOTS] = [8, 16777216];
 

@@ -1,5 +1,5 @@
 import { duration, time } from './check.js';
-import { OUTCOMES, type Outcome, type PickReason } from './generated.js';
+import { OUTCOMES, OUTCOME_OF_VERDICT, type Outcome, type PickReason } from './generated.js';
 import type { Balancer as WasmBalancer } from './glue.js';
 import { numbers, type Verdict } from './verdict.js';
 
@@ -88,7 +88,8 @@ export class Pick {
   /** @internal Reports what a verdict on the attempt says of the endpoint. */
   conclude(verdict: Verdict, now?: number): void {
     const at = this.#time(now);
-    this.#redeem()?.conclude(at, this.#ticket, ...numbers(verdict));
+    const [number, waitMs] = numbers(verdict);
+    this.#redeem()?.report(at, this.#ticket, OUTCOME_OF_VERDICT[number]!, waitMs);
   }
 
   /** @internal It was put back: there is nothing to report. */

@@ -317,8 +317,13 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         if self.groups.is_empty() {
             return self.levels.priority();
         }
-        let slots = self.groups.iter().flat_map(|group| group.members.iter());
-        slots.filter_map(|slot| self.rows.get(slot)).map(Row::priority).max().unwrap_or(u16::MAX)
+        let mut worst = None;
+        for group in self.groups.iter() {
+            for slot in group.members.iter() {
+                worst = worst.max(self.rows.get(slot).map(Row::priority));
+            }
+        }
+        worst.unwrap_or(u16::MAX)
     }
 
     /// Tells that something is due, or that a pick may find a slot to probe.

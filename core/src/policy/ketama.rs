@@ -79,7 +79,7 @@ impl<S: Store> Policy for Ketama<S> {
     fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
         let weights: u128 = slots(view).map(|slot| u128::from(view.weight(slot))).sum();
         let needed = weights * u128::from(Self::POINTS);
-        self.ring.rebuild(view, needed, Self::MAXIMUM_SIZE, |slot, add| {
+        self.ring.rebuild(view, needed, Self::MAXIMUM_SIZE, &mut |slot, add| {
             let mut server = CRC32.digest();
             write_server(view, slot, &mut |bytes| server.update(bytes));
             let mut point = 0_u32;

@@ -31,7 +31,7 @@ impl<H: Copy + Ord, S: Store> Ring<H, S> {
         view: &dyn View,
         needed: u128,
         most: u32,
-        mut place: impl FnMut(usize, &mut dyn FnMut(H)),
+        place: &mut dyn FnMut(usize, &mut dyn FnMut(H)),
     ) -> Result<(), TableFull> {
         let needed = usize::try_from(needed).unwrap_or(usize::MAX);
         let capacity = <S::List<(H, u32)>>::LIMIT.min(most as usize);
@@ -81,8 +81,8 @@ impl<H: Copy + Ord, S: Store> Ring<H, S> {
 
     #[cold]
     fn walk(&self, view: &dyn View, start: usize) -> Option<usize> {
-        let around = self.points.iter().cycle().skip(start).take(self.points.len());
-        let mut around = around.map(|&(_, slot)| slot as usize);
+        let (before, behind) = self.points.split_at_checked(start)?;
+        let mut around = behind.iter().chain(before).map(|&(_, slot)| slot as usize);
         // A candidate without a point is better than none.
         around.find(|&slot| view.has(slot)).or_else(|| by_key(view, splitmix64(start as u64)))
     }

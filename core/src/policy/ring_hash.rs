@@ -106,7 +106,8 @@ impl<S: Store> Policy for RingHash<S> {
     fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
         let scale = Scale::new(view, self.least, self.most);
         let (mut weights, mut points) = (0, 0);
-        self.ring.rebuild(view, scale.points(scale.total), Self::MAXIMUM_SIZE, |slot, add| {
+        let needed = scale.points(scale.total);
+        self.ring.rebuild(view, needed, Self::MAXIMUM_SIZE, &mut |slot, add| {
             weights += u128::from(view.weight(slot));
             let target = scale.points(weights);
             let mut key = Xxh64::new(0);

@@ -132,17 +132,33 @@ fn rotate<T>(list: &mut [T], last_first: bool) {
 
 /// Sorts in place by shrinking gaps (Shell 1959): small, and quick for lists sorted before.
 fn sort_small<T>(list: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
-    let mut gap = list.len();
+    let len = list.len();
+    let mut order = |before: usize, at: usize| {
+        if let Some([a, .., b]) = list.get_mut(before..=at)
+            && compare(a, b).is_gt()
+        {
+            core::mem::swap(a, b);
+            return true;
+        }
+        false
+    };
+    if cfg!(target_arch = "wasm32") {
+        // Who downloads code counts its bytes: it is there once, for all lists.
+        sort_steps(len, &mut order as &mut dyn FnMut(usize, usize) -> bool);
+    } else {
+        sort_steps(len, &mut order);
+    }
+}
+
+/// Sorts by `order`, which swaps two elements if they are not in order, and tells if it did.
+fn sort_steps(len: usize, order: &mut (impl FnMut(usize, usize) -> bool + ?Sized)) {
+    let mut gap = len;
     while gap > 1 {
         // 5/11 of the gap before (Gonnet and Baeza-Yates), and 1 in the end.
         gap = (gap * 5 / 11).max(1);
-        for end in gap..list.len() {
+        for end in gap..len {
             let mut at = end;
-            while at >= gap
-                && let Some([a, .., b]) = list.get_mut(at - gap..=at)
-                && compare(a, b).is_gt()
-            {
-                core::mem::swap(a, b);
+            while at >= gap && order(at - gap, at) {
                 at -= gap;
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use evenkeel_core::balancer::Why;
 use evenkeel_core::health::{Health, Held, Reason};
 use evenkeel_core::policy::AnyPolicy;
@@ -73,6 +73,7 @@ fn generate() -> Result<String> {
         writeln!(text, "export type {kind} = (typeof {name})[number];")?;
     }
     parameters(&mut text)?;
+    outcomes(&mut text)?;
     let (whys, slots) = (evenkeel_wasm::WHYS, evenkeel_wasm::SLOTS);
     writeln!(text, "\n/** How many reasons and slots fit into what a pick gives. */")?;
     writeln!(text, "export const [MOST_WHYS, MOST_SLOTS] = [{whys}, {slots}];")?;
@@ -88,6 +89,16 @@ fn generate() -> Result<String> {
     interfaces(&mut text, &choices)?;
     texts::write(&mut text)?;
     Ok(text)
+}
+
+/// Writes what each verdict says of the endpoint.
+fn outcomes(text: &mut String) -> Result<()> {
+    let verdicts = (0..).map_while(|index| evenkeel_wasm::verdict(index, None));
+    let outcomes: Vec<_> = verdicts.map(|verdict| verdict.outcome().index()).collect();
+    ensure!(outcomes.len() == Verdict::NAMES.len(), "a verdict is missing");
+    writeln!(text, "\n/** The outcome of each verdict: what it says of the endpoint. */")?;
+    writeln!(text, "export const OUTCOME_OF_VERDICT: readonly number[] = {outcomes:?};")?;
+    Ok(())
 }
 
 /// Writes the names of each policy's parameters.
