@@ -17,7 +17,7 @@ pub fn minus_ln(hash: u64) -> u64 {
     let mantissa = u << exponent;
     // The highest bit is set: what follows it is the number of the interval.
     let bucket = (mantissa >> 56) as usize & (BUCKETS - 1);
-    let (reciprocal, ln_reciprocal) = TABLE.get(bucket).copied().unwrap_or_default();
+    let (reciprocal, ln_reciprocal) = entry(bucket);
     // u = 2^-exponent · m, and m · reciprocal = 1 - z: all parts of the sum are positive, so none
     // cancels another, and where m is almost 1 the reciprocal is 1 and z exact.
     let z = (((1 << 79) - u128::from(mantissa) * u128::from(reciprocal)) >> 15) as u64;
@@ -28,22 +28,46 @@ pub fn minus_ln(hash: u64) -> u64 {
 /// Intervals into which the mantissas, `1/2..1`, are divided.
 const BUCKETS: usize = 128;
 
-/// For each interval the reciprocal of its upper end, rounded down to units of 2⁻¹⁵, and that one's
-/// logarithm.
-static TABLE: [(u16, u64); BUCKETS] = {
-    let mut table = [(0, 0); BUCKETS];
-    let mut i = 0;
-    while i < BUCKETS {
-        let reciprocal = (1 << 23) / (BUCKETS + i + 1);
-        table[i] = (reciprocal as u16, ln(reciprocal as u128));
-        i += 1;
+/// Returns the reciprocal of an interval's upper end, rounded down to units of 2⁻¹⁵.
+const fn reciprocal(bucket: usize) -> u16 {
+    ((1 << 23) / (BUCKETS + bucket + 1)) as u16
+}
+
+/// Returns the reciprocal of an interval, and that one's logarithm.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline]
+fn entry(bucket: usize) -> (u16, u64) {
+    static TABLE: [(u16, u64); BUCKETS] = {
+        let mut table = [(0, 0); BUCKETS];
+        let mut bucket = 0;
+        while bucket < BUCKETS {
+            let reciprocal = reciprocal(bucket);
+            table[bucket] = (reciprocal, ln(reciprocal as u128));
+            bucket += 1;
+        }
+        table
+    };
+    TABLE.get(bucket).copied().unwrap_or_default()
+}
+
+/// The same from logarithms that are computed when they are asked for first, as zeros need not be
+/// downloaded.
+#[cfg(target_arch = "wasm32")]
+fn entry(bucket: usize) -> (u16, u64) {
+    use core::sync::atomic::{AtomicU64, Ordering};
+
+    static KNOWN: [AtomicU64; BUCKETS] = [const { AtomicU64::new(0) }; BUCKETS];
+    let reciprocal = reciprocal(bucket);
+    let Some(known) = KNOWN.get(bucket) else { return (reciprocal, 0) };
+    if known.load(Ordering::Relaxed) == 0 {
+        known.store(ln(reciprocal.into()), Ordering::Relaxed);
     }
-    table
-};
+    (reciprocal, known.load(Ordering::Relaxed))
+}
 
 const LN_2: u64 = ln(2 << 15);
 
-/// Returns ln(`x` / 2¹⁵) by the series 2 · artanh((x - 1) / (x + 1)); for the compiler only.
+/// Returns ln(`x` / 2¹⁵) by the series 2 · artanh((x - 1) / (x + 1)).
 const fn ln(x: u128) -> u64 {
     let y = ((x - (1 << 15)) << 64) / (x + (1 << 15));
     let square = (y * y) >> 64;
