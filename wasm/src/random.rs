@@ -2,17 +2,19 @@ use core::convert::Infallible;
 
 use rand_core::{SeedableRng, TryRng};
 
-/// ChaCha with 8 rounds: the numbers of `rand_chacha`'s, a block at a time instead of four. It is
+/// `ChaCha` with 8 rounds: the numbers of `rand_chacha`'s, a block at a time instead of four. It is
 /// here because that one takes five kilobytes.
 #[derive(Debug)]
 pub(crate) struct ChaCha8 {
-    key: [u32; 8],
-    /// The number of the next block.
-    next: u64,
+    /// What the next block is made of: constants, the key, the block's number and no nonce.
+    start: [u32; 16],
     block: [u32; 16],
     /// The words of the block that were given.
     given: usize,
 }
+
+/// "expand 32-byte k".
+const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
 
 impl ChaCha8 {
     fn word(&mut self) -> u32 {
@@ -24,14 +26,10 @@ impl ChaCha8 {
         word
     }
 
-    /// Makes the next block (Bernstein 2008): constants, key, counter and nonce are mixed in
-    /// columns and diagonals, and added to what comes out.
+    /// Makes the next block (Bernstein 2008): its columns and diagonals are mixed in turn, and what
+    /// it began with is added.
     fn fill(&mut self) {
-        let [a, b, c, d, e, f, g, h] = self.key;
-        let (low, high) = (self.next as u32, (self.next >> 32) as u32);
-        let [i, j, k, l] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574];
-        let start = [i, j, k, l, a, b, c, d, e, f, g, h, low, high, 0, 0];
-        self.block = start;
+        self.block = self.start;
         for round in 0..8 {
             // In odd rounds, each row is read from where the diagonals begin.
             let shift = round % 2;
@@ -39,11 +37,13 @@ impl ChaCha8 {
                 self.mix([0, 1, 2, 3].map(|row| 4 * row + (column + row * shift) % 4));
             }
         }
-        for (word, start) in self.block.iter_mut().zip(start) {
+        for (word, start) in self.block.iter_mut().zip(self.start) {
             *word = word.wrapping_add(start);
         }
-        self.next = self.next.wrapping_add(1);
         self.given = 0;
+        let [.., low, high, _, _] = &mut self.start;
+        *low = low.wrapping_add(1);
+        *high = high.wrapping_add(u32::from(*low == 0));
     }
 
     /// Mixes four words of the block.
@@ -61,12 +61,13 @@ impl SeedableRng for ChaCha8 {
     type Seed = [u8; 32];
 
     fn from_seed(seed: [u8; 32]) -> Self {
+        let mut start = [0; 16];
         let (words, _) = seed.as_chunks();
-        let mut key = [0; 8];
-        for (key, &word) in key.iter_mut().zip(words) {
-            *key = u32::from_le_bytes(word);
+        for (word, &bytes) in start.iter_mut().skip(CONSTANTS.len()).zip(words) {
+            *word = u32::from_le_bytes(bytes);
         }
-        Self { key, next: 0, block: [0; 16], given: 16 }
+        start.iter_mut().zip(CONSTANTS).for_each(|(word, constant)| *word = constant);
+        Self { start, block: [0; 16], given: 16 }
     }
 }
 

@@ -1,3 +1,5 @@
+#![allow(clippy::useless_conversion, reason = "points are wider on wasm32")]
+
 use core::fmt;
 
 use super::ring::Ring;

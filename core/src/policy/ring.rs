@@ -12,6 +12,9 @@ pub(super) struct Ring<H, S: Store> {
     outdated: bool,
 }
 
+/// Gives the points of a slot to who asks for them.
+pub(super) type Place<'a, H> = dyn FnMut(usize, &mut dyn FnMut(H)) + 'a;
+
 impl<H: Copy + Ord, S: Store> Ring<H, S> {
     pub(super) const NEW: Self = Self { points: S::List::NEW, outdated: false };
 
@@ -31,7 +34,7 @@ impl<H: Copy + Ord, S: Store> Ring<H, S> {
         view: &dyn View,
         needed: u128,
         most: u32,
-        place: &mut dyn FnMut(usize, &mut dyn FnMut(H)),
+        place: &mut Place<'_, H>,
     ) -> Result<(), TableFull> {
         let needed = usize::try_from(needed).unwrap_or(usize::MAX);
         let capacity = <S::List<(H, u32)>>::LIMIT.min(most as usize);

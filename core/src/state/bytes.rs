@@ -3,7 +3,7 @@
 //! The form: what the checksum is over, in its order, then the checksum; each number in LEB128, an
 //! address as the length of its key and the key.
 
-use super::numbers::{Sink, write};
+use super::numbers::{Key, Sink, write};
 use super::{LastTurn, Latency, Learned, State};
 use crate::endpoint::Address;
 use crate::health::{Condition, Held, Reason, Record, Rest, Rounds};
@@ -54,7 +54,7 @@ impl Sink for Bytes<'_> {
         (self.0)(&[rest as u8]);
     }
 
-    fn key(&mut self, write: &dyn Fn(&mut dyn FnMut(&[u8]))) {
+    fn key(&mut self, write: &Key<'_>) {
         let mut length = 0;
         write(&mut |bytes| length += bytes.len() as u64);
         self.number(length);
@@ -97,6 +97,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[expect(clippy::option_option, reason = "the outer one is none for what cannot be read")]
     fn optional(&mut self) -> Option<Option<u64>> {
         match (self.flag()?, self.number()?) {
             (true, number) => Some(Some(number)),

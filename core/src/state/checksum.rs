@@ -1,5 +1,5 @@
 use super::State;
-use super::numbers::{Sink, write};
+use super::numbers::{Key, Sink, write};
 use crate::endpoint::Address;
 use crate::hash::Xxh64;
 use crate::store::Store;
@@ -19,7 +19,7 @@ impl Sink for Sum {
         self.0.write(&number.to_be_bytes());
     }
 
-    fn key(&mut self, write: &dyn Fn(&mut dyn FnMut(&[u8]))) {
+    fn key(&mut self, write: &Key<'_>) {
         let mut length = 0;
         write(&mut |bytes| {
             self.0.write(bytes);

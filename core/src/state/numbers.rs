@@ -6,12 +6,15 @@ use crate::endpoint::Address;
 use crate::health::{Condition, Record, Rest, Rounds};
 use crate::store::Store;
 
+/// Writes the bytes of a key, in pieces.
+pub(super) type Key<'a> = dyn Fn(&mut dyn FnMut(&[u8])) + 'a;
+
 /// Takes numbers and keys.
 pub(super) trait Sink {
     fn number(&mut self, number: u64);
 
     /// Takes the key of an address, which `write` gives, as often as it is called.
-    fn key(&mut self, write: &dyn Fn(&mut dyn FnMut(&[u8])));
+    fn key(&mut self, write: &Key<'_>);
 }
 
 impl dyn Sink + '_ {

@@ -24,7 +24,9 @@ const PANICS: &[&str] = &[
 /// Replaces their bodies by a trap, and blanks the names of files that they would tell.
 pub(crate) fn panics(module: &mut Module) {
     let data: Vec<_> = module.data.iter().map(walrus::Data::id).collect();
-    data.into_iter().for_each(|id| blank_files(&mut module.data.get_mut(id).value));
+    for id in data {
+        blank_files(&mut module.data.get_mut(id).value);
+    }
     let panics = module.funcs.iter().filter(|function| {
         let name = function.name.as_deref().unwrap_or_default();
         matches!(function.kind, FunctionKind::Local(_))
