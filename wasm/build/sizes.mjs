@@ -6,8 +6,8 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 196_700, gzip: 90_900, brotli: 76_500 },
-  'five.wasm': { raw: 95_900, gzip: 43_600, brotli: 37_300 },
+  'lb.wasm': { raw: 126_100, gzip: 60_800, brotli: 52_950 },
+  'five.wasm': { raw: 71_600, gzip: 34_700, brotli: 30_600 },
 };
 
 for (const file of process.argv.slice(2)) {

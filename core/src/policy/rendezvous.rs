@@ -95,7 +95,8 @@ fn first_below(view: &dyn View, key: u64, factor_percent: u32) -> Option<usize> 
 }
 
 /// Returns the first of the key's order among the slots that `admit` lets through.
-#[inline]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[allow(clippy::inline_always, reason = "a bound that is not there costs nothing")]
 fn first(view: &dyn View, key: u64, bound: Option<&Bound>) -> Option<usize> {
     let all = (0..view.len()).filter_map(|place| view.at_with_weight_and_id(place));
     let admits = |slot| bound.is_none_or(|bound| bound.admits(view, slot));

@@ -54,7 +54,8 @@ pub(super) fn pick<const SCAN: bool>(
     pick_by(SCAN, draws, view, cx, rule)
 }
 
-#[inline]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[allow(clippy::inline_always, reason = "what is known of the rule and the scan is folded")]
 fn pick_by(
     scan: bool,
     draws: &(impl Draw + ?Sized),

@@ -20,7 +20,8 @@ fn every_damage_of_bytes_without_serde_is_found() {
     let mut bytes = Vec::new();
     state.write(&mut |piece| bytes.extend_from_slice(piece));
     let read = |bytes: &[u8]| State::read(bytes, address).ok_or("no such bytes");
-    for (at, flip) in (0..bytes.len()).flat_map(|at| (1..=255).map(move |flip| (at, flip))) {
+    let flips = (0..8).map(|bit| 1 << bit);
+    for (at, flip) in (0..bytes.len()).flat_map(|at| flips.clone().map(move |flip| (at, flip))) {
         let mut bytes = bytes.clone();
         bytes[at] ^= flip;
         assert!(is_harmless(&state, read(&bytes), &format!("byte {at}, {flip}")));
