@@ -212,10 +212,15 @@ impl<A: Address, L: Load, K: Parts, S: Settings, St: Store> Plan<'_, A, L, K, S,
         let Some(divided) = zone::divide(&mut zones, self.settings, share, room) else { return };
         self.zones = zones;
         self.zone_groups = divided.len();
-        let levels = core::mem::take(&mut self.shares).into_iter().skip(1);
+        let mut shares = heapless::Vec::new();
         // There is room for all: one level becomes at most `room` zones.
-        let zones = divided.into_iter().map(|share| (share, false));
-        self.shares = zones.chain(levels).take(GROUPS).collect();
+        for &share in &divided {
+            let _ = shares.push((share, false));
+        }
+        for &level in self.shares.iter().skip(1) {
+            let _ = shares.push(level);
+        }
+        self.shares = shares;
     }
 
     /// Returns the group of an endpoint.

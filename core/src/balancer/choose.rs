@@ -106,13 +106,18 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         let shares = self.cluster.candidate_groups().map(|group| group.share);
         let drawn = draw_group(shares, request.key, rng);
         let live = |slot| self.cluster.has(slot);
-        let offers = |index: &usize| {
-            !St::Set::less(self.cluster.pool(*index).ready, request.avoid, live).is_empty()
+        let offers = |index: usize| {
+            !St::Set::less(self.cluster.pool(index).ready, request.avoid, live).is_empty()
         };
         // The last resort is one that has room.
-        let has_room = |index: &usize| !self.cluster.pool(*index).ready.is_empty();
-        let all = || core::iter::once(drawn).chain(0..groups);
-        all().find(offers).or_else(|| all().find(has_room)).unwrap_or(drawn)
+        let has_room = |index: usize| !self.cluster.pool(index).ready.is_empty();
+        if offers(drawn) {
+            return drawn;
+        }
+        let first = (0..groups).find(|&index| offers(index));
+        let last_resort =
+            || if has_room(drawn) { None } else { (0..groups).find(|&at| has_room(at)) };
+        first.or_else(last_resort).unwrap_or(drawn)
     }
 }
 

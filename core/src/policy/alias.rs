@@ -88,10 +88,12 @@ fn fill(columns: &mut [Column], width: u64, least: u32) {
     let n = columns.len() as u64;
     // The next open column from `start` on that is light, or heavy: where, what it has, and whose.
     let seek = |columns: &[Column], start: usize, light: bool| {
-        let open =
-            columns.iter().enumerate().skip(start).filter(|(_, column)| column.alias == OPEN);
-        let mut scaled = open.map(|(at, column)| (at, u64::from(column.cut) * n, column.own));
-        scaled.find(|&(_, has, _)| if light { has < width } else { has > width })
+        (start..columns.len()).find_map(|at| {
+            let column = columns.get(at).filter(|column| column.alias == OPEN)?;
+            let has = u64::from(column.cut) * n;
+            let wanted = if light { has < width } else { has > width };
+            wanted.then_some((at, has, column.own))
+        })
     };
     let close = |columns: &mut [Column], at: usize, part: u64, alias: u32| {
         let cut = (u128::from(part) << 32) / u128::from(width.max(1));

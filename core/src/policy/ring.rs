@@ -85,9 +85,12 @@ impl<H: Copy + Ord, S: Store> Ring<H, S> {
     #[cold]
     fn walk(&self, view: &dyn View, start: usize) -> Option<usize> {
         let (before, behind) = self.points.split_at_checked(start)?;
-        let mut around = behind.iter().chain(before).map(|&(_, slot)| slot as usize);
+        let first = |points: &[(H, u32)]| {
+            points.iter().map(|&(_, slot)| slot as usize).find(|&slot| view.has(slot))
+        };
         // A candidate without a point is better than none.
-        around.find(|&slot| view.has(slot)).or_else(|| by_key(view, splitmix64(start as u64)))
+        let by_key = || by_key(view, splitmix64(start as u64));
+        first(behind).or_else(|| first(before)).or_else(by_key)
     }
 }
 

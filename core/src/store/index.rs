@@ -63,7 +63,7 @@ pub trait Index: 'static {
 
     /// Forgets the slots at these places of the order, which are in order.
     #[doc(hidden)]
-    fn forget_places(&mut self, _places: impl Iterator<Item = usize>) {}
+    fn forget_places(&mut self, _places: &[u32]) {}
 
     /// Forgets slots that are no longer in use: the one at the place `hint`, or any with 0.
     #[doc(hidden)]
@@ -205,14 +205,14 @@ impl Index for Sorted {
         self.order.get(place).map(|&slot| slot as usize)
     }
 
-    fn forget_places(&mut self, places: impl Iterator<Item = usize>) {
-        let mut gone = places.peekable();
-        if gone.peek().is_none() {
+    fn forget_places(&mut self, places: &[u32]) {
+        if places.is_empty() {
             return;
         }
-        let mut place = 0;
+        let (mut place, mut gone) = (0, 0);
         self.order.retain(|_| {
-            let keeps = gone.next_if_eq(&place).is_none();
+            let keeps = places.get(gone) != Some(&place);
+            gone += usize::from(!keeps);
             place += 1;
             keeps
         });

@@ -156,7 +156,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         for &slot in slots.iter() {
             self.vacate(slot, !anew);
         }
-        self.index.forget_places(gone.iter().map(|&place| place as usize));
+        self.index.forget_places(&gone);
         self.rows.expect(fresh.len().saturating_sub(gone.len()));
         for endpoint in fresh {
             if self.occupy(endpoint, newcomers, !anew) {

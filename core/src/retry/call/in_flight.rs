@@ -187,7 +187,9 @@ impl<const ROOM: usize> InFlight<ROOM> {
         if ROOM == 1 {
             return self.0.first().and_then(Flight::deadline);
         }
-        self.0.iter().filter_map(Flight::deadline).chain(other).reduce(Instant::or_earlier)
+        self.0.iter().filter_map(Flight::deadline).fold(other, |earliest, deadline| {
+            Some(earliest.map_or(deadline, |earliest| earliest.or_earlier(deadline)))
+        })
     }
 
     /// Adds one in the first free place. There is one: only one attempt is no hedge, and hedges are
