@@ -2,6 +2,7 @@
 
 mod error;
 mod flight;
+mod judge;
 mod retry;
 
 use core::fmt;
@@ -11,7 +12,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel_core::retry::{Call, End, Step};
-use evenkeel_core::{Outcome, Policy, retry as core_retry};
+use evenkeel_core::{Outcome, Policy, Verdict, retry as core_retry};
 use tokio::sync::watch;
 
 use self::flight::{Flight, InFlight};
@@ -22,7 +23,8 @@ use crate::error::PickError;
 use crate::shared::Clients;
 use crate::target::Target;
 pub use error::{AttemptError, CallError, Cause};
-pub use retry::{Classify, EveryError, Retry};
+pub use judge::{Accept, Classify, EveryAnswer, EveryError};
+pub use retry::Retry;
 
 impl<C, P: Policy> Balancer<C, P> {
     /// Calls `attempt` with a client until it succeeds, or `retry` says that it is enough.
@@ -57,13 +59,18 @@ impl<C, P: Policy> Balancer<C, P> {
     /// # }
     /// ```
     ///
+    /// What an attempt returns as `Ok` is the call's answer, unless
+    /// [`Retry::accept`] says that it is none. Even such an answer is returned where the call ends
+    /// without a better one: the last that came, whatever the other attempts met.
+    ///
     /// # Errors
-    /// [`CallError`] with every attempt's error, and why there was no other attempt.
+    /// [`CallError`] if no attempt was answered: with every attempt's error, and why there was no
+    /// other attempt.
     // Not `AsyncFnMut`: a future that borrows from its closure cannot be shown to be `Send`, and so
     // not be spawned.
     pub async fn call<T, E, Fut: Future<Output = Result<T, E>>>(
         &self,
-        retry: &Retry<impl Classify<E>>,
+        retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<T, CallError<E>> {
         self.call_with(None, retry, attempt).await
@@ -78,7 +85,7 @@ impl<C, P: Policy> Balancer<C, P> {
     pub async fn call_for<T, E, Fut: Future<Output = Result<T, E>>>(
         &self,
         key: u64,
-        retry: &Retry<impl Classify<E>>,
+        retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<T, CallError<E>> {
         self.call_with(Some(key), retry, attempt).await
@@ -87,7 +94,7 @@ impl<C, P: Policy> Balancer<C, P> {
     async fn call_with<T, E, Fut: Future<Output = Result<T, E>>>(
         &self,
         key: Option<u64>,
-        retry: &Retry<impl Classify<E>>,
+        retry: &Retry<impl Classify<E>, impl Accept<T>>,
         mut attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<T, CallError<E>> {
         let clock = self.shared.clock;
@@ -136,7 +143,10 @@ impl<C, P: Policy> Balancer<C, P> {
                     call.on_outcome(now, flight.attempt, verdict);
                     match result {
                         Ok(value) => {
-                            retry.observe(now, now.saturating_since(flight.began));
+                            // How long refusals take says nothing of how long to wait for answers.
+                            if verdict == Verdict::Success {
+                                retry.observe(now, now.saturating_since(flight.began));
+                            }
                             answer = Some(value);
                         }
                         Err(error) => failed.push(&flight, now, Cause::Failed(error)),

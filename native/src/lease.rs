@@ -78,8 +78,8 @@ pub(crate) struct Chosen {
 /// A picked client, borrowed from the balancer: the cheapest way to use one, for requests that end
 /// in the same breath.
 ///
-/// To be ended by [`success`](Self::success), [`failure`](Self::failure) or
-/// [`overloaded`](Self::overloaded); dropped without, the request counts as abandoned. A request
+/// To be ended by [`success`](Self::success), [`failure`](Self::failure),
+/// [`overloaded`](Self::overloaded) or [`report`](Self::report); dropped without, the request counts as abandoned. A request
 /// that lives across an `await` wants a [`Lease`].
 #[must_use = "a pick that is dropped counts as an abandoned request"]
 pub struct Pick<C, P> {
@@ -113,21 +113,27 @@ impl<C, P> Pick<C, P> {
 
     /// Tells that the request was answered well.
     #[inline]
-    pub fn success(mut self) {
-        self.due.outcome = Some(Outcome::Success);
+    pub fn success(self) {
+        self.report(Outcome::Success);
     }
 
     /// Tells that the request was not answered well.
     #[inline]
-    pub fn failure(mut self) {
-        self.due.outcome = Some(Outcome::Failure);
+    pub fn failure(self) {
+        self.report(Outcome::Failure);
     }
 
     /// Tells that the endpoint refused the request for now, and for how long it asked to be left
     /// alone, if it did: no failure then.
     #[inline]
-    pub fn overloaded(mut self, retry_after: Option<Duration>) {
-        self.due.outcome = Some(Outcome::Overloaded { retry_after });
+    pub fn overloaded(self, retry_after: Option<Duration>) {
+        self.report(Outcome::Overloaded { retry_after });
+    }
+
+    /// Tells how the request ended.
+    #[inline]
+    pub fn report(mut self, outcome: Outcome) {
+        self.due.outcome = Some(outcome);
     }
 
     /// Makes it owned, so that it may live across awaits; costs one more count on a shared line.
@@ -179,8 +185,8 @@ impl<C, P> fmt::Debug for Pick<C, P> {
 
 /// A picked client for one request, as long as that takes; dereferences to the client.
 ///
-/// To be ended by [`success`](Self::success), [`failure`](Self::failure) or
-/// [`overloaded`](Self::overloaded); dropped without, the request counts as abandoned. The client of
+/// To be ended by [`success`](Self::success), [`failure`](Self::failure),
+/// [`overloaded`](Self::overloaded) or [`report`](Self::report); dropped without, the request counts as abandoned. The client of
 /// an endpoint that left is dropped with its last lease.
 #[must_use = "a lease that is dropped counts as an abandoned request"]
 pub struct Lease<C> {

@@ -46,7 +46,9 @@ mod vitals;
 
 pub use balancer::Balancer;
 pub use builder::Builder;
-pub use call::{Attempt, AttemptError, CallError, Cause, Classify, EveryError, Retry};
+pub use call::{
+    Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
+};
 pub use discover::dns_srv::{self, DnsSrv};
 pub use discover::{Answer, Discover, DiscoveryStatus, Fixed};
 pub use error::{BuildError, NotReady, PickError, SharedError};

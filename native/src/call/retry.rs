@@ -7,8 +7,10 @@ use evenkeel_core::retry::{
 };
 use evenkeel_core::{Instant, Verdict};
 
-/// How a [`call`](crate::Balancer::call) retries and hedges: its bounds, what it makes of errors,
-/// and what it shares with others.
+use super::judge::{Accept, Classify, EveryAnswer, EveryError};
+
+/// How a [`call`](crate::Balancer::call) retries and hedges: its bounds, what it makes of errors and
+/// answers, and what it shares with others.
 ///
 /// Clones share the budget and the latencies. Keep one for all calls to a service, as its balancer.
 ///
@@ -31,9 +33,10 @@ use evenkeel_core::{Instant, Verdict};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Retry<K = EveryError> {
+pub struct Retry<K = EveryError, A = EveryAnswer> {
     policy: RetryPolicy,
     classify: K,
+    accept: A,
     budget: Option<Arc<Mutex<dyn Budget + Send>>>,
     latencies: Option<Latencies>,
 }
@@ -48,7 +51,8 @@ struct Latencies {
 impl Retry {
     /// Tries again after every error, within the bounds of `policy`.
     pub fn new(policy: RetryPolicy) -> Self {
-        Self { policy, classify: EveryError, budget: None, latencies: None }
+        let (classify, accept) = (EveryError, EveryAnswer);
+        Self { policy, classify, accept, budget: None, latencies: None }
     }
 
     /// Makes at most `attempts` attempts, the first included, with the defaults of [`RetryPolicy`].
@@ -60,11 +64,57 @@ impl Retry {
     }
 }
 
-impl<K> Retry<K> {
-    /// Decides by `classify` what an error means.
-    pub fn classify<L>(self, classify: L) -> Retry<L> {
-        let Self { policy, budget, latencies, .. } = self;
-        Retry { policy, classify, budget, latencies }
+impl<K, A> Retry<K, A> {
+    /// Decides by `classify` what an error means; by default, each is worth another attempt.
+    pub fn classify<L>(self, classify: L) -> Retry<L, A> {
+        let Self { policy, accept, budget, latencies, .. } = self;
+        Retry { policy, classify, accept, budget, latencies }
+    }
+
+    /// Decides by `accept` what an answer means; by default, each is good.
+    ///
+    /// A call that ends without a good answer returns the last one all the same, if there was any.
+    ///
+    /// ```
+    /// use evenkeel::{Attempt, Balancer, Fixed, Retry, Target, Verdict};
+    /// # use std::cell::Cell;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[derive(Debug, PartialEq)]
+    /// struct Response {
+    ///     status: u16,
+    /// }
+    ///
+    /// let balancer = Balancer::builder(Fixed::new(["a:80", "b:80"])?)
+    ///     .build(async |target: Target| Ok::<_, std::io::Error>(target.to_string()))?;
+    /// balancer.ready().await;
+    /// // HTTP clients say `Ok` of a 503, too.
+    /// let retry = Retry::attempts(2)?.accept(|response: &Response| match response.status {
+    ///     503 => Verdict::Overloaded { wait: None },
+    ///     500.. => Verdict::RetryableFailure,
+    ///     400.. => Verdict::Ignorable,
+    ///     _ => Verdict::Success,
+    /// });
+    /// # let statuses = Cell::new([503, 200, 503, 503].as_slice());
+    /// let send = |client: Attempt<String>| {
+    ///     // … send the request to `*client` …
+    ///     # drop(client);
+    ///     # let (status, rest) = statuses.get().split_first().unwrap();
+    ///     # statuses.set(rest);
+    ///     # let status = *status;
+    ///     async move { Ok::<_, std::io::Error>(Response { status }) }
+    /// };
+    /// // One says 503, and the other is asked.
+    /// assert_eq!(balancer.call(&retry, send).await?, Response { status: 200 });
+    /// // Both say 503: here is the last response.
+    /// assert_eq!(balancer.call(&retry, send).await?, Response { status: 503 });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn accept<B>(self, accept: B) -> Retry<K, B> {
+        let Self { policy, classify, budget, latencies, .. } = self;
+        Retry { policy, classify, accept, budget, latencies }
     }
 
     /// Bounds the retries and hedges of all calls together, by default not at all. A call takes a
@@ -97,8 +147,12 @@ impl<K> Retry<K> {
     pub(super) fn verdict<T, E>(&self, result: &Result<T, E>) -> Verdict
     where
         K: Classify<E>,
+        A: Accept<T>,
     {
-        result.as_ref().map_or_else(|error| self.classify.verdict(error), |_| Verdict::Success)
+        match result {
+            Ok(answer) => self.accept.verdict(answer),
+            Err(error) => self.classify.verdict(error),
+        }
     }
 
     /// Returns the policy of a call that begins at `now`.
@@ -122,11 +176,12 @@ impl<K> Retry<K> {
     }
 }
 
-impl<K: fmt::Debug> fmt::Debug for Retry<K> {
+impl<K: fmt::Debug, A: fmt::Debug> fmt::Debug for Retry<K, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retry")
             .field("policy", &self.policy)
             .field("classify", &self.classify)
+            .field("accept", &self.accept)
             .finish_non_exhaustive()
     }
 }
@@ -155,27 +210,4 @@ impl Budget for Purse<'_> {
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Of a budget that panicked, the worst to be had is a wrong count.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Tells which errors are worth another attempt. A function from `&E` to [`Verdict`] does.
-pub trait Classify<E> {
-    /// Tells what `error` means for the call; what it means for the endpoint
-    /// [follows](Verdict::outcome).
-    fn verdict(&self, error: &E) -> Verdict;
-}
-
-impl<E, F: Fn(&E) -> Verdict> Classify<E> for F {
-    fn verdict(&self, error: &E) -> Verdict {
-        self(error)
-    }
-}
-
-/// Every error is worth another attempt.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EveryError;
-
-impl<E> Classify<E> for EveryError {
-    fn verdict(&self, _error: &E) -> Verdict {
-        Verdict::RetryableFailure
-    }
 }

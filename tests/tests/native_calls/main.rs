@@ -3,6 +3,7 @@
 //!
 //! Time is tokio's paused clock, which jumps to the next timer when nothing else can run.
 
+mod answers;
 mod budgets;
 mod hedges;
 mod verdicts;
