@@ -1,6 +1,6 @@
 // Compiled, not run: what users write, and what must not compile.
 import { Balancer, Call, LbError, RetryBudget, TokenThrottle } from 'evenkeel';
-import type { BalancerEvent, EndpointInfo, Imported, Pick, PickReason, Step } from 'evenkeel';
+import type { BalancerEvent, CallOptions, EndpointInfo, Imported, Pick, PickReason, Step } from 'evenkeel';
 
 const balancer = new Balancer({
   endpoints: ['https://a.example', new URL('https://b.example'), { url: 'https://c.example', weight: 2, priority: 1 }],
@@ -23,6 +23,11 @@ const response: Promise<Response> = balancer.call(
   ({ url, signal, attempt }) => fetch(`${url}/${attempt}`, { signal: signal ?? null }),
   { attempts: 2, backoff: { baseMs: 5, maxMs: 10 }, classify: (error) => (error instanceof TypeError ? 'retryable_failure' : 'ignorable') },
 );
+const judged: Promise<Response> = balancer.call(({ url }) => fetch(url), {
+  accept: ({ status }) => (status === 503 ? { verdict: 'overloaded', waitMs: 1000 } : status < 500),
+});
+const options: CallOptions<Response> = { accept: (response) => (response.ok ? 'success' : 'ignorable') };
+balancer.call(({ url }) => fetch(url), options);
 const text: Promise<string> = balancer.call(({ url }) => url);
 
 const step: Step = new Call(balancer, { attempts: 1 }).poll(0);
@@ -57,9 +62,13 @@ new Balancer({ policy: 'p2c' });
 new Balancer({ policy: 'maglev=251' });
 // @ts-expect-error: a pick may be null
 balancer.pick().url;
+// @ts-expect-error: it is known at once, or not at all
+balancer.call(() => 1, { accept: async () => true });
+// @ts-expect-error: no such verdict
+balancer.call(() => 1, { accept: () => 'retry' });
 // @ts-expect-error: an error is no success
 balancer.call(() => 1, { classify: () => 'success' });
 // @ts-expect-error: internal
 balancer.wasm;
 
-export { failed, imported, told, until, reason, response, text };
+export { failed, imported, judged, told, until, reason, response, text };

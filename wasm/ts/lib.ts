@@ -13,4 +13,4 @@ export type { Attempt, CallOptions } from './run.js';
 export type { BalancerConfig, Latency, Levels } from './settings.js';
 export type { FailurePercentage, OutlierDetection, OutlierPreset, SuccessRate } from './settings.js';
 export type { Candidacy, EjectionReason, EndpointInfo, Health } from './status.js';
-export type { Verdict } from './verdict.js';
+export type { Acceptance, Verdict } from './verdict.js';

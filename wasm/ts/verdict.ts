@@ -14,6 +14,20 @@ export type Verdict =
   | { readonly verdict: 'overloaded'; readonly waitMs: number }
   | { readonly verdict: 'push_back'; readonly waitMs: number };
 
+/** What `accept` says of an answer: whether it is good (`false` is `retryable_failure`), or the verdict. */
+export type Acceptance = boolean | Verdict;
+
+export function ofAnswer(said: Acceptance): Verdict {
+  if (typeof said !== 'boolean') return said;
+  return said ? 'success' : 'retryable_failure';
+}
+
+/** An error is no success, whatever `classify` says. */
+export function ofError(said: Verdict): Verdict {
+  if (said === 'success') throw new TypeError('classify must not say success of an error');
+  return said;
+}
+
 /** The core's number of a verdict, and the milliseconds that go with it, or NaN. */
 export function numbers(verdict: Verdict): [verdict: number, waitMs: number] {
   if (typeof verdict === 'object' && verdict !== null) {
