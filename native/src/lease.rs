@@ -31,8 +31,8 @@ impl Due {
         // Learnt from before it is taken off: in between, a new endpoint would look as if it had
         // never been asked.
         let Some(outcome) = self.outcome else { return };
-        if self.needs.time {
-            client.load.observe(self.chosen.sent, client.clock.now(), outcome);
+        if self.needs.time && client.load.observe(self.chosen.sent, client.clock.now(), outcome) {
+            client.marks.mark(self.chosen.slot.index());
         }
         if self.needs.in_flight {
             client.load.end();

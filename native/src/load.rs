@@ -1,6 +1,6 @@
 //! Requests in flight to an endpoint, and how long it takes to answer.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 
 use evenkeel_core::load::{Estimate, Estimator, Ewma, Load as _};
@@ -17,6 +17,8 @@ pub(crate) struct Load {
     most: u32,
     nanos: AtomicU64,
     stamp: AtomicU64,
+    /// It has only met requests at fault: how long others take is to be lent to it.
+    borrows: AtomicBool,
     estimator: Estimator,
 }
 
@@ -28,6 +30,7 @@ impl Load {
             most: if most == 0 { u32::MAX } else { most },
             nanos: AtomicU64::new(0),
             stamp: AtomicU64::new(0),
+            borrows: AtomicBool::new(false),
             estimator: Ewma::tune(config),
         }
     }
@@ -53,10 +56,32 @@ impl Load {
         self.in_flight.fetch_sub(1, Relaxed);
     }
 
-    /// Learns from a request sent at `sent` that ended at `now`.
-    pub(crate) fn observe(&self, sent: Instant, now: Instant, outcome: Outcome) {
+    /// Learns from a request sent at `sent` that ended at `now`. Tells that an answer time is to be
+    /// lent to it.
+    #[must_use]
+    pub(crate) fn observe(&self, sent: Instant, now: Instant, outcome: Outcome) -> bool {
         let mut estimate = self.estimate();
         self.estimator.observe(&mut estimate, sent, now, outcome);
+        self.set(estimate);
+        let borrows = outcome == Outcome::Ignorable && estimate.nanos == 0;
+        if borrows {
+            self.borrows.store(true, Relaxed);
+        }
+        borrows
+    }
+
+    /// Takes the answer time of others for its own, if it is to.
+    pub(crate) fn borrow(&self, lent: impl FnOnce() -> Option<Estimate>) {
+        if self.borrows.load(Relaxed)
+            && self.borrows.swap(false, Relaxed)
+            && self.nanos() == 0
+            && let Some(lent) = lent()
+        {
+            self.set(lent);
+        }
+    }
+
+    fn set(&self, estimate: Estimate) {
         self.nanos.store(estimate.nanos, Relaxed);
         self.stamp.store(estimate.stamp.as_nanos(), Relaxed);
     }
@@ -78,13 +103,18 @@ impl Load {
 
     /// Returns how long the endpoint takes to answer; `None` if that is unknown.
     pub(crate) fn latency(&self) -> Option<Duration> {
-        let nanos = self.nanos.load(Relaxed);
+        let nanos = self.nanos();
         (nanos > 0).then(|| Duration::from_nanos(nanos))
+    }
+
+    /// Returns the same in nanoseconds; 0 if it is unknown.
+    pub(crate) fn nanos(&self) -> u64 {
+        self.nanos.load(Relaxed)
     }
 
     #[inline]
     fn estimate(&self) -> Estimate {
         let stamp = Instant::from_nanos(self.stamp.load(Relaxed));
-        Estimate { nanos: self.nanos.load(Relaxed), stamp }
+        Estimate { nanos: self.nanos(), stamp }
     }
 }

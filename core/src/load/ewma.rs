@@ -14,18 +14,37 @@ use crate::time::{Instant, nanos, nanos_of_ticks, ticks_of_nanos};
 pub struct Estimate {
     /// The answer time as of `stamp`, in nanoseconds; 0 = it never answered.
     pub nanos: u64,
-    /// The time at which that was found.
+    /// The time at which that was found; later, as long as fast refusals count as requests in flight.
     pub stamp: Instant,
 }
 
 impl Estimate {
     /// Of an endpoint that never answered.
     pub const NONE: Self = Self { nanos: 0, stamp: Instant::ZERO };
+
+    /// Returns the mean of answer times, of which 0 are unknown, as of `now`; nothing, if all are. For
+    /// an endpoint that has only met requests at fault: until it is known how long it takes, its
+    /// fast refusals must not attract.
+    pub fn lent(all: impl Iterator<Item = u64>, now: Instant) -> Option<Self> {
+        let (mut sum, mut known) = (0_u64, 0_u64);
+        for nanos in all {
+            sum = sum.saturating_add(nanos);
+            known += u64::from(nanos > 0);
+        }
+        let nanos = sum.checked_div(known)?.max(1);
+        Some(Self { nanos, stamp: now })
+    }
 }
 
 /// The cost of an endpoint that has a request in flight and never answered: more than any that
 /// answered.
 const UNKNOWN: u64 = u64::MAX >> 16;
+
+/// One request, where parts of requests count.
+const ONE: u64 = 1 << 12;
+
+/// Ghosts are fewer than two to the power of this.
+const MOST_STEPS: u64 = 10;
 
 /// The settings made ready for arithmetic without division.
 ///
@@ -85,15 +104,20 @@ impl Estimator {
     /// A failure counts as an answer after the penalty and never lowers the estimate. A request that
     /// was given up would have taken longer: it never lowers the cost either; of an endpoint that
     /// never answered it tells as little as a failure. One that was at fault itself keeps the
-    /// estimate as it is, or raises it: answers that cost no work must not attract. What such a
-    /// request says of an endpoint that never answered another, what the endpoint never took up,
-    /// and what it refused for a time, is nothing.
+    /// estimate as it is, or raises it; where it came back sooner, it counts as in flight for about as
+    /// long as others are: answers that cost no work must not attract. What such a request says of an
+    /// endpoint that never answered another, what the endpoint never took up, and what it refused for
+    /// a time, is nothing.
     pub fn observe(&self, estimate: &mut Estimate, sent: Instant, now: Instant, outcome: Outcome) {
         // 0 is "never answered".
         let took = nanos_of_ticks(now.since(sent)).max(1);
         let sample = match outcome {
             Outcome::Success => took,
-            Outcome::Ignorable if estimate.nanos > 0 => took.max(estimate.nanos),
+            Outcome::Ignorable if estimate.nanos > took => {
+                estimate.stamp = self.haunted(*estimate, took, now);
+                return;
+            }
+            Outcome::Ignorable if estimate.nanos > 0 => took,
             Outcome::Ignorable
             | Outcome::NeverSent
             | Outcome::PushedBack
@@ -135,8 +159,54 @@ impl Estimator {
         match estimate.nanos {
             0 if in_flight == 0 => 0,
             0 => UNKNOWN + in_flight,
-            _ => self.decayed(estimate, now).max(self.floor).saturating_mul(in_flight + 1),
+            _ if now.has_reached(estimate.stamp) => {
+                self.decayed(estimate, now).max(self.floor).saturating_mul(in_flight + 1)
+            }
+            _ => self.haunted_cost(estimate, in_flight, now),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn haunted_cost(&self, estimate: Estimate, in_flight: u64, now: Instant) -> u64 {
+        let (usual, ghosts) = (self.usual(estimate), self.ghosts(estimate, now));
+        usual.saturating_mul(in_flight).saturating_add(usual.saturating_mul(ghosts) / ONE)
+    }
+
+    /// Returns how many refused requests count as in flight, and one: in units of `ONE`.
+    ///
+    /// A stamp in the future stands for them: its distance, in steps of two thirds of the usual answer
+    /// time (about ln 2), is the logarithm of their number and one. So time alone takes them away, and
+    /// the more, the more there are. At 60 ms, a stamp 100 ms ahead is 2½ steps: 2² · 1½ = 6, which is
+    /// five ghosts; 40 ms later it is 1½ steps ahead, and they are two. Within a step it is a straight
+    /// line.
+    fn ghosts(&self, estimate: Estimate, now: Instant) -> u64 {
+        let ahead = nanos_of_ticks(estimate.stamp.since(now));
+        let parts = ahead.saturating_mul(ONE) / self.step(estimate);
+        // Farther ahead, it was the clock that went back.
+        if parts < MOST_STEPS * ONE { (ONE + parts % ONE) << (parts / ONE) } else { ONE }
+    }
+
+    /// Returns the stamp of an estimate with one more ghost: of a request that was refused after
+    /// `took`, for the part of the usual answer time that it did not take.
+    #[cold]
+    #[inline(never)]
+    fn haunted(&self, estimate: Estimate, took: u64, now: Instant) -> Instant {
+        let part = (estimate.nanos - took).saturating_mul(ONE) / self.usual(estimate);
+        let ghosts = (self.ghosts(estimate, now) + part).min((ONE << MOST_STEPS) - 1);
+        let steps = (ghosts / ONE).ilog2();
+        let parts = u64::from(steps) * ONE + (ghosts >> steps) - ONE;
+        now.later(ticks_of_nanos(self.step(estimate).saturating_mul(parts) / ONE))
+    }
+
+    /// Returns the time that takes away half of many ghosts.
+    fn step(&self, estimate: Estimate) -> u64 {
+        let usual = self.usual(estimate);
+        usual - usual / 3
+    }
+
+    fn usual(&self, estimate: Estimate) -> u64 {
+        estimate.nanos.max(self.floor)
     }
 
     #[inline]

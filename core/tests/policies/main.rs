@@ -9,6 +9,7 @@ mod estimates;
 mod fixture;
 mod hashing;
 mod load;
+mod refusals;
 mod rotation;
 mod text;
 mod traffic;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use evenkeel_core::health::{Counted, Health};
+use evenkeel_core::load::Estimate;
 use evenkeel_core::{Book, Instant, Policy};
 
 use super::{Maintenance, bring_forward, is_due};
@@ -44,6 +45,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let marked: BTreeSet<usize> = self.shared.marks.take(slots).collect();
         if !marked.is_empty() {
             self.learn(now, &marked);
+            self.lend(now, &marked);
         }
         if is_due(self.sweep_at, now) {
             self.sweep_at = None;
@@ -57,6 +59,15 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             }
             self.news.candidates |= self.cluster.handle_timeout(now);
             self.news.health = true;
+        }
+    }
+
+    /// Lends how long others take to the endpoints in the slots with these indices that have only met
+    /// requests at fault.
+    fn lend(&self, now: Instant, indices: &BTreeSet<usize>) {
+        let all = || self.clients.iter().flatten().map(|client| client.load.nanos());
+        for client in indices.iter().filter_map(|&index| self.clients.get(index)?.as_ref()) {
+            client.load.borrow(|| Estimate::lent(all(), now));
         }
     }
 

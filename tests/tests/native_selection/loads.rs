@@ -1,11 +1,12 @@
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::sync::{Arc, Mutex};
 use std::thread::ScopedJoinHandle;
 
-use evenkeel::{Attempt, Config, Lease, Outcome, Retry};
+use evenkeel::{AnyPolicy, Attempt, Config, Lease, Outcome, Retry};
 
-use crate::{Bed, all, counted, expect, pass, refreshed};
+use crate::{Bed, Text, all, counted, expect, pass, refreshed};
 
 const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -104,6 +105,36 @@ async fn peak_ewma_knows_nothing_of_an_endpoint_in_the_slot_of_another() {
     let probe = bed.balancer.pick().unwrap().lease();
     assert_eq!((probe.as_str(), bed.next().as_str()), ("c", "a"));
     probe.success();
+}
+
+/// Requests that are at fault are refused by a in 1 ms; the others take 40 ms. How long they take is
+/// lent to a, which never answered otherwise.
+#[tokio::test(start_paused = true)]
+async fn peak_ewma_sends_no_more_to_one_that_refuses_at_once() {
+    for tasks in [1, 16, 64] {
+        let bed = Bed::new("peak_ewma", Config::default(), all("abcd")).await;
+        let picked = Arc::new(Mutex::new(BTreeMap::<String, u32>::new()));
+        let ask = |balancer: Text<AnyPolicy>, picked: Arc<Mutex<BTreeMap<String, u32>>>| async move {
+            for _ in 0..20_000 / tasks {
+                let lease = balancer.pick().unwrap().lease();
+                let refuses = *lease == "a";
+                pass(millis(if refuses { 1 } else { 40 })).await;
+                *picked.lock().unwrap().entry(lease.clone()).or_default() += 1;
+                lease.report(if refuses { Outcome::Ignorable } else { Outcome::Success });
+            }
+        };
+        let asking: Vec<_> = (0..tasks)
+            .map(|_| tokio::spawn(ask(bed.balancer.clone(), Arc::clone(&picked))))
+            .collect();
+        for task in asking {
+            task.await.unwrap();
+        }
+        let picked = picked.lock().unwrap();
+        let total: u32 = picked.values().sum();
+        let near = |&count: &u32| (f64::from(count) / f64::from(total) - 0.25).abs() < 0.05;
+        assert!(picked.values().all(near), "{tasks}: {picked:?}");
+        assert_eq!(bed.in_flight(), [0; 4]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
