@@ -9,6 +9,7 @@ mod estimates;
 mod fixture;
 mod hashing;
 mod load;
+mod rebuilds;
 mod refusals;
 mod rotation;
 mod text;

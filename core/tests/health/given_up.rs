@@ -1,0 +1,170 @@
+//! Requests that are given up before an answer, by callers and by hedges, at many sizes and rates.
+
+use core::cell::RefCell;
+use core::cmp::Reverse;
+use core::time::Duration;
+use std::collections::BinaryHeap;
+
+use evenkeel_core::health::{Health, Reason};
+use evenkeel_core::rand_core::{Rng, SeedableRng};
+use evenkeel_core::{Config, Endpoint, EventKind, Instant, Outcome, Pick};
+use rand_chacha::ChaCha8Rng;
+
+use super::fixture::{Fixture, OURS, millis, secs};
+use super::outages::World;
+
+/// A minute of so many requests a second to so many endpoints of which the first hangs: callers give
+/// up after a second. Returns how many of 1,000 are lost.
+fn lost(policy: &str, size: u16, rate: u64, start: u64) -> u64 {
+    let mut world = World::new(policy, Config::DEFAULT, (0..size).map(Endpoint::new));
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut ends = BinaryHeap::new();
+    let mut open: Vec<Option<(Pick, bool)>> = Vec::new();
+    let mut lost = 0;
+    for request in 0..60 * rate {
+        let now = Instant::from_secs(start) + Duration::from_micros(request * 1_000_000 / rate);
+        while let Some(&Reverse((end, number))) = ends.peek()
+            && end <= now
+        {
+            ends.pop();
+            let (pick, hangs) = Option::take(&mut open[number]).expect("it is open");
+            let outcome = if hangs { Outcome::Abandoned } else { Outcome::Success };
+            world.balancer.report(end, pick, outcome);
+        }
+        let pick = world.balancer.pick(now, &mut rng).expect("a pick");
+        let hangs = world.balancer.endpoint(&pick).expect("it is there").addr == 0;
+        lost += u64::from(hangs);
+        ends.push(Reverse((now + if hangs { secs(1) } else { millis(5) }, open.len())));
+        open.push(Some((pick, hangs)));
+    }
+    world.events.extend(world.balancer.events().map(|event| event.kind));
+    let by_cancellations =
+        |kind: &EventKind| matches!(kind, EventKind::Ejected { reason: Reason::Cancellations, .. });
+    assert!(world.count(by_cancellations) >= 1 || policy == "peak_ewma" || rate < 50);
+    lost * 1_000 / (60 * rate)
+}
+
+/// At 50 requests a second, round robin: 13, 11 and 7 of 1,000 of 2, 3 and 10.
+#[test]
+fn one_that_hangs_behind_a_time_out_outside_costs_little() {
+    for start in [1_000, 1 << 31] {
+        for (size, most) in [(2, 13), (3, 11), (5, 9), (10, 7)] {
+            let lost = lost("round_robin", size, 50, start);
+            assert!(lost <= most + 2, "{size}: {lost} of 1,000");
+        }
+    }
+}
+
+/// At other rates it is what was under way in the second until they were given up, and as long again
+/// for the row.
+#[test]
+fn one_that_hangs_costs_little_at_any_rate_by_any_policy() {
+    for policy in ["round_robin", "random", "least_request", "peak_ewma", "weighted_random"] {
+        for size in [2, 3, 5, 10] {
+            for rate in [10, 50, 640] {
+                let lost = lost(policy, size, rate, 1_000);
+                assert!(lost <= 1_000 / 20, "{policy} {size} {rate}: {lost} of 1,000");
+            }
+        }
+    }
+}
+
+/// Of those who cancel every other request, one in some fifteen clients meets ten in a row before it
+/// has learned how long rows get: it ejects one endpoint, once.
+#[test]
+fn users_who_cancel_eject_nobody() {
+    let mut needless = 0;
+    for policy in ["round_robin", "random", "least_request", "peak_ewma"] {
+        for (size, callers) in [(1, 1), (2, 1), (2, 16), (3, 64), (5, 16), (10, 64), (1_000, 64)] {
+            for percent in [10, 30, 50] {
+                let set = (0..size).map(Endpoint::new);
+                let mut world = World::new(policy, Config::DEFAULT, set);
+                let chance = RefCell::new(ChaCha8Rng::seed_from_u64(3));
+                world.run(callers, 10_000, |_, _| {
+                    let canceled = chance.borrow_mut().next_u32() % 100 < percent;
+                    (millis(20), if canceled { Outcome::Abandoned } else { Outcome::Success })
+                });
+                let ejected = world.count(|kind| matches!(kind, EventKind::Ejected { .. }));
+                let most = usize::from(percent == 50);
+                assert!(ejected <= most, "{policy} {size} {callers} {percent} %: {ejected}");
+                needless += ejected;
+            }
+        }
+    }
+    assert!(needless <= 3, "{needless} of 28 clients");
+}
+
+/// Who gives up on a hung endpoint after a second, one request at a time: at most 3 of 100 requests
+/// are probes, and lost.
+#[test]
+fn an_impatient_caller_probes_seldom() {
+    for size in [2, 3, 5, 10] {
+        for callers in [1, 16, 64] {
+            for policy in ["round_robin", "random", "least_request"] {
+                let set = (0..size).map(Endpoint::new);
+                let mut world = World::new(policy, Config::DEFAULT, set);
+                let hangs = |outcome| {
+                    move |addr, _| match addr {
+                        0 => (secs(1), outcome),
+                        _ => (millis(20), Outcome::Success),
+                    }
+                };
+                world.run(callers, 300 * callers as u64, hangs(Outcome::TimedOut));
+                let out = matches!(world.health(0), Health::Ejected { .. } | Health::HalfOpen);
+                assert!(out, "{policy} {size} {callers}");
+                (world.requests, world.probes, world.lost) = (0, 0, 0);
+                world.run(callers, 1_000 * callers as u64, hangs(Outcome::Abandoned));
+                let probes = world.probes * 100;
+                assert!(probes <= 3 * world.requests, "{policy} {size} {callers}: {probes}");
+                assert_eq!(world.lost, world.probes);
+            }
+        }
+    }
+}
+
+/// Under queues, hedges win many races against good hosts: rows of up to 39 are no reason, and
+/// where longer ones have ended in an answer, twice as long.
+#[test]
+fn hosts_that_lose_races_under_queues_stay() {
+    for size in [2, 3, 5, 10] {
+        let mut fixture = Fixture::of(size, OURS);
+        for row in [10, 39, 70, 130] {
+            fixture.report_to(0, Outcome::LostRace, row);
+            assert_eq!(fixture.health(0), Health::Healthy, "{size}: {row} in a row");
+            fixture.succeed(0, 1);
+        }
+        // Its rows say how long one may get here.
+        fixture.report_to(1, Outcome::LostRace, 259);
+        assert_eq!(fixture.health(1), Health::Healthy);
+        fixture.report_to(1, Outcome::LostRace, 1);
+        assert_eq!(fixture.reason(1), Some(Reason::Cancellations));
+
+        // At once, it takes 40 races, or 10 callers who gave up.
+        for (outcome, enough) in [(Outcome::LostRace, 40), (Outcome::Abandoned, 10)] {
+            let mut fixture = Fixture::of(size, OURS);
+            fixture.report_to(0, outcome, enough - 1);
+            assert_eq!(fixture.health(0), Health::Healthy);
+            fixture.report_to(0, outcome, 1);
+            assert_eq!(fixture.reason(0), Some(Reason::Cancellations), "{size} {outcome:?}");
+        }
+    }
+}
+
+/// Success, failure and a request at fault end the row; what was not answered does not.
+#[test]
+fn only_an_answer_ends_a_row_of_cancellations() {
+    for (between, ends) in [
+        (Outcome::Success, true),
+        (Outcome::Failure, true),
+        (Outcome::Ignorable, true),
+        (Outcome::PushedBack, true),
+        (Outcome::LostRace, false),
+    ] {
+        let mut fixture = Fixture::of(3, OURS);
+        fixture.report_to(0, Outcome::Abandoned, 9);
+        fixture.report_to(0, between, 1);
+        fixture.report_to(0, Outcome::Abandoned, 1);
+        let ejected = fixture.reason(0) == Some(Reason::Cancellations);
+        assert_eq!(ejected, !ends, "{between:?}");
+    }
+}
