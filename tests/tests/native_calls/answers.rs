@@ -18,10 +18,12 @@ struct Response {
 }
 
 impl Response {
-    fn new(status: u16, client: &Attempt<String>) -> io::Result<Self> {
-        Ok(Self { status, from: client.to_string(), attempt: client.number() })
+    fn new(status: u16, client: &Attempt<String>) -> Self {
+        Self { status, from: client.to_string(), attempt: client.number() }
     }
 }
+
+type Answer = io::Result<Response>;
 
 fn by_status(response: &Response) -> Verdict {
     match response.status {
@@ -46,7 +48,10 @@ async fn an_answer_that_is_a_failure_is_tried_elsewhere_and_counts() {
                     tokio::spawn(async move {
                         let attempt = async |client: Attempt<String>| {
                             pass(ms(1)).await;
-                            Response::new(if *client == "a" { bad } else { 200 }, &client)
+                            Answer::Ok(Response::new(
+                                if *client == "a" { bad } else { 200 },
+                                &client,
+                            ))
                         };
                         balancer.call(&retry, attempt).await.unwrap()
                     })
@@ -69,7 +74,7 @@ async fn without_a_good_answer_the_last_one_comes_back() {
         for attempts in [1, 2, 3, 5] {
             let balancer = balancer(names).await;
             let retry = Retry::new(at_once(attempts)).accept(by_status);
-            let attempt = async |client: Attempt<String>| Response::new(502, &client);
+            let attempt = async |client: Attempt<String>| Answer::Ok(Response::new(502, &client));
             let last = balancer.call(&retry, attempt).await.unwrap();
             assert_eq!((last.status, last.attempt), (502, attempts), "{names}");
             let failures = status(&balancer, &last.from).failures;
@@ -85,7 +90,7 @@ async fn an_answer_outlives_later_errors_and_the_deadline() {
     for names in SETS {
         let balancer = balancer(names).await;
         let attempt = async |client: Attempt<String>| match client.number() {
-            1 | 2 => Response::new(500 + client.number() as u16, &client),
+            1 | 2 => Answer::Ok(Response::new(500 + client.number() as u16, &client)),
             3 => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
             _ => forever().await,
         };
@@ -96,7 +101,7 @@ async fn an_answer_outlives_later_errors_and_the_deadline() {
             assert_eq!((last.status, last.attempt), (502, 2), "{names}");
         }
         // Where none came, there is none.
-        let attempt = async |_: Attempt<String>| -> io::Result<Response> {
+        let attempt = async |_: Attempt<String>| -> Answer {
             Err(io::Error::from(io::ErrorKind::ConnectionReset))
         };
         let retry = Retry::new(at_once(2)).accept(by_status);
@@ -114,7 +119,7 @@ async fn a_good_answer_comes_before_bad_ones() {
     let attempt = async |client: Attempt<String>| {
         let (status, took) = [(500, 25), (200, 40), (500, 28)][client.number() as usize - 1];
         pass(ms(took)).await;
-        Response::new(status, &client)
+        Answer::Ok(Response::new(status, &client))
     };
     let answer = balancer.call(&retry, attempt).await.unwrap();
     assert_eq!((answer.status, answer.attempt, sums(&balancer)), (200, 2, (0, 2)));
@@ -141,15 +146,13 @@ async fn each_verdict_means_of_an_answer_what_it_means_of_an_error() {
             let retry = Retry::new(policy)
                 .accept(move |_: &Response| verdict)
                 .classify(move |_: &io::Error| verdict);
-            let answer = async |client: Attempt<String>| Response::new(9, &client);
+            let answer = async |client: Attempt<String>| Answer::Ok(Response::new(9, &client));
             let last = balancer.call(&retry, answer).await.unwrap();
             assert_eq!((last.attempt, sums(&balancer)), (attempts, (0, failures)), "{verdict:?}");
             if verdict == Verdict::Success {
                 continue;
             }
-            let fails = async |_: Attempt<String>| -> io::Result<Response> {
-                Err(io::Error::other("the same"))
-            };
+            let fails = async |_: Attempt<String>| -> Answer { Err(io::Error::other("the same")) };
             let error = balancer.call(&retry, fails).await.unwrap_err();
             let told = (error.attempts.len(), sums(&balancer));
             assert_eq!(told, (attempts as usize, (0, 2 * failures)), "{verdict:?}");
@@ -172,7 +175,7 @@ async fn an_answer_that_asks_for_rest_sends_the_call_elsewhere() {
                 first.clone_from(&client);
             }
             let status = if client.number() == 1 { 503 } else { 200 };
-            core::future::ready(Response::new(status, &client))
+            core::future::ready(Answer::Ok(Response::new(status, &client)))
         };
         assert_eq!(balancer.call(&retry, attempt).await.unwrap().status, 200);
         assert_eq!(before.elapsed(), Duration::ZERO);
@@ -186,7 +189,7 @@ async fn an_answer_that_asks_for_rest_sends_the_call_elsewhere() {
 async fn by_default_every_answer_is_good() {
     let balancer = balancer("abc").await;
     let retry = Retry::attempts(3).unwrap();
-    let attempt = async |client: Attempt<String>| Response::new(503, &client);
+    let attempt = async |client: Attempt<String>| Answer::Ok(Response::new(503, &client));
     let answer = balancer.call(&retry, attempt).await.unwrap();
     assert_eq!((answer.attempt, sums(&balancer)), (1, (0, 0)));
 }
@@ -203,7 +206,7 @@ async fn refusals_do_not_shorten_the_delay_of_hedges() {
         for _ in 0..100 {
             let attempt = async |client: Attempt<String>| {
                 pass(ms(took)).await;
-                Response::new(status, &client)
+                Answer::Ok(Response::new(status, &client))
             };
             assert_eq!(balancer.call(&retry, attempt).await.unwrap().status, status);
         }
@@ -211,7 +214,7 @@ async fn refusals_do_not_shorten_the_delay_of_hedges() {
     let before = Instant::now();
     let attempt = async |client: Attempt<String>| {
         pass(ms(if client.is_hedge() { 1 } else { 10_000 })).await;
-        Response::new(200, &client)
+        Answer::Ok(Response::new(200, &client))
     };
     assert_eq!(balancer.call(&retry, attempt).await.unwrap().attempt, 2);
     assert!(before.elapsed() >= ms(39), "{:?}", before.elapsed());
@@ -229,7 +232,7 @@ async fn a_panic_over_an_answer_leaves_nothing_in_flight() {
                 let retry = retry.accept(|_: &Response| -> Verdict { panic!("undecided") });
                 let attempt = async |client: Attempt<String>| {
                     pass(ms(50)).await;
-                    Response::new(200, &client)
+                    Answer::Ok(Response::new(200, &client))
                 };
                 balancer.call(&retry, attempt).await.is_ok()
             }
