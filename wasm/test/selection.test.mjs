@@ -27,6 +27,32 @@ test('every policy that the package names picks', () => {
   }
 });
 
+test('without a policy it is peak EWMA: what is slow gets little, and weights count', () => {
+  for (const size of [2, 3, 5]) {
+    let now = 0;
+    const balancer = new Balancer({ endpoints: URLS.slice(0, size), now: () => now, seed: 1 });
+    const counts = {};
+    for (let i = 0; i < 1000; i++) {
+      const pick = balancer.pick();
+      counts[pick.url] = (counts[pick.url] ?? 0) + 1;
+      now += pick.url === A ? 200 : 20;
+      pick.success();
+    }
+    assert.ok(counts[A] * size < 200, `${size}: ${JSON.stringify(counts)}`);
+    const weighted = new Balancer({ endpoints: URLS.slice(0, size).map((url) => ({ url, weight: url === A ? 3 : 1 })), seed: 1 });
+    const share = count(weighted, 3000)[A] / 3000;
+    assert.ok(Math.abs(share - 3 / (size + 2)) < 0.05, `${size}: ${share}`);
+  }
+});
+
+test('round robin honours weights where they differ', () => {
+  for (const size of [2, 3, 8]) {
+    const endpoints = URLS.slice(0, size).map((url) => ({ url, weight: url === A ? 5 : 1 }));
+    const counts = count(new Balancer({ endpoints, policy: 'round_robin' }), 10 * (size + 4));
+    assert.deepEqual(counts, Object.fromEntries(endpoints.map(({ url, weight }) => [url, 10 * weight])));
+  }
+});
+
 test('a key keeps its endpoint, and goes to one other when that is to be avoided', () => {
   for (const policy of ['rendezvous', 'maglev', 'ring_hash', 'ketama']) {
     const balancer = new Balancer({ endpoints: URLS, policy });

@@ -112,6 +112,24 @@ fn a_policy_that_does_not_rotate_takes_no_turns() {
     }
 }
 
+/// Round robin by name honours weights where they differ: it is weighted round robin's other name.
+#[test]
+fn round_robin_by_name_is_weighted() {
+    for n in [1, 2, 3, 5, 10, 1_000_u32] {
+        for (unit, spread) in [(1, 1), (1, 3), (100_003, 3)] {
+            let fixture = Fixture::in_order((0..n).map(|place| (place, unit + place % spread)));
+            let picks = |name| {
+                let policy = fixture.built(parse(name).expect("a policy"));
+                let (mut turn, mut rng) = (Turn::START, ChaCha8Rng::seed_from_u64(1));
+                let mut cx = Cx::new(Instant::ZERO, None, &mut turn, &mut rng);
+                let pick = |_| fixture.pick_with(&policy, &[], &mut cx).expect("a pick");
+                (0..1_000).map(pick).collect::<Vec<_>>()
+            };
+            assert!(picks("round_robin") == picks("weighted_round_robin"), "{n} {unit} {spread}");
+        }
+    }
+}
+
 #[test]
 fn it_picks_as_the_policy_of_its_name() {
     let fixture = fixture();

@@ -132,3 +132,41 @@ async fn one_that_comes_back_in_time_is_the_same_and_one_that_is_down_does_not_s
     pass(Duration::from_secs(11)).await;
     assert_eq!(bed.works.alive(), "");
 }
+
+/// One that leaves while nobody can take its place, and comes back, goes on as it was: who is ejected
+/// stays ejected, and a row of failures goes on.
+#[tokio::test(start_paused = true)]
+async fn health_goes_on_over_a_gap() {
+    for names in ["abc", "abcde", "abcdefghij"] {
+        let bed = Bed::new(names, Works::new().with("x", How::Never));
+        bed.balancer.ready().await;
+        bed.eject("a").await;
+        fail(&bed, "b", 4).await;
+        bed.becomes(all("x")).await;
+        bed.becomes(all(names)).await;
+        let others = &names[1..];
+        assert_eq!(bed.picked(), others, "a is ejected still");
+        assert_eq!((bed.works.begun("a"), bed.works.begun("b")), (1, 1), "{names}");
+        // The next 100 requests were good: the row begins anew. Without them, it goes on.
+        fail(&bed, "b", 4).await;
+        bed.becomes(all("x")).await;
+        bed.becomes(all(names)).await;
+        fail(&bed, "b", 1).await;
+        assert_eq!(bed.picked(), &names[2..], "{names}: five in a row");
+    }
+}
+
+/// So many requests to one fail, and those to the others end well.
+async fn fail(bed: &Bed, name: &str, times: usize) {
+    let mut failures = 0;
+    while failures < times {
+        let pick = bed.balancer.pick().unwrap();
+        if pick.target().host() == name {
+            failures += 1;
+            pick.failure();
+        } else {
+            pick.success();
+        }
+    }
+    pass(MS).await;
+}

@@ -1,8 +1,11 @@
+use core::convert::Infallible;
+use core::time::Duration;
 use std::sync::Barrier;
 
-use evenkeel::{Config, PickError};
+use evenkeel::{Balancer, Config, PickError, Target};
+use evenkeel_tests::source::{Says, source};
 
-use crate::{Bed, all, at, expect};
+use crate::{Bed, all, at, expect, pass};
 
 #[tokio::test(start_paused = true)]
 async fn weighted_round_robin_is_exact_over_a_cycle_on_each_thread() {
@@ -19,6 +22,43 @@ async fn weighted_round_robin_is_exact_over_a_cycle_on_each_thread() {
             });
         }
     });
+}
+
+/// By name, round robin honours weights where they differ.
+#[tokio::test(start_paused = true)]
+async fn round_robin_by_name_is_weighted() {
+    let weighted = [at("a").with_weight(5), at("b").with_weight(1), at("c").with_weight(2)];
+    let bed = Bed::new("round_robin", Config::default(), weighted).await;
+    assert_eq!(bed.shares(800), expect([("a", 500), ("b", 100), ("c", 200)]));
+    for names in ["a", "ab", "abcde", "abcdefghij"] {
+        bed.becomes(all(names)).await;
+        let shares = bed.shares(10 * names.len());
+        assert!(shares.values().all(|&share| share == 10), "{names}: {shares:?}");
+    }
+}
+
+/// Who names no policy gets peak EWMA, which honours weights and avoids what is slow.
+#[tokio::test(start_paused = true)]
+async fn the_default_is_peak_ewma() {
+    for (weights, slow) in [([1, 1], 2), ([1, 2], 2), ([1, 10], 2), ([1, 1], 20), ([1, 10], 20)] {
+        let endpoints = [at("a").with_weight(weights[0]), at("b").with_weight(weights[1])];
+        let source = source(Says::These(endpoints.to_vec())).0;
+        let name = async |target: Target| Ok::<_, Infallible>(target.host().to_owned());
+        let balancer = Balancer::builder(source).seed(1).build(name).unwrap();
+        balancer.ready().await;
+        let mut picked = [0_u32; 2];
+        for _ in 0..10_000 {
+            let lease = balancer.pick().unwrap().lease();
+            let heavy = *lease == "b";
+            picked[usize::from(heavy)] += 1;
+            pass(Duration::from_millis(if heavy { slow } else { 2 })).await;
+            lease.success();
+        }
+        let due = weights.map(|weight| 10_000 * weight / (weights[0] + weights[1]));
+        let fair = picked[0].abs_diff(due[0]) * 100 < 15 * due[0];
+        assert_eq!(fair, slow == 2, "{weights:?}: {picked:?}");
+        assert!(fair || 5 * picked[1] < due[1], "{weights:?}: {picked:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
