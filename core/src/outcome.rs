@@ -12,7 +12,7 @@ use crate::names::named;
 /// | [`Failure`](Self::Failure) | a failure | a sample, not below the failure penalty |
 /// | [`TimedOut`](Self::TimedOut) | a failure | took at least this long |
 /// | [`NeverSent`](Self::NeverSent) | a failure, never a slow one | none |
-/// | [`Ignorable`](Self::Ignorable) | nothing; of a probe, it is back | a sample, not below the estimate |
+/// | [`Ignorable`](Self::Ignorable) | nothing; of a probe, it is back | none below the estimate; a fast one stays in flight |
 /// | [`PushedBack`](Self::PushedBack) | a success | none |
 /// | [`Overloaded`](Self::Overloaded) | rests; without a time, a failure | none; without a time, as a failure |
 /// | [`Abandoned`](Self::Abandoned), [`LostRace`](Self::LostRace) | no answer | took at least this long |
