@@ -79,8 +79,8 @@ pub(crate) struct Chosen {
 /// in the same breath.
 ///
 /// To be ended by [`success`](Self::success), [`failure`](Self::failure),
-/// [`overloaded`](Self::overloaded) or [`report`](Self::report); dropped without, the request counts as abandoned. A request
-/// that lives across an `await` wants a [`Lease`].
+/// [`overloaded`](Self::overloaded) or [`report`](Self::report); dropped without, the request
+/// counts as abandoned. A request that lives across an `await` wants a [`Lease`].
 #[must_use = "a pick that is dropped counts as an abandoned request"]
 pub struct Pick<C, P> {
     snapshot: Guard<Arc<Snapshot<C, P>>>,
@@ -186,8 +186,8 @@ impl<C, P> fmt::Debug for Pick<C, P> {
 /// A picked client for one request, as long as that takes; dereferences to the client.
 ///
 /// To be ended by [`success`](Self::success), [`failure`](Self::failure),
-/// [`overloaded`](Self::overloaded) or [`report`](Self::report); dropped without, the request counts as abandoned. The client of
-/// an endpoint that left is dropped with its last lease.
+/// [`overloaded`](Self::overloaded) or [`report`](Self::report); dropped without, the request
+/// counts as abandoned. The client of an endpoint that left is dropped with its last lease.
 #[must_use = "a lease that is dropped counts as an abandoned request"]
 pub struct Lease<C> {
     client: Arc<Client<C>>,

@@ -14,7 +14,8 @@ use crate::time::{Instant, nanos, nanos_of_ticks, ticks_of_nanos};
 pub struct Estimate {
     /// The answer time as of `stamp`, in nanoseconds; 0 = it never answered.
     pub nanos: u64,
-    /// The time at which that was found; later, as long as fast refusals count as requests in flight.
+    /// The time at which that was found; later, as long as fast refusals count as requests in
+    /// flight.
     pub stamp: Instant,
 }
 
@@ -22,9 +23,9 @@ impl Estimate {
     /// Of an endpoint that never answered.
     pub const NONE: Self = Self { nanos: 0, stamp: Instant::ZERO };
 
-    /// Returns the mean of answer times, of which 0 are unknown, as of `now`; nothing, if all are. For
-    /// an endpoint that has only met requests at fault: until it is known how long it takes, its
-    /// fast refusals must not attract.
+    /// Returns the mean of answer times, of which 0 are unknown, as of `now`; nothing, if all are.
+    /// For an endpoint that has only met requests at fault: until it is known how long it takes,
+    /// its fast refusals must not attract.
     pub fn lent(all: impl Iterator<Item = u64>, now: Instant) -> Option<Self> {
         let (mut sum, mut known) = (0_u64, 0_u64);
         for nanos in all {
@@ -101,13 +102,13 @@ impl Estimator {
 
     /// Learns from a request sent at `sent` that ended at `now`.
     ///
-    /// A failure counts as an answer after the penalty and never lowers the estimate. A request that
-    /// was given up would have taken longer: it never lowers the cost either; of an endpoint that
-    /// never answered it tells as little as a failure. One that was at fault itself keeps the
-    /// estimate as it is, or raises it; where it came back sooner, it counts as in flight for about as
-    /// long as others are: answers that cost no work must not attract. What such a request says of an
-    /// endpoint that never answered another, what the endpoint never took up, and what it refused for
-    /// a time, is nothing.
+    /// A failure counts as an answer after the penalty and never lowers the estimate. A request
+    /// that was given up would have taken longer: it never lowers the cost either; of an endpoint
+    /// that never answered it tells as little as a failure. One that was at fault itself keeps the
+    /// estimate as it is, or raises it; where it came back sooner, it counts as in flight for about
+    /// as long as others are: answers that cost no work must not attract. What such a request says
+    /// of an endpoint that never answered another, what the endpoint never took up, and what it
+    /// refused for a time, is nothing.
     pub fn observe(&self, estimate: &mut Estimate, sent: Instant, now: Instant, outcome: Outcome) {
         // 0 is "never answered".
         let took = nanos_of_ticks(now.since(sent)).max(1);
@@ -175,11 +176,11 @@ impl Estimator {
 
     /// Returns how many refused requests count as in flight, and one: in units of `ONE`.
     ///
-    /// A stamp in the future stands for them: its distance, in steps of two thirds of the usual answer
-    /// time (about ln 2), is the logarithm of their number and one. So time alone takes them away, and
-    /// the more, the more there are. At 60 ms, a stamp 100 ms ahead is 2½ steps: 2² · 1½ = 6, which is
-    /// five ghosts; 40 ms later it is 1½ steps ahead, and they are two. Within a step it is a straight
-    /// line.
+    /// A stamp in the future stands for them: its distance, in steps of two thirds of the usual
+    /// answer time (about ln 2), is the logarithm of their number and one. So time alone takes them
+    /// away, and the more, the more there are. At 60 ms, a stamp 100 ms ahead is 2½ steps: 2² · 1½
+    /// = 6, which is five ghosts; 40 ms later it is 1½ steps ahead, and they are two. Within a step
+    /// it is a straight line.
     fn ghosts(&self, estimate: Estimate, now: Instant) -> u64 {
         let ahead = nanos_of_ticks(estimate.stamp.since(now));
         let parts = ahead.saturating_mul(ONE) / self.step(estimate);

@@ -21,8 +21,8 @@ use crate::time::Instant;
 ///
 /// Failures count as slow answers, so that an endpoint which fails at once does not attract
 /// requests; how slow is a setting, the failure penalty. A request that was at fault
-/// ([`Outcome::Ignorable`](crate::Outcome::Ignorable)) and refused at once counts as in flight for about
-/// as long as others are: an endpoint that refuses fast gets no more than its share.
+/// ([`Outcome::Ignorable`](crate::Outcome::Ignorable)) and refused at once counts as in flight for
+/// about as long as others are: an endpoint that refuses fast gets no more than its share.
 ///
 /// - Per pick: O(1): 64 random bits, and for each of two candidates two loads and some ten integer
 ///   operations, none of them a division; where weights differ some ten more, one a division; by full

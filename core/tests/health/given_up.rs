@@ -13,8 +13,8 @@ use rand_chacha::ChaCha8Rng;
 use super::fixture::{Fixture, OURS, millis, secs};
 use super::outages::World;
 
-/// A minute of so many requests a second to so many endpoints of which the first hangs: callers give
-/// up after a second. Returns how many of 1,000 are lost.
+/// A minute of so many requests a second to so many endpoints of which the first hangs: callers
+/// give up after a second. Returns how many of 1,000 are lost.
 fn lost(policy: &str, size: u16, rate: u64, start: u64) -> u64 {
     let mut world = World::new(policy, Config::DEFAULT, (0..size).map(Endpoint::new));
     let mut rng = ChaCha8Rng::seed_from_u64(5);
@@ -55,8 +55,8 @@ fn one_that_hangs_behind_a_time_out_outside_costs_little() {
     }
 }
 
-/// At other rates it is what was under way in the second until they were given up, and as long again
-/// for the row.
+/// At other rates it is what was under way in the second until they were given up, and as long
+/// again for the row.
 #[test]
 fn one_that_hangs_costs_little_at_any_rate_by_any_policy() {
     for policy in ["round_robin", "random", "least_request", "peak_ewma", "weighted_random"] {
@@ -69,8 +69,8 @@ fn one_that_hangs_costs_little_at_any_rate_by_any_policy() {
     }
 }
 
-/// Of those who cancel every other request, one in some fifteen clients meets ten in a row before it
-/// has learned how long rows get: it ejects one endpoint, once.
+/// Of those who cancel every other request, one in some fifteen clients meets ten in a row before
+/// it has learned how long rows get: it ejects one endpoint, once.
 #[test]
 fn users_who_cancel_eject_nobody() {
     let mut needless = 0;

@@ -1,4 +1,5 @@
-//! Changes that do not concern the candidates: what is asked of a view says that nothing is rebuilt.
+//! Changes that do not concern the candidates: what is asked of a view says that nothing is
+//! rebuilt.
 
 use core::cell::Cell;
 use std::rc::Rc;

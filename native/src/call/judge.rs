@@ -25,8 +25,8 @@ impl<E> Classify<E> for EveryError {
     }
 }
 
-/// Tells what an answer means: what an attempt returned as `Ok`. A function from `&T` to [`Verdict`]
-/// does.
+/// Tells what an answer means: what an attempt returned as `Ok`. A function from `&T` to
+/// [`Verdict`] does.
 pub trait Accept<T> {
     /// Tells what `answer` means for the call; what it means for the endpoint
     /// [follows](Verdict::outcome).

@@ -9,8 +9,8 @@ use evenkeel_core::{Instant, Verdict};
 
 use super::judge::{Accept, Classify, EveryAnswer, EveryError};
 
-/// How a [`call`](crate::Balancer::call) retries and hedges: its bounds, what it makes of errors and
-/// answers, and what it shares with others.
+/// How a [`call`](crate::Balancer::call) retries and hedges: its bounds, what it makes of errors
+/// and answers, and what it shares with others.
 ///
 /// Clones share the budget and the latencies. Keep one for all calls to a service, as its balancer.
 ///

@@ -62,8 +62,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
-    /// Lends how long others take to the endpoints in the slots with these indices that have only met
-    /// requests at fault.
+    /// Lends how long others take to the endpoints in the slots with these indices that have only
+    /// met requests at fault.
     fn lend(&self, now: Instant, indices: &BTreeSet<usize>) {
         let all = || self.clients.iter().flatten().map(|client| client.load.nanos());
         for client in indices.iter().filter_map(|&index| self.clients.get(index)?.as_ref()) {

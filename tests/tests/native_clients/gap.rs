@@ -133,8 +133,8 @@ async fn one_that_comes_back_in_time_is_the_same_and_one_that_is_down_does_not_s
     assert_eq!(bed.works.alive(), "");
 }
 
-/// One that leaves while nobody can take its place, and comes back, goes on as it was: who is ejected
-/// stays ejected, and a row of failures goes on.
+/// One that leaves while nobody can take its place, and comes back, goes on as it was: who is
+/// ejected stays ejected, and a row of failures goes on.
 #[tokio::test(start_paused = true)]
 async fn health_goes_on_over_a_gap() {
     for names in ["abc", "abcde", "abcdefghij"] {

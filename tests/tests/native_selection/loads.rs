@@ -107,8 +107,8 @@ async fn peak_ewma_knows_nothing_of_an_endpoint_in_the_slot_of_another() {
     probe.success();
 }
 
-/// Requests that are at fault are refused by a in 1 ms; the others take 40 ms. How long they take is
-/// lent to a, which never answered otherwise.
+/// Requests that are at fault are refused by a in 1 ms; the others take 40 ms. How long they take
+/// is lent to a, which never answered otherwise.
 #[tokio::test(start_paused = true)]
 async fn peak_ewma_sends_no_more_to_one_that_refuses_at_once() {
     for tasks in [1, 16, 64] {
