@@ -2,7 +2,10 @@
 
 pub mod dns_srv;
 mod driver;
+mod ended;
 mod fixed;
+mod fold;
+mod publisher;
 
 use core::error::Error;
 use core::future::Future;
@@ -13,11 +16,14 @@ use evenkeel_core::discovery::poller::PollerConfig;
 
 pub use driver::DiscoveryStatus;
 pub(crate) use driver::{Listener, drive};
+pub use ended::Ended;
 pub use fixed::Fixed;
+pub(crate) use fold::folded;
+pub use publisher::{Published, Publisher};
 
 use crate::target::Target;
 
-/// A source of endpoints that is asked again and again.
+/// A source of endpoints that is asked again and again, and may say itself when it has news.
 ///
 /// An implementation answers one question; when to ask, how long to wait, and what failures and
 /// empty answers mean is the business of the balancer, by the settings of [`poller`](Self::poller).
@@ -47,6 +53,19 @@ pub trait Discover: Send + 'static {
     /// # Errors
     /// Whatever keeps the source from a good answer; the endpoints known so far stay in force.
     fn lookup(&mut self) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
+
+    /// Waits until the source has news, which are then looked up at once, in spite of any wait of
+    /// the poller. Dropped and called again at will, and never called during a lookup: news that
+    /// came in meanwhile must not be lost. Not called any more after an error; lookups go on.
+    ///
+    /// Sources that can only be asked leave this as it is: it never returns.
+    ///
+    /// # Errors
+    /// [`Ended`] when there will be no more news. The endpoints stay, and
+    /// [`DiscoveryStatus::ended`] says why.
+    fn changed(&mut self) -> impl Future<Output = Result<(), Ended>> + Send {
+        core::future::pending()
+    }
 
     /// Returns when to ask again.
     fn poller(&self) -> PollerConfig {

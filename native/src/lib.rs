@@ -1,7 +1,7 @@
 //! Client-side load balancing for tokio services.
 //!
-//! A [`Balancer`] finds a service's endpoints ([`DnsSrv`], [`Fixed`], or your own [`Discover`]),
-//! keeps a client for each, picks one for every request, and tries failed requests again elsewhere:
+//! A [`Balancer`] finds a service's endpoints ([`DnsSrv`], [`Fixed`], what a [`Publisher`] tells, or
+//! your own [`Discover`]), keeps a client for each, picks one for every request, and tries failed requests again elsewhere:
 //!
 //! ```no_run
 //! use evenkeel::{Balancer, DnsSrv, Retry, Target};
@@ -50,7 +50,7 @@ pub use call::{
     Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
 };
 pub use discover::dns_srv::{self, DnsSrv};
-pub use discover::{Answer, Discover, DiscoveryStatus, Fixed};
+pub use discover::{Answer, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
 pub use evenkeel_core::cluster::Candidacy;

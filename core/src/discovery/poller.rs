@@ -14,8 +14,8 @@ pub use config::{PollerConfig, PollerConfigError};
 /// Decides when to query a source, how long to wait for it, and how good what is known still is.
 ///
 /// Ask [`poll`](Self::poll) what to do until it says [`PollerStep::Wait`]; give it every result.
-/// Its answer changes with time, [`on_result`](Self::on_result), [`refresh`](Self::refresh) and
-/// [`close`](Self::close). A late poll means one query, never a burst.
+/// Its answer changes with time, [`on_result`](Self::on_result), [`refresh`](Self::refresh),
+/// [`on_news`](Self::on_news) and [`close`](Self::close). A late poll means one query, never a burst.
 ///
 /// ```
 /// use evenkeel_core::discovery::poller::{Answer, Poller, PollerConfig, PollerStep, SourceHealth};
@@ -66,13 +66,24 @@ enum State {
     Asked {
         id: QueryId,
         deadline: Instant,
-        again: bool,
+        again: Again,
     },
     /// Closing while this query was under way.
     Closing {
         id: QueryId,
     },
     Closed,
+}
+
+/// Which query follows the one under way, whatever its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Again {
+    /// None.
+    No,
+    /// One for a refresh.
+    Soon,
+    /// One for news.
+    AtOnce,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -247,8 +258,10 @@ impl Poller {
             }
         };
         self.state = State::Settled { from: now, wait, spread };
-        if again {
-            self.refresh(now);
+        match again {
+            Again::No => {}
+            Again::Soon => self.refresh(now),
+            Again::AtOnce => self.on_news(now),
         }
         true
     }
@@ -257,12 +270,22 @@ impl Poller {
     /// means one query, at least [`PollerConfig::min_gap`] after the last one began.
     pub fn refresh(&mut self, now: Instant) {
         let soonest = self.last_start.map_or(now, |start| now.max(start + self.config.min_gap));
+        self.hurry(soonest, Again::Soon);
+    }
+
+    /// Asks for a query now, in spite of any wait: the source itself says that it has news. During
+    /// a query, the next one follows it at once.
+    pub fn on_news(&mut self, now: Instant) {
+        self.hurry(now, Again::AtOnce);
+    }
+
+    fn hurry(&mut self, soonest: Instant, follow: Again) {
         match &mut self.state {
             State::Idle { at } => *at = soonest.or_earlier(*at),
             State::Settled { from, wait, .. } => {
                 self.state = State::Idle { at: soonest.or_earlier(from.later(*wait)) };
             }
-            State::Asked { again, .. } => *again = true,
+            State::Asked { again, .. } => *again = follow.max(*again),
             State::New | State::Closing { .. } | State::Closed => {}
         }
     }
@@ -310,7 +333,7 @@ impl Poller {
         self.next_id = self.next_id.wrapping_add(1);
         let deadline = now + self.config.timeout;
         self.last_start = Some(now);
-        self.state = State::Asked { id, deadline, again: false };
+        self.state = State::Asked { id, deadline, again: Again::No };
         PollerStep::Query { id, deadline }
     }
 

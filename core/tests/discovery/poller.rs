@@ -209,6 +209,27 @@ fn refresh_before_the_first_query_changes_nothing() {
 }
 
 #[test]
+fn news_wait_for_nothing() {
+    let mut poller = Fixture::steady();
+    let id = poller.query();
+    poller.answer(id, OK);
+    poller.poller.on_news(poller.now);
+    let id = poller.query();
+    poller.answer(id, FAIL);
+    (0..1000).for_each(|_| poller.poller.on_news(poller.now));
+    let id = poller.query();
+
+    // During a query they mean exactly one more, which a refresh does not hold up.
+    (0..1000).for_each(|_| poller.poller.on_news(poller.now));
+    poller.poller.refresh(poller.now);
+    assert_eq!(poller.wait(), secs(10), "only the query's deadline is left");
+    poller.answer(id, OK);
+    let id = poller.query();
+    poller.answer(id, OK);
+    assert_eq!(poller.wait(), secs(30));
+}
+
+#[test]
 fn close_cancels_once_and_ends() {
     let mut poller = Fixture::steady();
     let id = poller.query();

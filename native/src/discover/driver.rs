@@ -9,7 +9,7 @@ use evenkeel_core::discovery::poller::{Answer as PollerAnswer, Poller, PollerSte
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::{Answer, Discover};
+use super::{Answer, Discover, Ended};
 use crate::clock::Clock;
 use crate::stripe::CounterRng;
 use crate::supervise::{PAUSE, Supervisor};
@@ -30,6 +30,9 @@ pub struct DiscoveryStatus {
     pub empty_held: u64,
     /// Records of the last good answer that were no endpoints.
     pub skipped: usize,
+    /// The source will say no more of itself when it has news, and why. What is known stays in
+    /// force.
+    pub ended: Option<Ended>,
 }
 
 impl Default for DiscoveryStatus {
@@ -41,6 +44,7 @@ impl Default for DiscoveryStatus {
             failures: 0,
             empty_held: 0,
             skipped: 0,
+            ended: None,
         }
     }
 }
@@ -67,7 +71,8 @@ pub(crate) async fn drive<D: Discover>(
     loop {
         let rounds = rounds(&mut source, &mut poller, &mut rng, &mut absent_before, &listener);
         let Err(panic) = AssertUnwindSafe(rounds).catch_unwind().await else { return };
-        listener.supervisor.panicked("discovery", &*panic);
+        let error = listener.supervisor.panicked("discovery", &*panic);
+        failed(listener.status, error.as_ref().into());
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -80,6 +85,7 @@ async fn rounds<D: Discover>(
     listener: &Listener<'_>,
 ) {
     let Listener { clock, wanted, status, sets, .. } = listener;
+    let mut ended = status.borrow().ended.is_some();
     loop {
         let believed = match poller.poll(clock.now(), rng) {
             PollerStep::Query { id, deadline } => {
@@ -100,6 +106,18 @@ async fn rounds<D: Discover>(
                 tokio::select! {
                     () = clock.sleep_until(Some(until)) => {}
                     () = wanted.notified() => poller.refresh(clock.now()),
+                    news = source.changed(), if !ended => match news {
+                        Ok(()) => {
+                            poller.on_news(clock.now());
+                            // A source that always has news must not keep others from running.
+                            tokio::task::yield_now().await;
+                        }
+                        Err(reason) => {
+                            tracing::warn!("{reason}; what is known stays in force");
+                            ended = true;
+                            status.send_modify(|status| status.ended = Some(reason));
+                        }
+                    },
                 }
                 None
             }
@@ -135,6 +153,13 @@ async fn ask<D: Discover>(
     }
 }
 
+fn failed(status: &watch::Sender<DiscoveryStatus>, error: Box<dyn Error + Send + Sync>) {
+    status.send_modify(|status| {
+        status.failures += 1;
+        status.error = Some(error.into());
+    });
+}
+
 /// Returns what a result means to the poller, and the set of endpoints to believe, if any.
 fn judge(
     result: Result<Answer, Box<dyn Error + Send + Sync>>,
@@ -145,10 +170,7 @@ fn judge(
         Ok(answer) => answer,
         Err(error) => {
             tracing::warn!(%error, "discovery failed");
-            status.send_modify(|status| {
-                status.failures += 1;
-                status.error = Some(error.into());
-            });
+            failed(status, error);
             return (PollerAnswer::Fail { retry_after: None }, None);
         }
     };

@@ -1,7 +1,6 @@
 //! What discovery has found: compared with what was known before.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use evenkeel_core::cluster::Candidacy;
@@ -12,6 +11,7 @@ use super::Maintenance;
 use super::connections::Connection;
 use super::line::Line;
 use crate::client::Client;
+use crate::discover::folded;
 use crate::event::Change;
 use crate::factory::Factory;
 use crate::target::Target;
@@ -126,19 +126,4 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             && !found.down
             && self.cluster.find(&found.endpoint.addr).is_some_and(well)
     }
-}
-
-/// Folds the records of one address into the one that takes precedence.
-fn folded(endpoints: Vec<Endpoint<Target>>) -> BTreeMap<Target, Endpoint<Target>> {
-    let mut named = BTreeMap::new();
-    for endpoint in endpoints {
-        match named.entry(endpoint.addr.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(endpoint)),
-            Entry::Occupied(mut entry) if endpoint.takes_precedence_over(entry.get()) => {
-                entry.insert(endpoint);
-            }
-            Entry::Occupied(_) => {}
-        }
-    }
-    named
 }
