@@ -6,6 +6,7 @@ mod ended;
 mod fixed;
 mod fold;
 mod publisher;
+mod watch;
 
 use core::error::Error;
 use core::future::Future;
@@ -20,6 +21,7 @@ pub use ended::Ended;
 pub use fixed::Fixed;
 pub(crate) use fold::folded;
 pub use publisher::{Published, Publisher};
+pub use watch::Watch;
 
 use crate::target::Target;
 

@@ -50,7 +50,7 @@ pub use call::{
     Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
 };
 pub use discover::dns_srv::{self, DnsSrv};
-pub use discover::{Answer, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher};
+pub use discover::{Answer, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Watch};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
 pub use evenkeel_core::cluster::Candidacy;

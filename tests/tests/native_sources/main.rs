@@ -2,6 +2,7 @@
 
 mod broken;
 mod publisher;
+mod watch;
 
 use core::convert::Infallible;
 use core::time::Duration;
