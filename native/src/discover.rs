@@ -3,6 +3,8 @@
 pub mod dns_srv;
 mod driver;
 mod ended;
+#[cfg(feature = "file")]
+mod file;
 mod fixed;
 mod fold;
 mod publisher;
@@ -18,6 +20,8 @@ use evenkeel_core::discovery::poller::PollerConfig;
 pub use driver::DiscoveryStatus;
 pub(crate) use driver::{Listener, drive};
 pub use ended::Ended;
+#[cfg(feature = "file")]
+pub use file::{File, FileError};
 pub use fixed::Fixed;
 pub(crate) use fold::folded;
 pub use publisher::{Published, Publisher};

@@ -51,6 +51,8 @@ pub use call::{
 };
 pub use discover::dns_srv::{self, DnsSrv};
 pub use discover::{Answer, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Watch};
+#[cfg(feature = "file")]
+pub use discover::{File, FileError};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
 pub use evenkeel_core::cluster::Candidacy;

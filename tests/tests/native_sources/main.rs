@@ -1,6 +1,8 @@
 //! Sources that say themselves when they have news.
 
 mod broken;
+mod content;
+mod file;
 mod publisher;
 mod watch;
 

@@ -1,0 +1,126 @@
+//! Endpoints from a file that is watched.
+
+mod content;
+mod error;
+mod watcher;
+
+use core::time::Duration;
+use std::io;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use evenkeel_core::discovery::poller::PollerConfig;
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+pub use self::error::FileError;
+use self::watcher::DirWatcher;
+use super::{Answer, Discover, Ended};
+
+/// The file is read again after so long, for what no watcher can see: a directory above it that is
+/// replaced, or a change on another machine.
+const AGAIN: Duration = Duration::from_secs(30);
+/// And after so long where it cannot be watched.
+const UNSEEN: Duration = Duration::from_secs(2);
+/// A writer that does not replace the file takes several steps: it is read when they have ended for
+/// so long, …
+const QUIET: Duration = Duration::from_millis(30);
+/// … or when there were so many.
+const STEPS: usize = 10;
+
+/// Reads endpoints from a file, and reads it again when it changes.
+///
+/// A name that ends in `.toml` means TOML, any other JSON. In JSON it is a list, of targets or of
+/// objects; all but the target may be left out:
+///
+/// ```json
+/// ["10.0.0.1:80", {"target": "api.example.com:80", "weight": 2, "priority": 1, "zone": 3, "draining": true}]
+/// ```
+///
+/// In TOML the list is called `endpoints`:
+///
+/// ```toml
+/// endpoints = ["10.0.0.1:80", { target = "10.0.0.2:80", weight = 2 }]
+/// ```
+///
+/// Replacing the file by renaming another, or a symbolic link to it as Kubernetes does, is seen
+/// within a moment. A writer that does not replace it may be read halfway; then the content is bad
+/// until it is done. Bad content, or no file, is an error that names the place, and the endpoints
+/// known so far stay; so they do if the list is empty. The file is read outside of async threads,
+/// up to 64 MiB.
+///
+/// ```
+/// use evenkeel::{Balancer, File, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let path = std::env::temp_dir().join(format!("evenkeel-{}.json", std::process::id()));
+/// std::fs::write(&path, r#"["10.0.0.1:80"]"#)?;
+/// let balancer = Balancer::builder(File::new(&path))
+///     .build(async |target: Target| Ok::<_, &str>(target))?;
+/// balancer.ready().await;
+/// assert_eq!(balancer.pick()?.target().to_string(), "10.0.0.1:80");
+/// # std::fs::remove_file(&path)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct File {
+    path: PathBuf,
+    news: Arc<Notify>,
+    watcher: Option<DirWatcher>,
+    /// There are news that were not looked up.
+    changed: bool,
+}
+
+impl File {
+    /// Names the file, which need not be there yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), news: Arc::default(), watcher: None, changed: false }
+    }
+}
+
+impl Discover for File {
+    type Error = FileError;
+
+    async fn lookup(&mut self) -> Result<Answer, FileError> {
+        self.changed = false;
+        let (path, watcher, news) =
+            (self.path.clone(), self.watcher.take(), Arc::clone(&self.news));
+        let looked = spawn_blocking(move || {
+            // Watched first: what changes while it is read is news.
+            let watcher = DirWatcher::on(&path, watcher, &news);
+            (watcher, content::read(&path))
+        });
+        let (watcher, endpoints) = looked.await.map_err(|error| match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(error) => {
+                FileError::Read { path: self.path.clone(), error: io::Error::other(error) }
+            }
+        })?;
+        let ttl = if watcher.is_some() { AGAIN } else { UNSEEN };
+        self.watcher = watcher;
+        Ok(Answer { endpoints: endpoints?, ttl: Some(ttl), ..Answer::default() })
+    }
+
+    async fn changed(&mut self) -> Result<(), Ended> {
+        if !self.changed {
+            self.news.notified().await;
+            self.changed = true;
+        }
+        for _ in 0..STEPS {
+            if timeout(QUIET, self.news.notified()).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reading a file costs little.
+    fn poller(&self) -> PollerConfig {
+        let second = Duration::from_secs(1);
+        PollerConfig { min: second, backoff_max: 5 * second, ..PollerConfig::default() }
+    }
+}
