@@ -25,7 +25,7 @@ enum Command {
     /// Start a DNS server and HTTP backends on loopback ports, call them through the balancer, and
     /// break them
     Demo(demo::Args),
-    /// Print the endpoints behind a DNS SRV name, and every change of them
+    /// Print the endpoints behind a DNS SRV name or in a file, and every change of them
     Watch(watch::Args),
 }
 

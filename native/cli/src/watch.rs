@@ -1,17 +1,22 @@
-//! `evenkeel watch`: the endpoints of a service as DNS SRV lists them, and every change of them.
+//! `evenkeel watch`: the endpoints of a service, listed by DNS SRV or in a file, and every change
+//! of them.
 
 use core::convert::Infallible;
+use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::pin::pin;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use evenkeel::dns_srv::DnsSrvError;
 use evenkeel::{
-    Balancer, Change, DiscoveryStatus, DnsSrv, Endpoint, PollerConfig, SourceHealth, Target,
+    Balancer, Change, Discover, DiscoveryStatus, DnsSrv, Endpoint, File, PollerConfig,
+    SourceHealth, Target,
 };
+use serde_json::{Value, json};
 use tokio::runtime;
 use tokio::signal::ctrl_c;
 use tokio::sync::broadcast::error::RecvError;
@@ -37,17 +42,40 @@ const POLLER: PollerConfig = PollerConfig {
 /// Options of `evenkeel watch`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The service's SRV name, such as _http._tcp.web.example.com
-    #[arg(value_parser = srv_name)]
-    name: String,
+    /// The service's SRV name, such as _http._tcp.web.example.com, or "file:" and the path of a
+    /// list in JSON or TOML
+    #[arg(value_parser = place_of)]
+    name: Place,
     /// A name server to ask instead of the system's; given again, the next to ask if it does not
     /// answer
     #[arg(long = "server", value_name = "IP:PORT", value_parser = server)]
     servers: Vec<SocketAddr>,
+    /// Print an object of JSON for each change, one a line
+    #[arg(long)]
+    json: bool,
 }
 
-fn srv_name(name: &str) -> Result<String, DnsSrvError> {
-    DnsSrv::new(name).map(|_| name.to_owned())
+/// Where endpoints are listed.
+#[derive(Clone, Debug)]
+enum Place {
+    Srv(String),
+    File(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Srv(name) => f.write_str(name),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+fn place_of(text: &str) -> Result<Place, DnsSrvError> {
+    match text.strip_prefix("file:") {
+        Some(path) => Ok(Place::File(path.into())),
+        None => DnsSrv::new(text).map(|_| Place::Srv(text.to_owned())),
+    }
 }
 
 fn server(text: &str) -> Result<SocketAddr, String> {
@@ -66,21 +94,42 @@ pub(crate) fn run(args: &Args) -> io::Result<ExitCode> {
 }
 
 async fn watch(args: &Args) -> io::Result<ExitCode> {
-    let mut source = DnsSrv::new(&args.name).map_err(io::Error::other)?.poller(POLLER);
-    if !args.servers.is_empty() {
-        source = source.servers(args.servers.iter().copied()).map_err(io::Error::other)?;
+    match &args.name {
+        Place::Srv(name) => {
+            let mut source = DnsSrv::new(name).map_err(io::Error::other)?.poller(POLLER);
+            let mut at = "the system's name servers".to_owned();
+            if !args.servers.is_empty() {
+                let servers = args.servers.iter();
+                at = servers.clone().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ");
+                source = source.servers(servers.copied()).map_err(io::Error::other)?;
+            }
+            follow(source, args, &format!("{name} at {at}")).await
+        }
+        Place::File(_) if !args.servers.is_empty() => {
+            Err(io::Error::other("--server is for an SRV name: no name server is asked for a file"))
+        }
+        Place::File(path) => follow(File::new(path), args, &args.name.to_string()).await,
     }
+}
+
+async fn follow(source: impl Discover, args: &Args, what: &str) -> io::Result<ExitCode> {
     // Nobody calls anything here: the clients are empty.
     let balancer = Balancer::builder(source)
         .build(async |_| Ok::<_, Infallible>(()))
         .map_err(io::Error::other)?;
     let (mut changes, mut discovery) = (balancer.changes(), balancer.discovery());
 
-    let mut log =
-        Log { screen: Screen::new(false), known: BTreeMap::new(), trouble: None, empty_held: 0 };
-    let at: Vec<_> = args.servers.iter().map(SocketAddr::to_string).collect();
-    let at = if at.is_empty() { "the system's name servers".to_owned() } else { at.join(", ") };
-    log.print(Tone::Quiet, &format!("watching {} at {at}; ctrl-C ends it", args.name))?;
+    let mut log = Log {
+        place: args.name.clone(),
+        json: args.json,
+        screen: Screen::new(args.json),
+        known: BTreeMap::new(),
+        trouble: None,
+        empty_held: 0,
+    };
+    if !args.json {
+        log.print(Tone::Quiet, &format!("watching {what}; ctrl-C ends it"))?;
+    }
     let mut interrupt = pin!(ctrl_c());
     loop {
         tokio::select! {
@@ -96,8 +145,7 @@ async fn watch(args: &Args) -> io::Result<ExitCode> {
                     log.count()?;
                 }
                 Err(RecvError::Lagged(missed)) => {
-                    let text = format!("! {missed} changes came too fast to be shown");
-                    log.print(Tone::Warning, &text)?;
+                    log.missed(missed)?;
                 }
                 Err(RecvError::Closed) => return Err(io::Error::other("discovery has ended")),
             },
@@ -111,6 +159,8 @@ async fn watch(args: &Args) -> io::Result<ExitCode> {
 
 /// What has been printed.
 struct Log {
+    place: Place,
+    json: bool,
     screen: Screen,
     known: BTreeMap<Target, Endpoint<Target>>,
     trouble: Option<String>,
@@ -121,26 +171,45 @@ impl Log {
     fn change(&mut self, change: Change) -> io::Result<()> {
         match change {
             Change::Added(endpoint) => {
-                self.print(Tone::Good, &format!("+ {}", describe(&endpoint)))?;
+                let text = format!("+ {}", describe(&endpoint));
+                self.say(
+                    Tone::Good,
+                    &text,
+                    json!({"event": "added", "endpoint": facts(&endpoint)}),
+                )?;
                 self.known.insert(endpoint.addr.clone(), endpoint);
             }
             Change::Removed(endpoint) => {
-                self.print(Tone::Bad, &format!("- {}", place(&endpoint.addr)))?;
+                let text = format!("- {}", place(&endpoint.addr));
+                self.say(
+                    Tone::Bad,
+                    &text,
+                    json!({"event": "removed", "endpoint": facts(&endpoint)}),
+                )?;
                 self.known.remove(&endpoint.addr);
             }
             Change::Changed(endpoint) => {
                 let before = self.known.insert(endpoint.addr.clone(), endpoint.clone());
                 let was =
                     before.map(|before| format!(" (was {})", rank(&before))).unwrap_or_default();
-                self.print(Tone::Warning, &format!("~ {}{was}", describe(&endpoint)))?;
+                let text = format!("~ {}{was}", describe(&endpoint));
+                let facts = json!({"event": "changed", "endpoint": facts(&endpoint)});
+                self.say(Tone::Warning, &text, facts)?;
             }
         }
         Ok(())
     }
 
+    /// Says how many there are, once all changes of an answer are told.
     fn count(&mut self) -> io::Result<()> {
-        let text = format!("  {}", endpoints(self.known.len()));
-        self.print(Tone::Quiet, &text)
+        let count = self.known.len();
+        let text = format!("  {}", endpoints(count));
+        self.say(Tone::Quiet, &text, json!({"event": "set", "endpoints": count}))
+    }
+
+    fn missed(&mut self, missed: u64) -> io::Result<()> {
+        let text = format!("! {missed} changes came too fast to be shown");
+        self.say(Tone::Warning, &text, json!({"event": "missed", "changes": missed}))
     }
 
     /// Says once what is wrong with discovery, and once that it is well again.
@@ -152,9 +221,16 @@ impl Log {
             None if empty && status.skipped > 0 => {
                 "all SRV records have port 0 or the target \".\"".to_owned()
             }
-            None if empty => "there are no SRV records of this name".to_owned(),
+            None if empty => match self.place {
+                Place::Srv(_) => "there are no SRV records of this name".to_owned(),
+                Place::File(_) => "the list in the file is empty".to_owned(),
+            },
             None if status.health == SourceHealth::Fresh && self.trouble.take().is_some() => {
-                return self.print(Tone::Good, "= DNS answers again");
+                let text = match self.place {
+                    Place::Srv(_) => "= DNS answers again",
+                    Place::File(_) => "= the file is good again",
+                };
+                return self.say(Tone::Good, text, json!({"event": "well"}));
             }
             None => return Ok(()),
         };
@@ -165,18 +241,42 @@ impl Log {
             0 => "nothing is known yet".to_owned(),
             count => format!("stale: {} from before", endpoints(count)),
         };
-        self.print(Tone::Warning, &format!("! {trouble}; {rest}"))?;
+        let facts = json!({"event": "trouble", "message": trouble, "endpoints": self.known.len()});
+        self.say(Tone::Warning, &format!("! {trouble}; {rest}"), facts)?;
         self.trouble = Some(trouble);
         Ok(())
     }
 
-    fn print(&mut self, tone: Tone, text: &str) -> io::Result<()> {
-        let mut now = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut now)).map_err(io::Error::other)?;
-        // Microseconds would say more than polling can know.
-        let seconds = now.split('.').next().unwrap_or_default();
-        self.screen.line(&Line::new().put(Tone::Quiet, format!("{seconds}Z  ")).put(tone, text))
+    /// Prints the text for people, or the facts for machines.
+    fn say(&mut self, tone: Tone, text: &str, mut facts: Value) -> io::Result<()> {
+        if !self.json {
+            return self.print(tone, text);
+        }
+        facts["at"] = format!("{}Z", now()?).into();
+        self.screen.line(&Line::new().put(Tone::Plain, facts))
     }
+
+    fn print(&mut self, tone: Tone, text: &str) -> io::Result<()> {
+        self.screen.line(&Line::new().put(Tone::Quiet, format!("{}Z  ", now()?)).put(tone, text))
+    }
+}
+
+/// Writes the time in seconds: microseconds would say more than polling can know.
+fn now() -> io::Result<String> {
+    let mut now = String::new();
+    SystemTime.format_time(&mut Writer::new(&mut now)).map_err(io::Error::other)?;
+    Ok(now.split('.').next().unwrap_or_default().to_owned())
+}
+
+fn facts(endpoint: &Endpoint<Target>) -> Value {
+    json!({
+        "target": endpoint.addr.to_string(),
+        "host": endpoint.addr.host(),
+        "weight": endpoint.weight,
+        "priority": endpoint.priority,
+        "zone": endpoint.zone.number(),
+        "draining": endpoint.draining,
+    })
 }
 
 fn describe(endpoint: &Endpoint<Target>) -> String {

@@ -255,6 +255,53 @@ async fn watch_follows_a_live_change() {
     assert_eq!(exit_code(&mut child).await, Some(0));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn watch_follows_a_file() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let (file, new) = (dir.path().join("list.json"), dir.path().join("new"));
+    let say = |content: &str| {
+        std::fs::write(&new, content).expect("it is written");
+        std::fs::rename(&new, &file).expect("it is replaced");
+    };
+    say(r#"["10.0.0.1:80", {"target": "b.test:80", "weight": 2}]"#);
+    let name = format!("file:{}", file.display());
+    let (mut people, mut machine) = (start(&["watch", &name]), start(&["watch", &name, "--json"]));
+    let (mut text, mut json) = (lines(&mut people), lines(&mut machine));
+    line_with(&mut text, &format!("watching {name}; ctrl-C ends it")).await;
+    line_with(&mut text, "+ b.test:80  priority 0, weight 2").await;
+    line_with(&mut text, "  2 endpoints").await;
+    let added = line_with(&mut json, "b.test:80").await;
+    for fact in [
+        r#""event":"added""#,
+        r#""target":"b.test:80""#,
+        r#""host":"b.test""#,
+        r#""weight":2"#,
+        r#""priority":0"#,
+        r#""zone":0"#,
+        r#""draining":false"#,
+    ] {
+        assert!(added.starts_with('{') && added.contains(fact), "{added}");
+    }
+    line_with(&mut json, r#""endpoints":2,"event":"set""#).await;
+
+    say("[\n\"b.test\"]");
+    line_with(&mut text, "list.json:2:8: \"b.test\" has no port").await;
+    line_with(&mut json, "list.json:2:8: ").await;
+    say("[]");
+    line_with(&mut text, "! the list in the file is empty; stale: 2 endpoints from before").await;
+    line_with(&mut json, r#""message":"the list in the file is empty""#).await;
+    say(r#"["10.0.0.1:80"]"#);
+    line_with(&mut text, "- b.test:80").await;
+    line_with(&mut text, "  1 endpoint").await;
+    line_with(&mut json, r#""event":"removed""#).await;
+
+    for child in [&mut people, &mut machine] {
+        interrupt(child);
+        assert_eq!(exit_code(child).await, Some(0));
+    }
+}
+
 fn demo(args: &[&str]) -> std::process::Child {
     Command::new(EVENKEEL).args(args).stdout(Stdio::piped()).spawn().expect("the command starts")
 }

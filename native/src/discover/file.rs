@@ -36,7 +36,10 @@ const STEPS: usize = 10;
 /// objects; all but the target may be left out:
 ///
 /// ```json
-/// ["10.0.0.1:80", {"target": "api.example.com:80", "weight": 2, "priority": 1, "zone": 3, "draining": true}]
+/// [
+///     "10.0.0.1:80",
+///     {"target": "b.test:80", "weight": 2, "priority": 1, "zone": 3, "draining": true}
+/// ]
 /// ```
 ///
 /// In TOML the list is called `endpoints`:

@@ -28,8 +28,8 @@ struct Dir {
 }
 
 impl DirWatcher {
-    /// Looks at the file's directories from now on, through `watcher` if these do so already; not at
-    /// all, where that cannot be.
+    /// Looks at the file's directories from now on, through `watcher` if it does so already; not
+    /// at all, where that cannot be.
     pub(super) fn on(path: &Path, watcher: Option<Self>, news: &Arc<Notify>) -> Option<Self> {
         let real = fs::canonicalize(path).ok();
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
