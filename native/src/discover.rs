@@ -1,5 +1,6 @@
 //! Where endpoints come from.
 
+mod boxed;
 pub mod dns_srv;
 mod driver;
 mod ended;
@@ -17,6 +18,7 @@ use core::time::Duration;
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 
+pub use boxed::BoxDiscover;
 pub use driver::DiscoveryStatus;
 pub(crate) use driver::{Listener, drive};
 pub use ended::Ended;

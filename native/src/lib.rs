@@ -50,7 +50,9 @@ pub use call::{
     Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
 };
 pub use discover::dns_srv::{self, DnsSrv};
-pub use discover::{Answer, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Watch};
+pub use discover::{
+    Answer, BoxDiscover, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Watch,
+};
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};
 pub use error::{BuildError, NotReady, PickError, SharedError};

@@ -1,5 +1,6 @@
 //! Sources that say themselves when they have news.
 
+mod boxed;
 mod broken;
 mod content;
 mod file;
