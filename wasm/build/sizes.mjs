@@ -6,8 +6,8 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 125_200, gzip: 60_400, brotli: 52_700 },
-  'five.wasm': { raw: 71_500, gzip: 34_700, brotli: 30_600 },
+  'lb.wasm': { raw: 125_400, gzip: 60_400, brotli: 52_700 },
+  'five.wasm': { raw: 71_700, gzip: 34_800, brotli: 30_600 },
 };
 
 for (const file of process.argv.slice(2)) {

@@ -111,15 +111,11 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         if self.row(slot).is_none_or(|row| row.hot.load.estimate().nanos > 0) {
             return;
         }
-        let (mut sum, mut known) = (0_u64, 0_u64);
-        for index in 0..self.rows.len() {
-            let nanos = |row: &Hot<L, _>| if row.live { row.load.estimate().nanos } else { 0 };
-            let nanos = self.rows.look(index, nanos).unwrap_or(0);
-            sum = sum.saturating_add(nanos);
-            known += u64::from(nanos > 0);
-        }
-        if let (Some(nanos), Some(row)) = (sum.checked_div(known), self.row_mut(slot)) {
-            row.hot.load.set_estimate(Estimate { nanos: nanos.max(1), stamp: now });
+        let nanos = |row: &Hot<L, _>| if row.live { row.load.estimate().nanos } else { 0 };
+        let all = (0..self.rows.len()).filter_map(|index| self.rows.look(index, nanos));
+        let lent = Estimate::lent(all, now);
+        if let (Some(lent), Some(row)) = (lent, self.row_mut(slot)) {
+            row.hot.load.set_estimate(lent);
         }
     }
 

@@ -66,7 +66,8 @@ impl Counted {
 /// Learns from the ends of several requests: as if the successes had come first, except for
 /// failures in a row. Tells with the effect that rows of failures begin anew.
 ///
-/// It is not for them to decide if an endpoint that is out of service comes back; see [`report`](super::report).
+/// It is not for them to decide if an endpoint that is out of service comes back; see
+/// [`report`](super::report).
 pub(crate) fn tally<R: Rules, S: Settings>(
     row: &mut HealthRow,
     s: &S,

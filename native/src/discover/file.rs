@@ -49,10 +49,10 @@ const STEPS: usize = 10;
 /// ```
 ///
 /// Replacing the file by renaming another, or a symbolic link to it as Kubernetes does, is seen
-/// within a moment. A writer that does not replace it may be read halfway; then the content is bad
-/// until it is done. Bad content, or no file, is an error that names the place, and the endpoints
-/// known so far stay; so they do if the list is empty. The file is read outside of async threads,
-/// up to 64 MiB.
+/// within a moment. A writer that does not replace it may be read halfway; then JSON is bad until
+/// it is done, and TOML may be a shorter list, so replace such a file as a whole. Bad content, or
+/// no file, is an error that names the place, and the endpoints known so far stay; so they do if
+/// the list is empty. The file is read outside of async threads, up to 64 MiB.
 ///
 /// ```
 /// use evenkeel::{Balancer, File, Target};
