@@ -1,5 +1,6 @@
 //! Where endpoints come from.
 
+mod answer;
 mod boxed;
 pub mod dns_srv;
 mod driver;
@@ -13,14 +14,13 @@ mod watch;
 
 use core::error::Error;
 use core::future::Future;
-use core::time::Duration;
 
-use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 
+pub use answer::{Answer, Skipped};
 pub use boxed::BoxDiscover;
 pub use driver::DiscoveryStatus;
-pub(crate) use driver::{Listener, drive};
+pub(crate) use driver::{Listener, Set, drive};
 pub use ended::Ended;
 #[cfg(feature = "file")]
 pub use file::{File, FileError};
@@ -28,8 +28,6 @@ pub use fixed::Fixed;
 pub(crate) use fold::folded;
 pub use publisher::{Published, Publisher};
 pub use watch::Watch;
-
-use crate::target::Target;
 
 /// A source of endpoints that is asked again and again, and may say itself when it has news.
 ///
@@ -47,8 +45,8 @@ use crate::target::Target;
 ///     async fn lookup(&mut self) -> Result<Answer, Self::Error> {
 ///         let targets = std::env::var(self.0)?;
 ///         let endpoints = targets.split(',').map(|target| Ok(Endpoint::new(target.parse()?)));
-///         let endpoints = endpoints.collect::<Result<_, Self::Error>>()?;
-///         Ok(Answer { endpoints, ..Answer::default() })
+///         let endpoints = endpoints.collect::<Result<Vec<_>, Self::Error>>()?;
+///         Ok(Answer::new(endpoints))
 ///     }
 /// }
 /// ```
@@ -79,19 +77,4 @@ pub trait Discover: Send + 'static {
     fn poller(&self) -> PollerConfig {
         PollerConfig::default()
     }
-}
-
-/// A good answer of a source: the whole set.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    /// The endpoints. None at all is not believed at once: the endpoints known so far stay, unless
-    /// the answer is [`absent`](Self::absent).
-    pub endpoints: Vec<Endpoint<Target>>,
-    /// How long the answer is good, if the source says.
-    pub ttl: Option<Duration>,
-    /// The source says that the service is decidedly not available (SRV target `.`); believed when
-    /// it says so twice in a row.
-    pub absent: bool,
-    /// Records of the answer that are no endpoints.
-    pub skipped: usize,
 }

@@ -51,7 +51,8 @@ pub use call::{
 };
 pub use discover::dns_srv::{self, DnsSrv};
 pub use discover::{
-    Answer, BoxDiscover, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Watch,
+    Answer, BoxDiscover, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Skipped,
+    Watch,
 };
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};

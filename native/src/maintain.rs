@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use evenkeel_core::{Endpoint, EventKind, Instant, Policy, Slot, TableFull};
+use evenkeel_core::{EventKind, Instant, Policy, Slot, TableFull};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -24,6 +24,7 @@ use self::found::Found;
 use self::publish::News;
 use self::trouble::Trouble;
 use crate::client::Client;
+use crate::discover::Set;
 use crate::factory::Factory;
 use crate::shared::{Order, Shared};
 use crate::snapshot::Cluster;
@@ -71,7 +72,7 @@ pub(crate) struct Maintenance<F: Factory, P> {
 
 /// What woke the task.
 enum Woken<C> {
-    Set(Vec<Endpoint<Target>>),
+    Set(Set),
     /// A client is made; nothing, if it was given up.
     Made(Option<Made<C>>),
     Ordered(Order),
@@ -116,7 +117,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// did not get done is done by the next.
     pub(crate) async fn run(
         mut self,
-        mut sets: mpsc::Receiver<Vec<Endpoint<Target>>>,
+        mut sets: mpsc::Receiver<Set>,
         mut orders: mpsc::UnboundedReceiver<Order>,
     ) {
         let mut woken = Woken::Nudged;
@@ -134,12 +135,12 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
 
     async fn wake(
         &mut self,
-        sets: &mut mpsc::Receiver<Vec<Endpoint<Target>>>,
+        sets: &mut mpsc::Receiver<Set>,
         orders: &mut mpsc::UnboundedReceiver<Order>,
     ) -> Woken<F::Client> {
         let due = [self.cluster.poll_timeout(), self.retry_at, self.sweep_at, self.trouble.ask_at];
         tokio::select! {
-            Some(endpoints) = sets.recv() => Woken::Set(endpoints),
+            Some(set) = sets.recv() => Woken::Set(set),
             Some(made) = self.making.join_next() => Woken::Made(made.ok()),
             Some(order) = orders.recv() => Woken::Ordered(order),
             () = self.shared.marks.marked() => Woken::Nudged,
@@ -149,9 +150,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
 
     fn turn(&mut self, woken: Woken<F::Client>) {
         match woken {
-            Woken::Set(endpoints) => {
+            Woken::Set(set) => {
                 self.news.set = true;
-                self.adopt(endpoints);
+                self.adopt(set);
             }
             Woken::Made(made) => {
                 self.news.set = true;

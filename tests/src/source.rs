@@ -73,13 +73,10 @@ impl Discover for Source {
             Says::Endpoints(list) => {
                 let endpoints =
                     list.split_whitespace().map(|target| Ok(Endpoint::new(target.parse()?)));
-                Ok(Answer {
-                    endpoints: endpoints.collect::<Result<_, BoxError>>()?,
-                    ..Answer::default()
-                })
+                Ok(Answer::new(endpoints.collect::<Result<Vec<_>, BoxError>>()?))
             }
-            Says::These(endpoints) => Ok(Answer { endpoints, ..Answer::default() }),
-            Says::Absent => Ok(Answer { absent: true, ..Answer::default() }),
+            Says::These(endpoints) => Ok(Answer::new(endpoints)),
+            Says::Absent => Ok(Answer::absent()),
             Says::Error(error) => Err(error.into()),
             Says::Nothing => core::future::pending().await,
         }

@@ -218,7 +218,7 @@ impl Log {
         self.empty_held = status.empty_held;
         let trouble = match &status.error {
             Some(error) => error.to_string(),
-            None if empty && status.skipped > 0 => {
+            None if empty && status.skipped.count() > 0 => {
                 "all SRV records have port 0 or the target \".\"".to_owned()
             }
             None if empty => match self.place {

@@ -8,7 +8,8 @@ use evenkeel_core::discovery::poller::PollerConfig;
 use evenkeel_core::srv::{self, Skipped, SrvRecord};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
-use super::{Answer, Discover, Target};
+use super::{Answer, Discover};
+use crate::target::Target;
 
 mod config;
 mod error;
@@ -196,13 +197,17 @@ async fn answer(
             .collect(),
         None => Target::new(host, *port).into_iter().collect::<Vec<_>>(),
     };
-    let unusable = endpoints.iter().filter(|endpoint| targets(&endpoint.addr).is_empty()).count();
-    Ok(Answer {
-        endpoints: split::split(endpoints, targets),
-        ttl,
-        absent,
-        skipped: port_zero + root + unusable,
-    })
+    let mut skipped = crate::Skipped::default();
+    for _ in 0..port_zero {
+        skipped.note("a record has port 0");
+    }
+    for _ in 0..root {
+        skipped.note("a record has the target \".\"");
+    }
+    for endpoint in endpoints.iter().filter(|endpoint| targets(&endpoint.addr).is_empty()) {
+        skipped.note(format!("the target {} has no address", endpoint.addr.0));
+    }
+    Ok(Answer { ttl, absent, skipped, ..Answer::new(split::split(endpoints, targets)) })
 }
 
 /// Returns the records of the first name of the search list that has any.

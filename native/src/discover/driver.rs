@@ -4,13 +4,14 @@ use core::error::Error;
 use core::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use evenkeel_core::Instant;
 use evenkeel_core::discovery::poller::{Answer as PollerAnswer, Poller, PollerStep, SourceHealth};
+use evenkeel_core::{Endpoint, Instant};
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::{Answer, Discover, Ended};
+use super::{Answer, Discover, Ended, Skipped};
 use crate::clock::Clock;
+use crate::error::SharedError;
 use crate::stripe::CounterRng;
 use crate::supervise::{PAUSE, Supervisor};
 use crate::target::Target;
@@ -28,8 +29,8 @@ pub struct DiscoveryStatus {
     pub failures: u64,
     /// Good answers without endpoints, which were not believed.
     pub empty_held: u64,
-    /// Records of the last good answer that were no endpoints.
-    pub skipped: usize,
+    /// What of the last good answer was no endpoint, and why.
+    pub skipped: Skipped,
     /// The source will say no more of itself when it has news, and why. What is known stays in
     /// force.
     pub ended: Option<Ended>,
@@ -43,7 +44,7 @@ impl Default for DiscoveryStatus {
             queries: 0,
             failures: 0,
             empty_held: 0,
-            skipped: 0,
+            skipped: Skipped::default(),
             ended: None,
         }
     }
@@ -56,7 +57,14 @@ pub(crate) struct Listener<'a> {
     pub(crate) wanted: &'a Notify,
     pub(crate) status: &'a watch::Sender<DiscoveryStatus>,
     pub(crate) supervisor: &'a Supervisor,
-    pub(crate) sets: mpsc::Sender<Vec<evenkeel_core::Endpoint<Target>>>,
+    pub(crate) sets: mpsc::Sender<Set>,
+}
+
+/// What discovery found.
+pub(crate) struct Set {
+    pub(crate) endpoints: Vec<Endpoint<Target>>,
+    /// What is missing in it is gone.
+    pub(crate) whole: bool,
 }
 
 /// Asks `source` when its poller says so, and sends every set of endpoints that is to be believed.
@@ -72,7 +80,7 @@ pub(crate) async fn drive<D: Discover>(
         let rounds = rounds(&mut source, &mut poller, &mut rng, &mut absent_before, &listener);
         let Err(panic) = AssertUnwindSafe(rounds).catch_unwind().await else { return };
         let error = listener.supervisor.panicked("discovery", &*panic);
-        failed(listener.status, error.as_ref().into());
+        failed(listener.status, Box::<dyn Error + Send + Sync>::from(error.as_ref()).into());
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -99,7 +107,8 @@ async fn rounds<D: Discover>(
             PollerStep::Cancel { .. } => None,
             PollerStep::Health(health) => {
                 status.send_modify(|status| status.health = health);
-                (health == SourceHealth::Expired).then(Vec::new)
+                (health == SourceHealth::Expired)
+                    .then(|| Set { endpoints: Vec::new(), whole: true })
             }
             PollerStep::Wait(None) => return,
             PollerStep::Wait(Some(until)) => {
@@ -122,8 +131,8 @@ async fn rounds<D: Discover>(
                 None
             }
         };
-        if let Some(endpoints) = believed
-            && sets.send(endpoints).await.is_err()
+        if let Some(set) = believed
+            && sets.send(set).await.is_err()
         {
             return;
         }
@@ -153,10 +162,11 @@ async fn ask<D: Discover>(
     }
 }
 
-fn failed(status: &watch::Sender<DiscoveryStatus>, error: Box<dyn Error + Send + Sync>) {
+fn failed(status: &watch::Sender<DiscoveryStatus>, error: SharedError) {
+    tracing::warn!(%error, "discovery failed");
     status.send_modify(|status| {
         status.failures += 1;
-        status.error = Some(error.into());
+        status.error = Some(error);
     });
 }
 
@@ -165,26 +175,29 @@ fn judge(
     result: Result<Answer, Box<dyn Error + Send + Sync>>,
     absent_before: &mut bool,
     status: &watch::Sender<DiscoveryStatus>,
-) -> (PollerAnswer, Option<Vec<evenkeel_core::Endpoint<Target>>>) {
-    let answer = match result {
-        Ok(answer) => answer,
-        Err(error) => {
-            tracing::warn!(%error, "discovery failed");
-            failed(status, error);
-            return (PollerAnswer::Fail { retry_after: None }, None);
-        }
-    };
-    let believed = !answer.endpoints.is_empty() || (answer.absent && *absent_before);
-    *absent_before = answer.absent;
+) -> (PollerAnswer, Option<Set>) {
+    let answer = result.unwrap_or_else(Answer::failed);
+    let Answer { endpoints, ttl, retry_after, absent, skipped, error, server: _ } = answer;
+    if endpoints.is_empty()
+        && let Some(error) = error
+    {
+        failed(status, error);
+        return (PollerAnswer::Fail { retry_after }, None);
+    }
+    let believed = !endpoints.is_empty() || (absent && *absent_before);
+    *absent_before = absent;
+    let whole = error.is_none();
     status.send_modify(|status| {
-        status.error = None;
-        status.skipped = answer.skipped;
+        status.failures += u64::from(!whole);
+        status.error = error;
+        status.skipped = skipped;
         status.empty_held += u64::from(!believed);
     });
+    let ttl = ttl.max(retry_after);
     if believed {
-        (PollerAnswer::Ok { ttl: answer.ttl }, Some(answer.endpoints))
+        (PollerAnswer::Ok { ttl }, Some(Set { endpoints, whole }))
     } else {
         tracing::warn!("discovery came back empty; what is known stays in force");
-        (PollerAnswer::Empty { negative_ttl: answer.ttl }, None)
+        (PollerAnswer::Empty { negative_ttl: ttl }, None)
     }
 }

@@ -105,7 +105,7 @@ impl Discover for File {
         })?;
         let ttl = if watcher.is_some() { AGAIN } else { UNSEEN };
         self.watcher = watcher;
-        Ok(Answer { endpoints: endpoints?, ttl: Some(ttl), ..Answer::default() })
+        Ok(Answer::new(endpoints?).with_ttl(ttl))
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {

@@ -35,11 +35,7 @@ impl Discover for Fixed {
     type Error = Infallible;
 
     async fn lookup(&mut self) -> Result<Answer, Infallible> {
-        Ok(Answer {
-            endpoints: self.endpoints.clone(),
-            ttl: Some(Duration::MAX),
-            ..Answer::default()
-        })
+        Ok(Answer::new(self.endpoints.clone()).with_ttl(Duration::MAX))
     }
 
     /// Asks once.

@@ -135,8 +135,8 @@ impl Discover for Published {
         if let Says::Error(error) = &state.says {
             return Err(Arc::clone(error).into());
         }
-        let endpoints = state.endpoints.values().cloned().collect();
-        Ok(Answer { endpoints, absent, ..Answer::default() })
+        let endpoints = state.endpoints.values().cloned();
+        Ok(Answer { absent, ..Answer::new(endpoints) })
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {

@@ -52,7 +52,7 @@ impl Discover for Watch {
 
     async fn lookup(&mut self) -> Result<Answer, Infallible> {
         let endpoints = self.endpoints.borrow_and_update().clone();
-        Ok(Answer { endpoints, ..Answer::default() })
+        Ok(Answer::new(endpoints))
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {

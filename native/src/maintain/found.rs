@@ -11,7 +11,7 @@ use super::Maintenance;
 use super::connections::Connection;
 use super::line::Line;
 use crate::client::Client;
-use crate::discover::folded;
+use crate::discover::{Set, folded};
 use crate::event::Change;
 use crate::factory::Factory;
 use crate::target::Target;
@@ -56,13 +56,13 @@ impl<C> Found<C> {
 }
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
-    /// Takes over the whole set that discovery found, and tells the differences. Those that left
+    /// Takes over what discovery found, and tells the differences. Those that left the whole set
     /// stay for now, if they have a client.
-    pub(super) fn adopt(&mut self, endpoints: Vec<Endpoint<Target>>) {
-        let named = folded(endpoints);
+    pub(super) fn adopt(&mut self, set: Set) {
+        let named = folded(set.endpoints);
         let (mut changes, mut gone) = (Vec::new(), Vec::new());
         for (target, found) in &mut self.found {
-            if !found.left && !named.contains_key(target) {
+            if set.whole && !found.left && !named.contains_key(target) {
                 changes.push(Change::Removed(found.endpoint.clone()));
                 found.left = true;
                 if found.client().is_none() || found.down {

@@ -30,7 +30,7 @@ async fn priorities_and_weights() {
             "10 1 d.lb.test:8004"
         ]
     );
-    assert_eq!((answer.ttl, answer.absent, answer.skipped), (Some(seconds(4)), false, 0));
+    assert_eq!((answer.ttl, answer.absent, answer.skipped.count()), (Some(seconds(4)), false, 0));
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn records_that_do_not_fit_into_a_datagram_come_over_tcp() {
     for server in [named.addr(), hickory.addr()] {
         let answer = lookup(by_addr("_big._tcp.lb.test.", &[server])).await;
         assert_eq!(
-            (answer.endpoints.len(), answer.skipped, answer.ttl),
+            (answer.endpoints.len(), answer.skipped.count(), answer.ttl),
             (120, 0, Some(seconds(5)))
         );
         assert!(
@@ -139,7 +139,7 @@ async fn absent_names_and_types_are_answers_with_the_negative_ttl() {
     ] {
         let answer = lookup(by_addr(name, &[named.addr()])).await;
         assert_eq!(
-            (answer.endpoints.len(), answer.absent, answer.skipped, answer.ttl),
+            (answer.endpoints.len(), answer.absent, answer.skipped.count(), answer.ttl),
             (0, false, 0, ttl),
             "{name}"
         );
@@ -155,7 +155,7 @@ async fn root_target_means_decidedly_absent() {
     assert_eq!((answer.endpoints.len(), answer.absent, answer.ttl), (0, true, Some(seconds(5))));
     let mixed = lookup(by_name("_mixed._tcp.lb.test", &[named.addr()])).await;
     assert_eq!(
-        (shown(&mixed), mixed.absent, mixed.skipped),
+        (shown(&mixed), mixed.absent, mixed.skipped.count()),
         (vec!["0 1 a.lb.test:80".into()], false, 1)
     );
 }
@@ -167,7 +167,7 @@ async fn n6_port_zero_is_skipped_and_counted() {
         Named::start("_h._tcp IN SRV 0 1 80 a\n_h._tcp IN SRV 0 1 0 b\n_h._tcp IN SRV 0 1 80 c");
     let answer = lookup(by_name("_h._tcp.lb.test", &[named.addr()])).await;
     assert_eq!(
-        (shown(&answer), answer.skipped),
+        (shown(&answer), answer.skipped.count()),
         (vec!["0 1 a.lb.test:80".into(), "0 1 c.lb.test:80".into()], 1)
     );
 }

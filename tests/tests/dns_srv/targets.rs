@@ -70,7 +70,10 @@ async fn a_target_without_addresses_is_skipped_and_counted() {
     let named =
         Named::start("_h._tcp IN SRV 0 1 80 a\n_h._tcp IN SRV 0 1 80 nowhere\na IN A 127.0.0.1");
     let answer = lookup(by_addr("_h._tcp.lb.test", &[named.addr()])).await;
-    assert_eq!((shown(&answer), answer.skipped), (vec!["0 1 a.lb.test:80 127.0.0.1:80".into()], 1));
+    assert_eq!(
+        (shown(&answer), answer.skipped.count()),
+        (vec!["0 1 a.lb.test:80 127.0.0.1:80".into()], 1)
+    );
 }
 
 /// Adds `owner`'s address, of the family of its text.
@@ -163,7 +166,7 @@ async fn a_target_that_cannot_be_resolved_keeps_its_addresses() {
     assert_eq!((shown(&partial), partial.ttl), (all.map(String::from).to_vec(), Some(seconds(0))));
 
     let unknown = lookup(by_addr("_h._tcp.lb.test", &[server.addr()])).await;
-    assert_eq!((shown(&unknown), unknown.skipped), (vec![all[0].to_owned()], 1));
+    assert_eq!((shown(&unknown), unknown.skipped.count()), (vec![all[0].to_owned()], 1));
 }
 
 #[tokio::test]

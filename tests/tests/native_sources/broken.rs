@@ -26,8 +26,8 @@ impl Discover for Broken {
         if matches!(self.0, Waiting::AlwaysFails) && self.1 > 3 {
             return Err("no more".into());
         }
-        let endpoints = (1..=self.1).map(|port| at(&format!("a:{port}"))).collect();
-        Ok(Answer { endpoints, ttl: Some(Duration::from_secs(5)), ..Answer::default() })
+        let endpoints = (1..=self.1).map(|port| at(&format!("a:{port}")));
+        Ok(Answer::new(endpoints).with_ttl(Duration::from_secs(5)))
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {

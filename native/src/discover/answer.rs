@@ -1,0 +1,125 @@
+use core::time::Duration;
+use std::sync::Arc;
+
+use evenkeel_core::Endpoint;
+
+use crate::error::SharedError;
+use crate::factory::BoxError;
+use crate::target::Target;
+
+/// So many reasons are kept of what an answer skipped; all are counted.
+const REASONS: usize = 16;
+
+/// What a source answers: the whole set, or what of it could be found.
+///
+/// ```
+/// use core::time::Duration;
+///
+/// use evenkeel::{Answer, Endpoint};
+///
+/// let found = ["10.0.0.1:80".parse().map(Endpoint::new)?];
+/// let answer = Answer::new(found).with_ttl(Duration::from_secs(5));
+/// assert_eq!(answer.endpoints.len(), 1);
+/// # Ok::<(), evenkeel::TargetError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The endpoints. None at all is not believed at once: the endpoints known so far stay, unless
+    /// the answer is [`absent`](Self::absent) or the balancer's settings say otherwise.
+    pub endpoints: Vec<Endpoint<Target>>,
+    /// How long the answer is good, if the source says.
+    pub ttl: Option<Duration>,
+    /// The source is not to be asked again before this wait is over, if it says so.
+    pub retry_after: Option<Duration>,
+    /// The source says that the service is decidedly not available (SRV target `.`); believed when
+    /// it says so twice in a row.
+    pub absent: bool,
+    /// What of the answer was no endpoint, and why.
+    pub skipped: Skipped,
+    /// Why the set is not whole: the endpoints known so far that are not in it stay.
+    pub error: Option<SharedError>,
+    /// Who answered, such as a name server or a member of a cluster.
+    pub server: Option<Arc<str>>,
+}
+
+impl Answer {
+    /// Answers with the whole set.
+    pub fn new(endpoints: impl IntoIterator<Item = Endpoint<Target>>) -> Self {
+        Self { endpoints: endpoints.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Answers that the service is decidedly not available.
+    pub fn absent() -> Self {
+        Self { absent: true, ..Self::default() }
+    }
+
+    /// Answers with an error and no endpoints: as an error of the lookup, and it may say
+    /// [when to ask again](Self::with_retry_after).
+    pub fn failed(error: impl Into<BoxError>) -> Self {
+        Self::default().with_error(error)
+    }
+
+    /// Says how long the answer is good.
+    #[must_use]
+    pub fn with_ttl(self, ttl: Duration) -> Self {
+        Self { ttl: Some(ttl), ..self }
+    }
+
+    /// Says how long the source is not to be asked again.
+    #[must_use]
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
+    }
+
+    /// Says why the set is not whole: nothing that is missing in it was removed.
+    #[must_use]
+    pub fn with_error(self, error: impl Into<BoxError>) -> Self {
+        Self { error: Some(error.into().into()), ..self }
+    }
+
+    /// Says who answered.
+    #[must_use]
+    pub fn with_server(self, server: impl Into<Arc<str>>) -> Self {
+        Self { server: Some(server.into()), ..self }
+    }
+
+    /// Says that a part of the answer is no endpoint, and why.
+    pub fn skip(&mut self, reason: impl Into<Arc<str>>) {
+        self.skipped.note(reason);
+    }
+}
+
+/// What of an answer was no endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    count: usize,
+    reasons: Vec<Arc<str>>,
+}
+
+impl Skipped {
+    /// Notes one more, with the reason.
+    pub fn note(&mut self, reason: impl Into<Arc<str>>) {
+        self.count += 1;
+        if self.reasons.len() < REASONS {
+            self.reasons.push(reason.into());
+        }
+    }
+
+    /// Adds what another answer skipped.
+    pub fn add(&mut self, other: Self) {
+        self.count += other.count;
+        let room = REASONS - self.reasons.len();
+        self.reasons.extend(other.reasons.into_iter().take(room));
+    }
+
+    /// Returns how many there were.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Returns the reasons of the first 16.
+    pub fn reasons(&self) -> &[Arc<str>] {
+        &self.reasons
+    }
+}
