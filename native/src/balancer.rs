@@ -11,9 +11,10 @@ use evenkeel_core::{EventCounts, Instant};
 use tokio::sync::{broadcast, watch};
 
 use crate::abort::AbortOnDrop;
+use crate::changes::{Changes, Discovered};
 use crate::discover::DiscoveryStatus;
 use crate::error::NotReady;
-use crate::event::{Change, Event};
+use crate::event::Event;
 use crate::shared::{Counts, Order, Shared};
 use crate::status::{Entry, Status};
 use crate::supervise::TaskStatus;
@@ -105,10 +106,15 @@ impl<C, P> Balancer<C, P> {
         self.shared.supervisor.subscribe()
     }
 
-    /// Tells every difference that discovery makes from now on. A receiver that falls 1,024 changes
-    /// behind loses the oldest, and is told how many.
-    pub fn changes(&self) -> broadcast::Receiver<Change> {
-        self.shared.changes.subscribe()
+    /// Tells the whole set that discovery found, now (`borrow`) and at every change (`changed`).
+    pub fn discovered(&self) -> watch::Receiver<Discovered> {
+        self.shared.discovered.subscribe()
+    }
+
+    /// Tells every difference that discovery makes, beginning with all that is known. Nothing is
+    /// lost, however late it is read.
+    pub fn changes(&self) -> Changes {
+        Changes::new(self.shared.discovered.subscribe())
     }
 
     /// Tells what happens to endpoints that have a client, from now on: ejected, probed, back in

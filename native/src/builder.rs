@@ -16,7 +16,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 use crate::abort::AbortOnDrop;
 use crate::balancer::Balancer;
 use crate::clock::Clock;
-use crate::discover::{Discover, DiscoveryStatus, Listener, drive};
+use crate::discover::{Discover, DiscoveryStatus, Listener, Removal, drive};
 use crate::error::BuildError;
 use crate::factory::Factory;
 use crate::maintain::{Maintenance, Pace};
@@ -25,8 +25,8 @@ use crate::snapshot::{Cluster, Snapshot};
 use crate::stripe::CounterRng;
 use crate::supervise::Supervisor;
 
-/// Changes and events kept for a receiver that lags.
-const CHANGES: usize = 1024;
+/// Events kept for a receiver that lags.
+const EVENTS: usize = 1024;
 
 /// The settings of a [`Balancer`].
 #[derive(Debug)]
@@ -36,6 +36,7 @@ pub struct Builder<D, P> {
     config: Config,
     seed: Option<u64>,
     pace: Pace,
+    removal: Removal,
 }
 
 /// The builder knows no client yet; `()` stands for it, so that nobody has to name one.
@@ -48,6 +49,7 @@ impl Balancer<()> {
             config: Config::default(),
             seed: None,
             pace: Pace::default(),
+            removal: Removal::default(),
         }
     }
 }
@@ -56,8 +58,8 @@ impl<D: Discover, P> Builder<D, P> {
     /// Sets the policy; default: peak EWMA. The type is kept, so that a policy known when
     /// compiling costs no more than it must.
     pub fn policy<Q: Policy>(self, policy: Q) -> Builder<D, Q> {
-        let Self { source, config, seed, pace, .. } = self;
-        Builder { source, policy, config, seed, pace }
+        let Self { source, config, seed, pace, removal, .. } = self;
+        Builder { source, policy, config, seed, pace, removal }
     }
 
     /// Sets the [settings](evenkeel_core::Settings): which endpoints may be picked, by
@@ -90,6 +92,13 @@ impl<D: Discover, P> Builder<D, P> {
     #[must_use]
     pub fn client_timeout(self, timeout: Duration) -> Self {
         Self { pace: Pace { timeout, ..self.pace }, ..self }
+    }
+
+    /// Sets when endpoints are let go that discovery does not name any more, and how many are taken
+    /// over at most; default: at once, but never because an answer has none at all.
+    #[must_use]
+    pub fn removal(self, removal: Removal) -> Self {
+        Self { removal, ..self }
     }
 }
 
@@ -130,16 +139,22 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             refresh: Notify::new(),
             discovery: watch::Sender::new(DiscoveryStatus::default()),
             clients: watch::Sender::new(Clients::default()),
-            changes: broadcast::Sender::new(CHANGES),
+            discovered: watch::Sender::default(),
             entries: ArcSwap::default(),
-            events: broadcast::Sender::new(CHANGES),
+            events: broadcast::Sender::new(EVENTS),
             told: Mutex::default(),
             orders,
             supervisor: Supervisor::default(),
         });
         let (sets, received) = mpsc::channel(1);
-        let maintenance =
-            Maintenance::new(Arc::clone(&shared), factory, self.pace, policy, cluster);
+        let maintenance = Maintenance::new(
+            Arc::clone(&shared),
+            factory,
+            self.pace,
+            policy,
+            cluster,
+            self.removal,
+        );
         let source = self.source;
         let task = runtime.spawn({
             let shared = Arc::clone(&shared);
@@ -152,7 +167,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
                     supervisor: &shared.supervisor,
                     sets,
                 };
-                let driver = drive(source, poller, CounterRng(!seed), listener);
+                let driver = drive(source, poller, CounterRng(!seed), self.removal.empty, listener);
                 tokio::join!(driver, maintenance.run(received, ordered));
             }
         });

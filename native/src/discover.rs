@@ -1,6 +1,7 @@
 //! Where endpoints come from.
 
 mod answer;
+mod believe;
 mod boxed;
 pub mod dns_srv;
 mod driver;
@@ -10,6 +11,8 @@ mod file;
 mod fixed;
 mod fold;
 mod publisher;
+mod removal;
+mod status;
 mod watch;
 
 use core::error::Error;
@@ -18,15 +21,17 @@ use core::future::Future;
 use evenkeel_core::discovery::poller::PollerConfig;
 
 pub use answer::{Answer, Skipped};
+pub(crate) use believe::Set;
 pub use boxed::BoxDiscover;
-pub use driver::DiscoveryStatus;
-pub(crate) use driver::{Listener, Set, drive};
+pub(crate) use driver::{Listener, drive};
 pub use ended::Ended;
 #[cfg(feature = "file")]
 pub use file::{File, FileError};
 pub use fixed::Fixed;
 pub(crate) use fold::folded;
 pub use publisher::{Published, Publisher};
+pub use removal::{Empty, Removal};
+pub use status::DiscoveryStatus;
 pub use watch::Watch;
 
 /// A source of endpoints that is asked again and again, and may say itself when it has news.

@@ -1,21 +1,10 @@
-//! What changes in a balancer's sight of its endpoints.
+//! What happens to endpoints.
 
 use core::fmt;
 
-use evenkeel_core::{Endpoint, EventKind, Instant};
+use evenkeel_core::{EventKind, Instant};
 
 use crate::target::Target;
-
-/// One difference that discovery made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// A new endpoint; it is picked as soon as it has a client.
-    Added(Endpoint<Target>),
-    /// An endpoint that left.
-    Removed(Endpoint<Target>),
-    /// An endpoint with another weight, priority, zone or draining mark than before.
-    Changed(Endpoint<Target>),
-}
 
 /// Something that changed, for logs and metrics; see [`Balancer::events`](crate::Balancer::events).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,6 +25,7 @@ mod abort;
 mod balancer;
 mod builder;
 mod call;
+mod changes;
 mod client;
 mod clock;
 mod discover;
@@ -49,10 +50,11 @@ pub use builder::Builder;
 pub use call::{
     Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
 };
+pub use changes::{Change, Changes, Discovered};
 pub use discover::dns_srv::{self, DnsSrv};
 pub use discover::{
-    Answer, BoxDiscover, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Skipped,
-    Watch,
+    Answer, BoxDiscover, Discover, DiscoveryStatus, Empty, Ended, Fixed, Published, Publisher,
+    Removal, Skipped, Watch,
 };
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};
@@ -73,7 +75,7 @@ pub use evenkeel_core::{
     Book, Config, ConfigError, Endpoint, EventCounts, EventKind, Outcome, Verdict, Why, Zone, hash,
     health,
 };
-pub use event::{Change, Event};
+pub use event::Event;
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
 pub use status::Status;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use evenkeel_core::{EventKind, Instant, Policy, Slot, TableFull};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use self::connections::Made;
 pub(crate) use self::connections::Pace;
@@ -24,7 +24,7 @@ use self::found::Found;
 use self::publish::News;
 use self::trouble::Trouble;
 use crate::client::Client;
-use crate::discover::Set;
+use crate::discover::{Removal, Set};
 use crate::factory::Factory;
 use crate::shared::{Order, Shared};
 use crate::snapshot::Cluster;
@@ -32,6 +32,9 @@ use crate::stripe::CounterRng;
 use crate::supervise::PAUSE;
 use crate::target::Target;
 use crate::vitals::Heed;
+
+/// With more endpoints than that, a turn is taken on a thread for blocking work.
+const LONG: usize = 4_096;
 
 pub(crate) struct Maintenance<F: Factory, P> {
     shared: Arc<Shared<F::Client, P>>,
@@ -42,8 +45,11 @@ pub(crate) struct Maintenance<F: Factory, P> {
     rng: CounterRng,
     /// What discovery has found.
     found: BTreeMap<Target, Found<F::Client>>,
-    /// Some of them left, and serve all the same.
+    /// Some of them left, and serve for want of others.
     leaving: bool,
+    /// When the grace of one that left may be over.
+    grace_at: Option<Instant>,
+    removal: Removal,
     /// The endpoints of these that have a client.
     cluster: Cluster,
     /// By the index of its slot, the client of each endpoint in the cluster.
@@ -87,6 +93,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         pace: Pace,
         policy: P,
         cluster: Cluster,
+        removal: Removal,
     ) -> Self {
         Self {
             rng: CounterRng(shared.seed.rotate_left(32)),
@@ -96,6 +103,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             policy,
             found: BTreeMap::new(),
             leaving: false,
+            grace_at: None,
+            removal,
             heed: health::heed(&cluster),
             cluster,
             clients: Vec::new(),
@@ -122,15 +131,42 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     ) {
         let mut woken = Woken::Nudged;
         loop {
-            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(woken)));
-            woken = if let Err(panic) = turn {
-                self.shared.supervisor.panicked("code that the balancer calls", &*panic);
+            let well = if self.is_long(&woken) {
+                let turn = spawn_blocking(move || {
+                    let well = self.guarded_turn(woken);
+                    (self, well)
+                });
+                let Ok(turned) = turn.await else { return };
+                self = turned.0;
+                turned.1
+            } else {
+                self.guarded_turn(woken)
+            };
+            woken = if well {
+                self.wake(&mut sets, &mut orders).await
+            } else {
                 tokio::time::sleep(PAUSE).await;
                 Woken::Nudged
-            } else {
-                self.wake(&mut sets, &mut orders).await
             };
         }
+    }
+
+    /// Tells that a turn may take long: not on a thread that serves requests, too.
+    fn is_long(&self, woken: &Woken<F::Client>) -> bool {
+        let new = match woken {
+            Woken::Set(set) => set.endpoints.len(),
+            Woken::Made(_) | Woken::Ordered(_) | Woken::Nudged => 0,
+        };
+        self.found.len().max(new) > LONG
+    }
+
+    /// Takes a turn; tells that nothing panicked.
+    fn guarded_turn(&mut self, woken: Woken<F::Client>) -> bool {
+        let turn = catch_unwind(AssertUnwindSafe(|| self.turn(woken)));
+        turn.inspect_err(|panic| {
+            self.shared.supervisor.panicked("code that the balancer calls", &**panic);
+        })
+        .is_ok()
     }
 
     async fn wake(
@@ -138,7 +174,13 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         sets: &mut mpsc::Receiver<Set>,
         orders: &mut mpsc::UnboundedReceiver<Order>,
     ) -> Woken<F::Client> {
-        let due = [self.cluster.poll_timeout(), self.retry_at, self.sweep_at, self.trouble.ask_at];
+        let due = [
+            self.cluster.poll_timeout(),
+            self.retry_at,
+            self.sweep_at,
+            self.trouble.ask_at,
+            self.grace_at,
+        ];
         tokio::select! {
             Some(set) = sets.recv() => Woken::Set(set),
             Some(made) = self.making.join_next() => Woken::Made(made.ok()),
@@ -149,10 +191,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     }
 
     fn turn(&mut self, woken: Woken<F::Client>) {
+        let now = self.shared.clock.now();
         match woken {
             Woken::Set(set) => {
                 self.news.set = true;
-                self.adopt(set);
+                self.adopt(now, set);
             }
             Woken::Made(made) => {
                 self.news.set = true;
@@ -169,7 +212,6 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             Woken::Ordered(order) => self.obey(order),
             Woken::Nudged => {}
         }
-        let now = self.shared.clock.now();
         if is_due(self.retry_at, now) {
             self.news.set |= self.retry(now);
         }
@@ -177,7 +219,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.news.candidates |= self.update(now);
         }
         self.attend(now);
-        if self.release() {
+        if self.release(now) {
             self.news.set = true;
             self.news.candidates |= self.update(now);
         }
@@ -201,7 +243,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let ready = self.found.values().filter(|found| {
             found.client().is_some() && worst.is_none_or(|worst| found.endpoint.priority <= worst)
         });
-        let changes = self.cluster.update(now, ready.map(|found| found.endpoint.clone()));
+        let changes = self.cluster.update(now, ready.map(Found::as_served));
         if changes.is_empty() {
             return false;
         }

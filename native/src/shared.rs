@@ -8,10 +8,11 @@ use evenkeel_core::{EventCounts, Instant, Slot, TableFull};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
+use crate::changes::Discovered;
 use crate::clock::Clock;
 use crate::discover::DiscoveryStatus;
 use crate::error::SharedError;
-use crate::event::{Change, Event};
+use crate::event::Event;
 use crate::marks::Marks;
 use crate::snapshot::Snapshot;
 use crate::status::Entry;
@@ -32,7 +33,7 @@ pub(crate) struct Shared<C, P> {
     pub(crate) refresh: Notify,
     pub(crate) discovery: watch::Sender<DiscoveryStatus>,
     pub(crate) clients: watch::Sender<Clients>,
-    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) discovered: watch::Sender<Discovered>,
     pub(crate) entries: ArcSwap<Vec<Entry<C>>>,
     pub(crate) events: broadcast::Sender<Event>,
     /// All that were told.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use evenkeel_core::cluster::{Candidacy, Member};
 use evenkeel_core::health::{Health, Held};
-use evenkeel_core::{Instant, Slot};
+use evenkeel_core::{Endpoint, Instant, Slot};
 
 use crate::client::Client;
 use crate::target::Target;
@@ -15,10 +15,13 @@ use crate::target::Target;
 pub struct Status {
     /// Where it is.
     pub target: Target,
+    /// What discovery said of it: weight, priority, zone, draining.
+    pub endpoint: Endpoint<Target>,
     /// It may be picked now. New [candidates](Candidacy::Candidate) may not as long as the policy's
     /// table is too small.
     pub candidate: bool,
-    /// Discovery does not find it any more. It serves until another of its level can.
+    /// Discovery does not find it any more. It serves until another of its level can, and is
+    /// drained after that, as long as the [removal grace](crate::Removal) lasts.
     pub leaving: bool,
     /// Why it may be picked, or may not; `None` for one that should get requests as long as it has
     /// no client.
@@ -57,7 +60,7 @@ pub(crate) struct Entry<C> {
 /// What is known of an endpoint without a client, too.
 #[derive(Debug)]
 pub(crate) struct Place {
-    pub(crate) target: Target,
+    pub(crate) endpoint: Endpoint<Target>,
     pub(crate) leaving: bool,
     /// Why it gets no client, if it needs none.
     pub(crate) left_out: Option<Candidacy>,
@@ -74,8 +77,9 @@ struct Known<C> {
     weight: u32,
 }
 
-/// Makes an entry for each endpoint that was found, and perhaps left; `members` are those that have a client, and of
-/// the candidates, those get requests that are `picked`. `calm` tells the end of a level's calm.
+/// Makes an entry for each endpoint that was found, and perhaps left; `members` are those that have
+/// a client, and of the candidates, those get requests that are `picked`. `calm` tells the end of a
+/// level's calm.
 pub(crate) fn entries<C>(
     found: impl Iterator<Item = Place>,
     members: &[Member<'_, Target>],
@@ -86,7 +90,7 @@ pub(crate) fn entries<C>(
     // Both are in the order of addresses.
     let mut members = members.iter().peekable();
     let entry = |place: Place| {
-        let member = members.next_if(|member| member.endpoint.addr == place.target);
+        let member = members.next_if(|member| member.endpoint.addr == place.endpoint.addr);
         let known =
             member.and_then(|&Member { slot, endpoint, candidacy, health, held, weight }| {
                 let candidate = candidacy.is_candidate() && picked(slot);
@@ -101,7 +105,8 @@ pub(crate) fn entries<C>(
 impl<C> Entry<C> {
     pub(crate) fn status(&self) -> Status {
         let mut status = Status {
-            target: self.place.target.clone(),
+            target: self.place.endpoint.addr.clone(),
+            endpoint: self.place.endpoint.clone(),
             candidate: false,
             leaving: self.place.leaving,
             candidacy: self.place.left_out,

@@ -13,6 +13,8 @@ pub enum Says {
     Endpoints(&'static str),
     /// These endpoints, with all that they say.
     These(Vec<Endpoint<Target>>),
+    /// These, and that they are not all for this reason.
+    Half(Vec<Endpoint<Target>>, &'static str),
     /// The service is decidedly not available.
     Absent,
     /// This error.
@@ -76,6 +78,7 @@ impl Discover for Source {
                 Ok(Answer::new(endpoints.collect::<Result<Vec<_>, BoxError>>()?))
             }
             Says::These(endpoints) => Ok(Answer::new(endpoints)),
+            Says::Half(endpoints, error) => Ok(Answer::new(endpoints).with_error(error)),
             Says::Absent => Ok(Answer::absent()),
             Says::Error(error) => Err(error.into()),
             Says::Nothing => core::future::pending().await,

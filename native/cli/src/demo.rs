@@ -137,7 +137,7 @@ async fn play(args: &Args, stage: Stage) -> io::Result<ExitCode> {
                 stop.notify_one();
                 interrupt.set(ctrl_c());
             }
-            Ok(change) = changes.recv() => show.change(&change)?,
+            Some(change) = changes.recv() => show.change(&change)?,
             Ok(event) = events.recv() => {
                 let mut turn = vec![event];
                 while let Ok(event) = events.try_recv() {

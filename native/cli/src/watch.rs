@@ -19,7 +19,6 @@ use evenkeel::{
 use serde_json::{Value, json};
 use tokio::runtime;
 use tokio::signal::ctrl_c;
-use tokio::sync::broadcast::error::RecvError;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
@@ -135,20 +134,15 @@ async fn follow(source: impl Discover, args: &Args, what: &str) -> io::Result<Ex
         tokio::select! {
             biased;
             interrupted = interrupt.as_mut() => return interrupted.map(|()| ExitCode::SUCCESS),
-            first = changes.recv() => match first {
-                Ok(first) => {
-                    log.change(first)?;
-                    // One answer's changes come together, and their count once.
-                    while let Ok(change) = changes.try_recv() {
-                        log.change(change)?;
-                    }
-                    log.count()?;
+            first = changes.recv() => {
+                let first = first.ok_or_else(|| io::Error::other("discovery has ended"))?;
+                log.change(first)?;
+                // One answer's changes come together, and their count once.
+                while let Some(change) = changes.try_recv() {
+                    log.change(change)?;
                 }
-                Err(RecvError::Lagged(missed)) => {
-                    log.missed(missed)?;
-                }
-                Err(RecvError::Closed) => return Err(io::Error::other("discovery has ended")),
-            },
+                log.count()?;
+            }
             Ok(()) = discovery.changed() => {
                 let status = discovery.borrow_and_update().clone();
                 log.health(&status)?;
@@ -205,11 +199,6 @@ impl Log {
         let count = self.known.len();
         let text = format!("  {}", endpoints(count));
         self.say(Tone::Quiet, &text, json!({"event": "set", "endpoints": count}))
-    }
-
-    fn missed(&mut self, missed: u64) -> io::Result<()> {
-        let text = format!("! {missed} changes came too fast to be shown");
-        self.say(Tone::Warning, &text, json!({"event": "missed", "changes": missed}))
     }
 
     /// Says once what is wrong with discovery, and once that it is well again.

@@ -37,7 +37,9 @@ pub struct Answer {
     pub absent: bool,
     /// What of the answer was no endpoint, and why.
     pub skipped: Skipped,
-    /// Why the set is not whole: the endpoints known so far that are not in it stay.
+    /// These are not all: the endpoints known so far that are not in it stay.
+    pub partial: bool,
+    /// What went wrong, though there are endpoints; without any, the lookup has failed.
     pub error: Option<SharedError>,
     /// Who answered, such as a name server or a member of a cluster.
     pub server: Option<Arc<str>>,
@@ -72,10 +74,16 @@ impl Answer {
         Self { retry_after: Some(wait), ..self }
     }
 
-    /// Says why the set is not whole: nothing that is missing in it was removed.
+    /// Says that the set is not whole: what is missing in it was not removed.
+    #[must_use]
+    pub fn partial(self) -> Self {
+        Self { partial: true, ..self }
+    }
+
+    /// Says why the set is not [whole](Self::partial).
     #[must_use]
     pub fn with_error(self, error: impl Into<BoxError>) -> Self {
-        Self { error: Some(error.into().into()), ..self }
+        Self { error: Some(error.into().into()), ..self.partial() }
     }
 
     /// Says who answered.

@@ -2,53 +2,17 @@
 
 use core::error::Error;
 use core::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
-use evenkeel_core::discovery::poller::{Answer as PollerAnswer, Poller, PollerStep, SourceHealth};
-use evenkeel_core::{Endpoint, Instant};
+use evenkeel_core::Instant;
+use evenkeel_core::discovery::poller::{Poller, PollerStep, SourceHealth};
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::{Answer, Discover, Ended, Skipped};
+use super::believe::{Belief, Set, failed};
+use super::{Answer, Discover, DiscoveryStatus, Empty};
 use crate::clock::Clock;
-use crate::error::SharedError;
 use crate::stripe::CounterRng;
 use crate::supervise::{PAUSE, Supervisor};
-use crate::target::Target;
-
-/// How discovery is doing.
-#[derive(Clone, Debug)]
-pub struct DiscoveryStatus {
-    /// How good what is known still is.
-    pub health: SourceHealth,
-    /// Why the last query failed; `None` once one succeeds.
-    pub error: Option<Arc<dyn Error + Send + Sync>>,
-    /// Queries begun.
-    pub queries: u64,
-    /// Queries that failed.
-    pub failures: u64,
-    /// Good answers without endpoints, which were not believed.
-    pub empty_held: u64,
-    /// What of the last good answer was no endpoint, and why.
-    pub skipped: Skipped,
-    /// The source will say no more of itself when it has news, and why. What is known stays in
-    /// force.
-    pub ended: Option<Ended>,
-}
-
-impl Default for DiscoveryStatus {
-    fn default() -> Self {
-        Self {
-            health: SourceHealth::Pending,
-            error: None,
-            queries: 0,
-            failures: 0,
-            empty_held: 0,
-            skipped: Skipped::default(),
-            ended: None,
-        }
-    }
-}
 
 /// Who wants to hear of endpoints.
 pub(crate) struct Listener<'a> {
@@ -60,24 +24,18 @@ pub(crate) struct Listener<'a> {
     pub(crate) sets: mpsc::Sender<Set>,
 }
 
-/// What discovery found.
-pub(crate) struct Set {
-    pub(crate) endpoints: Vec<Endpoint<Target>>,
-    /// What is missing in it is gone.
-    pub(crate) whole: bool,
-}
-
 /// Asks `source` when its poller says so, and sends every set of endpoints that is to be believed.
 /// Outlives its panics.
 pub(crate) async fn drive<D: Discover>(
     mut source: D,
     mut poller: Poller,
     mut rng: CounterRng,
+    empty: Empty,
     listener: Listener<'_>,
 ) {
-    let mut absent_before = false;
+    let mut belief = Belief::new(empty);
     loop {
-        let rounds = rounds(&mut source, &mut poller, &mut rng, &mut absent_before, &listener);
+        let rounds = rounds(&mut source, &mut poller, &mut rng, &mut belief, &listener);
         let Err(panic) = AssertUnwindSafe(rounds).catch_unwind().await else { return };
         let error = listener.supervisor.panicked("discovery", &*panic);
         failed(listener.status, Box::<dyn Error + Send + Sync>::from(error.as_ref()).into());
@@ -89,7 +47,7 @@ async fn rounds<D: Discover>(
     source: &mut D,
     poller: &mut Poller,
     rng: &mut CounterRng,
-    absent_before: &mut bool,
+    belief: &mut Belief,
     listener: &Listener<'_>,
 ) {
     let Listener { clock, wanted, status, sets, .. } = listener;
@@ -97,10 +55,14 @@ async fn rounds<D: Discover>(
     loop {
         let believed = match poller.poll(clock.now(), rng) {
             PollerStep::Query { id, deadline } => {
-                status.send_modify(|status| status.queries += 1);
+                status.send_modify(|status| {
+                    status.queries += 1;
+                    status.next_query = None;
+                });
                 let result = ask(source, poller, deadline, listener).await;
-                let (answer, believed) = judge(result, absent_before, status);
-                poller.on_result(clock.now(), id, answer);
+                let now = clock.now();
+                let (answer, believed) = belief.judge(now, result, status);
+                poller.on_result(now, id, answer);
                 believed
             }
             // The lookup was dropped at its deadline already, which counts as the failure it is.
@@ -112,6 +74,11 @@ async fn rounds<D: Discover>(
             }
             PollerStep::Wait(None) => return,
             PollerStep::Wait(Some(until)) => {
+                status.send_if_modified(|status| {
+                    let next = Some(until).filter(|until| *until < Instant::MAX);
+                    core::mem::replace(&mut status.next_query, next) != next
+                });
+                let until = belief.believes_empty_at().map_or(until, |at| at.min(until));
                 tokio::select! {
                     () = clock.sleep_until(Some(until)) => {}
                     () = wanted.notified() => poller.refresh(clock.now()),
@@ -128,7 +95,7 @@ async fn rounds<D: Discover>(
                         }
                     },
                 }
-                None
+                belief.when_empty(clock.now())
             }
         };
         if let Some(set) = believed
@@ -159,45 +126,5 @@ async fn ask<D: Discover>(
             }
             () = wanted.notified() => poller.refresh(clock.now()),
         }
-    }
-}
-
-fn failed(status: &watch::Sender<DiscoveryStatus>, error: SharedError) {
-    tracing::warn!(%error, "discovery failed");
-    status.send_modify(|status| {
-        status.failures += 1;
-        status.error = Some(error);
-    });
-}
-
-/// Returns what a result means to the poller, and the set of endpoints to believe, if any.
-fn judge(
-    result: Result<Answer, Box<dyn Error + Send + Sync>>,
-    absent_before: &mut bool,
-    status: &watch::Sender<DiscoveryStatus>,
-) -> (PollerAnswer, Option<Set>) {
-    let answer = result.unwrap_or_else(Answer::failed);
-    let Answer { endpoints, ttl, retry_after, absent, skipped, error, server: _ } = answer;
-    if endpoints.is_empty()
-        && let Some(error) = error
-    {
-        failed(status, error);
-        return (PollerAnswer::Fail { retry_after }, None);
-    }
-    let believed = !endpoints.is_empty() || (absent && *absent_before);
-    *absent_before = absent;
-    let whole = error.is_none();
-    status.send_modify(|status| {
-        status.failures += u64::from(!whole);
-        status.error = error;
-        status.skipped = skipped;
-        status.empty_held += u64::from(!believed);
-    });
-    let ttl = ttl.max(retry_after);
-    if believed {
-        (PollerAnswer::Ok { ttl }, Some(Set { endpoints, whole }))
-    } else {
-        tracing::warn!("discovery came back empty; what is known stays in force");
-        (PollerAnswer::Empty { negative_ttl: ttl }, None)
     }
 }

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use evenkeel_core::cluster::Candidacy;
+use evenkeel_core::discovery::poller::SourceHealth;
 use evenkeel_core::health::Health;
-use evenkeel_core::{Endpoint, Policy};
+use evenkeel_core::{Endpoint, Instant, Policy, hash};
 
-use super::Maintenance;
 use super::connections::Connection;
 use super::line::Line;
+use super::{Maintenance, bring_forward, is_due};
+use crate::changes::Discovered;
 use crate::client::Client;
 use crate::discover::{Set, folded};
-use crate::event::Change;
 use crate::factory::Factory;
 use crate::target::Target;
 
@@ -26,13 +27,24 @@ pub(super) struct Found<C> {
     /// Active checks say that it is not there.
     pub(super) down: bool,
     /// Discovery does not find it any more; it serves until another of its level can.
-    pub(super) left: bool,
+    pub(super) left: Option<Left>,
+}
+
+/// Since when discovery does not find an endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    /// The time before that does not count.
+    since: Instant,
+    /// So many answers did not name it.
+    answers: u32,
+    /// Another can serve: it is drained, as long as its grace lasts.
+    drained: bool,
 }
 
 impl<C> Found<C> {
     fn new(endpoint: Endpoint<Target>) -> Self {
         let connection = Connection::Waiting { failures: 0 };
-        Self { endpoint, connection, line: Line::Out, left_out: None, down: false, left: false }
+        Self { endpoint, connection, line: Line::Out, left_out: None, down: false, left: None }
     }
 
     pub(super) fn client(&self) -> Option<&Arc<Client<C>>> {
@@ -53,70 +65,155 @@ impl<C> Found<C> {
     pub(super) fn is_awaited(&self) -> bool {
         self.line != Line::Out && self.connection.is_new()
     }
+
+    /// Returns it as the cluster is to see it.
+    pub(super) fn as_served(&self) -> Endpoint<Target> {
+        let drained = self.left.is_some_and(|left| left.drained);
+        let endpoint = self.endpoint.clone();
+        let draining = endpoint.draining || drained;
+        endpoint.with_draining(draining)
+    }
 }
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
-    /// Takes over what discovery found, and tells the differences. Those that left the whole set
-    /// stay for now, if they have a client.
-    pub(super) fn adopt(&mut self, set: Set) {
-        let named = folded(set.endpoints);
-        let (mut changes, mut gone) = (Vec::new(), Vec::new());
+    /// Takes over what discovery found. Those that left the whole set stay for now, if they have a
+    /// client or the removal grace keeps them.
+    pub(super) fn adopt(&mut self, now: Instant, set: Set) {
+        let mut named = folded(set.endpoints);
+        let above = self.cap(&mut named, set.whole);
+        self.shared
+            .discovery
+            .send_if_modified(|status| core::mem::replace(&mut status.above_max, above) != above);
         for (target, found) in &mut self.found {
-            if set.whole && !found.left && !named.contains_key(target) {
-                changes.push(Change::Removed(found.endpoint.clone()));
-                found.left = true;
-                if found.client().is_none() || found.down {
-                    gone.push(target.clone());
-                }
+            if set.whole && !named.contains_key(target) {
+                let begun = Left { since: now, answers: 0, drained: false };
+                let left = found.left.get_or_insert(begun);
+                left.answers = left.answers.saturating_add(1);
             }
         }
-        let gone: Vec<_> = gone.iter().map(|target| self.found.remove(target)).collect();
         for (target, endpoint) in named {
-            let Some(found) = self.found.get_mut(&target) else {
-                self.found.insert(target, Found::new(endpoint.clone()));
-                changes.push(Change::Added(endpoint));
-                continue;
-            };
-            let came_back = core::mem::replace(&mut found.left, false);
-            if came_back {
-                changes.push(Change::Added(endpoint.clone()));
-            } else if found.endpoint != endpoint {
-                changes.push(Change::Changed(endpoint.clone()));
+            match self.found.get_mut(&target) {
+                Some(found) => (found.endpoint, found.left) = (endpoint, None),
+                None => drop(self.found.insert(target, Found::new(endpoint))),
             }
-            found.endpoint = endpoint;
         }
-        self.leaving = self.found.values().any(|found| found.left);
-        for change in changes {
-            // Nobody may be listening.
-            let _ = self.shared.changes.send(change);
+        let useless = |found: &Found<F::Client>| found.client().is_none() || found.down;
+        self.let_go(now, useless);
+        self.leaving = self.found.values().any(|found| found.left.is_some());
+        self.tell(now);
+    }
+
+    /// Takes those out that are too many: unknown ones first, and always the same of them. Returns
+    /// how many.
+    fn cap(&self, named: &mut BTreeMap<Target, Endpoint<Target>>, whole: bool) -> usize {
+        let Some(max) = self.removal.max_endpoints else { return 0 };
+        let known = |found: &Found<F::Client>| found.left.is_none();
+        let others = self
+            .found
+            .iter()
+            .filter(|(target, found)| !whole && known(found) && !named.contains_key(*target));
+        let room = max.saturating_sub(others.count());
+        if named.len() <= room {
+            return 0;
         }
-        // It is the user's code that drops a client.
-        drop(gone);
+        let rank = |target: &Target| {
+            let chance = hash::splitmix64(hash::of_key(target) ^ self.shared.seed);
+            (!self.found.get(target).is_some_and(known), chance)
+        };
+        let mut ranked: Vec<_> = named.keys().map(|key| (rank(key), key.clone())).collect();
+        ranked.sort();
+        let above = ranked.split_off(room);
+        for (_, target) in &above {
+            named.remove(target);
+        }
+        above.len()
     }
 
     /// Lets those go that left, once one of their level can serve; without a level, once any can.
-    /// Where the answer has no endpoint that is meant to serve, there is nothing to wait for. Tells
-    /// that some went.
-    pub(super) fn release(&mut self) -> bool {
-        if !self.leaving {
+    /// Where the answer has no endpoint that is meant to serve, there is nothing to wait for. Those
+    /// in their grace are drained. Tells that there are changes.
+    pub(super) fn release(&mut self, now: Instant) -> bool {
+        if !(self.leaving || is_due(self.grace_at, now)) {
             return false;
         }
+        self.hold_grace(now);
         // By priority, if an endpoint of it can serve.
         let mut levels = BTreeMap::new();
-        for found in self.found.values().filter(|found| !found.left && found.is_eligible()) {
+        for found in self.found.values().filter(|found| found.left.is_none() && found.is_eligible())
+        {
             *levels.entry(found.endpoint.priority).or_insert(false) |= self.serves(found);
         }
         let any = levels.is_empty() || levels.values().any(|serves| *serves);
+        let replaced =
+            |found: &Found<F::Client>| levels.get(&found.endpoint.priority).copied().unwrap_or(any);
+        let mut changed = self.let_go(now, replaced);
+        for found in self.found.values_mut().filter(|found| found.left.is_some()) {
+            let replaced = replaced(found);
+            if let Some(left) = found.left.as_mut().filter(|left| replaced && !left.drained) {
+                left.drained = true;
+                changed = true;
+            }
+        }
+        let mut left = self.found.values().filter_map(|found| found.left);
+        self.leaving = left.any(|left| !left.drained);
+        self.tell(now);
+        changed
+    }
+
+    /// Lets those go that left, are past their grace, and may. Tells that there were any.
+    fn let_go(&mut self, now: Instant, may: impl Fn(&Found<F::Client>) -> bool) -> bool {
         let goes = |found: &Found<F::Client>| {
-            found.left && levels.get(&found.endpoint.priority).copied().unwrap_or(any)
+            found.left.is_some_and(|left| !self.in_grace(now, left)) && may(found)
         };
         let going = self.found.iter().filter(|(_, found)| goes(found));
-        let gone: Vec<_> = going.map(|(target, _)| target.clone()).collect();
-        for target in &gone {
-            self.found.remove(target);
-        }
-        self.leaving = self.found.values().any(|found| found.left);
+        let going: Vec<_> = going.map(|(target, _)| target.clone()).collect();
+        let gone: Vec<_> = going.iter().map(|target| self.found.remove(target)).collect();
+        // It is the user's code that drops a client: none is before all are out.
         !gone.is_empty()
+    }
+
+    /// Keeps graces from passing while discovery fails, and notes when the next is over.
+    fn hold_grace(&mut self, now: Instant) {
+        let passes = match self.shared.discovery.borrow().health {
+            SourceHealth::Fresh | SourceHealth::Expired => true,
+            SourceHealth::Pending | SourceHealth::Stale { .. } => false,
+        };
+        self.grace_at = None;
+        for left in self.found.values_mut().filter_map(|found| found.left.as_mut()) {
+            if !passes {
+                left.since = now;
+            }
+            let over = left.since + self.removal.grace;
+            if over > now {
+                bring_forward(&mut self.grace_at, over);
+            }
+        }
+    }
+
+    /// Tells that an endpoint is drained and not dropped. What is known of an expired source is
+    /// dropped.
+    fn in_grace(&self, now: Instant, left: Left) -> bool {
+        let expired = self.shared.discovery.borrow().health == SourceHealth::Expired;
+        let soon = now < left.since + self.removal.grace;
+        (soon || left.answers <= self.removal.grace_answers) && !expired
+    }
+
+    /// Publishes the set, if it is another one.
+    fn tell(&self, now: Instant) {
+        let told = self.found.values().filter_map(|found| match found.left {
+            None => Some(found.endpoint.clone()),
+            Some(left) => {
+                self.in_grace(now, left).then(|| found.endpoint.clone().with_draining(true))
+            }
+        });
+        let endpoints: Vec<_> = told.collect();
+        self.shared.discovered.send_if_modified(|set| {
+            let other = *set.endpoints != *endpoints;
+            if other {
+                *set = Discovered { version: set.version + 1, endpoints: endpoints.into() };
+            }
+            other
+        });
     }
 
     /// Tells that an endpoint has a client and is well.

@@ -18,11 +18,14 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     pub(super) fn line_up(&mut self) {
         if self.all_are_candidates() {
             for found in self.found.values_mut() {
-                (found.line, found.left_out) = (Line::Candidate, None);
+                // Nobody makes a client for one that left.
+                found.line = if found.left.is_none() { Line::Candidate } else { Line::Out };
+                found.left_out = None;
             }
             return;
         }
-        let well = self.found.values().filter(|found| !found.left && self.may_serve(found));
+        let well =
+            self.found.values().filter(|found| found.left.is_none() && self.may_serve(found));
         let well: Vec<_> = well.map(|found| found.endpoint.clone()).collect();
         let first = self.plan(well.clone());
         let is_in = |plan: &BTreeMap<Target, Candidacy>, target: &Target| {

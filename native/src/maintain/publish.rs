@@ -61,8 +61,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let picked = |slot| !self.behind || snapshot.offers(slot);
         let client = |slot| self.client(slot).cloned();
         let found = self.found.values().map(|found| Place {
-            target: found.endpoint.addr.clone(),
-            leaving: found.left,
+            endpoint: found.endpoint.clone(),
+            leaving: found.left.is_some(),
             left_out: found.left_out,
         });
         let calm = |priority| self.cluster.calm_until(priority);
@@ -134,7 +134,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     }
 
     fn publish_counts(&self, pickable: usize) {
-        let present = || self.found.values().filter(|found| !found.left);
+        let present = || self.found.values().filter(|found| found.left.is_none());
         let none = if present().any(Found::is_eligible) {
             self.cluster.candidates().next().is_none().then(|| self.cluster.unavailable())
         } else {

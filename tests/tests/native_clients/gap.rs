@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use evenkeel::{Change, Config, Endpoint, PickError, Target};
+use evenkeel::{Change, Changes, Config, Endpoint, PickError, Target};
 
 use crate::works::{How, Works};
 use crate::{Bed, MS, SECOND, all, at, level, numbered, pass};
@@ -113,24 +113,31 @@ async fn one_that_comes_back_in_time_is_the_same_and_one_that_is_down_does_not_s
     let bed = Bed::new("ab", Works::new().with("x", How::Never));
     bed.balancer.ready().await;
     let mut changes = bed.balancer.changes();
+    let mut seen = told(&mut changes);
     bed.becomes(all("x")).await;
+    seen.extend(told(&mut changes));
     bed.becomes(all("bx")).await;
+    seen.extend(told(&mut changes));
     assert_eq!((bed.picked().as_str(), bed.works.begun("b")), ("b", 1));
-    let mut told = Vec::new();
-    while let Ok(change) = changes.try_recv() {
-        told.push(match change {
-            Change::Added(endpoint) => format!("+{}", endpoint.addr.host()),
-            Change::Removed(endpoint) => format!("-{}", endpoint.addr.host()),
-            Change::Changed(endpoint) => format!("={}", endpoint.addr.host()),
-        });
-    }
-    assert_eq!(told, ["-a", "-b", "+x", "+b"]);
+    assert_eq!(seen, ["+a", "+b", "-a", "-b", "+x", "+b"]);
 
     bed.balancer.set_down(&Target::new("b", 80).unwrap(), true);
     bed.becomes(all("x")).await;
     assert!(matches!(bed.balancer.pick(), Err(PickError::NoClients { endpoints: 1, .. })));
     pass(Duration::from_secs(11)).await;
     assert_eq!(bed.works.alive(), "");
+}
+
+/// What was told since it was last asked.
+fn told(changes: &mut Changes) -> Vec<String> {
+    let told = core::iter::from_fn(|| changes.try_recv());
+    let named = |sign: char, endpoint: Endpoint<Target>| format!("{sign}{}", endpoint.addr.host());
+    told.map(|change| match change {
+        Change::Added(endpoint) => named('+', endpoint),
+        Change::Removed(endpoint) => named('-', endpoint),
+        Change::Changed(endpoint) => named('=', endpoint),
+    })
+    .collect()
 }
 
 /// One that leaves while nobody can take its place, and comes back, goes on as it was: who is

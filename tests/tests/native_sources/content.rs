@@ -1,22 +1,14 @@
 //! What a file may say, and what is said of one that says something else.
 
-use evenkeel::{Change, Endpoint, Target, Zone};
+use evenkeel::{Endpoint, Target, Zone};
 
 use crate::file::Scene;
 use crate::{at, error};
 
 async fn read(name: &str, content: &str) -> Vec<Endpoint<Target>> {
     let scene = Scene::new(name, content);
-    let mut changes = scene.bed.changes();
     scene.bed.ready().await;
-    let mut endpoints = Vec::new();
-    while let Ok(change) = changes.try_recv() {
-        match change {
-            Change::Added(endpoint) => endpoints.push(endpoint),
-            Change::Removed(_) | Change::Changed(_) => panic!("{change:?}"),
-        }
-    }
-    endpoints
+    scene.bed.discovered().borrow().endpoints.to_vec()
 }
 
 fn full() -> Endpoint<Target> {

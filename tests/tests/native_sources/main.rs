@@ -4,7 +4,9 @@ mod boxed;
 mod broken;
 mod content;
 mod file;
+mod large;
 mod publisher;
+mod removal;
 mod watch;
 
 use core::convert::Infallible;

@@ -178,14 +178,17 @@ impl Course {
 pub(super) mod tests {
     use evenkeel::core::Instant;
     use evenkeel::health::Health;
+    use evenkeel::{Endpoint, Target};
 
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     pub(in crate::demo) fn endpoint(name: &str, candidacy: Candidacy) -> Status {
+        let target: Target = format!("{name}.demo.test:80").parse().expect("a target");
         Status {
-            target: format!("{name}.demo.test:80").parse().expect("a target"),
+            target: target.clone(),
+            endpoint: Endpoint::new(target),
             candidate: candidacy.is_candidate(),
             leaving: false,
             candidacy: Some(candidacy),
