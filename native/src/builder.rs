@@ -16,7 +16,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 use crate::abort::AbortOnDrop;
 use crate::balancer::Balancer;
 use crate::clock::Clock;
-use crate::discover::{Discover, DiscoveryStatus, Listener, Removal, drive};
+use crate::discover::{Discover, DiscoveryStatus, Listener, Removal, drive, watchdog};
 use crate::error::BuildError;
 use crate::factory::Factory;
 use crate::maintain::{Maintenance, Pace};
@@ -155,11 +155,11 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             cluster,
             self.removal,
         );
-        let source = self.source;
-        let task = runtime.spawn({
+        let (source, empty) = (self.source, self.removal.empty);
+        // A task of its own: a source that blocks its thread stops nobody else.
+        let driver = runtime.spawn({
             let shared = Arc::clone(&shared);
             async move {
-                let _ends = shared.supervisor.guard();
                 let listener = Listener {
                     clock,
                     wanted: &shared.refresh,
@@ -167,8 +167,17 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
                     supervisor: &shared.supervisor,
                     sets,
                 };
-                let driver = drive(source, poller, CounterRng(!seed), self.removal.empty, listener);
-                tokio::join!(driver, maintenance.run(received, ordered));
+                drive(source, poller, CounterRng(!seed), empty, listener).await;
+            }
+        });
+        let driver = AbortOnDrop(driver.abort_handle());
+        let task = runtime.spawn({
+            let shared = Arc::clone(&shared);
+            async move {
+                let _driver = driver;
+                let _ends = shared.supervisor.guard();
+                let watchdog = watchdog(clock, &shared.discovery);
+                tokio::join!(watchdog, maintenance.run(received, ordered));
             }
         });
         Ok(Balancer { shared, task: Arc::new(AbortOnDrop(task.abort_handle())) })

@@ -3,7 +3,9 @@
 mod answer;
 mod believe;
 mod boxed;
+mod combine;
 pub mod dns_srv;
+mod driven;
 mod driver;
 mod ended;
 #[cfg(feature = "file")]
@@ -14,15 +16,18 @@ mod publisher;
 mod removal;
 mod status;
 mod watch;
+mod watchdog;
 
 use core::error::Error;
 use core::future::Future;
 
+use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 
 pub use answer::{Answer, Skipped};
 pub(crate) use believe::Set;
 pub use boxed::BoxDiscover;
+pub use combine::{Map, Merge, OrElse};
 pub(crate) use driver::{Listener, drive};
 pub use ended::Ended;
 #[cfg(feature = "file")]
@@ -33,6 +38,9 @@ pub use publisher::{Published, Publisher};
 pub use removal::{Empty, Removal};
 pub use status::DiscoveryStatus;
 pub use watch::Watch;
+pub(crate) use watchdog::watchdog;
+
+use crate::target::Target;
 
 /// A source of endpoints that is asked again and again, and may say itself when it has news.
 ///
@@ -81,5 +89,63 @@ pub trait Discover: Send + 'static {
     /// Returns when to ask again.
     fn poller(&self) -> PollerConfig {
         PollerConfig::default()
+    }
+
+    /// Takes the endpoints of another source in as well, as soon as either has some. Each is asked
+    /// by its own settings, and what one has found stays while it fails; where both name a target,
+    /// the better priority counts.
+    ///
+    /// ```
+    /// use evenkeel::{Discover, DnsSrv, Fixed};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let all = DnsSrv::new("_http._tcp.web.example.com.")?.merge(Fixed::new(["10.0.0.1:80"])?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn merge<D: Discover>(self, other: D) -> Merge<Self, D>
+    where
+        Self: Sized,
+    {
+        Merge::new(self, other)
+    }
+
+    /// Takes the endpoints of another source instead, as long as this one has none: because it
+    /// fails from the start, came back empty, is absent, or is
+    /// [stale for too long](PollerConfig::max_stale). The other one is not asked before.
+    ///
+    /// ```
+    /// use evenkeel::{Discover, DnsSrv, Fixed};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let source = DnsSrv::new("_http._tcp.web.example.com.")?.or_else(Fixed::new(["10.0.0.1:80"])?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn or_else<D: Discover>(self, fallback: D) -> OrElse<Self, D>
+    where
+        Self: Sized,
+    {
+        OrElse::new(self, fallback)
+    }
+
+    /// Changes each endpoint, or leaves it out.
+    ///
+    /// ```
+    /// use evenkeel::{Discover, Fixed};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let all = Fixed::new(["10.0.0.1:80", "10.0.0.2:81"])?;
+    /// let backups = all.map(|endpoint| Some(endpoint.with_priority(1)));
+    /// let of_port_80 = backups.map(|endpoint| (endpoint.addr.port() == 80).then_some(endpoint));
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn map<F>(self, change: F) -> Map<Self, F>
+    where
+        Self: Sized,
+        F: FnMut(Endpoint<Target>) -> Option<Endpoint<Target>> + Send + 'static,
+    {
+        Map::new(self, change)
     }
 }

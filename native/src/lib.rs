@@ -53,8 +53,8 @@ pub use call::{
 pub use changes::{Change, Changes, Discovered};
 pub use discover::dns_srv::{self, DnsSrv};
 pub use discover::{
-    Answer, BoxDiscover, Discover, DiscoveryStatus, Empty, Ended, Fixed, Published, Publisher,
-    Removal, Skipped, Watch,
+    Answer, BoxDiscover, Discover, DiscoveryStatus, Empty, Ended, Fixed, Map, Merge, OrElse,
+    Published, Publisher, Removal, Skipped, Watch,
 };
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};

@@ -58,8 +58,12 @@ async fn rounds<D: Discover>(
                 status.send_modify(|status| {
                     status.queries += 1;
                     status.next_query = None;
+                    status.deadline = Some(deadline).filter(|at| *at < Instant::MAX);
                 });
+                // Whom this has woken runs first, should the source block the thread.
+                tokio::task::yield_now().await;
                 let result = ask(source, poller, deadline, listener).await;
+                status.send_modify(|status| status.deadline = None);
                 let now = clock.now();
                 let (answer, believed) = belief.judge(now, result, status);
                 poller.on_result(now, id, answer);

@@ -4,10 +4,10 @@ use core::time::Duration;
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 
-use super::{Answer, Discover};
+use super::{Answer, Discover, Published, Publisher};
 use crate::target::{Target, TargetError};
 
-/// Endpoints that never change.
+/// Endpoints that never change. Those with weights and priorities come from a list of [`Endpoint`]s.
 #[derive(Clone, Debug)]
 pub struct Fixed {
     endpoints: Vec<Endpoint<Target>>,
@@ -22,6 +22,26 @@ impl Fixed {
         let endpoints =
             targets.into_iter().map(|target| Ok(Endpoint::new(target.as_ref().parse()?)));
         Ok(Self { endpoints: endpoints.collect::<Result<_, _>>()? })
+    }
+}
+
+impl Fixed {
+    /// Begins with these, and returns who can replace them, or change them one by one.
+    ///
+    /// ```
+    /// use evenkeel::{Endpoint, Fixed};
+    ///
+    /// # fn main() -> Result<(), evenkeel::TargetError> {
+    /// let (publisher, source) = Fixed::new(["10.0.0.1:80"])?.replaceable();
+    /// // When a balancer over `source` is at work:
+    /// publisher.replace([Endpoint::new("10.0.0.2:80".parse()?).with_weight(2)]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replaceable(self) -> (Publisher, Published) {
+        let (publisher, source) = Publisher::new();
+        publisher.replace(self.endpoints);
+        (publisher, source)
     }
 }
 

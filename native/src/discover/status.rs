@@ -25,6 +25,8 @@ pub struct DiscoveryStatus {
     /// When the next query is due; `None` while one is under way, and for sources that are asked
     /// when they have news.
     pub next_query: Option<Instant>,
+    /// When the query under way is given up; `None` while none is.
+    pub deadline: Option<Instant>,
     /// Who gave the last good answer, if the source says so.
     pub server: Option<Arc<str>>,
     /// Good answers without endpoints, which were not believed.
@@ -49,6 +51,7 @@ impl Default for DiscoveryStatus {
             failures: 0,
             last_success: None,
             next_query: None,
+            deadline: None,
             server: None,
             empty_held: 0,
             absent: false,

@@ -1,11 +1,15 @@
 //! Code of the user's panics: the balancer goes on, and says so.
 
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::Arc;
+use core::time::Duration;
+use std::sync::{Arc, mpsc};
 
 use evenkeel::core::load::InFlight;
 use evenkeel::core::{TableFull, View};
-use evenkeel::{Answer, Balancer, Cx, Discover, Policy, PollerConfig, Retry, RoundRobin, Verdict};
+use evenkeel::{
+    Answer, Balancer, BoxError, Cx, Discover, EventKind, Policy, PollerConfig, Retry, RoundRobin,
+    Verdict,
+};
 
 use crate::works::{How, Works};
 use crate::{Bed, MS, SECOND, all, at, pass};
@@ -42,7 +46,7 @@ async fn clients_that_are_dropped() {
 struct Fragile(usize);
 
 impl Discover for Fragile {
-    type Error = evenkeel::BoxError;
+    type Error = BoxError;
 
     fn lookup(&mut self) -> impl Future<Output = Result<Answer, Self::Error>> + Send {
         self.0 += 1;
@@ -73,6 +77,45 @@ async fn sources() {
     balancer.ready().await;
     assert_eq!(balancer.task().borrow().panics, 2);
     assert!(balancer.discovery().borrow().error.is_none());
+}
+
+/// Answers once, and then keeps its thread until it is told to go on.
+struct Blocking(u32, mpsc::Receiver<()>);
+
+impl Discover for Blocking {
+    type Error = BoxError;
+
+    async fn lookup(&mut self) -> Result<Answer, BoxError> {
+        self.0 += 1;
+        if self.0 == 2 {
+            self.1.recv()?;
+        }
+        Ok(Answer::new([at("a"), at("b")]))
+    }
+
+    fn poller(&self) -> PollerConfig {
+        let soon = Duration::from_millis(20);
+        PollerConfig { timeout: soon, min_gap: soon, ..PollerConfig::default() }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_blocks_its_thread_stops_nobody_else_and_is_told_of() {
+    let (go_on, told) = mpsc::channel();
+    let works = Works::new();
+    let balancer =
+        Balancer::builder(Blocking(0, told)).build(move |target| works.make(target)).unwrap();
+    balancer.ready().await;
+    balancer.refresh();
+    let mut discovery = balancer.discovery();
+    let status = discovery.wait_for(|status| status.error.is_some()).await.unwrap().clone();
+    assert!(status.error.unwrap().to_string().contains("blocks its thread"));
+    let mut events = balancer.events();
+    balancer.set_down(&at("a").addr, true);
+    assert_eq!(events.recv().await.unwrap().kind, EventKind::Down);
+    go_on.send(()).unwrap();
+    balancer.refresh();
+    discovery.wait_for(|status| status.error.is_none()).await.unwrap();
 }
 
 /// Round robin that cannot stand three endpoints.

@@ -2,6 +2,7 @@
 
 mod boxed;
 mod broken;
+mod combine;
 mod content;
 mod file;
 mod large;

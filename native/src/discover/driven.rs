@@ -1,0 +1,173 @@
+//! A source within another one: asked by a poller of its own, in a task of its own.
+
+use core::hash::{BuildHasher, Hasher};
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::sync::Arc;
+
+use evenkeel_core::Endpoint;
+use evenkeel_core::discovery::poller::{Poller, PollerConfig};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::believe::Set;
+use super::driver::{Listener, drive};
+use super::publisher::when_told;
+use super::{Answer, Discover, DiscoveryStatus, Empty, folded};
+use crate::abort::AbortOnDrop;
+use crate::clock::Clock;
+use crate::error::SharedError;
+use crate::factory::BoxError;
+use crate::stripe::CounterRng;
+use crate::supervise::Supervisor;
+use crate::target::Target;
+
+/// What is known of a source: the last set that is to be believed, if there was one.
+type Known = Option<BTreeMap<Target, Endpoint<Target>>>;
+
+/// A source that is not asked before it is needed.
+#[derive(Debug)]
+pub(super) struct Part<D> {
+    source: Option<D>,
+    driven: Option<Driven>,
+}
+
+/// A driven source. Its task ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Driven {
+    known: watch::Receiver<Known>,
+    status: watch::Receiver<DiscoveryStatus>,
+    /// The error of the last answer.
+    told: Option<SharedError>,
+    /// Somebody wants it to be asked soon.
+    wanted: Arc<Notify>,
+    _task: AbortOnDrop,
+}
+
+impl<D: Discover> Part<D> {
+    pub(super) fn new(source: D) -> Self {
+        Self { source: Some(source), driven: None }
+    }
+
+    /// Returns it driven: it is started, if it was not yet, and else asked soon, if that is wanted.
+    pub(super) fn drive(&mut self, wanted: bool) -> Result<&mut Driven, BoxError> {
+        if let Some(source) = self.source.take() {
+            let poller = Poller::new(source.poller())?;
+            self.driven = Some(Driven::start(source, poller));
+        } else if let Some(driven) = self.driven.as_ref().filter(|_| wanted) {
+            driven.wanted.notify_one();
+        }
+        self.driven.as_mut().ok_or_else(|| "the settings of a source contradict each other".into())
+    }
+
+    /// Waits until it has news, if it is driven.
+    pub(super) async fn changed(&mut self) {
+        match &mut self.driven {
+            Some(driven) => driven.changed().await,
+            None => core::future::pending().await,
+        }
+    }
+
+    /// Returns settings for whoever hears its news: they are bad if its own are.
+    pub(super) fn poller(&self) -> PollerConfig {
+        let own = self.source.as_ref().map(Discover::poller).unwrap_or_default();
+        if own.check().is_err() { own } else { when_told() }
+    }
+}
+
+impl Driven {
+    fn start(source: impl Discover, poller: Poller) -> Self {
+        let wanted = Arc::new(Notify::new());
+        let (known, knows) = watch::channel(None);
+        let (status, tells) = watch::channel(DiscoveryStatus::default());
+        let task = tokio::spawn({
+            let wanted = Arc::clone(&wanted);
+            async move {
+                let supervisor = Supervisor::default();
+                let (sets, mut found) = mpsc::channel(1);
+                let listener = Listener {
+                    clock: Clock::start(),
+                    wanted: &wanted,
+                    status: &status,
+                    supervisor: &supervisor,
+                    sets,
+                };
+                let rng = CounterRng(RandomState::new().build_hasher().finish());
+                let collect = async {
+                    while let Some(set) = found.recv().await {
+                        known.send_modify(|known| take_over(known, set));
+                    }
+                };
+                tokio::join!(drive(source, poller, rng, Empty::Keep, listener), collect);
+            }
+        });
+        let task = AbortOnDrop(task.abort_handle());
+        Self { known: knows, status: tells, told: None, wanted, _task: task }
+    }
+
+    /// Waits until there is a set, or a reason why there is none; tells that there is a set.
+    pub(super) async fn settled(&mut self) -> bool {
+        let Self { known, status, .. } = self;
+        let failed = |status: &DiscoveryStatus| status.failures + status.empty_held > 0;
+        tokio::select! {
+            biased;
+            () = until(known, Option::is_some) => true,
+            () = until(status, failed) => false,
+        }
+    }
+
+    /// Waits until it is known, or told, otherwise than it was last [answered](Self::answer).
+    async fn changed(&mut self) {
+        let Self { known, status, told, .. } = self;
+        let other = |status: &DiscoveryStatus| match (&status.error, &told) {
+            (Some(now), Some(told)) => !Arc::ptr_eq(now, told),
+            (None, None) => false,
+            (Some(_), None) | (None, Some(_)) => true,
+        };
+        tokio::select! {
+            () = next(known) => {}
+            () = until(status, other) => {}
+        }
+    }
+
+    /// Returns what is known. Without endpoints it is absent if a set of none was believed.
+    pub(super) fn answer(&mut self) -> Answer {
+        let known = self.known.borrow_and_update();
+        let endpoints = known.iter().flat_map(BTreeMap::values).cloned();
+        let absent = known.as_ref().is_some_and(BTreeMap::is_empty);
+        let status = self.status.borrow_and_update();
+        self.told.clone_from(&status.error);
+        Answer {
+            absent,
+            skipped: status.skipped.clone(),
+            error: status.error.clone(),
+            server: status.server.clone(),
+            ..Answer::new(endpoints)
+        }
+    }
+}
+
+/// Waits until it is so. Whoever has ended says nothing more.
+async fn until<T>(told: &mut watch::Receiver<T>, is: impl FnMut(&T) -> bool) {
+    let ended = told.wait_for(is).await.is_err();
+    if ended {
+        core::future::pending().await
+    }
+}
+
+/// Waits for a value that was not seen.
+async fn next<T>(told: &mut watch::Receiver<T>) {
+    if told.changed().await.is_err() {
+        core::future::pending().await
+    }
+}
+
+fn take_over(known: &mut Known, set: Set) {
+    let mut endpoints = folded(set.endpoints);
+    if !set.whole {
+        // What it names now counts more than what was known.
+        let mut all = known.take().unwrap_or_default();
+        all.append(&mut endpoints);
+        endpoints = all;
+    }
+    *known = Some(endpoints);
+}
