@@ -10,7 +10,7 @@ mod publish;
 mod trouble;
 
 use core::panic::AssertUnwindSafe;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
@@ -58,8 +58,12 @@ pub(crate) struct Maintenance<F: Factory, P> {
     offered: BTreeSet<Slot>,
     heed: Heed,
     making: JoinSet<Made<F::Client>>,
+    /// Who is to get a client, the first first.
+    line: VecDeque<Target>,
     /// How many clients were begun: each has its number.
     stamp: u64,
+    /// Clients are taken over again from then on, or when all are made.
+    rest_until: Instant,
     /// When the next client is to be tried again.
     retry_at: Option<Instant>,
     /// When to look if endpoints need no watching any more.
@@ -110,7 +114,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             clients: Vec::new(),
             offered: BTreeSet::new(),
             making: JoinSet::new(),
+            line: VecDeque::new(),
             stamp: 0,
+            rest_until: Instant::ZERO,
             retry_at: None,
             sweep_at: None,
             trouble: Trouble::default(),
@@ -151,13 +157,19 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
+    /// Returns when clients that were made are to be taken over.
+    fn clients_at(&self) -> Option<Instant> {
+        let at = if self.making.is_empty() { Instant::ZERO } else { self.rest_until };
+        self.news.clients.then_some(at)
+    }
+
     /// Tells that a turn may take long: not on a thread that serves requests, too.
     fn is_long(&self, woken: &Woken<F::Client>) -> bool {
-        let new = match woken {
-            Woken::Set(set) => set.endpoints.len(),
-            Woken::Made(_) | Woken::Ordered(_) | Woken::Nudged => 0,
-        };
-        self.found.len().max(new) > LONG
+        match woken {
+            Woken::Set(set) => self.found.len().max(set.endpoints.len()) > LONG,
+            Woken::Ordered(_) | Woken::Nudged => self.found.len() > LONG,
+            Woken::Made(_) => false,
+        }
     }
 
     /// Takes a turn; tells that nothing panicked.
@@ -180,6 +192,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.sweep_at,
             self.trouble.ask_at,
             self.grace_at,
+            self.clients_at(),
         ];
         tokio::select! {
             Some(set) = sets.recv() => Woken::Set(set),
@@ -198,7 +211,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 self.adopt(now, set);
             }
             Woken::Made(made) => {
-                self.news.set = true;
+                self.news.clients = true;
                 if let Some(made) = made {
                     self.made(made);
                 }
@@ -208,6 +221,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                         self.made(made);
                     }
                 }
+                self.fill();
+                // They are taken over together, by a turn of its own.
+                return;
             }
             Woken::Ordered(order) => self.obey(order),
             Woken::Nudged => {}
@@ -215,7 +231,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if is_due(self.retry_at, now) {
             self.news.set |= self.retry(now);
         }
+        self.news.set |= is_due(self.clients_at(), now);
+        let begun = self.news.set.then_some(now);
         if self.news.set {
+            // Who is replaced by others that serve already leaves in the same step.
+            self.release(now);
             self.news.candidates |= self.update(now);
         }
         self.attend(now);
@@ -229,12 +249,19 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
         if self.news.set || !events.is_empty() {
             self.line_up();
+            self.queue_up();
             self.fill();
         }
         if self.trouble.is_due(now) {
             self.shared.refresh.notify_one();
         }
         self.publish(events);
+        if let Some(begun) = begun {
+            // Many clients that come one by one are taken over together: half of the time at most
+            // goes into it.
+            let end = self.shared.clock.now();
+            self.rest_until = end + end.saturating_since(begun);
+        }
     }
 
     /// Makes the cluster that of the endpoints which have a client; tells that it is another one.
@@ -249,9 +276,12 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
         self.clients.clear();
         self.clients.resize_with(self.cluster.slots(), || None);
-        let mut down = Vec::new();
+        let (mut down, mut known) = (Vec::new(), self.found.values());
         for (slot, endpoint) in self.cluster.iter() {
-            let Some(found) = self.found.get(&endpoint.addr) else { continue };
+            // Both are in the order of addresses.
+            let Some(found) = known.find(|found| found.endpoint.addr == endpoint.addr) else {
+                break;
+            };
             self.clients[slot.index()] = found.client().cloned();
             if found.down {
                 down.push(slot);

@@ -1,7 +1,7 @@
 //! A source within another one: asked by a poller of its own, in a task of its own.
 
 use core::hash::{BuildHasher, Hasher};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::supervise::Supervisor;
 use crate::target::Target;
 
 /// What is known of a source: the last set that is to be believed, if there was one.
-type Known = Option<BTreeMap<Target, Endpoint<Target>>>;
+type Known = Option<Vec<Endpoint<Target>>>;
 
 /// A source that is not asked before it is needed.
 #[derive(Debug)]
@@ -132,8 +132,8 @@ impl Driven {
     /// Returns what is known. Without endpoints it is absent if a set of none was believed.
     pub(super) fn answer(&mut self) -> Answer {
         let known = self.known.borrow_and_update();
-        let endpoints = known.iter().flat_map(BTreeMap::values).cloned();
-        let absent = known.as_ref().is_some_and(BTreeMap::is_empty);
+        let endpoints = known.iter().flatten().cloned();
+        let absent = known.as_ref().is_some_and(Vec::is_empty);
         let status = self.status.borrow_and_update();
         self.told.clone_from(&status.error);
         Answer {
@@ -150,14 +150,14 @@ impl Driven {
 async fn until<T>(told: &mut watch::Receiver<T>, is: impl FnMut(&T) -> bool) {
     let ended = told.wait_for(is).await.is_err();
     if ended {
-        core::future::pending().await
+        core::future::pending::<()>().await;
     }
 }
 
 /// Waits for a value that was not seen.
 async fn next<T>(told: &mut watch::Receiver<T>) {
     if told.changed().await.is_err() {
-        core::future::pending().await
+        core::future::pending::<()>().await;
     }
 }
 
@@ -165,9 +165,9 @@ fn take_over(known: &mut Known, set: Set) {
     let mut endpoints = folded(set.endpoints);
     if !set.whole {
         // What it names now counts more than what was known.
-        let mut all = known.take().unwrap_or_default();
-        all.append(&mut endpoints);
-        endpoints = all;
+        let named: BTreeSet<Target> = endpoints.iter().map(|one| one.addr.clone()).collect();
+        let known = known.take().unwrap_or_default();
+        endpoints.extend(known.into_iter().filter(|endpoint| !named.contains(&endpoint.addr)));
     }
     *known = Some(endpoints);
 }

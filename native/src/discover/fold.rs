@@ -1,23 +1,20 @@
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use evenkeel_core::Endpoint;
 
 use crate::target::Target;
 
-/// Folds the records of one address into the one that takes precedence.
+/// Sorts endpoints by address, and folds the records of one address into the one that takes
+/// precedence. O(n) for those that are sorted.
 pub(crate) fn folded(
     endpoints: impl IntoIterator<Item = Endpoint<Target>>,
-) -> BTreeMap<Target, Endpoint<Target>> {
-    let mut named = BTreeMap::new();
-    for endpoint in endpoints {
-        match named.entry(endpoint.addr.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(endpoint)),
-            Entry::Occupied(mut entry) if endpoint.takes_precedence_over(entry.get()) => {
-                entry.insert(endpoint);
-            }
-            Entry::Occupied(_) => {}
+) -> Vec<Endpoint<Target>> {
+    let mut all: Vec<_> = endpoints.into_iter().collect();
+    all.sort_by(|one, other| one.addr.cmp(&other.addr));
+    all.dedup_by(|next, kept| {
+        let same = next.addr == kept.addr;
+        if same && next.takes_precedence_over(kept) {
+            core::mem::swap(next, kept);
         }
-    }
-    named
+        same
+    });
+    all
 }

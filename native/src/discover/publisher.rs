@@ -78,7 +78,8 @@ impl Publisher {
     /// Publishes the whole set. None at all is not believed: the endpoints known so far stay; see
     /// [`absent`](Self::absent).
     pub fn replace(&self, endpoints: impl IntoIterator<Item = Endpoint<Target>>) {
-        let endpoints = folded(endpoints);
+        let endpoints = folded(endpoints).into_iter();
+        let endpoints = endpoints.map(|endpoint| (endpoint.addr.clone(), endpoint)).collect();
         self.state.send_modify(|state| *state = State { endpoints, says: Says::Endpoints });
     }
 

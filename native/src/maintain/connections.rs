@@ -72,13 +72,8 @@ pub(super) struct Made<C> {
 }
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
-    /// Begins to make clients, as far as there is room: for candidates first, and before those
-    /// that failed.
-    pub(super) fn fill(&mut self) {
-        let room = self.pace.at_once.saturating_sub(self.making.len());
-        if room == 0 {
-            return;
-        }
+    /// Queues up who is to get a client: candidates first, and before those that failed.
+    pub(super) fn queue_up(&mut self) {
         let mut due = Vec::new();
         for (target, found) in &self.found {
             let Connection::Waiting { failures } = found.connection else { continue };
@@ -87,8 +82,18 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             }
         }
         due.sort();
-        for (failures, _, _, target) in due.into_iter().take(room) {
-            self.make(target, failures);
+        self.line = due.into_iter().map(|(_, _, _, target)| target).collect();
+    }
+
+    /// Begins to make clients for the first in the queue, as far as there is room.
+    pub(super) fn fill(&mut self) {
+        while self.making.len() < self.pace.at_once
+            && let Some(target) = self.line.pop_front()
+        {
+            let Some(found) = self.found.get(&target) else { continue };
+            if let Connection::Waiting { failures } = found.connection {
+                self.make(target, failures);
+            }
         }
     }
 

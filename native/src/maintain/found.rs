@@ -77,25 +77,27 @@ impl<C> Found<C> {
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Takes over what discovery found. Those that left the whole set stay for now, if they have a
-    /// client or the removal grace keeps them.
+    /// client or the removal grace keeps them. O(n).
     pub(super) fn adopt(&mut self, now: Instant, set: Set) {
         let mut named = folded(set.endpoints);
         let above = self.cap(&mut named, set.whole);
         self.shared
             .discovery
             .send_if_modified(|status| core::mem::replace(&mut status.above_max, above) != above);
+        let (mut named, mut fresh) = (named.into_iter().peekable(), Vec::new());
         for (target, found) in &mut self.found {
-            if set.whole && !named.contains_key(target) {
+            // Both are in the order of addresses.
+            fresh.extend(core::iter::from_fn(|| named.next_if(|next| next.addr < *target)));
+            if let Some(endpoint) = named.next_if(|next| next.addr == *target) {
+                (found.endpoint, found.left) = (endpoint, None);
+            } else if set.whole {
                 let begun = Left { since: now, answers: 0, drained: false };
                 let left = found.left.get_or_insert(begun);
                 left.answers = left.answers.saturating_add(1);
             }
         }
-        for (target, endpoint) in named {
-            match self.found.get_mut(&target) {
-                Some(found) => (found.endpoint, found.left) = (endpoint, None),
-                None => drop(self.found.insert(target, Found::new(endpoint))),
-            }
+        for endpoint in fresh.into_iter().chain(named) {
+            self.found.insert(endpoint.addr.clone(), Found::new(endpoint));
         }
         let useless = |found: &Found<F::Client>| found.client().is_none() || found.down;
         self.let_go(now, useless);
@@ -105,13 +107,13 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
 
     /// Takes those out that are too many: unknown ones first, and always the same of them. Returns
     /// how many.
-    fn cap(&self, named: &mut BTreeMap<Target, Endpoint<Target>>, whole: bool) -> usize {
+    fn cap(&self, named: &mut Vec<Endpoint<Target>>, whole: bool) -> usize {
         let Some(max) = self.removal.max_endpoints else { return 0 };
         let known = |found: &Found<F::Client>| found.left.is_none();
-        let others = self
-            .found
-            .iter()
-            .filter(|(target, found)| !whole && known(found) && !named.contains_key(*target));
+        let others = self.found.iter().filter(|(target, found)| {
+            let is_named = named.binary_search_by(|one| one.addr.cmp(target)).is_ok();
+            !whole && known(found) && !is_named
+        });
         let room = max.saturating_sub(others.count());
         if named.len() <= room {
             return 0;
@@ -120,13 +122,10 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             let chance = hash::splitmix64(hash::of_key(target) ^ self.shared.seed);
             (!self.found.get(target).is_some_and(known), chance)
         };
-        let mut ranked: Vec<_> = named.keys().map(|key| (rank(key), key.clone())).collect();
-        ranked.sort();
-        let above = ranked.split_off(room);
-        for (_, target) in &above {
-            named.remove(target);
-        }
-        above.len()
+        named.sort_by_cached_key(|endpoint| rank(&endpoint.addr));
+        let above = named.split_off(room).len();
+        named.sort_by(|one, other| one.addr.cmp(&other.addr));
+        above
     }
 
     /// Lets those go that left, once one of their level can serve; without a level, once any can.
@@ -141,7 +140,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let mut levels = BTreeMap::new();
         for found in self.found.values().filter(|found| found.left.is_none() && found.is_eligible())
         {
-            *levels.entry(found.endpoint.priority).or_insert(false) |= self.serves(found);
+            let level = levels.entry(found.endpoint.priority).or_insert(false);
+            *level = *level || self.serves(found);
         }
         let any = levels.is_empty() || levels.values().any(|serves| *serves);
         let replaced =
@@ -156,7 +156,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
         let mut left = self.found.values().filter_map(|found| found.left);
         self.leaving = left.any(|left| !left.drained);
-        self.tell(now);
+        if changed {
+            self.tell(now);
+        }
         changed
     }
 

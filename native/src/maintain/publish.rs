@@ -22,6 +22,8 @@ use crate::target::Target;
 pub(super) struct News {
     /// The endpoints, or which of them have a client.
     pub(super) set: bool,
+    /// Clients were made that are not taken over yet.
+    pub(super) clients: bool,
     /// Who may be picked.
     pub(super) candidates: bool,
     /// How an endpoint is doing.
@@ -31,7 +33,9 @@ pub(super) struct News {
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     pub(super) fn publish(&mut self, events: Vec<(Option<Slot>, Event)>) {
         self.news.candidates |= events.iter().any(|(_, event)| changes_candidates(event.kind));
-        self.settled |= !self.found.is_empty() && !self.found.values().any(Found::is_awaited);
+        if !self.settled {
+            self.settled = !self.found.is_empty() && !self.found.values().any(Found::is_awaited);
+        }
         let (news, candidates) = (self.news, self.news.candidates);
         let probes = self.offer_probes();
         if !(news.set || candidates || news.health || probes.is_some() || !events.is_empty()) {
@@ -69,7 +73,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let entries = status::entries(found, &members, client, picked, calm);
         self.shared.entries.store(Arc::new(entries));
         self.publish_counts(snapshot.len());
-        self.news = News::default();
+        self.news = News { clients: self.news.clients && !news.set, ..News::default() };
         // Whoever is told finds it so.
         let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, event) in &events {

@@ -1,0 +1,170 @@
+//! Measures what sets of endpoints cost: `discovery` writes the table, `discovery SIZE` one row of
+//! it.
+
+use core::convert::Infallible;
+use core::net::{Ipv4Addr, SocketAddr};
+use core::pin::pin;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+use std::env;
+use std::fs;
+use std::io;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use evenkeel::{Balancer, Discovered, Endpoint, Publisher, Random, Target};
+
+const SIZES: [u32; 3] = [100, 10_000, 100_000];
+const ROUNDS: u32 = 10;
+const HEAD: &str = "\
+What sets of endpoints cost
+===========================
+
+cargo run --release -p evenkeel-tests --bin discovery > tests/tables/discovery.txt
+
+A publisher tells a balancer of the tokio shell its endpoints, on a runtime of one thread. Policy:
+random, whose rebuild is as good as free; clients that cost nothing. An update replaces one percent
+of the endpoints.
+
+first set   from the first `replace` until discovery's set can be read, and until all have clients
+memory      what the process has more with them, per endpoint: discovery, health, clients, tables
+update      processor time of the whole process per update, until all of its endpoints have clients
+longest     the longest time that another task had to wait while updates were taken over
+
+endpoints   first set (ms)   all clients (ms)   memory (B)   update (ms)   longest (ms)
+";
+
+type Bed = Balancer<Target, Random>;
+
+fn main() -> io::Result<ExitCode> {
+    let Some(size) = env::args().nth(1) else {
+        print!("{HEAD}");
+        for size in SIZES {
+            // Each in a process of its own: memory is given back to nobody.
+            let row = Command::new(env::current_exe()?).arg(size.to_string()).output()?;
+            print!("{}", String::from_utf8_lossy(&row.stdout));
+            if !row.status.success() {
+                return Err(io::Error::other(String::from_utf8_lossy(&row.stderr).into_owned()));
+            }
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let size = size.parse().map_err(io::Error::other)?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(row(size))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How many clients were made.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+async fn client(target: Target) -> Result<Target, Infallible> {
+    MADE.fetch_add(1, Relaxed);
+    Ok(target)
+}
+
+async fn row(size: u32) -> io::Result<()> {
+    let before = memory()?;
+    let (publisher, source) = Publisher::new();
+    let balancer = Balancer::builder(source)
+        .policy(Random::default())
+        .build(client)
+        .map_err(io::Error::other)?;
+    let begun = Instant::now();
+    publisher.replace(set(size, 0));
+    let _ = balancer.discovered().wait_for(|set| set.version == 1).await;
+    let first = begun.elapsed();
+    balancer.ready().await;
+    let clients = begun.elapsed();
+    let memory = (memory()? - before) / u64::from(size);
+
+    let update = cost(&balancer, &publisher, size).await?;
+    let longest = longest(&balancer, &publisher, size).await;
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    println!(
+        "{size:>9}   {:>14.1}   {:>16.1}   {memory:>10}   {:>11.1}   {:>12.1}",
+        ms(first),
+        ms(clients),
+        ms(update),
+        ms(longest)
+    );
+    Ok(())
+}
+
+/// Returns the processor time of an update.
+async fn cost(balancer: &Bed, publisher: &Publisher, size: u32) -> io::Result<Duration> {
+    let mut spent = Duration::ZERO;
+    for round in 1..=ROUNDS {
+        // That somebody has a set is no cost of discovery.
+        let new = set(size, round);
+        let before = processor_time()?;
+        publisher.replace(new);
+        taken_over(balancer, size, round).await;
+        spent += processor_time()? - before;
+    }
+    Ok(spent / ROUNDS)
+}
+
+/// Returns the longest time that a task had to wait which wanted to run all the time.
+async fn longest(balancer: &Bed, publisher: &Publisher, size: u32) -> Duration {
+    let mut longest = Duration::ZERO;
+    for round in ROUNDS + 1..=2 * ROUNDS {
+        let new = set(size, round);
+        publisher.replace(new);
+        let mut taken_over = pin!(taken_over(balancer, size, round));
+        let mut last = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = tokio::task::yield_now() => {
+                    longest = longest.max(last.elapsed());
+                    last = Instant::now();
+                }
+                () = &mut taken_over => break,
+            }
+        }
+    }
+    longest
+}
+
+/// Waits until a set is discovery's, and all of it have clients.
+async fn taken_over(balancer: &Bed, size: u32, round: u32) {
+    let (first, _) = range(size, round);
+    let is = |set: &Discovered| set.endpoints.first().is_some_and(|one| one.addr == target(first));
+    // The sender lives as long as the balancer.
+    let _ = balancer.discovered().wait_for(is).await;
+    let all = u64::from(size + size / 100 * round);
+    while MADE.load(Relaxed) < all {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Returns the numbers of the endpoints of a round: one percent of them are others in the next.
+fn range(size: u32, round: u32) -> (u32, u32) {
+    let first = size / 100 * round;
+    (first, first + size)
+}
+
+fn set(size: u32, round: u32) -> Vec<Endpoint<Target>> {
+    let (first, end) = range(size, round);
+    (first..end).map(|number| Endpoint::new(target(number))).collect()
+}
+
+fn target(number: u32) -> Target {
+    SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + number), 80)).into()
+}
+
+/// Returns the memory of this process, in bytes.
+fn memory() -> io::Result<u64> {
+    let pages = fs::read_to_string("/proc/self/statm")?;
+    let resident = pages.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    resident.map(|pages| pages * 4_096).ok_or_else(|| io::Error::other(pages))
+}
+
+/// Returns the processor time of this process, of all its threads.
+fn processor_time() -> io::Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // User and system time, in hundredths of a second; the name before them may have blanks.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
+    Ok(Duration::from_millis(10 * ticks.sum::<u64>()))
+}
