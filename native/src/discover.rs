@@ -2,7 +2,7 @@
 
 mod answer;
 mod boxed;
-pub mod dns_srv;
+pub mod dns;
 mod driver;
 mod ended;
 #[cfg(feature = "file")]

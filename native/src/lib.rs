@@ -49,11 +49,16 @@ pub use builder::Builder;
 pub use call::{
     Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
 };
-pub use discover::dns_srv::{self, DnsSrv};
+pub use discover::dns::{self, DnsHost, DnsSrv, Family};
 pub use discover::{
     Answer, BoxDiscover, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Skipped,
     Watch,
 };
+/// The former name of [`dns`].
+#[doc(hidden)]
+pub mod dns_srv {
+    pub use crate::dns::{Cause, DnsError as DnsSrvError, LookupError, ServerError};
+}
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};
 pub use error::{BuildError, NotReady, PickError, SharedError};

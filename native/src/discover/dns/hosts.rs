@@ -1,129 +1,228 @@
-//! The addresses behind SRV targets.
+//! The addresses behind host names: asked for many at once, kept for their own time to live.
 
 use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
-use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use hickory_proto::rr::{Name, Record};
+use tokio::time::{Instant, timeout_at};
 
+use super::entry::Host;
 use super::error::LookupError;
+use super::family::{Family, Kind, address};
 use super::name;
-use super::resolve::{lowest, resolve, seconds};
-use super::server_pool::ServerPool;
+use super::resolve::{Resolved, lowest, resolve, seconds};
+use super::servers::Servers;
 
-const FAMILIES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
+/// Questions of one kind in flight at once: enough to hide the way to the server, few enough for a
+/// small resolver. Each kind has its own, so that one that is never answered does not hold up the
+/// other.
+const CONCURRENT: usize = 32;
 
-/// Questions in flight at once: enough to hide the way to the server, few enough for a small
-/// resolver.
-const CONCURRENT: usize = 16;
+/// News that come one after the other are told together after so long.
+const TOGETHER: Duration = Duration::from_millis(200);
 
-/// Host names and their addresses, none for a host that has none.
-pub(super) type Hosts = BTreeMap<String, Vec<IpAddr>>;
-
-/// Finds the addresses of targets, and remembers the last ones so that a failed question takes none
-/// away.
-#[derive(Default)]
-pub(super) struct Targets {
-    known: Hosts,
+/// Hosts and their addresses. Questions under way go on while nobody waits, until this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    family: Family,
+    all: BTreeMap<String, Host>,
+    servers: Option<Arc<Servers>>,
+    waiting: [VecDeque<String>; 2],
+    in_flight: [usize; 2],
+    asking: FuturesUnordered<BoxFuture<'static, Asked>>,
+    /// Addresses changed after the last gathering, for the first time then.
+    news: Option<Instant>,
+    /// The end of the last question was not told yet.
+    untold: bool,
 }
 
-impl Targets {
-    /// Finds the addresses of `targets` (keyed by host), from the additional records or else by
-    /// asking, and how long they hold.
+/// The end of a question.
+type Asked = (String, Kind, Result<Resolved, LookupError>);
+
+impl Hosts {
+    /// Takes these hosts for the wanted ones, with what came along of their addresses, and begins
+    /// to ask for what is not known, or not any more.
     ///
-    /// A target whose question fails keeps the addresses it had; the answer is then good for no
-    /// time at all. If every question fails and nothing came with the answer, so does this.
-    pub(super) async fn find(
+    /// What came along may be a part: unless `all` are wanted, a kind is only asked for where
+    /// nothing came, or where others have it.
+    pub(super) fn want(
         &mut self,
-        servers: &ServerPool,
-        targets: &BTreeMap<String, Name>,
+        servers: &Arc<Servers>,
+        family: Family,
+        targets: BTreeMap<String, Name>,
         additionals: &[Record],
-    ) -> Result<(Hosts, Option<Duration>), LookupError> {
-        let (mut hosts, mut ttl) = glue(targets, additionals);
-        let questions = missing(&hosts, targets);
-        let mut answers =
-            stream::iter(questions)
-                .map(|(host, name, kind)| async move {
-                    (host, kind, resolve(servers, &name, kind).await)
-                })
-                .buffer_unordered(CONCURRENT);
-        let mut answered = hosts.values().any(|addrs| !addrs.is_empty());
-        let mut failure = None;
-        while let Some((host, kind, answer)) = answers.next().await {
-            let known = self.known.get(&host).into_iter().flatten();
-            let addrs = hosts.entry(host).or_default();
-            match answer {
-                Ok(resolved) => {
-                    answered = true;
-                    if !resolved.records.is_empty() {
-                        ttl = lowest(ttl, resolved.ttl);
-                    }
-                    addrs.extend(resolved.records.iter().filter_map(address));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "SRV target not resolved, keeping the addresses it had");
-                    addrs.extend(known.filter(|addr| family(addr) == kind));
-                    failure = Some(error);
+        all: bool,
+    ) {
+        let now = Instant::now();
+        self.family = family;
+        self.servers = Some(servers.clone());
+        self.all.retain(|host, _| targets.contains_key(host));
+        for (host, name) in targets {
+            self.all.entry(host).or_insert_with(|| Host::new(name));
+        }
+        for (kind, waiting) in [Kind::V4, Kind::V6].into_iter().zip(&mut self.waiting) {
+            for host in waiting.drain(..) {
+                if let Some(host) = self.all.get_mut(&host) {
+                    host.set_pending(kind, false);
                 }
             }
         }
-        match failure {
-            Some(error) if !answered => return Err(error),
-            Some(_) => ttl = Some(Duration::ZERO),
-            None => {}
+        let came = self.take_along(additionals, now);
+        for &kind in family.kinds() {
+            let others_have_it = all || self.all.values().any(|host| host.has(kind));
+            for (text, host) in &mut self.all {
+                let enough = came.contains(text) && !others_have_it;
+                if !enough && host.is_due(kind, now) {
+                    host.set_pending(kind, true);
+                    self.waiting[kind.index()].push_back(text.clone());
+                }
+            }
         }
-        for addrs in hosts.values_mut() {
-            addrs.sort_unstable();
-            addrs.dedup();
-        }
-        self.known.clone_from(&hosts);
-        Ok((hosts, ttl))
+        self.fill();
     }
-}
 
-/// Takes the addresses that came with the answer; only those of its targets are believed.
-fn glue(targets: &BTreeMap<String, Name>, additionals: &[Record]) -> (Hosts, Option<Duration>) {
-    let mut hosts: Hosts = targets.keys().map(|host| (host.clone(), Vec::new())).collect();
-    let mut ttl = None;
-    for record in additionals {
-        if let (Some(addr), Some(addrs)) =
-            (address(&record.data), hosts.get_mut(&name::host(&record.name)))
-        {
-            addrs.push(addr);
-            ttl = lowest(ttl, Some(seconds(record.ttl)));
+    /// Takes the addresses of wanted hosts from other records; returns the hosts that have some.
+    fn take_along(&mut self, additionals: &[Record], now: Instant) -> BTreeSet<String> {
+        let mut found: BTreeMap<(String, Kind), (Vec<IpAddr>, Option<Duration>)> = BTreeMap::new();
+        for record in additionals {
+            if let Some(ip) = address(&record.data) {
+                let key = (name::host(&record.name), Kind::of(ip));
+                let (addrs, ttl) = found.entry(key).or_default();
+                addrs.push(ip);
+                *ttl = lowest(*ttl, Some(seconds(record.ttl)));
+            }
         }
+        let mut came = BTreeSet::new();
+        for ((text, kind), (addrs, ttl)) in found {
+            if let Some(host) = self.all.get_mut(&text) {
+                host.put(kind, addrs, ttl.unwrap_or_default(), now);
+                came.insert(text);
+            }
+        }
+        came
     }
-    (hosts, ttl)
-}
 
-/// Lists what to ask: both families for a target without glue; for one that has glue only the
-/// family that others have and it lacks, because servers drop glue that does not fit and an
-/// endpoint must not come and go with that.
-fn missing(hosts: &Hosts, targets: &BTreeMap<String, Name>) -> Vec<(String, Name, RecordType)> {
-    let seen: BTreeSet<RecordType> = hosts.values().flatten().map(family).collect();
-    let mut questions = Vec::new();
-    for (host, name) in targets {
-        let addrs = &hosts[host];
-        for kind in FAMILIES {
-            if addrs.is_empty()
-                || (seen.contains(&kind) && !addrs.iter().any(|addr| family(addr) == kind))
+    fn fill(&mut self) {
+        let Some(servers) = &self.servers else { return };
+        for kind in [Kind::V4, Kind::V6] {
+            let index = kind.index();
+            while self.in_flight[index] < CONCURRENT
+                && let Some(text) = self.waiting[index].pop_front()
             {
-                questions.push((host.clone(), name.clone(), kind));
+                let Some(host) = self.all.get(&text) else { continue };
+                let (servers, name) = (servers.clone(), host.name.clone());
+                self.in_flight[index] += 1;
+                self.asking.push(Box::pin(async move {
+                    let result = resolve(&servers, &name, kind.record()).await;
+                    (text, kind, result)
+                }));
             }
         }
     }
-    questions
-}
 
-fn address(data: &RData) -> Option<IpAddr> {
-    match data {
-        RData::A(a) => Some(a.0.into()),
-        RData::AAAA(aaaa) => Some(aaaa.0.into()),
-        _ => None,
+    /// Waits for the end of one question, if there is any. May be dropped.
+    async fn step(&mut self) {
+        let Some((text, kind, result)) = self.asking.next().await else { return };
+        let now = Instant::now();
+        self.in_flight[kind.index()] -= 1;
+        if let Err(error) = &result {
+            tracing::warn!(%error, "host not resolved, keeping the addresses it had");
+        }
+        if let Some(host) = self.all.get_mut(&text)
+            && host.take(kind, result, now)
+        {
+            self.news = self.news.or(Some(now));
+        }
+        self.untold = true;
+        self.fill();
     }
-}
 
-fn family(addr: &IpAddr) -> RecordType {
-    if addr.is_ipv4() { RecordType::A } else { RecordType::AAAA }
+    /// Waits until all is known; with the first address, only for `wait` more; and only until
+    /// `deadline`.
+    pub(super) async fn gather(&mut self, wait: Duration, deadline: Instant) {
+        let mut until = None;
+        while !self.asking.is_empty() {
+            if until.is_none() && self.all.values().any(Host::has_addresses) {
+                until = Some(deadline.min(Instant::now() + wait));
+            }
+            if timeout_at(until.unwrap_or(deadline), self.step()).await.is_err() {
+                break;
+            }
+        }
+        (self.news, self.untold) = (None, false);
+    }
+
+    /// Waits until more is known than at the end of the last gathering. May be dropped.
+    pub(super) async fn news(&mut self) {
+        while !self.asking.is_empty() {
+            match self.news {
+                None => self.step().await,
+                Some(first) => {
+                    if timeout_at(first + TOGETHER, self.step()).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        if !self.untold && self.news.is_none() {
+            core::future::pending::<()>().await;
+        }
+    }
+
+    /// Tells that the first addresses of a host are still asked for.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.all.values().any(|host| host.is_pending() && !host.has_addresses())
+    }
+
+    /// Returns the wanted hosts.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Host)> {
+        self.all.iter().map(|(text, host)| (text.as_str(), host))
+    }
+
+    /// Returns the addresses of a host.
+    pub(super) fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        self.all.get(host).map(|host| host.addresses(self.family)).unwrap_or_default()
+    }
+
+    /// Returns how long it all holds.
+    pub(super) fn ttl(&self) -> Option<Duration> {
+        let now = Instant::now();
+        self.all.values().filter_map(|host| host.ttl(now)).min()
+    }
+
+    /// Returns how long there are no addresses at all.
+    pub(super) fn negative_ttl(&self) -> Option<Duration> {
+        let now = Instant::now();
+        self.all.values().filter_map(|host| host.negative_ttl(now)).min()
+    }
+
+    /// Notes what is no endpoint, or may be an old one, and why.
+    pub(super) fn note(&self, skipped: &mut crate::Skipped) {
+        for (text, host) in self.iter() {
+            if host.addresses(self.family).is_empty() {
+                if host.unusable().next().is_none() {
+                    skipped.note(host.why_none(text));
+                }
+            } else if let Some(error) = host.failure() {
+                skipped.note(format!("of the target {text} not all is known: {error}"));
+            }
+            for ip in host.unusable() {
+                skipped.note(format!("the address {ip} of the target {text} is of no one host"));
+            }
+        }
+    }
+
+    /// Says why no host has an address, if that is because questions failed or are not answered
+    /// yet.
+    pub(super) fn failure(&self, after: Duration) -> Option<LookupError> {
+        if let Some(error) = self.all.values().find_map(Host::failure) {
+            return Some(LookupError::clone(error));
+        }
+        let (text, _) = self.all.iter().find(|(_, host)| host.is_pending())?;
+        Some(LookupError::Unanswered { question: format!("{text} A and AAAA"), after })
+    }
 }

@@ -3,59 +3,55 @@
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ProtocolConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer};
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::{DnsRequestOptions, Message, Query, ResponseCode};
-use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
-use tokio::time::timeout;
+use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::rr::RData;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::Cause;
+use super::message::says_what_exists;
+use super::tcp::Tcp;
+use super::udp::Udp;
 
-/// What fits into one datagram on every path (DNS flag day 2020, RFC 9715).
-const UDP_PAYLOAD: u16 = 1232;
-
-/// hickory adds timeouts to the clock, which must not overflow.
+/// Times out at the latest after this: the clock must not overflow.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-type Pool = NameServerPool<TokioRuntimeProvider>;
+/// A server that did not answer is asked last for so long.
+const REST: Duration = Duration::from_secs(30);
 
-/// A server's last word on a question.
-pub(super) enum Reply {
-    /// There are records, of the type asked or aliases.
-    Records(Message),
-    /// There are none (NXDOMAIN or NODATA), and there will be none for so many seconds.
-    Nothing { ttl: Option<u32> },
-}
-
-/// One name server with a pool of connections per transport.
-///
-/// hickory's pool of several transports never tries TCP where UDP stays silent, so each pool here
-/// has one transport.
+/// One name server.
+#[derive(Debug)]
 pub(super) struct Server {
     addr: SocketAddr,
     timeout: Duration,
-    context: Arc<PoolContext>,
-    udp: Pool,
-    // Replaced after a timeout: a connection that a middlebox forgot would swallow every later
-    // question.
-    tcp: Mutex<Pool>,
+    /// Never asked over UDP (`options use-vc`).
+    tcp_only: bool,
+    udp: Udp,
+    tcp: Tcp,
     // TCP answered where UDP did not: ask both at once from then on.
     udp_silent: AtomicBool,
+    standing: Mutex<Standing>,
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    /// When it last said anything, if only that it cannot help.
+    heard: Option<Instant>,
+    /// When it last left a question without an answer, and nothing was heard of it since.
+    silent: Option<Instant>,
 }
 
 impl Server {
-    pub(super) fn new(addr: SocketAddr, context: Arc<PoolContext>) -> Self {
+    pub(super) fn new(addr: SocketAddr, timeout: Duration, tcp_only: bool) -> Self {
         Self {
             addr,
-            timeout: context.options.timeout,
-            udp: pool(addr, ProtocolConfig::Udp, context.clone()),
-            tcp: Mutex::new(pool(addr, ProtocolConfig::Tcp, context.clone())),
-            context,
+            timeout: timeout.min(LONGEST),
+            tcp_only,
+            udp: Udp::default(),
+            tcp: Tcp::default(),
             udp_silent: AtomicBool::new(false),
+            standing: Mutex::default(),
         }
     }
 
@@ -63,96 +59,91 @@ impl Server {
         self.addr
     }
 
-    /// Asks within the timeout.
-    pub(super) async fn ask(&self, query: &Query) -> Result<Reply, Cause> {
-        if let Ok(answer) = timeout(self.timeout, self.over_any(query)).await {
-            return reply(answer, self.timeout);
+    /// Returns how long ago it was found silent, if that was lately.
+    pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let ago = now.saturating_duration_since(standing.silent?);
+        (ago < REST).then_some(ago)
+    }
+
+    /// Asks within the timeout. The answer says what there is, or that there is nothing.
+    pub(super) async fn ask(&self, query: &Query) -> Result<Message, Cause> {
+        let begun = Instant::now();
+        let answer = self.over_any(query, begun + self.timeout).await;
+        let result = answer.and_then(judge);
+        let silent = matches!(&result, Err(cause) if cause.is_silence());
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !silent {
+            *standing = Standing { heard: Some(Instant::now()), silent: None };
+        } else if standing.heard.is_none_or(|heard| heard < begun) {
+            // A server that answered another question meanwhile is not dead: some drop one type.
+            standing.silent = Some(Instant::now());
         }
-        *self.tcp.lock().unwrap_or_else(PoisonError::into_inner) =
-            pool(self.addr, ProtocolConfig::Tcp, self.context.clone());
-        Err(Cause::TimedOut(self.timeout))
+        result
     }
 
     /// Asks over UDP, which has the first half of the timeout for itself; then TCP joins, and the
     /// first that answers wins.
-    async fn over_any(&self, query: &Query) -> Result<Message, NetError> {
-        let mut udp = core::pin::pin!(send(self.udp.clone(), query));
+    async fn over_any(&self, query: &Query, deadline: Instant) -> Result<Message, Cause> {
+        let over_tcp = || self.tcp.ask(self.addr, query, deadline);
+        if self.tcp_only {
+            return whole(over_tcp().await);
+        }
+        let mut udp = core::pin::pin!(self.udp.ask(self.addr, query, self.timeout / 4));
         let alone =
             if self.udp_silent.load(Ordering::Relaxed) { Duration::ZERO } else { self.timeout / 2 };
         if let Ok(answer) = timeout(alone, &mut udp).await {
-            return if answered(&answer) { answer } else { self.over_tcp(query).await };
+            return match whole(answer) {
+                Ok(answer) => Ok(answer),
+                Err(cause) => whole(over_tcp().await).map_err(|tcp| cause.and_over_tcp(tcp)),
+            };
         }
-        let mut tcp = core::pin::pin!(self.over_tcp(query));
+        let mut tcp = core::pin::pin!(over_tcp());
         tokio::select! {
-            answer = &mut udp => {
-                if answered(&answer) {
+            answer = &mut udp => match whole(answer) {
+                Ok(answer) => {
                     self.udp_silent.store(false, Ordering::Relaxed);
-                    answer
-                } else {
-                    tcp.await
+                    Ok(answer)
                 }
-            }
-            answer = &mut tcp => {
-                if answered(&answer) {
+                Err(cause) => whole(tcp.await).map_err(|tcp| cause.and_over_tcp(tcp)),
+            },
+            answer = &mut tcp => match whole(answer) {
+                Ok(answer) => {
                     self.udp_silent.store(true, Ordering::Relaxed);
-                    answer
-                } else {
-                    udp.await
+                    Ok(answer)
                 }
-            }
+                Err(tcp) => match timeout_at(deadline, udp).await {
+                    Ok(answer) => whole(answer).map_err(|cause| cause.and_over_tcp(tcp)),
+                    Err(_) => Err(Cause::TimedOut(self.timeout).and_over_tcp(tcp)),
+                },
+            },
         }
     }
+}
 
-    async fn over_tcp(&self, query: &Query) -> Result<Message, NetError> {
-        let pool = self.tcp.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        send(pool, query).await
+/// Lets only a whole answer pass: a part of a set would remove the rest.
+fn whole(answer: Result<Message, Cause>) -> Result<Message, Cause> {
+    match answer {
+        Ok(answer) if answer.truncation => Err(Cause::Truncated),
+        answer => answer,
     }
-}
-
-/// Makes what all pools share.
-pub(super) fn context(timeout: Duration) -> Result<Arc<PoolContext>, NetError> {
-    let mut options = ResolverOpts::default();
-    options.timeout = timeout.min(LONGEST);
-    options.num_concurrent_reqs = 1;
-    Ok(Arc::new(PoolContext::new(options, TlsConfig::new()?)))
-}
-
-fn pool(addr: SocketAddr, protocol: ProtocolConfig, context: Arc<PoolContext>) -> Pool {
-    let mut connection = ConnectionConfig::new(protocol);
-    connection.port = addr.port();
-    let server = NameServerConfig::new(addr.ip(), true, vec![connection]);
-    Pool::from_config([server], context, TokioRuntimeProvider::default())
-}
-
-async fn send(pool: Pool, query: &Query) -> Result<Message, NetError> {
-    let mut options = DnsRequestOptions::default();
-    options.edns_payload_len = UDP_PAYLOAD;
-    let response = pool.lookup(query.clone(), options).first_answer().await?;
-    if response.truncation { Err(NetError::Truncated) } else { Ok(response.into_message()) }
-}
-
-/// Tells that the server itself spoke, well or ill, and the other transport would say the same.
-fn answered(answer: &Result<Message, NetError>) -> bool {
-    matches!(answer, Ok(_) | Err(NetError::Dns(_)))
 }
 
 /// Judges an answer; a code that says nothing of the records is the server's failure.
-fn reply(answer: Result<Message, NetError>, timeout: Duration) -> Result<Reply, Cause> {
-    match answer {
-        Ok(message) => Ok(Reply::Records(message)),
-        Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
-            let referral = none.response_code == ResponseCode::NoError
-                && none.soa.is_none()
-                && none.ns.is_some();
-            if referral {
-                Err(Cause::Referral)
-            } else {
-                Ok(Reply::Nothing { ttl: none.negative_ttl })
-            }
-        }
-        Err(NetError::Dns(DnsError::ResponseCode(code))) => Err(Cause::Code(code.into())),
-        Err(NetError::Timeout) => Err(Cause::TimedOut(timeout)),
-        Err(NetError::Truncated) => Err(Cause::Truncated),
-        Err(error) => Err(Cause::Failed(error.into())),
+fn judge(answer: Message) -> Result<Message, Cause> {
+    if !says_what_exists(answer.response_code) {
+        return Err(Cause::Code(answer.response_code.into()));
     }
+    let has = |ns: bool| {
+        answer.authorities.iter().any(|record| match &record.data {
+            RData::NS(_) => ns,
+            RData::SOA(_) => !ns,
+            _ => false,
+        })
+    };
+    let referral = answer.response_code == ResponseCode::NoError
+        && answer.answers.is_empty()
+        && has(true)
+        && !has(false);
+    if referral { Err(Cause::Referral) } else { Ok(answer) }
 }

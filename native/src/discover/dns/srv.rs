@@ -1,56 +1,76 @@
 //! Endpoints from DNS SRV records (RFC 2782).
 
 use core::fmt;
-use core::net::SocketAddr;
-use core::time::Duration;
+use std::collections::BTreeSet;
 
+use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
-use evenkeel_core::srv::{self, Skipped, SrvRecord};
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use futures_util::future::BoxFuture;
+use hickory_proto::rr::{Name, RecordType};
+use tokio::time::{Instant, timeout_at};
 
-use super::{Answer, Discover};
+use super::config::{Settings, Setup};
+use super::error::LookupError;
+use super::family::Family;
+use super::hosts::Hosts;
+use super::name;
+use super::resolve::{self, Resolved};
+use super::setters::setters;
+use super::settings_error::DnsError;
+use crate::discover::{Answer, Discover, Ended};
 use crate::target::Target;
 
-mod config;
-mod error;
-mod name;
-mod resolve;
-mod server;
-mod server_pool;
+mod choice;
+mod records;
 mod split;
-mod targets;
 
-pub use error::{Cause, DnsSrvError, LookupError, ServerError};
-
-use config::Setup;
-use resolve::Resolved;
-use targets::Targets;
+use choice::Choice;
+use records::{Found, Options};
 
 /// A service found by its DNS SRV records.
 ///
-/// Asks the name servers anew at every lookup and keeps no answers. Aliases are followed, an answer
-/// that does not fit into a datagram is fetched over TCP, and a name server that fails, refuses or
-/// stays silent is replaced by the next. By default these are the system's, with its search list
-/// for a name without a trailing dot.
+/// Asks the name servers anew at every lookup. Aliases are followed, an answer that does not fit
+/// into a datagram is fetched over TCP, and a name server that fails, refuses or stays silent is
+/// replaced by the next. By default these are the system's, with its search list for a name without
+/// a trailing dot.
+///
+/// The addresses of targets come along with the records, or are asked for, 64 questions at a time.
+/// A lookup ends soon after the first address; the others are taken up as they come, and until
+/// then no endpoint is removed. An address that cannot be looked up stays as it was. Addresses are
+/// kept for their own TTL: in the longer of [`PollerConfig::min`] and the lowest TTL of all
+/// records, there is at most one question for the records and two for each target. (Repeated and
+/// further questions on the way, to a server that does not answer, to another one, over TCP, and
+/// for aliases, are counted with the first; a target of which nothing is known is asked for at
+/// every lookup.)
 ///
 /// ```
 /// use evenkeel::DnsSrv;
 ///
-/// # fn main() -> Result<(), evenkeel::dns_srv::DnsSrvError> {
+/// # fn main() -> Result<(), evenkeel::dns::DnsError> {
 /// let consul = DnsSrv::new("api.service.consul.")?.servers(["127.0.0.1:8600".parse().unwrap()])?;
 /// # Ok(())
 /// # }
 /// ```
 pub struct DnsSrv {
     name: Name,
-    servers: Vec<SocketAddr>,
-    timeout: Option<Duration>,
+    settings: Settings,
     resolve_targets: bool,
-    poller: PollerConfig,
+    options: Options,
     // Made at the first lookup: the constructor neither reads files nor needs a runtime.
     setup: Option<Setup>,
-    targets: Targets,
+    /// The question for the records, where it is under way.
+    asking: Option<BoxFuture<'static, Result<Resolved, LookupError>>>,
+    /// The last records.
+    found: Option<Found>,
+    choice: Choice,
+    hosts: Hosts,
+    /// The source said that there is more, or an error, to be had without asking.
+    news: Option<Result<(), LookupError>>,
+    /// The last answer.
+    before: Vec<Endpoint<Target>>,
 }
+
+setters!(DnsSrv);
 
 impl DnsSrv {
     /// Asks for the service of this name, such as `_http._tcp.web.example.com`.
@@ -60,47 +80,20 @@ impl DnsSrv {
     ///
     /// # Errors
     /// If DNS cannot hold the name, or it has characters that no service name has.
-    pub fn new(name: &str) -> Result<Self, DnsSrvError> {
+    pub fn new(name: &str) -> Result<Self, DnsError> {
         Ok(Self {
             name: name::parse(name)?,
-            servers: Vec::new(),
-            timeout: None,
+            settings: Settings::default(),
             resolve_targets: true,
-            poller: PollerConfig::default(),
+            options: Options::default(),
             setup: None,
-            targets: Targets::default(),
+            asking: None,
+            found: None,
+            choice: Choice::default(),
+            hosts: Hosts::default(),
+            news: None,
+            before: Vec::new(),
         })
-    }
-
-    /// Asks these name servers, in this order, instead of the system's; the name is then complete
-    /// as it stands.
-    ///
-    /// # Errors
-    /// If there are none, or one has port 0.
-    pub fn servers(
-        mut self,
-        servers: impl IntoIterator<Item = SocketAddr>,
-    ) -> Result<Self, DnsSrvError> {
-        self.servers = servers.into_iter().collect();
-        self.setup = None;
-        if let Some(&server) = self.servers.iter().find(|server| server.port() == 0) {
-            return Err(DnsSrvError::ServerPortZero { server });
-        }
-        if self.servers.is_empty() { Err(DnsSrvError::NoServers) } else { Ok(self) }
-    }
-
-    /// Sets how long one name server may take for one question, over UDP and TCP together, before
-    /// the next is asked.
-    ///
-    /// By default what the system's configuration says, and 2 s for explicit servers; at most an
-    /// hour.
-    ///
-    /// # Errors
-    /// If it is zero.
-    pub fn timeout(mut self, timeout: Duration) -> Result<Self, DnsSrvError> {
-        self.timeout = Some(timeout);
-        self.setup = None;
-        if timeout.is_zero() { Err(DnsSrvError::ZeroTimeout) } else { Ok(self) }
     }
 
     /// Looks up the targets' addresses too (the default), or not.
@@ -114,19 +107,131 @@ impl DnsSrv {
         self
     }
 
-    /// Sets when to look again: bounds on the TTL, jitter, backoff.
+    /// Takes only targets below the domain of the service's host, as `mongodb+srv` does: for
+    /// `_mongodb._tcp.db.example.com` those that end in `.example.com`. Others are skipped and
+    /// counted.
     #[must_use]
-    pub fn poller(mut self, poller: PollerConfig) -> Self {
-        self.poller = poller;
+    pub fn same_domain(mut self, same: bool) -> Self {
+        self.options.same_domain = same;
         self
     }
 
-    async fn setup(&self) -> Result<Setup, LookupError> {
-        if self.servers.is_empty() {
-            config::system(&self.name, self.timeout).await
-        } else {
-            config::explicit(&self.name, &self.servers, self.timeout)
+    /// Takes at most so many targets of an answer: the most preferred by priority, then those that
+    /// were taken before, then others at random.
+    ///
+    /// # Errors
+    /// If it is zero.
+    pub fn max_hosts(mut self, most: usize) -> Result<Self, DnsError> {
+        self.options.max_hosts = Some(most);
+        if most == 0 { Err(DnsError::NoHosts) } else { Ok(self) }
+    }
+
+    /// Takes this port instead of the records' own.
+    ///
+    /// # Errors
+    /// If it is zero.
+    pub fn port(mut self, port: u16) -> Result<Self, DnsError> {
+        self.options.port = Some(port);
+        if port == 0 { Err(DnsError::PortZero) } else { Ok(self) }
+    }
+
+    /// Where there are no SRV records, takes the addresses of the host and this port (RFC 2782
+    /// allows it): for `_http._tcp.web.example.com` those of `web.example.com`. Off by default.
+    ///
+    /// # Errors
+    /// If the port is zero.
+    pub fn or_host(mut self, port: u16) -> Result<Self, DnsError> {
+        self.options.or_host = Some(port);
+        if port == 0 { Err(DnsError::PortZero) } else { Ok(self) }
+    }
+
+    /// Asks for the records, or waits for those asked for already.
+    async fn ask(&mut self) -> Result<(), LookupError> {
+        let time = self.settings.time();
+        let setup = match &self.setup {
+            Some(setup) => setup.clone(),
+            None => self.setup.insert(self.settings.setup(&self.name).await?).clone(),
+        };
+        let deadline = Instant::now() + time;
+        let asking = self.asking.get_or_insert_with(|| Box::pin(first_found(setup)));
+        let Ok(result) = timeout_at(deadline, asking).await else {
+            let question = format!("{} SRV", name::host(&self.name));
+            return Err(LookupError::Unanswered { question, after: time });
+        };
+        self.asking = None;
+        self.take(result?);
+        Ok(())
+    }
+
+    /// Takes new records, and begins to ask for the addresses of their targets.
+    fn take(&mut self, resolved: Resolved) {
+        let Some(setup) = &self.setup else { return };
+        let additionals = resolved.additionals.clone();
+        let found = Found::new(resolved, &setup.names[0], &self.options, &mut self.choice);
+        if self.resolve_targets {
+            let all = found.is_host;
+            let targets = found.targets.clone();
+            self.hosts.want(&setup.servers, setup.family, targets, &additionals, all);
         }
+        self.found = Some(found);
+    }
+
+    /// Answers with what is known.
+    fn answer(&mut self) -> Result<Answer, LookupError> {
+        let Some(found) = &self.found else { return Ok(Answer::default()) };
+        let mut skipped = found.skipped.clone();
+        let (mut endpoints, mut ttl) = (Vec::new(), found.ttl(Instant::now()));
+        if self.resolve_targets {
+            let addresses = |(host, port): &(String, u16)| -> Vec<Target> {
+                let ips = self.hosts.addresses(host).into_iter();
+                ips.map(|ip| Target::at(host, (ip, *port).into())).collect()
+            };
+            endpoints = split::split(found.endpoints.clone(), addresses);
+            self.hosts.note(&mut skipped);
+            ttl = resolve::lowest(ttl, self.hosts.ttl());
+            if endpoints.is_empty()
+                && let Some(failure) = self.hosts.failure(self.settings.time())
+            {
+                return Err(failure);
+            }
+        } else {
+            for endpoint in &found.endpoints {
+                let (host, port) = &endpoint.addr;
+                match Target::new(host, *port) {
+                    Ok(target) => {
+                        let endpoint = Endpoint::new(target)
+                            .with_weight(endpoint.weight)
+                            .with_priority(endpoint.priority);
+                        endpoints.push(endpoint);
+                    }
+                    Err(error) => skipped.note(error.to_string()),
+                }
+            }
+        }
+        if self.hosts.is_incomplete() {
+            let here: BTreeSet<&Target> = endpoints.iter().map(|endpoint| &endpoint.addr).collect();
+            let gone = self.before.iter().filter(|endpoint| !here.contains(&endpoint.addr));
+            let gone: Vec<_> = gone.cloned().collect();
+            endpoints.extend(gone);
+        }
+        self.before.clone_from(&endpoints);
+        let server = Some(found.server.to_string().into());
+        let absent = found.absent;
+        Ok(Answer { ttl, absent, skipped, server, ..Answer::new(endpoints) })
+    }
+
+    /// Looks up, except what the source itself said to be there.
+    async fn look_up(&mut self) -> Result<Answer, LookupError> {
+        let deadline = Instant::now() + self.settings.time();
+        let lately = |found: &Found| found.asked.elapsed() < self.settings.poller.min;
+        match self.news.take() {
+            Some(Err(error)) => return Err(error),
+            // Asked again no earlier than a lookup that nobody hurried.
+            Some(Ok(())) if self.found.as_ref().is_some_and(lately) => {}
+            Some(Ok(())) | None => self.ask().await?,
+        }
+        self.hosts.gather(self.settings.family_wait, deadline).await;
+        self.answer()
     }
 }
 
@@ -134,9 +239,9 @@ impl fmt::Debug for DnsSrv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DnsSrv")
             .field("name", &name::host(&self.name))
-            .field("servers", &self.servers)
-            .field("timeout", &self.timeout)
+            .field("settings", &self.settings)
             .field("resolve_targets", &self.resolve_targets)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }
@@ -144,106 +249,59 @@ impl fmt::Debug for DnsSrv {
 impl Discover for DnsSrv {
     type Error = LookupError;
 
-    /// Asks for the records, and for the addresses of their targets.
+    /// Asks for the records, and for the addresses of their targets. Ends soon after the first
+    /// address is known.
     ///
     /// # Errors
     /// If no name server answers, or the answer cannot be used.
     async fn lookup(&mut self) -> Result<Answer, LookupError> {
-        let setup = match self.setup.take() {
-            Some(setup) => setup,
-            None => self.setup().await?,
-        };
-        let setup = self.setup.insert(setup);
-        let answer = answer(setup, self.resolve_targets, &mut self.targets).await;
-        if answer.is_err() && self.servers.is_empty() {
+        let answer = self.look_up().await;
+        if answer.is_err() && self.settings.servers.is_empty() {
             // The machine may have moved to another network: read its configuration again.
             self.setup = None;
         }
         answer
     }
 
-    fn poller(&self) -> PollerConfig {
-        self.poller
+    /// Waits for what the last lookup left unanswered.
+    async fn changed(&mut self) -> Result<(), Ended> {
+        if let Some(asking) = &mut self.asking {
+            let result = asking.await;
+            self.asking = None;
+            self.news = Some(result.map(|resolved| self.take(resolved)));
+        } else {
+            self.hosts.news().await;
+            self.news = Some(Ok(()));
+        }
+        Ok(())
     }
-}
 
-async fn answer(
-    setup: &Setup,
-    resolve_targets: bool,
-    targets: &mut Targets,
-) -> Result<Answer, LookupError> {
-    let found = first_found(setup).await?;
-    let mut records: Vec<SrvRecord<String>> = found.records.iter().filter_map(record).collect();
-    let (hosts, ttl) = if resolve_targets {
-        let hosts = found.records.iter().filter_map(host).collect();
-        let (hosts, ttl) = targets.find(&setup.servers, &hosts, &found.additionals).await?;
-        (Some(hosts), resolve::lowest(found.ttl, ttl))
-    } else {
-        (None, found.ttl)
-    };
-    let mut endpoints = Vec::new();
-    let Skipped { port_zero, root } = srv::endpoints(
-        &mut records,
-        |host, port| (host.to_string(), port),
-        |endpoint| endpoints.push(endpoint),
-    );
-    let absent = root > 0 && root == records.len();
-    let targets = |(host, port): &(String, u16)| match &hosts {
-        Some(hosts) => hosts
-            .get(host)
-            .into_iter()
-            .flatten()
-            .map(|&ip| Target::at(host, (ip, *port).into()))
-            .collect(),
-        None => Target::new(host, *port).into_iter().collect::<Vec<_>>(),
-    };
-    let mut skipped = crate::Skipped::default();
-    for _ in 0..port_zero {
-        skipped.note("a record has port 0");
+    fn poller(&self) -> PollerConfig {
+        self.settings.poller
     }
-    for _ in 0..root {
-        skipped.note("a record has the target \".\"");
-    }
-    for endpoint in endpoints.iter().filter(|endpoint| targets(&endpoint.addr).is_empty()) {
-        skipped.note(format!("the target {} has no address", endpoint.addr.0));
-    }
-    Ok(Answer { ttl, absent, skipped, ..Answer::new(split::split(endpoints, targets)) })
 }
 
 /// Returns the records of the first name of the search list that has any.
 ///
 /// There are none only if every name says so: with one name unanswered, nothing is known.
-async fn first_found(setup: &Setup) -> Result<Resolved, LookupError> {
-    let mut nothing = Resolved::nothing(None);
+async fn first_found(setup: Setup) -> Result<Resolved, LookupError> {
+    let mut nothing: Option<Resolved> = None;
     let mut failure = None;
     for name in &setup.names {
         match resolve::resolve(&setup.servers, name, RecordType::SRV).await {
             Ok(found) if !found.records.is_empty() => return Ok(found),
-            Ok(none) => nothing.ttl = resolve::lowest(nothing.ttl, none.ttl),
+            Ok(mut none) => {
+                none.ttl = resolve::lowest(none.ttl, nothing.and_then(|nothing| nothing.ttl));
+                nothing = Some(none);
+            }
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    failure.map_or(Ok(nothing), Err)
-}
-
-fn record(data: &RData) -> Option<SrvRecord<String>> {
-    match data {
-        RData::SRV(srv) => Some(SrvRecord {
-            priority: srv.priority,
-            weight: srv.weight,
-            port: srv.port,
-            target: name::host(&srv.target),
-        }),
-        _ => None,
-    }
-}
-
-/// Returns the host to look up for a record, unless the record is one that gives no endpoint.
-fn host(data: &RData) -> Option<(String, Name)> {
-    match data {
-        RData::SRV(srv) if srv.port != 0 && !srv.target.is_root() => {
-            Some((name::host(&srv.target), srv.target.clone()))
+    match (failure, nothing) {
+        (None, Some(nothing)) => Ok(nothing),
+        (Some(failure), _) => Err(failure),
+        (None, None) => {
+            Err(LookupError::NoAnswer { question: "no name".into(), tried: Vec::new() })
         }
-        _ => None,
     }
 }
