@@ -53,6 +53,7 @@ pub struct DnsHost {
 
 /// A name of the search list with what was found under it first.
 struct Chosen {
+    setup: Setup,
     name: Name,
     found: Vec<Record>,
 }
@@ -88,8 +89,8 @@ impl DnsHost {
         // A name that has no addresses any more is one that another may stand in for.
         let has_some = !self.hosts.addresses(&self.text).is_empty();
         let chosen = match (&*setup.names, &self.chosen) {
-            ([only], _) => Chosen { name: only.clone(), found: Vec::new() },
-            (_, Some(name)) if has_some => Chosen { name: name.clone(), found: Vec::new() },
+            ([only], _) => Chosen { name: only.clone(), found: Vec::new(), setup },
+            (_, Some(name)) if has_some => Chosen { name: name.clone(), found: Vec::new(), setup },
             _ => {
                 let deadline = Instant::now() + time;
                 let asking = self.asking.get_or_insert_with(|| Box::pin(first_found(setup)));
@@ -106,8 +107,7 @@ impl DnsHost {
     }
 
     fn take(&mut self, chosen: Chosen) {
-        let Some(setup) = &self.setup else { return };
-        let Chosen { name, mut found } = chosen;
+        let Chosen { setup, name, mut found } = chosen;
         for record in &mut found {
             // Under the name that it was asked by.
             record.name.clone_from(&self.name);
@@ -203,16 +203,19 @@ async fn first_found(setup: Setup) -> Result<Chosen, LookupError> {
             setup.family.kinds().iter().map(|&kind| ask(kind)).collect();
         while let Some(answer) = answers.next().await {
             match answer {
-                Ok(found) if !found.is_empty() => return Ok(Chosen { name: name.clone(), found }),
+                Ok(found) if !found.is_empty() => {
+                    let (name, setup) = (name.clone(), setup.clone());
+                    return Ok(Chosen { setup, name, found });
+                }
                 Ok(_) => {}
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        last = Some(name);
+        last = Some(name.clone());
     }
     match (failure, last) {
         (Some(failure), _) => Err(failure),
-        (None, Some(name)) => Ok(Chosen { name: name.clone(), found: Vec::new() }),
+        (None, Some(name)) => Ok(Chosen { name, found: Vec::new(), setup }),
         (None, None) => {
             Err(LookupError::NoAnswer { question: "no name".into(), tried: Vec::new() })
         }

@@ -59,7 +59,7 @@ pub struct DnsSrv {
     // Made at the first lookup: the constructor neither reads files nor needs a runtime.
     setup: Option<Setup>,
     /// The question for the records, where it is under way.
-    asking: Option<BoxFuture<'static, Result<Resolved, LookupError>>>,
+    asking: Option<BoxFuture<'static, Result<(Setup, Resolved), LookupError>>>,
     /// The last records.
     found: Option<Found>,
     choice: Choice,
@@ -159,13 +159,13 @@ impl DnsSrv {
             return Err(LookupError::Unanswered { question, after: time });
         };
         self.asking = None;
-        self.take(result?);
+        let (setup, resolved) = result?;
+        self.take(&setup, resolved);
         Ok(())
     }
 
     /// Takes new records, and begins to ask for the addresses of their targets.
-    fn take(&mut self, resolved: Resolved) {
-        let Some(setup) = &self.setup else { return };
+    fn take(&mut self, setup: &Setup, resolved: Resolved) {
         let additionals = resolved.additionals.clone();
         let found = Found::new(resolved, &setup.names[0], &self.options, &mut self.choice);
         if self.resolve_targets {
@@ -268,7 +268,7 @@ impl Discover for DnsSrv {
         if let Some(asking) = &mut self.asking {
             let result = asking.await;
             self.asking = None;
-            self.news = Some(result.map(|resolved| self.take(resolved)));
+            self.news = Some(result.map(|(setup, resolved)| self.take(&setup, resolved)));
         } else {
             self.hosts.news().await;
             self.news = Some(Ok(()));
@@ -284,12 +284,12 @@ impl Discover for DnsSrv {
 /// Returns the records of the first name of the search list that has any.
 ///
 /// There are none only if every name says so: with one name unanswered, nothing is known.
-async fn first_found(setup: Setup) -> Result<Resolved, LookupError> {
+async fn first_found(setup: Setup) -> Result<(Setup, Resolved), LookupError> {
     let mut nothing: Option<Resolved> = None;
     let mut failure = None;
     for name in &setup.names {
         match resolve::resolve(&setup.servers, name, RecordType::SRV).await {
-            Ok(found) if !found.records.is_empty() => return Ok(found),
+            Ok(found) if !found.records.is_empty() => return Ok((setup.clone(), found)),
             Ok(mut none) => {
                 none.ttl = resolve::lowest(none.ttl, nothing.and_then(|nothing| nothing.ttl));
                 nothing = Some(none);
@@ -298,7 +298,7 @@ async fn first_found(setup: Setup) -> Result<Resolved, LookupError> {
         }
     }
     match (failure, nothing) {
-        (None, Some(nothing)) => Ok(nothing),
+        (None, Some(nothing)) => Ok((setup, nothing)),
         (Some(failure), _) => Err(failure),
         (None, None) => {
             Err(LookupError::NoAnswer { question: "no name".into(), tried: Vec::new() })

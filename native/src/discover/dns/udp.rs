@@ -14,6 +14,9 @@ use super::message::{Asked, Heard};
 /// The longest datagram: some servers send more than they were asked to.
 const LONGEST: usize = 65_535;
 
+/// hickory takes the number for BADSIG, which it is in another record (RFC 6895 §2.3).
+const BADVERS: u16 = 16;
+
 /// So many questions in a row that were answered only without EDNS show that it is lost on the way.
 const SILENT: u8 = 2;
 
@@ -101,5 +104,5 @@ impl Udp {
 /// Tells that the code is one of those that servers from before EDNS answer to it (RFC 6891 §7), or
 /// those of another version of it.
 fn refuses_edns(code: ResponseCode) -> bool {
-    matches!(code, ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS)
+    matches!(code, ResponseCode::FormErr | ResponseCode::NotImp) || u16::from(code) == BADVERS
 }
