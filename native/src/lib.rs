@@ -54,11 +54,6 @@ pub use discover::{
     Answer, BoxDiscover, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Skipped,
     Watch,
 };
-/// The former name of [`dns`].
-#[doc(hidden)]
-pub mod dns_srv {
-    pub use crate::dns::{Cause, DnsError as DnsSrvError, LookupError, ServerError};
-}
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};
 pub use error::{BuildError, NotReady, PickError, SharedError};
