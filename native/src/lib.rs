@@ -1,7 +1,8 @@
 //! Client-side load balancing for tokio services.
 //!
-//! A [`Balancer`] finds a service's endpoints ([`DnsSrv`], [`Fixed`], what a [`Publisher`] tells, or
-//! your own [`Discover`]), keeps a client for each, picks one for every request, and tries failed requests again elsewhere:
+//! A [`Balancer`] finds a service's endpoints ([`DnsSrv`], [`DnsHost`], [`Fixed`], what a
+//! [`Publisher`] tells, or your own [`Discover`]), keeps a client for each, picks one for every
+//! request, and tries failed requests again elsewhere:
 //!
 //! ```no_run
 //! use evenkeel::{Balancer, DnsSrv, Retry, Target};
