@@ -1,9 +1,9 @@
 //! Endpoints from the Domain Name System.
 //!
-//! [`DnsSrv`] reads SRV records, [`DnsHost`] addresses. Questions go over UDP, and over TCP where an
-//! answer does not fit or none comes. Of hickory, this uses the messages: its resolver gives up at
-//! the first SERVFAIL, takes an SRV target behind a CNAME for another CNAME, and does not say what
-//! TCP met.
+//! [`DnsSrv`] reads SRV records, [`DnsHost`] addresses. Questions go over UDP, and over TCP where
+//! an answer does not fit or none comes. Of hickory, this uses the messages: its resolver gives up
+//! at the first SERVFAIL, takes an SRV target behind a CNAME for another CNAME, and does not say
+//! what TCP met.
 
 mod config;
 mod entry;
@@ -11,6 +11,7 @@ mod error;
 mod family;
 mod host;
 mod hosts;
+mod life;
 mod message;
 mod name;
 mod resolv_conf;

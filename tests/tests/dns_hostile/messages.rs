@@ -1,12 +1,15 @@
 //! Messages that are no answers, over UDP and TCP.
 
-use evenkeel_tests::servers::hostile::{Act, Asked, Transport, bytes, send};
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+
+use evenkeel::Discover;
+use evenkeel_tests::servers::hostile::{Act, Asked, Hostile, Transport, bytes, send};
+use evenkeel_tests::servers::zone::record;
 use hickory_server::proto::op::{Message, MessageType, Query};
 use hickory_server::proto::rr::{DNSClass, RecordType};
 
-use super::{SERVICE, check, good_answer, source, with_srv};
-use crate::{outcome, shown};
-use evenkeel::Discover;
+use super::{FOUND, SERVICE, check, good, good_answer, outcome, shown, source, with_srv};
 
 /// The good answer, changed.
 fn changed(asked: &Asked, change: impl Fn(&mut Vec<u8>)) -> Vec<Act> {
@@ -117,7 +120,7 @@ async fn records_of_another_class_are_none() {
 async fn an_answer_from_another_port_is_not_believed() {
     let server = with_srv(|asked| {
         let mut forged = asked.response.clone();
-        forged.add_answer(evenkeel_tests::servers::zone::record("_h._tcp.t 9 SRV 0 1 66 evil.t"));
+        forged.add_answer(record("_h._tcp.t 9 SRV 0 1 66 evil.t"));
         let spoof = vec![Act::Spoof(bytes(&forged))];
         [spoof, good_answer(asked)].concat()
     });
@@ -130,11 +133,47 @@ async fn a_large_datagram_is_read_whole() {
         let mut response = asked.response.clone();
         for port in 1..=500 {
             let line = format!("{SERVICE} 9 SRV 0 1 {port} a.t");
-            response.add_answer(evenkeel_tests::servers::zone::record(&line));
+            response.add_answer(record(&line));
         }
         send(&response)
     });
     let answer = source(&[server.addr()]).lookup().await.unwrap();
     assert_eq!(shown(&answer).len(), 500);
     assert_eq!(server.count(|asked| asked.transport == Transport::Tcp), 0);
+}
+
+/// Bytes of all kinds where a good answer has others: an answer or an error, and never a panic; the
+/// next good answer is found.
+#[tokio::test]
+async fn changed_bytes_never_panic() {
+    let counter = AtomicU64::new(1);
+    let server = Hostile::start(move |asked| {
+        changed(asked, |bytes| {
+            let mut random = counter.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            for _ in 0..=random % 6 {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                // Not the id, and not the flag of answers.
+                let place = 3 + random as usize % (bytes.len() - 3);
+                bytes[place] = (random >> 32) as u8;
+            }
+        })
+    });
+    let good = good();
+    let servers = [server.addr(), good.addr()];
+    for _ in 0..50 {
+        let mut lookups = tokio::task::JoinSet::new();
+        for servers in [&servers[..1], &servers].repeat(4) {
+            let short = Duration::from_millis(40);
+            let mut source = source(servers).timeout(short).unwrap();
+            lookups.spawn(async move { source.lookup().await.is_ok() });
+        }
+        // A panic would be an error here.
+        while let Some(lookup) = lookups.join_next().await {
+            lookup.unwrap();
+        }
+    }
+    assert!(server.asked() >= 400);
+    assert_eq!(shown(&source(&[good.addr()]).lookup().await.unwrap()), FOUND);
 }

@@ -23,15 +23,15 @@ fn of(name: &str, server: &Hostile) -> DnsSrv {
 async fn only_targets_of_the_same_domain() {
     let server = serve(
         "_m._tcp.db.example.t 9 SRV 0 1 80 a.example.t\n_m._tcp.db.example.t 9 SRV 0 1 80 evil.t\n\
-         _m._tcp.db.example.t 9 SRV 0 1 80 example.t\n_m._tcp.db.example.t 9 SRV 0 1 80 xexample.t\n\
+         _m._tcp.db.example.t 9 SRV 0 1 80 example.t\n\
+         _m._tcp.db.example.t 9 SRV 0 1 80 xexample.t\n\
          _m._tcp.db.t 9 SRV 0 1 80 a.db.t\n_m._tcp.db.t 9 SRV 0 1 80 a.t",
     );
     for (name, found, skipped) in [
         ("_m._tcp.db.example.t", "a.example.t", &["evil.t", "example.t", "xexample.t"][..]),
         ("_m._tcp.db.t", "a.db.t", &["a.t"]),
     ] {
-        let source = of(name, &server).resolve_targets(false).same_domain(true);
-        let mut source = source;
+        let mut source = of(name, &server).resolve_targets(false).same_domain(true);
         let answer = source.lookup().await.unwrap();
         assert_eq!(shown(&answer), [format!("{found} {found}:80")]);
         let reasons = answer.skipped.reasons();
@@ -65,8 +65,8 @@ async fn at_most_so_many_hosts_and_the_same_ones() {
 #[tokio::test]
 async fn another_port() {
     let server = serve("_h._tcp.t 9 SRV 0 1 0 a.t\n_h._tcp.t 9 SRV 0 1 99 b.t");
-    let source = source(&[server.addr()]).resolve_targets(false).port(8080).unwrap();
-    let answer = { source }.lookup().await.unwrap();
+    let mut source = source(&[server.addr()]).resolve_targets(false).port(8080).unwrap();
+    let answer = source.lookup().await.unwrap();
     assert_eq!(shown(&answer), ["a.t a.t:8080", "b.t b.t:8080"]);
 }
 

@@ -50,7 +50,7 @@ fn says_to_others(code: ResponseCode) -> Hostile {
     let zone = Zone::new("_h._tcp.t 60 SRV 0 1 80 a.t\na.t 60 A 127.0.0.1");
     Hostile::start(move |asked| {
         let mut response = asked.response.clone();
-        if asked.name.ends_with("t.") {
+        if asked.name.ends_with(".t.") {
             return send(&zone.answer(response));
         }
         response.metadata.response_code = code;
@@ -153,4 +153,17 @@ async fn after_a_failure_the_file_is_read_again() {
     let answer = source.lookup().await.unwrap();
     assert_eq!(shown(&answer), FOUND);
     assert_eq!(answer.server.as_deref(), Some(&*server.addr().to_string()));
+}
+
+#[tokio::test]
+async fn what_is_known_of_servers_outlives_a_failure() {
+    let (silent, failing) = (bind_both(), says_to_others(ResponseCode::ServFail));
+    let servers = [silent.0.local_addr().unwrap(), failing.addr()];
+    let file = written(&format!("{}options timeout:1", nameservers(&servers)));
+    let mut source = DnsSrv::new("_h._tcp.elsewhere.").unwrap().resolv_conf(file.path());
+    source.lookup().await.unwrap_err();
+    let begun = Instant::now();
+    let error = source.lookup().await.unwrap_err().to_string();
+    assert!(begun.elapsed() < UNIT, "{:?}", begun.elapsed());
+    assert!(error.contains("was not asked, for it was silent"), "{error}");
 }

@@ -76,6 +76,32 @@ async fn aaaa_never_answered_is_told_once_it_is_given_up() {
     assert!(server.count(|asked| asked.kind == RecordType::AAAA) <= 4);
 }
 
+/// Asked for alone, when nothing else shows that the server lives.
+#[tokio::test]
+async fn a_server_that_drops_aaaa_is_not_taken_for_dead() {
+    let (server, dead) = (drops_aaaa(), bind_both());
+    let aaaa = || server.count(|asked| asked.kind == RecordType::AAAA);
+    let mut source = source(&[server.addr(), dead.0.local_addr().unwrap()]);
+    let failed = |answer: &Answer| {
+        let why = answer.skipped.reasons().first();
+        why.is_some_and(|why| why.contains("a.t AAAA") && why.contains("timed out"))
+    };
+    source.lookup().await.unwrap();
+    let first = aaaa();
+    until(&mut source, failed).await;
+    while aaaa() <= first + 2 {
+        let (_, took) = timed(&mut source).await;
+        assert!(took < AT_ONCE, "{took:?}");
+        let _ = timeout(UNIT / 5, source.changed()).await;
+    }
+    let _ = timeout(UNIT * 4, source.changed()).await;
+    let (answer, took) = timed(&mut source).await;
+    assert_eq!(shown(&answer), FOUND);
+    assert!(took < AT_ONCE, "{took:?}");
+    let (_, took) = timed(&mut source).await;
+    assert!(took < AT_ONCE, "{took:?}");
+}
+
 #[tokio::test]
 async fn aaaa_that_comes_late_is_taken_up() {
     let zone = Zone::new("_h._tcp.t 60 SRV 0 4 80 a.t\na.t 60 A 127.0.0.1\na.t 60 AAAA ::1");

@@ -41,6 +41,8 @@ pub(super) struct Setup {
     pub(super) names: Vec<Name>,
     /// The families to ask for.
     pub(super) family: Family,
+    /// The system's configuration, if it was made from that.
+    conf: Option<ResolvConf>,
 }
 
 impl Settings {
@@ -68,10 +70,18 @@ impl Settings {
     }
 
     /// Makes the set-up for a name: with explicit servers it is asked as it stands, without the
-    /// system's search list.
-    pub(super) async fn setup(&self, name: &Name) -> Result<Setup, LookupError> {
+    /// system's search list. Where the system's configuration is as it was, so is the set-up, with
+    /// what is known of the servers.
+    pub(super) async fn setup(
+        &self,
+        name: &Name,
+        before: Option<&Setup>,
+    ) -> Result<Setup, LookupError> {
         if self.servers.is_empty() {
-            return self.system(name).await;
+            return self.system(name, before).await;
+        }
+        if let Some(before) = before {
+            return Ok(before.clone());
         }
         let timeout = self.timeout.unwrap_or(DEFAULT_TIMEOUT);
         let manner = Manner { timeout, attempts: 1, rotate: false, tcp_only: false };
@@ -79,13 +89,19 @@ impl Settings {
             servers: Arc::new(Servers::new(&self.servers, manner)),
             names: name::candidates(name, &[], 0),
             family: self.family,
+            conf: None,
         })
     }
 
-    async fn system(&self, name: &Name) -> Result<Setup, LookupError> {
+    async fn system(&self, name: &Name, before: Option<&Setup>) -> Result<Setup, LookupError> {
         let path = self.resolv_conf.clone();
         let read = tokio::task::spawn_blocking(move || read(path.as_deref())).await;
         let conf = read.map_err(|error| setup(None, error))??;
+        if let Some(before) = before
+            && before.conf.as_ref() == Some(&conf)
+        {
+            return Ok(before.clone());
+        }
         let manner = Manner {
             timeout: self.timeout.unwrap_or(conf.timeout),
             attempts: conf.attempts,
@@ -96,6 +112,7 @@ impl Settings {
             servers: Arc::new(Servers::new(&conf.servers, manner)),
             names: name::candidates(name, &conf.search, conf.ndots),
             family: if conf.no_aaaa { self.family.without_aaaa() } else { self.family },
+            conf: Some(conf),
         })
     }
 }

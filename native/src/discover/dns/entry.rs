@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::error::LookupError;
 use super::family::{Family, Kind, address, is_unusable};
+use super::life::Life;
 use super::name;
 use super::resolve::Resolved;
 
@@ -37,7 +38,7 @@ struct Entry {
     unusable: Vec<IpAddr>,
     last: Last,
     /// It is not asked again before this.
-    due: Option<Instant>,
+    due: Option<Life>,
     failures: u32,
     /// A question waits or is under way.
     pending: bool,
@@ -99,7 +100,7 @@ impl Host {
 
     /// Tells that a question is to be asked now.
     pub(super) fn is_due(&self, kind: Kind, now: Instant) -> bool {
-        let is_over = |entry: &Entry| entry.due.is_none_or(|due| due <= now);
+        let is_over = |entry: &Entry| entry.due.is_none_or(|due| due.is_over(now));
         let [entry, other] = match kind {
             Kind::V4 => [&self.entries[0], &self.entries[1]],
             Kind::V6 => [&self.entries[1], &self.entries[0]],
@@ -132,7 +133,7 @@ impl Host {
         if !self.fixed {
             let entry = self.entry(kind);
             entry.put(addrs);
-            entry.due = now.checked_add(ttl);
+            entry.due = Some(Life::new(now, ttl));
         }
     }
 
@@ -153,12 +154,12 @@ impl Host {
                 if !resolved.exists {
                     entry.last = Last::NoName;
                 }
-                entry.due = now.checked_add(resolved.ttl.unwrap_or(UNSAID));
+                entry.due = Some(Life::new(now, resolved.ttl.unwrap_or(UNSAID)));
             }
             Err(error) => {
                 let wait = RETRY * 2_u32.saturating_pow(entry.failures.min(16));
                 entry.failures = entry.failures.saturating_add(1);
-                entry.due = now.checked_add(wait.min(LONGEST_RETRY));
+                entry.due = Some(Life::new(now, wait.min(LONGEST_RETRY)));
                 entry.last = Last::Failed(Arc::new(error));
                 entry.addrs.clone_from(&before);
             }
@@ -182,16 +183,13 @@ impl Host {
         let entries = || self.entries.iter().filter(|entry| !entry.pending);
         let failed = |entry: &Entry| matches!(entry.last, Last::Failed(_));
         let known = entries().filter(|entry| !entry.addrs.is_empty() && !failed(entry));
-        let until = known.filter_map(|entry| entry.due).min();
-        match until {
-            Some(until) => Some(left(until, now)),
-            None => entries().any(failed).then_some(RETRY),
-        }
+        let left = known.filter_map(|entry| entry.due).map(|due| due.left(now)).min();
+        left.or_else(|| entries().any(failed).then_some(RETRY))
     }
 
     /// Returns how long it has no address, in whole seconds, if that was said.
     pub(super) fn negative_ttl(&self, now: Instant) -> Option<Duration> {
-        self.entries.iter().filter_map(|entry| entry.due).min().map(|due| left(due, now))
+        self.entries.iter().filter_map(|entry| entry.due).map(|due| due.left(now)).min()
     }
 
     /// Returns why it has no address, or why the addresses it has may be old ones.
@@ -230,10 +228,4 @@ impl Entry {
         self.last = if self.addrs.is_empty() { Last::NoAddress } else { Last::Addresses };
         self.failures = 0;
     }
-}
-
-/// Returns the time from `now` until then, a begun second as a whole one.
-pub(super) fn left(until: Instant, now: Instant) -> Duration {
-    let left = until.saturating_duration_since(now);
-    Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }

@@ -43,6 +43,9 @@ pub struct DnsHost {
     port: u16,
     settings: Settings,
     setup: Option<Setup>,
+    /// The last lookup failed: the machine may have moved to another network, and the system's
+    /// configuration is read again.
+    failed: bool,
     /// The name of the search list that has addresses.
     chosen: Option<Name>,
     asking: Option<BoxFuture<'static, Result<Chosen, LookupError>>>,
@@ -76,16 +79,18 @@ impl DnsHost {
         let (text, settings) = (name::host(&name), Settings::default());
         let (setup, chosen, asking, news) = (None, None, None, None);
         let hosts = Hosts::default();
-        Ok(Self { name, text, port, settings, setup, chosen, asking, hosts, news })
+        let failed = false;
+        Ok(Self { name, text, port, settings, setup, failed, chosen, asking, hosts, news })
     }
 
     /// Begins to ask for the addresses, once the name is known.
     async fn ask(&mut self) -> Result<(), LookupError> {
         let time = self.settings.time();
         let setup = match &self.setup {
-            Some(setup) => setup.clone(),
-            None => self.setup.insert(self.settings.setup(&self.name).await?).clone(),
+            Some(setup) if !self.failed => setup.clone(),
+            before => self.settings.setup(&self.name, before.as_ref()).await?,
         };
+        self.setup = Some(setup.clone());
         // A name that has no addresses any more is one that another may stand in for.
         let has_some = !self.hosts.addresses(&self.text).is_empty();
         let chosen = match (&*setup.names, &self.chosen) {
@@ -162,10 +167,7 @@ impl Discover for DnsHost {
     /// If no name server answers.
     async fn lookup(&mut self) -> Result<Answer, LookupError> {
         let answer = self.look_up().await;
-        if answer.is_err() && self.settings.servers.is_empty() {
-            // The machine may have moved to another network: read its configuration again.
-            self.setup = None;
-        }
+        self.failed = answer.is_err();
         answer
     }
 

@@ -170,7 +170,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_skipped() {
         let conf = ResolvConf::parse(
-            "search good.test b..ad bücher.test .x also.good\n; comment\n  nameserver 10.0.0.1 # us\n\
+            "search good.test b..ad bücher.test .x also.good\n; comment\n\
+             \x20 nameserver 10.0.0.1 # us\n\
              nameserver 10.0.0.2\nnameserver x\nnameserver [10.0.0.3]:5353\nnameserver 10.0.0.4",
         );
         let search: Vec<_> = conf.search.iter().map(name::host).collect();

@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
 
 use hickory_proto::op::{Message, Query, ResponseCode};
-use hickory_proto::rr::RData;
+use hickory_proto::rr::{RData, RecordType};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::Cause;
@@ -19,6 +19,9 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A server that did not answer is asked last for so long.
 const REST: Duration = Duration::from_secs(30);
+
+/// A server that said anything within so long is not dead if it leaves an AAAA without an answer.
+const LATELY: Duration = Duration::from_secs(60);
 
 /// One name server.
 #[derive(Debug)]
@@ -73,11 +76,14 @@ impl Server {
         let result = answer.and_then(judge);
         let silent = matches!(&result, Err(cause) if cause.is_silence());
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        // Some servers and firewalls drop one type, and are well otherwise.
+        let one_type = query.query_type() == RecordType::AAAA;
+        let since = if one_type { now.checked_sub(LATELY).unwrap_or(begun) } else { begun };
         if !silent {
-            *standing = Standing { heard: Some(Instant::now()), silent: None };
-        } else if standing.heard.is_none_or(|heard| heard < begun) {
-            // A server that answered another question meanwhile is not dead: some drop one type.
-            standing.silent = Some(Instant::now());
+            *standing = Standing { heard: Some(now), silent: None };
+        } else if standing.heard.is_none_or(|heard| heard < since) {
+            standing.silent = Some(now);
         }
         result
     }

@@ -58,6 +58,9 @@ pub struct DnsSrv {
     options: Options,
     // Made at the first lookup: the constructor neither reads files nor needs a runtime.
     setup: Option<Setup>,
+    /// The last lookup failed: the machine may have moved to another network, and the system's
+    /// configuration is read again.
+    failed: bool,
     /// The question for the records, where it is under way.
     asking: Option<BoxFuture<'static, Result<(Setup, Resolved), LookupError>>>,
     /// The last records.
@@ -87,6 +90,7 @@ impl DnsSrv {
             resolve_targets: true,
             options: Options::default(),
             setup: None,
+            failed: false,
             asking: None,
             found: None,
             choice: Choice::default(),
@@ -149,9 +153,10 @@ impl DnsSrv {
     async fn ask(&mut self) -> Result<(), LookupError> {
         let time = self.settings.time();
         let setup = match &self.setup {
-            Some(setup) => setup.clone(),
-            None => self.setup.insert(self.settings.setup(&self.name).await?).clone(),
+            Some(setup) if !self.failed => setup.clone(),
+            before => self.settings.setup(&self.name, before.as_ref()).await?,
         };
+        self.setup = Some(setup.clone());
         let deadline = Instant::now() + time;
         let asking = self.asking.get_or_insert_with(|| Box::pin(first_found(setup)));
         let Ok(result) = timeout_at(deadline, asking).await else {
@@ -256,10 +261,7 @@ impl Discover for DnsSrv {
     /// If no name server answers, or the answer cannot be used.
     async fn lookup(&mut self) -> Result<Answer, LookupError> {
         let answer = self.look_up().await;
-        if answer.is_err() && self.settings.servers.is_empty() {
-            // The machine may have moved to another network: read its configuration again.
-            self.setup = None;
-        }
+        self.failed = answer.is_err();
         answer
     }
 

@@ -28,8 +28,8 @@ pub(super) struct Udp {
 }
 
 impl Udp {
-    /// Asks from a port of its own (RFC 5452), and once more after `again`: then without EDNS, which
-    /// some servers and firewalls drop. Waits until there is an answer or an error.
+    /// Asks from a port of its own (RFC 5452), and once more after `again`: then without EDNS,
+    /// which some servers and firewalls drop. Waits until there is an answer or an error.
     pub(super) async fn ask(
         &self,
         server: SocketAddr,
@@ -101,8 +101,8 @@ impl Udp {
     }
 }
 
-/// Tells that the code is one of those that servers from before EDNS answer to it (RFC 6891 §7), or
-/// those of another version of it.
+/// Tells that servers from before EDNS answer so to it (RFC 6891 §7), or those that know another
+/// version of it.
 fn refuses_edns(code: ResponseCode) -> bool {
     matches!(code, ResponseCode::FormErr | ResponseCode::NotImp) || u16::from(code) == BADVERS
 }

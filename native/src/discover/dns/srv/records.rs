@@ -8,7 +8,7 @@ use evenkeel_core::srv::{self, SrvRecord};
 use hickory_proto::rr::{Name, RData};
 use tokio::time::Instant;
 
-use super::super::entry::left;
+use super::super::life::Life;
 use super::super::name;
 use super::super::resolve::Resolved;
 use super::choice::Choice;
@@ -36,7 +36,7 @@ pub(super) struct Found {
     pub(super) is_host: bool,
     pub(super) server: core::net::SocketAddr,
     pub(super) asked: Instant,
-    until: Option<Instant>,
+    life: Option<Life>,
 }
 
 impl Found {
@@ -96,13 +96,13 @@ impl Found {
             is_host,
             server: resolved.server,
             asked,
-            until: resolved.ttl.and_then(|ttl| asked.checked_add(ttl)),
+            life: resolved.ttl.map(|ttl| Life::new(asked, ttl)),
         }
     }
 
     /// Returns how long the records hold.
     pub(super) fn ttl(&self, now: Instant) -> Option<Duration> {
-        self.until.map(|until| left(until, now))
+        self.life.map(|life| life.left(now))
     }
 }
 
