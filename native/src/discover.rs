@@ -4,7 +4,7 @@ mod answer;
 mod believe;
 mod boxed;
 mod combine;
-pub mod dns_srv;
+pub mod dns;
 mod driven;
 mod driver;
 mod ended;

@@ -1,7 +1,8 @@
 //! Client-side load balancing for tokio services.
 //!
-//! A [`Balancer`] finds a service's endpoints ([`DnsSrv`], [`Fixed`], what a [`Publisher`] tells, or
-//! your own [`Discover`]), keeps a client for each, picks one for every request, and tries failed requests again elsewhere:
+//! A [`Balancer`] finds a service's endpoints ([`DnsSrv`], [`DnsHost`], [`Fixed`], what a
+//! [`Publisher`] tells, or your own [`Discover`]), keeps a client for each, picks one for every
+//! request, and tries failed requests again elsewhere:
 //!
 //! ```no_run
 //! use evenkeel::{Balancer, DnsSrv, Retry, Target};
@@ -51,7 +52,7 @@ pub use call::{
     Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
 };
 pub use changes::{Change, Changes, Discovered};
-pub use discover::dns_srv::{self, DnsSrv};
+pub use discover::dns::{self, DnsHost, DnsSrv, Family};
 pub use discover::{
     Answer, BoxDiscover, Discover, DiscoveryStatus, Empty, Ended, Fixed, Map, Merge, OrElse,
     Published, Publisher, Removal, Skipped, Watch,

@@ -13,8 +13,8 @@ const MAX_HOST: usize = 253;
 
 /// Where an endpoint answers: `host:port`, or `ip:port` with the host's name kept beside it.
 ///
-/// With an IP address, that and the port are its identity, and [`host`](Self::host) is the name it
-/// was found under (for TLS); without, the host's name in lower case and the port are.
+/// All of that is its identity: two names on one address are two endpoints, for a client that was
+/// made for one name (for TLS, or in the `Host` header) is no client for the other.
 ///
 /// ```
 /// use evenkeel::Target;
@@ -43,7 +43,7 @@ impl Target {
             return Err(TargetError::PortZero { target: format!("{host}:0") });
         }
         if let Ok(ip) = host.parse::<IpAddr>() {
-            return Ok(Self::at(host, SocketAddr::new(ip, port)));
+            return Ok(SocketAddr::new(ip, port).into());
         }
         let name = host.strip_suffix('.').unwrap_or(host);
         if name.len() > MAX_HOST {
@@ -61,9 +61,14 @@ impl Target {
         Ok(Self { host: name.to_ascii_lowercase().into(), ip: None, port })
     }
 
-    /// Names a host whose address is known.
+    /// Names a host whose address is known. Upper case and a trailing dot do not matter.
     pub fn at(host: &str, addr: SocketAddr) -> Self {
-        Self { host: host.into(), ip: Some(addr.ip()), port: addr.port() }
+        let ip = Some(addr.ip());
+        let host = match host.parse::<IpAddr>() {
+            Ok(host) => host.to_string(),
+            Err(_) => host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
+        };
+        Self { host: host.into(), ip, port: addr.port() }
     }
 
     /// Returns the host's name, or its IP address as text where no name is known.
@@ -81,8 +86,14 @@ impl Target {
         Some(SocketAddr::new(self.ip?, self.port))
     }
 
-    fn identity(&self) -> (Option<IpAddr>, &str, u16) {
-        (self.ip, if self.ip.is_some() { "" } else { &self.host }, self.port)
+    /// Targets are listed by address and port; those of one address by name.
+    fn identity(&self) -> (Option<IpAddr>, u16, &str) {
+        (self.ip, self.port, &self.host)
+    }
+
+    /// Tells that its address is all that is known of it.
+    fn is_nameless(&self, ip: IpAddr) -> bool {
+        self.host.parse() == Ok(ip)
     }
 }
 
@@ -106,11 +117,9 @@ impl PartialOrd for Target {
 
 impl PartialEq for Target {
     fn eq(&self, other: &Self) -> bool {
-        match (self.ip, other.ip) {
-            (Some(one), Some(two)) => one == two && self.port == other.port,
-            (None, None) => self.port == other.port && self.host == other.host,
-            (Some(_), None) | (None, Some(_)) => false,
-        }
+        // Clones share the name: then it is not looked at.
+        let same_name = || Arc::ptr_eq(&self.host, &other.host) || self.host == other.host;
+        self.ip == other.ip && self.port == other.port && same_name()
     }
 }
 
@@ -133,9 +142,14 @@ impl fmt::Display for Target {
 }
 
 impl Address for Target {
-    /// Feeds the text of `Display`.
+    /// Feeds the text of `Display`; where there are both a name and an address, `host@ip:port`, for
+    /// two names on one address are two endpoints.
     fn key(&self, sink: &mut dyn FnMut(&[u8])) {
         if let Some(addr) = self.socket_addr() {
+            if !self.is_nameless(addr.ip()) {
+                sink(self.host.as_bytes());
+                sink(b"@");
+            }
             return addr.key(sink);
         }
         sink(self.host.as_bytes());

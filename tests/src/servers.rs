@@ -1,8 +1,10 @@
 //! Real servers on loopback ports, started and stopped by the tests that use them.
 
 pub mod hickory;
+pub mod hostile;
 pub mod named;
 pub mod scripted;
+pub mod zone;
 
 use core::net::Ipv4Addr;
 use std::net::{TcpListener, UdpSocket};

@@ -11,7 +11,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use evenkeel::dns_srv::DnsSrvError;
+use evenkeel::dns::DnsError;
 use evenkeel::{
     Balancer, Change, Discover, DiscoveryStatus, DnsSrv, Endpoint, File, PollerConfig,
     SourceHealth, Target,
@@ -70,7 +70,7 @@ impl fmt::Display for Place {
     }
 }
 
-fn place_of(text: &str) -> Result<Place, DnsSrvError> {
+fn place_of(text: &str) -> Result<Place, DnsError> {
     match text.strip_prefix("file:") {
         Some(path) => Ok(Place::File(path.into())),
         None => DnsSrv::new(text).map(|_| Place::Srv(text.to_owned())),

@@ -15,7 +15,9 @@ use evenkeel::{Answer, Discover, DnsSrv};
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn by_addr(name: &str, servers: &[SocketAddr]) -> DnsSrv {
-    DnsSrv::new(name).unwrap().servers(servers.iter().copied()).unwrap().timeout(TIMEOUT).unwrap()
+    let source = DnsSrv::new(name).unwrap().servers(servers.iter().copied()).unwrap();
+    // These tests want all addresses at once, on a busy machine too.
+    source.timeout(TIMEOUT).unwrap().family_wait(TIMEOUT)
 }
 
 fn by_name(name: &str, servers: &[SocketAddr]) -> DnsSrv {

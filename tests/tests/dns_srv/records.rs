@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use evenkeel::dns_srv::LookupError;
+use evenkeel::dns::LookupError;
 use evenkeel::{Discover, DnsSrv};
 use evenkeel_core::policy::RoundRobin;
 use evenkeel_core::{Balancer, Instant};

@@ -1,88 +1,39 @@
-//! What can go wrong: in the settings, and in a lookup.
+//! What can go wrong in a lookup.
 
 use core::error::Error;
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Why a [`DnsSrv`](super::DnsSrv) cannot be set up as asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DnsSrvError {
-    /// The name has no labels.
-    EmptyName,
-    /// The name has two dots in a row, or starts with one.
-    EmptyLabel {
-        /// The whole name.
-        name: String,
-    },
-    /// One part of the name is longer than DNS allows.
-    LabelTooLong {
-        /// The label.
-        label: String,
-    },
-    /// The name is longer than DNS allows.
-    NameTooLong {
-        /// The whole name.
-        name: String,
-    },
-    /// The name has a character other than a letter, a digit, `-` or `_`.
-    BadCharacter {
-        /// The whole name.
-        name: String,
-        /// The first such character.
-        found: char,
-    },
-    /// The list of name servers is empty.
-    NoServers,
-    /// A name server has port 0.
-    ServerPortZero {
-        /// The server.
-        server: SocketAddr,
-    },
-    /// The timeout is zero.
-    ZeroTimeout,
-}
-
-impl fmt::Display for DnsSrvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EmptyName => f.write_str("the DNS name is empty"),
-            Self::EmptyLabel { name } => write!(f, "the DNS name {name:?} has an empty label"),
-            Self::LabelTooLong { label } => {
-                write!(f, "the DNS label {label:?} has {} bytes, the limit is 63", label.len())
-            }
-            Self::NameTooLong { name } => {
-                write!(f, "the DNS name {name:?} has {} bytes, the limit is 253", name.len())
-            }
-            Self::BadCharacter { name, found } => {
-                write!(
-                    f,
-                    "the DNS name {name:?} has {found:?}: only letters, digits, '-' and '_' are \
-                     allowed"
-                )
-            }
-            Self::NoServers => f.write_str("the list of name servers is empty"),
-            Self::ServerPortZero { server } => write!(f, "the name server {server} has port 0"),
-            Self::ZeroTimeout => f.write_str("the DNS timeout is zero"),
-        }
-    }
-}
-
-impl Error for DnsSrvError {}
+use crate::error::SharedError;
 
 /// Why a lookup gave no answer; the endpoints known so far stay.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// The resolver could not be set up: most often, the system's configuration could not be read.
-    Setup(Box<dyn Error + Send + Sync>),
+    /// The system's configuration could not be read.
+    Setup {
+        /// The file, where it is one.
+        file: Option<PathBuf>,
+        /// What happened.
+        error: SharedError,
+    },
     /// No name server gave a usable answer.
     NoAnswer {
         /// What was asked: a name and a record type.
         question: String,
         /// What each server said, in the order they were asked.
         tried: Vec<ServerError>,
+    },
+    /// There was no answer yet when the lookup had to end; the questions go on.
+    Unanswered {
+        /// What was asked first of all that is unanswered: a name and what of it.
+        question: String,
+        /// For how long.
+        after: Duration,
     },
     /// The aliases of a name lead back to one of them.
     AliasLoop {
@@ -103,7 +54,13 @@ pub enum LookupError {
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Setup(error) => write!(f, "DNS cannot be set up: {error}"),
+            Self::Setup { file: Some(file), error } => {
+                write!(f, "DNS cannot be set up: {}: {error}", file.display())
+            }
+            Self::Setup { file: None, error } => write!(f, "DNS cannot be set up: {error}"),
+            Self::Unanswered { question, after } => {
+                write!(f, "no answer to {question} within {after:?}, and still waiting")
+            }
             Self::NoAnswer { question, tried } => {
                 write!(f, "no answer to {question}")?;
                 for (i, error) in tried.iter().enumerate() {
@@ -124,17 +81,17 @@ impl fmt::Display for LookupError {
 impl Error for LookupError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Setup(error) => Some(&**error),
+            Self::Setup { error, .. } => Some(&**error),
             Self::NoAnswer { tried, .. } => {
                 tried.last().map(|error| error as &(dyn Error + 'static))
             }
-            Self::AliasLoop { .. } | Self::TooManyAliases { .. } => None,
+            Self::Unanswered { .. } | Self::AliasLoop { .. } | Self::TooManyAliases { .. } => None,
         }
     }
 }
 
 /// Why one name server was given up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerError {
     /// The server.
@@ -153,25 +110,45 @@ impl Error for ServerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
             Cause::Failed(error) => Some(&**error),
-            _ => None,
+            Cause::TimedOut(_)
+            | Cause::Code(_)
+            | Cause::Truncated
+            | Cause::Referral
+            | Cause::WrongQuestion
+            | Cause::Unusable(_)
+            | Cause::Resting(_)
+            | Cause::Both { .. } => None,
         }
     }
 }
 
 /// What a name server did instead of answering.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Cause {
     /// It said nothing for this long, over UDP and TCP.
     TimedOut(Duration),
     /// It answered with this DNS response code (2 is SERVFAIL, 5 is REFUSED).
     Code(u16),
-    /// Its answer was cut short over TCP too.
+    /// Its answer was cut short.
     Truncated,
     /// It named other servers instead of an answer: it is no resolver and does not have the zone.
     Referral,
-    /// The network, or the form of its answer.
-    Failed(Box<dyn Error + Send + Sync>),
+    /// It answered another question.
+    WrongQuestion,
+    /// What it sent cannot be read.
+    Unusable(String),
+    /// It was not asked, because it was found silent so long ago.
+    Resting(Duration),
+    /// The network.
+    Failed(SharedError),
+    /// It failed over UDP and over TCP.
+    Both {
+        /// Over UDP.
+        udp: Box<Cause>,
+        /// Over TCP.
+        tcp: Box<Cause>,
+    },
 }
 
 impl fmt::Display for Cause {
@@ -183,9 +160,43 @@ impl fmt::Display for Cause {
             Self::Code(4) => f.write_str("answered NOTIMP"),
             Self::Code(5) => f.write_str("answered REFUSED"),
             Self::Code(code) => write!(f, "answered with response code {code}"),
-            Self::Truncated => f.write_str("sent a truncated answer over TCP"),
+            Self::Truncated => f.write_str("sent a truncated answer"),
             Self::Referral => f.write_str("referred to other servers"),
+            Self::WrongQuestion => f.write_str("answered another question"),
+            Self::Unusable(what) => write!(f, "sent what is no answer: {what}"),
+            Self::Resting(ago) => {
+                write!(f, "was not asked, for it was silent {} s ago", ago.as_secs())
+            }
             Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Both { udp, tcp } => write!(f, "over UDP {udp}, over TCP {tcp}"),
+        }
+    }
+}
+
+impl Cause {
+    pub(super) fn io(error: io::Error) -> Self {
+        Self::Failed(Arc::new(error))
+    }
+
+    /// Tells that the server said nothing at all.
+    pub(super) fn is_silence(&self) -> bool {
+        match self {
+            Self::TimedOut(_) | Self::Failed(_) | Self::Resting(_) => true,
+            Self::Code(_)
+            | Self::Truncated
+            | Self::Referral
+            | Self::WrongQuestion
+            | Self::Unusable(_) => false,
+            Self::Both { udp, tcp } => udp.is_silence() && tcp.is_silence(),
+        }
+    }
+
+    /// Adds what came of TCP, once UDP has failed by this; the same twice is said once.
+    pub(super) fn and_over_tcp(self, tcp: Self) -> Self {
+        match (&self, &tcp) {
+            (Self::TimedOut(_), Self::TimedOut(_)) => self,
+            (udp, tcp) if udp.to_string() == tcp.to_string() => self,
+            _ => Self::Both { udp: Box::new(self), tcp: Box::new(tcp) },
         }
     }
 }

@@ -1,34 +1,34 @@
 //! Names as the user writes them: checking, and the search list.
 
-use hickory_resolver::proto::rr::Name;
+use hickory_proto::rr::Name;
 
-use super::error::DnsSrvError;
+use super::settings_error::DnsError;
 
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
 /// Checks a name and reads it; it is relative unless it ends in a dot.
-pub(super) fn parse(name: &str) -> Result<Name, DnsSrvError> {
+pub(super) fn parse(name: &str) -> Result<Name, DnsError> {
     let bare = name.strip_suffix('.').unwrap_or(name);
     if bare.is_empty() {
-        return Err(DnsSrvError::EmptyName);
+        return Err(DnsError::EmptyName);
     }
     if bare.len() > MAX_NAME {
-        return Err(DnsSrvError::NameTooLong { name: name.into() });
+        return Err(DnsError::NameTooLong { name: name.into() });
     }
     if let Some(found) = bare.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(*c))) {
-        return Err(DnsSrvError::BadCharacter { name: name.into(), found });
+        return Err(DnsError::BadCharacter { name: name.into(), found });
     }
     for label in bare.split('.') {
         if label.is_empty() {
-            return Err(DnsSrvError::EmptyLabel { name: name.into() });
+            return Err(DnsError::EmptyLabel { name: name.into() });
         }
         if label.len() > MAX_LABEL {
-            return Err(DnsSrvError::LabelTooLong { label: label.into() });
+            return Err(DnsError::LabelTooLong { label: label.into() });
         }
     }
     let mut parsed = Name::from_labels(bare.split('.').map(str::as_bytes))
-        .map_err(|_| DnsSrvError::NameTooLong { name: name.into() })?;
+        .map_err(|_| DnsError::NameTooLong { name: name.into() })?;
     parsed.set_fqdn(name.ends_with('.'));
     Ok(parsed)
 }

@@ -3,19 +3,20 @@
 //! hickory's own lookup takes an SRV target behind a CNAME for another CNAME (`caching_client.rs`),
 //! so this is done on whole messages.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
-use hickory_resolver::proto::op::{Message, Query, ResponseCode};
-use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 use super::error::LookupError;
 use super::name;
-use super::server::Reply;
-use super::server_pool::ServerPool;
+use super::servers::Servers;
 
 const MAX_ALIASES: usize = 8;
 
 /// What the DNS says of one name and type.
+#[derive(Debug)]
 pub(super) struct Resolved {
     /// The records, all of the type asked; none if the name or the type does not exist.
     pub(super) records: Vec<RData>,
@@ -24,11 +25,15 @@ pub(super) struct Resolved {
     /// How long it holds: the lowest TTL of the aliases and records, or of the aliases and the
     /// proof that there are none.
     pub(super) ttl: Option<Duration>,
+    /// The name exists, with records of this type or not.
+    pub(super) exists: bool,
+    /// Who said so.
+    pub(super) server: SocketAddr,
 }
 
 /// Asks for the records of `owner`, following CNAMEs within an answer and by further questions.
 pub(super) async fn resolve(
-    servers: &ServerPool,
+    servers: &Servers,
     owner: &Name,
     kind: RecordType,
 ) -> Result<Resolved, LookupError> {
@@ -36,12 +41,7 @@ pub(super) async fn resolve(
     let mut ttl = None;
     loop {
         let asked = chain[chain.len() - 1].clone();
-        let message = match servers.ask(&Query::query(asked.clone(), kind)).await? {
-            Reply::Records(message) => message,
-            Reply::Nothing { ttl: negative } => {
-                return Ok(Resolved::nothing(lowest(ttl, negative.map(seconds))));
-            }
-        };
+        let (message, server) = servers.ask(&Query::query(asked.clone(), kind)).await?;
         follow(&message, &mut chain, &mut ttl)?;
         let current = &chain[chain.len() - 1];
         let records: Vec<&Record> = message
@@ -53,21 +53,16 @@ pub(super) async fn resolve(
             let ttl =
                 records.iter().fold(ttl, |ttl, record| lowest(ttl, Some(seconds(record.ttl))));
             let records = records.into_iter().map(|record| record.data.clone()).collect();
-            return Ok(Resolved { records, additionals: message.additionals, ttl });
+            let additionals = message.additionals;
+            return Ok(Resolved { records, additionals, ttl, exists: true, server });
         }
+        let exists = message.response_code != ResponseCode::NXDomain;
         let negative = negative_ttl(&message, current);
-        if asked == *current
-            || negative.is_some()
-            || message.response_code == ResponseCode::NXDomain
-        {
-            return Ok(Resolved::nothing(lowest(ttl, negative)));
+        if asked == *current || negative.is_some() || !exists {
+            let (records, additionals) = (Vec::new(), Vec::new());
+            let ttl = lowest(ttl, negative);
+            return Ok(Resolved { records, additionals, ttl, exists, server });
         }
-    }
-}
-
-impl Resolved {
-    pub(super) fn nothing(ttl: Option<Duration>) -> Self {
-        Self { records: Vec::new(), additionals: Vec::new(), ttl }
     }
 }
 

@@ -1,0 +1,231 @@
+//! What is known of the addresses of one host.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+use std::sync::Arc;
+
+use hickory_proto::rr::Name;
+use tokio::time::Instant;
+
+use super::error::LookupError;
+use super::family::{Family, Kind, address, is_unusable};
+use super::life::Life;
+use super::name;
+use super::resolve::Resolved;
+
+/// A question that failed is asked again after this, doubled with each failure, and at the latest
+/// after so long (RFC 9520 §3.2).
+const RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
+/// An answer that says nothing of its life holds for so long.
+const UNSAID: Duration = Duration::from_secs(30);
+
+/// One host.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) name: Name,
+    /// The name is an address, or known without asking: nothing is asked.
+    fixed: bool,
+    entries: [Entry; 2],
+}
+
+/// The addresses of one kind.
+#[derive(Debug, Default)]
+struct Entry {
+    /// Those known last, also while a question fails.
+    addrs: Vec<IpAddr>,
+    unusable: Vec<IpAddr>,
+    last: Last,
+    /// It is not asked again before this.
+    due: Option<Life>,
+    failures: u32,
+    /// A question waits or is under way.
+    pending: bool,
+}
+
+/// The last word of DNS.
+#[derive(Debug, Default)]
+enum Last {
+    /// There was none yet.
+    #[default]
+    Nothing,
+    /// There are addresses.
+    Addresses,
+    /// The host exists, and has no address of this kind.
+    NoAddress,
+    /// The host does not exist.
+    NoName,
+    /// No answer.
+    Failed(Arc<LookupError>),
+}
+
+impl Host {
+    pub(super) fn new(name: Name) -> Self {
+        let mut entries = [Entry::default(), Entry::default()];
+        let text = name::host(&name);
+        let known: &[IpAddr] = if let Ok(ip) = text.parse::<IpAddr>() {
+            &[ip]
+        } else if text == "localhost" || text.ends_with(".localhost") {
+            // Never asked for (RFC 6761 §6.3).
+            &[IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
+        } else {
+            &[]
+        };
+        for &ip in known {
+            entries[Kind::of(ip).index()].put(vec![ip]);
+        }
+        Self { name, fixed: !known.is_empty(), entries }
+    }
+
+    fn entry(&mut self, kind: Kind) -> &mut Entry {
+        &mut self.entries[kind.index()]
+    }
+
+    /// Returns the addresses to use.
+    pub(super) fn addresses(&self, family: Family) -> Vec<IpAddr> {
+        let mut found = Vec::new();
+        for kind in family.kinds() {
+            if found.is_empty() || !family.takes_first_only() {
+                found.extend(&self.entries[kind.index()].addrs);
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        !self.entries[kind.index()].addrs.is_empty()
+    }
+
+    /// Tells that a question is to be asked now.
+    pub(super) fn is_due(&self, kind: Kind, now: Instant) -> bool {
+        let is_over = |entry: &Entry| entry.due.is_none_or(|due| due.is_over(now));
+        let [entry, other] = match kind {
+            Kind::V4 => [&self.entries[0], &self.entries[1]],
+            Kind::V6 => [&self.entries[1], &self.entries[0]],
+        };
+        if self.fixed || entry.pending || !is_over(entry) {
+            return false;
+        }
+        match entry.last {
+            // While the other kind holds, this one is not needed.
+            Last::NoAddress | Last::NoName => other.addrs.is_empty() || is_over(other),
+            Last::Nothing | Last::Addresses | Last::Failed(_) => true,
+        }
+    }
+
+    /// Notes that a question waits, or that it does no more.
+    pub(super) fn set_pending(&mut self, kind: Kind, pending: bool) {
+        self.entry(kind).pending = pending;
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.entries.iter().any(|entry| entry.pending)
+    }
+
+    pub(super) fn has_addresses(&self) -> bool {
+        self.entries.iter().any(|entry| !entry.addrs.is_empty())
+    }
+
+    /// Takes addresses that came along with another answer.
+    pub(super) fn put(&mut self, kind: Kind, addrs: Vec<IpAddr>, ttl: Duration, now: Instant) {
+        if !self.fixed {
+            let entry = self.entry(kind);
+            entry.put(addrs);
+            entry.due = Some(Life::new(now, ttl));
+        }
+    }
+
+    /// Takes the end of a question. Returns whether the addresses are others now.
+    pub(super) fn take(
+        &mut self,
+        kind: Kind,
+        result: Result<Resolved, LookupError>,
+        now: Instant,
+    ) -> bool {
+        let entry = self.entry(kind);
+        entry.pending = false;
+        let before = core::mem::take(&mut entry.addrs);
+        match result {
+            Ok(resolved) => {
+                let addrs = resolved.records.iter().filter_map(address);
+                entry.put(addrs.collect());
+                if !resolved.exists {
+                    entry.last = Last::NoName;
+                }
+                entry.due = Some(Life::new(now, resolved.ttl.unwrap_or(UNSAID)));
+            }
+            Err(error) => {
+                let wait = RETRY * 2_u32.saturating_pow(entry.failures.min(16));
+                entry.failures = entry.failures.saturating_add(1);
+                entry.due = Some(Life::new(now, wait.min(LONGEST_RETRY)));
+                entry.last = Last::Failed(Arc::new(error));
+                entry.addrs.clone_from(&before);
+            }
+        }
+        if !self.has_addresses() {
+            // Nothing is known of it: every lookup asks.
+            for entry in &mut self.entries {
+                if matches!(entry.last, Last::Failed(_)) {
+                    entry.due = None;
+                }
+            }
+        }
+        self.entries[kind.index()].addrs != before
+    }
+
+    /// Returns how long what is known holds, in whole seconds, if it says so.
+    pub(super) fn ttl(&self, now: Instant) -> Option<Duration> {
+        if self.fixed {
+            return None;
+        }
+        let entries = || self.entries.iter().filter(|entry| !entry.pending);
+        let failed = |entry: &Entry| matches!(entry.last, Last::Failed(_));
+        let known = entries().filter(|entry| !entry.addrs.is_empty() && !failed(entry));
+        let left = known.filter_map(|entry| entry.due).map(|due| due.left(now)).min();
+        left.or_else(|| entries().any(failed).then_some(RETRY))
+    }
+
+    /// Returns how long it has no address, in whole seconds, if that was said.
+    pub(super) fn negative_ttl(&self, now: Instant) -> Option<Duration> {
+        self.entries.iter().filter_map(|entry| entry.due).map(|due| due.left(now)).min()
+    }
+
+    /// Returns why it has no address, or why the addresses it has may be old ones.
+    pub(super) fn failure(&self) -> Option<&Arc<LookupError>> {
+        self.entries.iter().find_map(|entry| match &entry.last {
+            Last::Failed(error) => Some(error),
+            Last::Nothing | Last::Addresses | Last::NoAddress | Last::NoName => None,
+        })
+    }
+
+    /// Returns the addresses that nobody can connect to.
+    pub(super) fn unusable(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.entries.iter().flat_map(|entry| entry.unusable.iter().copied())
+    }
+
+    /// Says why it has no address.
+    pub(super) fn why_none(&self, host: &str) -> String {
+        if self.is_pending() {
+            return format!("the target {host} is still being looked up");
+        }
+        if let Some(error) = self.failure() {
+            return format!("the target {host}: {error}");
+        }
+        if self.entries.iter().any(|entry| matches!(entry.last, Last::NoName)) {
+            return format!("the target {host} does not exist");
+        }
+        format!("the target {host} has no address")
+    }
+}
+
+impl Entry {
+    fn put(&mut self, addrs: Vec<IpAddr>) {
+        (self.unusable, self.addrs) = addrs.into_iter().partition(|&ip| is_unusable(ip));
+        self.addrs.sort_unstable();
+        self.addrs.dedup();
+        self.last = if self.addrs.is_empty() { Last::NoAddress } else { Last::Addresses };
+        self.failures = 0;
+    }
+}

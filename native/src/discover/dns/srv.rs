@@ -1,0 +1,309 @@
+//! Endpoints from DNS SRV records (RFC 2782).
+
+use core::fmt;
+use std::collections::BTreeSet;
+
+use evenkeel_core::Endpoint;
+use evenkeel_core::discovery::poller::PollerConfig;
+use futures_util::future::BoxFuture;
+use hickory_proto::rr::{Name, RecordType};
+use tokio::time::{Instant, timeout_at};
+
+use super::config::{Settings, Setup};
+use super::error::LookupError;
+use super::family::Family;
+use super::hosts::Hosts;
+use super::name;
+use super::resolve::{self, Resolved};
+use super::setters::setters;
+use super::settings_error::DnsError;
+use crate::discover::{Answer, Discover, Ended};
+use crate::target::Target;
+
+mod choice;
+mod records;
+mod split;
+
+use choice::Choice;
+use records::{Found, Options};
+
+/// A service found by its DNS SRV records.
+///
+/// Asks the name servers anew at every lookup. Aliases are followed, an answer that does not fit
+/// into a datagram is fetched over TCP, and a name server that fails, refuses or stays silent is
+/// replaced by the next. By default these are the system's, with its search list for a name without
+/// a trailing dot.
+///
+/// The addresses of targets come along with the records, or are asked for, 64 questions at a time.
+/// A lookup ends soon after the first address; the others are taken up as they come, and until
+/// then no endpoint is removed. An address that cannot be looked up stays as it was. Addresses are
+/// kept for their own TTL: in the longer of [`PollerConfig::min`] and the lowest TTL of all
+/// records, there is at most one question for the records and two for each target. (Repeated and
+/// further questions on the way, to a server that does not answer, to another one, over TCP, and
+/// for aliases, are counted with the first; a target of which nothing is known is asked for at
+/// every lookup.)
+///
+/// ```
+/// use evenkeel::DnsSrv;
+///
+/// # fn main() -> Result<(), evenkeel::dns::DnsError> {
+/// let consul = DnsSrv::new("api.service.consul.")?.servers(["127.0.0.1:8600".parse().unwrap()])?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct DnsSrv {
+    name: Name,
+    settings: Settings,
+    resolve_targets: bool,
+    options: Options,
+    // Made at the first lookup: the constructor neither reads files nor needs a runtime.
+    setup: Option<Setup>,
+    /// The last lookup failed: the machine may have moved to another network, and the system's
+    /// configuration is read again.
+    failed: bool,
+    /// The question for the records, where it is under way.
+    asking: Option<BoxFuture<'static, Result<(Setup, Resolved), LookupError>>>,
+    /// The last records.
+    found: Option<Found>,
+    choice: Choice,
+    hosts: Hosts,
+    /// The source said that there is more, or an error, to be had without asking.
+    news: Option<Result<(), LookupError>>,
+    /// The last answer.
+    before: Vec<Endpoint<Target>>,
+}
+
+setters!(DnsSrv);
+
+impl DnsSrv {
+    /// Asks for the service of this name, such as `_http._tcp.web.example.com`.
+    ///
+    /// A trailing dot says that the name is complete. Nothing is read or asked before the first
+    /// lookup.
+    ///
+    /// # Errors
+    /// If DNS cannot hold the name, or it has characters that no service name has.
+    pub fn new(name: &str) -> Result<Self, DnsError> {
+        Ok(Self {
+            name: name::parse(name)?,
+            settings: Settings::default(),
+            resolve_targets: true,
+            options: Options::default(),
+            setup: None,
+            failed: false,
+            asking: None,
+            found: None,
+            choice: Choice::default(),
+            hosts: Hosts::default(),
+            news: None,
+            before: Vec::new(),
+        })
+    }
+
+    /// Looks up the targets' addresses too (the default), or not.
+    ///
+    /// If so, there is an endpoint per address, which keeps the host's name, and a record's weight
+    /// is shared among its addresses. If not, there is an endpoint per host and port, and the
+    /// client resolves the name when it connects.
+    #[must_use]
+    pub fn resolve_targets(mut self, resolve: bool) -> Self {
+        self.resolve_targets = resolve;
+        self
+    }
+
+    /// Takes only targets below the domain of the service's host, as `mongodb+srv` does: for
+    /// `_mongodb._tcp.db.example.com` those that end in `.example.com`. Others are skipped and
+    /// counted.
+    #[must_use]
+    pub fn same_domain(mut self, same: bool) -> Self {
+        self.options.same_domain = same;
+        self
+    }
+
+    /// Takes at most so many targets of an answer: the most preferred by priority, then those that
+    /// were taken before, then others at random.
+    ///
+    /// # Errors
+    /// If it is zero.
+    pub fn max_hosts(mut self, most: usize) -> Result<Self, DnsError> {
+        self.options.max_hosts = Some(most);
+        if most == 0 { Err(DnsError::NoHosts) } else { Ok(self) }
+    }
+
+    /// Takes this port instead of the records' own.
+    ///
+    /// # Errors
+    /// If it is zero.
+    pub fn port(mut self, port: u16) -> Result<Self, DnsError> {
+        self.options.port = Some(port);
+        if port == 0 { Err(DnsError::PortZero) } else { Ok(self) }
+    }
+
+    /// Where there are no SRV records, takes the addresses of the host and this port (RFC 2782
+    /// allows it): for `_http._tcp.web.example.com` those of `web.example.com`. Off by default.
+    ///
+    /// # Errors
+    /// If the port is zero.
+    pub fn or_host(mut self, port: u16) -> Result<Self, DnsError> {
+        self.options.or_host = Some(port);
+        if port == 0 { Err(DnsError::PortZero) } else { Ok(self) }
+    }
+
+    /// Asks for the records, or waits for those asked for already.
+    async fn ask(&mut self) -> Result<(), LookupError> {
+        let time = self.settings.time();
+        let setup = match &self.setup {
+            Some(setup) if !self.failed => setup.clone(),
+            before => self.settings.setup(&self.name, before.as_ref()).await?,
+        };
+        self.setup = Some(setup.clone());
+        let deadline = Instant::now() + time;
+        let asking = self.asking.get_or_insert_with(|| Box::pin(first_found(setup)));
+        let Ok(result) = timeout_at(deadline, asking).await else {
+            let question = format!("{} SRV", name::host(&self.name));
+            return Err(LookupError::Unanswered { question, after: time });
+        };
+        self.asking = None;
+        let (setup, resolved) = result?;
+        self.take(&setup, resolved);
+        Ok(())
+    }
+
+    /// Takes new records, and begins to ask for the addresses of their targets.
+    fn take(&mut self, setup: &Setup, resolved: Resolved) {
+        let additionals = resolved.additionals.clone();
+        let found = Found::new(resolved, &setup.names[0], &self.options, &mut self.choice);
+        if self.resolve_targets {
+            let all = found.is_host;
+            let targets = found.targets.clone();
+            self.hosts.want(&setup.servers, setup.family, targets, &additionals, all);
+        }
+        self.found = Some(found);
+    }
+
+    /// Answers with what is known.
+    fn answer(&mut self) -> Result<Answer, LookupError> {
+        let Some(found) = &self.found else { return Ok(Answer::default()) };
+        let mut skipped = found.skipped.clone();
+        let (mut endpoints, mut ttl) = (Vec::new(), found.ttl(Instant::now()));
+        if self.resolve_targets {
+            let addresses = |(host, port): &(String, u16)| -> Vec<Target> {
+                let ips = self.hosts.addresses(host).into_iter();
+                ips.map(|ip| Target::at(host, (ip, *port).into())).collect()
+            };
+            endpoints = split::split(found.endpoints.clone(), addresses);
+            self.hosts.note(&mut skipped);
+            ttl = resolve::lowest(ttl, self.hosts.ttl());
+            if endpoints.is_empty()
+                && let Some(failure) = self.hosts.failure(self.settings.time())
+            {
+                return Err(failure);
+            }
+        } else {
+            for endpoint in &found.endpoints {
+                let (host, port) = &endpoint.addr;
+                match Target::new(host, *port) {
+                    Ok(target) => {
+                        let endpoint = Endpoint::new(target)
+                            .with_weight(endpoint.weight)
+                            .with_priority(endpoint.priority);
+                        endpoints.push(endpoint);
+                    }
+                    Err(error) => skipped.note(error.to_string()),
+                }
+            }
+        }
+        if self.hosts.is_incomplete() {
+            let here: BTreeSet<&Target> = endpoints.iter().map(|endpoint| &endpoint.addr).collect();
+            let gone = self.before.iter().filter(|endpoint| !here.contains(&endpoint.addr));
+            let gone: Vec<_> = gone.cloned().collect();
+            endpoints.extend(gone);
+        }
+        self.before.clone_from(&endpoints);
+        let server = Some(found.server.to_string().into());
+        let absent = found.absent;
+        Ok(Answer { ttl, absent, skipped, server, ..Answer::new(endpoints) })
+    }
+
+    /// Looks up, except what the source itself said to be there.
+    async fn look_up(&mut self) -> Result<Answer, LookupError> {
+        let deadline = Instant::now() + self.settings.time();
+        let lately = |found: &Found| found.asked.elapsed() < self.settings.poller.min;
+        match self.news.take() {
+            Some(Err(error)) => return Err(error),
+            // Asked again no earlier than a lookup that nobody hurried.
+            Some(Ok(())) if self.found.as_ref().is_some_and(lately) => {}
+            Some(Ok(())) | None => self.ask().await?,
+        }
+        self.hosts.gather(self.settings.family_wait, deadline).await;
+        self.answer()
+    }
+}
+
+impl fmt::Debug for DnsSrv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DnsSrv")
+            .field("name", &name::host(&self.name))
+            .field("settings", &self.settings)
+            .field("resolve_targets", &self.resolve_targets)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Discover for DnsSrv {
+    type Error = LookupError;
+
+    /// Asks for the records, and for the addresses of their targets. Ends soon after the first
+    /// address is known.
+    ///
+    /// # Errors
+    /// If no name server answers, or the answer cannot be used.
+    async fn lookup(&mut self) -> Result<Answer, LookupError> {
+        let answer = self.look_up().await;
+        self.failed = answer.is_err();
+        answer
+    }
+
+    /// Waits for what the last lookup left unanswered.
+    async fn changed(&mut self) -> Result<(), Ended> {
+        if let Some(asking) = &mut self.asking {
+            let result = asking.await;
+            self.asking = None;
+            self.news = Some(result.map(|(setup, resolved)| self.take(&setup, resolved)));
+        } else {
+            self.hosts.news().await;
+            self.news = Some(Ok(()));
+        }
+        Ok(())
+    }
+
+    fn poller(&self) -> PollerConfig {
+        self.settings.poller
+    }
+}
+
+/// Returns the records of the first name of the search list that has any.
+///
+/// There are none only if every name says so: with one name unanswered, nothing is known.
+async fn first_found(setup: Setup) -> Result<(Setup, Resolved), LookupError> {
+    let mut nothing: Option<Resolved> = None;
+    let mut failure = None;
+    for name in &setup.names {
+        match resolve::resolve(&setup.servers, name, RecordType::SRV).await {
+            Ok(found) if !found.records.is_empty() => return Ok((setup.clone(), found)),
+            Ok(mut none) => {
+                none.ttl = resolve::lowest(none.ttl, nothing.and_then(|nothing| nothing.ttl));
+                nothing = Some(none);
+            }
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    match (failure, nothing) {
+        (None, Some(nothing)) => Ok((setup, nothing)),
+        (Some(failure), _) => Err(failure),
+        (None, None) => {
+            Err(LookupError::NoAnswer { question: "no name".into(), tried: Vec::new() })
+        }
+    }
+}

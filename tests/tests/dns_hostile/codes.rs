@@ -1,0 +1,88 @@
+//! Response codes, and servers that do not know EDNS.
+
+use evenkeel::Discover;
+use evenkeel_tests::servers::hostile::{Hostile, send};
+use hickory_server::proto::op::{Edns, ResponseCode};
+
+use super::{FOUND, SERVICE, check, good_answer, shown, source, with_srv};
+
+/// A server that says this code to every question for the records.
+fn says(code: u16) -> Hostile {
+    with_srv(move |asked| {
+        let mut response = asked.response.clone();
+        response.metadata.response_code = ResponseCode::from((code >> 4) as u8, (code & 15) as u8);
+        if code > 15 {
+            response.set_edns(Edns::new());
+        }
+        send(&response)
+    })
+}
+
+#[tokio::test]
+async fn servfail_asks_the_next_server() {
+    assert_eq!(check(&says(2), "answered SERVFAIL", 0).await, 1);
+}
+
+#[tokio::test]
+async fn refused_asks_the_next_server() {
+    assert_eq!(check(&says(5), "answered REFUSED", 0).await, 1);
+}
+
+#[tokio::test]
+async fn formerr_and_notimp_are_asked_again_without_edns_and_then_the_next_server() {
+    assert_eq!(check(&says(1), "answered FORMERR", 0).await, 2);
+    assert_eq!(check(&says(4), "answered NOTIMP", 0).await, 2);
+}
+
+#[tokio::test]
+async fn codes_6_to_23_ask_the_next_server_and_are_not_taken_for_there_are_none() {
+    for code in 6..=23 {
+        // 16 is BADVERS, which is about EDNS.
+        let questions = if code == 16 { 2 } else { 1 };
+        let wanted = format!("answered with response code {code}");
+        assert_eq!(check(&says(code), &wanted, 0).await, questions, "{code}");
+    }
+}
+
+/// A server that answers all questions with EDNS by this code, or by nothing.
+fn knows_no_edns(code: Option<ResponseCode>) -> Hostile {
+    Hostile::start(move |asked| match code {
+        _ if !asked.edns => good_answer(asked),
+        Some(code) => {
+            let mut response = asked.response.clone();
+            // As servers from before EDNS do: the header alone.
+            response.queries.clear();
+            response.metadata.response_code = code;
+            send(&response)
+        }
+        None => Vec::new(),
+    })
+}
+
+#[tokio::test]
+async fn formerr_to_edns_is_asked_without_and_remembered() {
+    for code in [ResponseCode::FormErr, ResponseCode::NotImp] {
+        let server = knows_no_edns(Some(code));
+        assert_eq!(check(&server, "FOUND", 0).await, 2);
+        let server = knows_no_edns(Some(code));
+        let mut source = source(&[server.addr()]);
+        for _ in 0..3 {
+            assert_eq!(shown(&source.lookup().await.unwrap()), FOUND);
+        }
+        let asked = |edns| server.count(|asked| asked.name == SERVICE && asked.edns == edns);
+        assert_eq!((asked(true), asked(false)), (1, 3));
+    }
+}
+
+#[tokio::test]
+async fn silence_to_edns_is_asked_without_and_remembered() {
+    let server = knows_no_edns(None);
+    assert_eq!(check(&server, "FOUND", 0).await, 2);
+    let server = knows_no_edns(None);
+    let mut source = source(&[server.addr()]);
+    for _ in 0..5 {
+        assert_eq!(shown(&source.lookup().await.unwrap()), FOUND);
+    }
+    let asked = |edns| server.count(|asked| asked.name == SERVICE && asked.edns == edns);
+    assert_eq!((asked(true), asked(false)), (1, 5), "lost for the records, and for the addresses");
+}

@@ -1,0 +1,104 @@
+//! Addresses of a host, with a port that is known.
+
+use core::time::Duration;
+
+use evenkeel::dns::DnsError;
+use evenkeel::{Discover, DnsHost, Family};
+use evenkeel_tests::servers::hostile::{Hostile, send};
+use evenkeel_tests::servers::zone::Zone;
+use hickory_server::proto::rr::RecordType;
+use tokio::time::Instant;
+
+use super::{UNIT, shown};
+
+fn serve(zone: &str) -> Hostile {
+    let zone = Zone::new(zone);
+    Hostile::start(move |asked| send(&zone.answer(asked.response.clone())))
+}
+
+fn of(name: &str, server: &Hostile) -> DnsHost {
+    DnsHost::new(name, 80).unwrap().servers([server.addr()]).unwrap().timeout(UNIT).unwrap()
+}
+
+#[tokio::test]
+async fn all_addresses_for_their_own_time_to_live() {
+    let server = serve("web.t 7 A 127.0.0.1\nweb.t 7 A 127.0.0.2\nweb.t 9 AAAA ::1");
+    let answer = of("Web.t.", &server).lookup().await.unwrap();
+    assert_eq!(shown(&answer), ["web.t 127.0.0.1:80", "web.t 127.0.0.2:80", "web.t [::1]:80"]);
+    assert_eq!((answer.ttl, server.asked()), (Some(Duration::from_secs(7)), 2));
+    let answer = of("web.t.", &server).family(Family::V6).lookup().await.unwrap();
+    assert_eq!(
+        (shown(&answer), answer.ttl),
+        (vec!["web.t [::1]:80".to_owned()], Some(Duration::from_secs(9)))
+    );
+}
+
+#[tokio::test]
+async fn aliases_are_followed_and_the_name_stays() {
+    let server = serve("www.t 3 CNAME web.t\nweb.t 60 A 127.0.0.1");
+    let answer = of("www.t", &server).lookup().await.unwrap();
+    assert_eq!(
+        (shown(&answer), answer.ttl),
+        (vec!["www.t 127.0.0.1:80".to_owned()], Some(Duration::from_secs(3)))
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_exist_holds_for_the_negative_time_to_live() {
+    let server = serve("web.t 60 A 127.0.0.1");
+    let answer = of("gone.t", &server).lookup().await.unwrap();
+    assert_eq!((answer.endpoints.len(), answer.ttl), (0, Some(Duration::from_secs(3))));
+    assert_eq!(&*answer.skipped.reasons()[0], "the target gone.t does not exist");
+}
+
+#[tokio::test]
+async fn a_family_that_is_never_answered_is_not_waited_for() {
+    for silent in [RecordType::A, RecordType::AAAA] {
+        let zone = Zone::new("web.t 60 A 127.0.0.1\nweb.t 60 AAAA ::1");
+        let server = Hostile::start(move |asked| {
+            if asked.kind == silent {
+                Vec::new()
+            } else {
+                send(&zone.answer(asked.response.clone()))
+            }
+        });
+        let begun = Instant::now();
+        let mut source = of("web.t", &server).timeout(UNIT * 5).unwrap();
+        assert_eq!(source.lookup().await.unwrap().endpoints.len(), 1);
+        assert!(begun.elapsed() < UNIT, "{:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn the_search_list_is_walked_until_a_name_has_addresses() {
+    let server = serve("web.b.t 0 A 127.0.0.1\nweb.c.t 60 A 127.0.0.2");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let conf = format!("nameserver [127.0.0.1]:{}\nsearch a.t b.t c.t", server.addr().port());
+    std::fs::write(file.path(), conf).unwrap();
+    let mut source = DnsHost::new("web", 80).unwrap().resolv_conf(file.path());
+    for _ in 0..2 {
+        assert_eq!(shown(&source.lookup().await.unwrap()), ["web 127.0.0.1:80"]);
+    }
+    let asked = |name| server.count(|asked| asked.name == name && asked.kind == RecordType::A);
+    assert_eq!((asked("web.a.t."), asked("web.c.t.")), (1, 0), "the name is remembered");
+}
+
+#[tokio::test]
+async fn an_address_is_not_asked_for() {
+    let server = serve("");
+    let answer = of("127.0.0.9", &server).lookup().await.unwrap();
+    assert_eq!((shown(&answer), server.asked()), (vec!["127.0.0.9 127.0.0.9:80".to_owned()], 0));
+}
+
+#[tokio::test]
+async fn a_failing_server_is_an_error() {
+    let server = Hostile::start(|_| Vec::new());
+    let error = of("web.t", &server).lookup().await.unwrap_err().to_string();
+    assert!(error.starts_with("no answer to web.t A"), "{error}");
+}
+
+#[test]
+fn port_0_is_refused() {
+    assert_eq!(DnsHost::new("web.t", 0).unwrap_err(), DnsError::PortZero);
+    assert_eq!(DnsHost::new("", 80).unwrap_err(), DnsError::EmptyName);
+}

@@ -1,0 +1,92 @@
+//! A balancer on such servers.
+
+use core::convert::Infallible;
+use core::time::Duration;
+
+use evenkeel::{Balancer, Discover, DiscoveryStatus, PollerConfig, SourceHealth, Target};
+use evenkeel_tests::servers::hostile::{Act, Hostile, send};
+use evenkeel_tests::servers::zone::Zone;
+use hickory_server::proto::rr::RecordType;
+use tokio::time::timeout;
+
+use super::{UNIT, source};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A service whose IPv6 addresses come after so long.
+fn late_aaaa(late: Duration) -> Hostile {
+    let zone = Zone::new("_h._tcp.t 60 SRV 0 1 80 a.t\na.t 60 A 127.0.0.1\na.t 60 AAAA ::1");
+    Hostile::start(move |asked| {
+        let wait = if asked.kind == RecordType::AAAA { late } else { Duration::ZERO };
+        [vec![Act::Wait(wait)], send(&zone.answer(asked.response.clone()))].concat()
+    })
+}
+
+fn balancer(source: impl Discover) -> Balancer<Target> {
+    Balancer::builder(source).build(async |target: Target| Ok::<_, Infallible>(target)).unwrap()
+}
+
+/// Waits until there are so many endpoints.
+async fn has(balancer: &Balancer<Target>, count: usize) {
+    let mut changes = balancer.changes();
+    let wait = async {
+        while balancer.endpoints().len() != count {
+            changes.recv().await.unwrap();
+        }
+    };
+    timeout(DEADLINE, wait).await.expect("they come");
+}
+
+async fn discovery(
+    balancer: &Balancer<Target>,
+    like: impl FnMut(&DiscoveryStatus) -> bool,
+) -> DiscoveryStatus {
+    let mut discovery = balancer.discovery();
+    let status = timeout(DEADLINE, discovery.wait_for(like)).await.expect("it comes").unwrap();
+    status.clone()
+}
+
+#[tokio::test]
+async fn what_is_still_looked_up_is_no_failure_and_comes_by_itself() {
+    let server = late_aaaa(UNIT / 2);
+    let balancer = balancer(source(&[server.addr()]).timeout(UNIT * 5).unwrap());
+    has(&balancer, 1).await;
+    let first = discovery(&balancer, |status| status.health == SourceHealth::Fresh).await;
+    assert_eq!((first.failures, first.error.is_none()), (0, true));
+    has(&balancer, 2).await;
+    let both = discovery(&balancer, |status| status.queries == 2).await;
+    assert_eq!((both.failures, both.error.is_none(), both.skipped.count()), (0, true, 0));
+    assert_eq!(server.count(|asked| asked.kind == RecordType::SRV), 1, "asked for once");
+}
+
+#[tokio::test]
+async fn records_that_come_after_the_end_of_a_lookup_are_taken_up() {
+    let zone = Zone::new("_h._tcp.t 60 SRV 0 1 80 127.0.0.1.");
+    let slow = Hostile::start(move |asked| {
+        [vec![Act::Wait(UNIT)], send(&zone.answer(asked.response.clone()))].concat()
+    });
+    let poller = PollerConfig {
+        timeout: UNIT / 2,
+        backoff_base: UNIT * 100,
+        backoff_max: UNIT * 100,
+        ..PollerConfig::default()
+    };
+    let source = source(&[slow.addr()]).timeout(UNIT * 5).unwrap().poller(poller);
+    let balancer = balancer(source);
+    let failed = discovery(&balancer, |status| status.failures == 1).await.error.unwrap();
+    let said = failed.to_string();
+    assert!(said.starts_with("no answer to _h._tcp.t SRV within 46"), "{said}");
+    has(&balancer, 1).await;
+    discovery(&balancer, |status| status.health == SourceHealth::Fresh).await;
+}
+
+#[tokio::test]
+async fn a_dropped_balancer_asks_no_more() {
+    let server = Hostile::start(|_| Vec::new());
+    let source = source(&[server.addr()]).timeout(UNIT * 4).unwrap();
+    let balancer = balancer(source);
+    timeout(DEADLINE, server.was_asked(1)).await.expect("it asks");
+    drop(balancer);
+    // It would repeat the question after a quarter of the time-out.
+    timeout(UNIT * 3 / 2, server.was_asked(2)).await.expect_err("nothing more is asked");
+}
