@@ -78,6 +78,7 @@ fn run() -> Report {
                 match running.call.poll(now, &mut budget, &mut rng) {
                     Step::Send(attempt) => {
                         let request = Request::at(now).avoiding(running.call.tried());
+                        let request = request.leaving_level(running.call.leaves_level());
                         let Ok(pick) = balancer.pick_with(request, &mut rng) else {
                             running.call.no_endpoint(now);
                             continue;

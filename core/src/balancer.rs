@@ -213,7 +213,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
                 self.choose_few(&request, rng)
             } else {
                 // In registers: so other picks do not go through memory.
-                self.choose(request.now, request.key, request.avoid, rng)
+                self.choose(request.now, request.key, request.avoid, request.leave_level, rng)
             };
             let Some(choice) = choice else { return Err(self.unavailable()) };
             (slot, why, decides) = (choice.slot as usize, choice.why, choice.decides);

@@ -24,6 +24,7 @@
 //!     match call.poll(now, &mut Unlimited, &mut rng) {
 //!         Step::Send(attempt) => {
 //!             let request = Request::at(now).avoiding(call.tried());
+//!             let request = request.leaving_level(call.leaves_level());
 //!             let Ok(pick) = balancer.pick_with(request, &mut rng) else {
 //!                 call.no_endpoint(now);
 //!                 continue;

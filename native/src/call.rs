@@ -30,7 +30,8 @@ impl<C, P: Policy> Balancer<C, P> {
     /// Calls `attempt` with a client until it succeeds, or `retry` says that it is enough.
     ///
     /// Each attempt goes to an endpoint not tried before, as long as there is one; a hedge, which
-    /// goes beside others, to no other. Everything runs in the caller's task: a call that is
+    /// goes beside others, to no other. After two failures, it goes on to the next priority that has
+    /// such an endpoint. Everything runs in the caller's task: a call that is
     /// dropped gives up what is under way, and a panic of `attempt` is the caller's. Attempts that
     /// are given up are dropped, and their endpoints told: another one was
     /// faster, or they took too long.
@@ -110,7 +111,7 @@ impl<C, P: Policy> Balancer<C, P> {
         let mut news = News::default();
         loop {
             match call.poll(now, &mut budget, &mut rng) {
-                Step::Send(sent) => match self.pick_with(key, call.tried()) {
+                Step::Send(sent) => match self.pick_with(key, call.tried(), call.leaves_level()) {
                     Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => pick.withdraw(),
                     Ok(pick) => {
                         let lease = pick.lease();

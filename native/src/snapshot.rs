@@ -95,14 +95,14 @@ impl<C, P> Snapshot<C, P> {
     }
 
     /// Returns the group that a retry goes on to: the drawn one, or, where all that share the requests
-    /// have been tried, the first level in reserve that has others.
-    pub(crate) fn go_on(&self, drawn: usize, avoid: &[Slot]) -> usize {
+    /// have been tried or the call leaves the level, the first level in reserve that has others.
+    pub(crate) fn go_on(&self, drawn: usize, avoid: &[Slot], leave_level: bool) -> usize {
         let offers = |&index: &usize| {
             let group = self.groups.get(index);
             group.is_some_and(|group| !self.less(group.members.all(), avoid).is_empty())
         };
         let mut reserve = self.sharing..self.groups.len();
-        if offers(&drawn) { drawn } else { reserve.find(offers).unwrap_or(drawn) }
+        if !leave_level && offers(&drawn) { drawn } else { reserve.find(offers).unwrap_or(drawn) }
     }
 
     /// Leaves out the slots to avoid.

@@ -272,6 +272,7 @@ impl CheckedCall {
         );
         assert_eq!(self.call.attempts(), self.model.attempts);
         assert_eq!(self.call.waits_for_endpoint(), self.model.waits_for_endpoint);
+        assert_eq!(self.call.leaves_level(), self.model.leaves_level());
     }
 }
 

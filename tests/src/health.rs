@@ -47,7 +47,8 @@ pub enum Event {
     SetDown(u8, bool),
     /// Other rules.
     Configure(Config),
-    /// A pick that avoids the endpoints whose bit is set; it stays open.
+    /// A pick that avoids the endpoints whose bit is set, and leaves its level if the highest is; it
+    /// stays open.
     Pick(u16),
     /// One of the open picks ends.
     Report(usize, Outcome),

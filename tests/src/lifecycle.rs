@@ -92,7 +92,7 @@ impl<'a, S: Store> Lifecycle<'a, S> {
             0 => self.update(),
             1 => self.insert(),
             2 => self.remove(),
-            3 | 4 => self.pick(&[]),
+            3 | 4 => self.pick(&[], false),
             5 => self.pick_avoiding(),
             6 | 7 => self.report(),
             8 => drop(self.some_pick()),
@@ -146,17 +146,20 @@ impl<'a, S: Store> Lifecycle<'a, S> {
             .filter(|(i, _)| mask >> i & 1 == 1)
             .map(|(_, slot)| slot)
             .collect();
-        self.pick(&avoid);
+        let leave_level = self.input.below(2) == 1;
+        self.pick(&avoid, leave_level);
     }
 
-    fn pick(&mut self, avoid: &[Slot]) {
-        let pick = self.picked(avoid);
+    fn pick(&mut self, avoid: &[Slot], leave_level: bool) {
+        let pick = self.picked(avoid, leave_level);
         self.picks.extend(pick);
     }
 
-    fn picked(&mut self, avoid: &[Slot]) -> Option<Pick> {
-        let pick = self.balancer.pick_with(Request::at(self.now).avoiding(avoid), &mut self.rng);
-        self.model.picked(pick.as_ref().map_err(|error| *error), avoid, self.round_robin);
+    fn picked(&mut self, avoid: &[Slot], leave_level: bool) -> Option<Pick> {
+        let request = Request::at(self.now).avoiding(avoid).leaving_level(leave_level);
+        let pick = self.balancer.pick_with(request, &mut self.rng);
+        let picked = pick.as_ref().map_err(|error| *error);
+        self.model.picked(picked, avoid, leave_level, self.round_robin);
         let pick = pick.ok()?;
         assert_eq!(self.balancer.endpoint(&pick), self.model.endpoint(pick.slot()));
         assert_eq!(pick.started(), self.now);
@@ -205,7 +208,7 @@ impl<'a, S: Store> Lifecycle<'a, S> {
         let (mut call, mut picks) = self.call.take()?;
         let step = call.poll(self.now, &mut self.rng);
         match step {
-            Step::Send(attempt) => match self.picked(call.tried()) {
+            Step::Send(attempt) => match self.picked(call.tried(), call.call().leaves_level()) {
                 Some(pick) if call.started(attempt, pick.slot()) => picks.push((attempt, pick)),
                 Some(pick) => {
                     self.model.undone(pick.slot());

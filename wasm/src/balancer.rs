@@ -134,7 +134,7 @@ impl Balancer {
     /// Picks: why, slot and ticket in one number, or one below 0 that says why there is none.
     pub fn pick(&mut self, now: f64) -> f64 {
         let avoid = core::mem::take(&mut self.avoid);
-        let pick = self.issue(now, &avoid);
+        let pick = self.issue(now, &avoid, false);
         self.avoid = avoid;
         self.avoid.clear();
         pick
@@ -257,8 +257,8 @@ impl Balancer {
     }
 
     /// Picks for a request with the key that was laid ready, stepping over `avoid`.
-    pub(crate) fn issue(&mut self, now: f64, avoid: &[Slot]) -> f64 {
-        let request = Request { now: instant(now), key: self.key.take(), avoid };
+    pub(crate) fn issue(&mut self, now: f64, avoid: &[Slot], leave_level: bool) -> f64 {
+        let request = Request { now: instant(now), key: self.key.take(), avoid, leave_level };
         let pick = self.core.pick_with(request, &mut self.rng);
         self.until = match pick {
             Err(PickError::Busy { until }) => until,

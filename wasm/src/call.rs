@@ -171,7 +171,7 @@ impl Call {
 impl Balancer {
     /// Does as [`pick`](Self::pick) for an attempt of `call`, stepping over what it has tried.
     pub fn pick_for(&mut self, now: f64, call: &Call) -> f64 {
-        self.issue(now, call.core.tried())
+        self.issue(now, call.core.tried(), call.core.leaves_level())
     }
 }
 

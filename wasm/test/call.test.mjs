@@ -34,6 +34,20 @@ test('each attempt goes to an endpoint not tried before', () => {
   assert.deepEqual(call.poll(), { type: 'done', end: 'attempts' });
 });
 
+test('after two failures it leaves the priority', () => {
+  const backup = { url: 'https://backup.example', priority: 1 };
+  const { call } = start([...URLS, backup], { attempts: 4, backoff: 0 });
+  const urls = [];
+  for (let attempt = 1; attempt <= 4; attempt++) {
+    const { pick } = send(call, attempt);
+    urls.push(pick.url);
+    call.onOutcome(attempt, 'retryable_failure', attempt);
+  }
+  assert.equal(urls[2], backup.url);
+  // No further priority has any: it comes back.
+  assert.deepEqual([urls[0], urls[1], urls[3]].sort(), URLS);
+});
+
 test('it ends with a success, an error not worth retrying, or nobody to send to', () => {
   for (const [verdict, end] of [['success', 'success'], ['ignorable', 'ignorable'], ['non_retryable_failure', 'non_retryable_failure'], ['canceled', 'canceled']]) {
     const { call } = start(URLS);

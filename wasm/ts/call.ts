@@ -121,7 +121,7 @@ export class Call {
     }
   }
 
-  /** Picks an endpoint, if possible one that the call has not tried. */
+  /** Picks an endpoint, if possible one that the call has not tried; after two failures, of the next priority that has one. */
   pick(now?: number): Pick | null {
     const at = this.#time(now);
     const wasm = this.#balancer.wasm;

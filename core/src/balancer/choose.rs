@@ -22,9 +22,10 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         now: Instant,
         key: Option<u64>,
         avoid: &[Slot],
+        leave_level: bool,
         rng: &mut impl Rng,
     ) -> Option<Choice> {
-        self.choose_few(&Request { now, key, avoid }, rng)
+        self.choose_few(&Request { now, key, avoid, leave_level }, rng)
     }
 
     /// The same, for all picks where there are few endpoints: one way is less code than two.
@@ -51,8 +52,9 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         if retry { None } else { Some(self.cluster.start_probe(now)?.index) }
     }
 
-    /// Picks among what is left of a group. When all candidates are to be avoided, among the next
-    /// level; when there is none, the policy picks as if none were to be avoided: the last resort.
+    /// Picks among what is left of a group. When all candidates are to be avoided, or the request
+    /// leaves the level, among the next level. Where there is none, it picks among those left;
+    /// without any, the policy picks as if none were to be avoided: the last resort.
     #[inline]
     fn choose_among(&mut self, request: &Request<'_>, rng: &mut impl Rng) -> Option<Choice> {
         let index = self.draw_group(request, rng);
@@ -61,11 +63,13 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
             return None;
         }
         let live = |slot| self.cluster.has(slot);
-        let next;
+        let next: St::Set;
         let mut left = St::Set::less(pool.ready, request.avoid, live);
-        if !request.avoid.is_empty() && left.is_empty() {
+        if !request.avoid.is_empty() && (request.leave_level || left.is_empty()) {
             next = self.cluster.next_level(request.avoid);
-            left = next.apart();
+            if !next.is_empty() {
+                left = next.apart();
+            }
         }
         let why = match request.avoid {
             [] if pool.panic => Why::Panic,

@@ -15,12 +15,15 @@ pub struct Request<'a> {
     pub key: Option<u64>,
     /// Slots to avoid as long as there are others: those a call has tried already.
     pub avoid: &'a [Slot],
+    /// With slots to avoid: goes on to the next level that has others, though its own has some,
+    /// too. Where no other level has any, it stays.
+    pub leave_level: bool,
 }
 
 impl<'a> Request<'a> {
     /// Makes a request without a key that avoids nothing.
     pub const fn at(now: Instant) -> Self {
-        Self { now, key: None, avoid: &[] }
+        Self { now, key: None, avoid: &[], leave_level: false }
     }
 
     /// Sets the key: what requests that belong together have in common, as [a hash](crate::hash).
@@ -33,6 +36,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub const fn avoiding(self, avoid: &'a [Slot]) -> Self {
         Self { avoid, ..self }
+    }
+
+    /// Goes on to the next level, if there is one; see
+    /// [`Call::leaves_level`](crate::Call::leaves_level).
+    #[must_use]
+    pub const fn leaving_level(self, leave_level: bool) -> Self {
+        Self { leave_level, ..self }
     }
 }
 
@@ -84,8 +94,8 @@ pub(super) struct Choice {
 pub enum Why {
     /// The policy chose it among all candidates.
     Policy,
-    /// The policy chose it among the candidates not to be avoided or, where all were, among the
-    /// next level.
+    /// The policy chose it among the candidates not to be avoided or, where all were, or the call
+    /// leaves the level, among the next level.
     Retry,
     /// All candidates were to be avoided.
     LastResort,

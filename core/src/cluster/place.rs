@@ -264,9 +264,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         before != (self.levels.priority(), self.levels.panic())
     }
 
-    /// Returns the endpoints that a request goes on to which has tried all candidates: those in
-    /// service, with room and not to be avoided, of the next level that has any. O(n) for each
-    /// level.
+    /// Returns the endpoints that a request goes on to which has tried all candidates, or leaves
+    /// its level: those in service, with room and not to be avoided, of the next level that has any.
+    /// O(n) for each level.
     #[cold]
     pub(crate) fn next_level(&self, avoid: &[Slot]) -> St::Set {
         // A subset is one of all that serve: it cannot be cut out of what is left of them.

@@ -2,6 +2,32 @@
 
 use super::EventKind;
 use crate::health::{Held, Reason};
+use crate::time::Instant;
+
+/// One event of each kind, in the order of [`EventKind::index`].
+const KINDS: [EventKind; EventKind::NAMES.len()] = [
+    EventKind::Added,
+    EventKind::Removed,
+    EventKind::Ejected { reason: Reason::ConsecutiveFailures, until: Instant::ZERO },
+    EventKind::Held { rule: Held::Calm },
+    EventKind::Undone { until: Instant::ZERO },
+    EventKind::HalfOpen,
+    EventKind::Probing,
+    EventKind::Readmitted,
+    EventKind::Overloaded { until: Instant::ZERO },
+    EventKind::Down,
+    EventKind::PanicOn,
+    EventKind::PanicOff,
+    EventKind::Lost(0),
+];
+
+const _: () = {
+    let (mut place, mut rest) = (0, KINDS.as_slice());
+    while let [kind, others @ ..] = rest {
+        assert!(kind.index() == place, "a kind is out of order");
+        (place, rest) = (place + 1, others);
+    }
+};
 
 /// How often each kind of event was told: ejections by their reason, and what was held by the rule
 /// that keeps it.
@@ -33,20 +59,11 @@ impl EventCounts {
 
     /// Counts an event; of those that were [lost](EventKind::Lost), all.
     pub fn count(&mut self, kind: EventKind) {
-        let (count, times) = match kind {
-            EventKind::Ejected { reason, .. } => (self.reasons.get_mut(reason.index() as usize), 1),
-            EventKind::Held { rule } => (self.rules.get_mut(rule.index() as usize), 1),
-            EventKind::Lost(times) => (self.kinds.get_mut(kind.index() as usize), times),
-            EventKind::Added
-            | EventKind::Removed
-            | EventKind::Undone { .. }
-            | EventKind::HalfOpen
-            | EventKind::Probing
-            | EventKind::Readmitted
-            | EventKind::Overloaded { .. }
-            | EventKind::Down
-            | EventKind::PanicOn
-            | EventKind::PanicOff => (self.kinds.get_mut(kind.index() as usize), 1),
+        let times = if let EventKind::Lost(times) = kind { times } else { 1 };
+        let count = match Why::of(kind) {
+            Why::Reason(reason) => self.reasons.get_mut(reason.index() as usize),
+            Why::Rule(rule) => self.rules.get_mut(rule.index() as usize),
+            Why::None => self.kinds.get_mut(kind.index() as usize),
         };
         if let Some(count) = count {
             *count = count.saturating_add(times.into());
@@ -56,15 +73,41 @@ impl EventCounts {
     /// Lists the name of each kind, the reason or rule (empty for kinds without one), and how often
     /// it was told: the labels and the value of a metric. Those never told are listed with 0.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> + '_ {
-        let kinds = EventKind::NAMES.iter().zip(&self.kinds);
-        kinds.flat_map(|(&kind, count)| {
-            let (whys, counts): (&[&'static str], &[u64]) = match kind {
-                "ejected" => (Reason::NAMES, &self.reasons),
-                "held" => (Held::NAMES, &self.rules),
-                _ => (&[""], core::slice::from_ref(count)),
+        KINDS.into_iter().zip(&self.kinds).flat_map(|(kind, count)| {
+            let (whys, counts): (&[&'static str], &[u64]) = match Why::of(kind) {
+                Why::Reason(_) => (Reason::NAMES, &self.reasons),
+                Why::Rule(_) => (Held::NAMES, &self.rules),
+                Why::None => (&[""], core::slice::from_ref(count)),
             };
-            whys.iter().zip(counts).map(move |(&why, &count)| (kind, why, count))
+            whys.iter().zip(counts).map(move |(&why, &count)| (kind.name(), why, count))
         })
+    }
+}
+
+/// What an event is counted by, beside its kind.
+enum Why {
+    None,
+    Reason(Reason),
+    Rule(Held),
+}
+
+impl Why {
+    const fn of(kind: EventKind) -> Self {
+        match kind {
+            EventKind::Ejected { reason, .. } => Self::Reason(reason),
+            EventKind::Held { rule } => Self::Rule(rule),
+            EventKind::Added
+            | EventKind::Removed
+            | EventKind::Undone { .. }
+            | EventKind::HalfOpen
+            | EventKind::Probing
+            | EventKind::Readmitted
+            | EventKind::Overloaded { .. }
+            | EventKind::Down
+            | EventKind::PanicOn
+            | EventKind::PanicOff
+            | EventKind::Lost(_) => Self::None,
+        }
     }
 }
 

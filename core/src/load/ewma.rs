@@ -197,7 +197,9 @@ impl Estimator {
         let ghosts = (self.ghosts(estimate, now) + part).min((ONE << MOST_STEPS) - 1);
         let steps = (ghosts / ONE).ilog2();
         let parts = u64::from(steps) * ONE + (ghosts >> steps) - ONE;
-        now.later(ticks_of_nanos(self.step(estimate).saturating_mul(parts) / ONE))
+        // To the nearest tick: always up, a clock of milliseconds would make two of each.
+        let ahead = self.step(estimate).saturating_mul(parts) / ONE;
+        now.later(ticks_of_nanos(ahead.saturating_sub(nanos_of_ticks(1) / 2)))
     }
 
     /// Returns the time that takes away half of many ghosts.

@@ -88,6 +88,7 @@ const FREE: u8 = 3;
 ///     match call.poll(now, &mut Unlimited, &mut rng) {
 ///         Step::Send(attempt) => {
 ///             let request = Request::at(now).avoiding(call.tried());
+///             let request = request.leaving_level(call.leaves_level());
 ///             match balancer.pick_with(request, &mut rng) {
 ///                 Ok(pick) if call.started(attempt, pick.slot(), &mut Unlimited) => {
 ///                     requests.push((attempt, pick)); // … and send

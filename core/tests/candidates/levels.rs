@@ -268,7 +268,8 @@ fn a_retry_leaves_a_group_that_it_has_tried() -> Result<(), Box<dyn core::error:
             (&[second], Some(first), Why::Retry),
             (&[first, second], None, Why::LastResort),
         ] {
-            let pick = balancer.pick_with(Request { now: START, key, avoid }, &mut rng)?;
+            let pick = balancer
+                .pick_with(Request { key, ..Request::at(START).avoiding(avoid) }, &mut rng)?;
             assert_eq!(pick.why(), why);
             assert!(
                 expected.is_none_or(|expected| expected == pick.slot()),

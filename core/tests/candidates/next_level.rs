@@ -24,8 +24,7 @@ fn tried<P: Policy + Clone, St: Store>(
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (mut avoid, mut tried) = (Vec::<Slot>::new(), Vec::new());
     for _ in 0..attempts {
-        let request =
-            Request { now: NOW, key: Some(hash::bytes(&seed.to_le_bytes())), avoid: &avoid };
+        let request = Request::at(NOW).with_key(hash::bytes(&seed.to_le_bytes())).avoiding(&avoid);
         let pick = balancer.pick_with(request, &mut rng).unwrap();
         tried.push((balancer.endpoint(&pick).unwrap().addr, pick.why()));
         avoid.push(pick.slot());
@@ -66,6 +65,51 @@ fn with_every_policy_and_store() {
     }
     for name in ["round_robin", "random", "least_request", "peak_ewma", "weighted_random"] {
         goes_on::<Inline<8>>(name, Config::DEFAULT);
+    }
+}
+
+fn leaves<St: Store>(name: &str, config: Config) {
+    let policy: AnyPolicy = name.parse().unwrap();
+    let mut balancer: Balancer<u8, AnyPolicy, Config, St> =
+        Balancer::with_config(policy, config).unwrap();
+    let endpoints = levels([(0, 0), (1, 0), (2, 0), (3, 2), (4, 2), (5, 7)]);
+    let _ = balancer.update(NOW, endpoints).unwrap();
+    let slots: Vec<Slot> = balancer.endpoints().map(|status| status.slot).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for seed in 0..40_u64 {
+        let mut pick = |avoid: &[usize], leave_level| {
+            let avoid: Vec<Slot> = avoid.iter().map(|&at| slots[at]).collect();
+            let request = Request::at(NOW).with_key(hash::bytes(&seed.to_le_bytes()));
+            let request = request.avoiding(&avoid).leaving_level(leave_level);
+            let pick = balancer.pick_with(request, &mut rng).unwrap();
+            let picked = (balancer.endpoint(&pick).unwrap().addr, pick.why());
+            balancer.report(NOW, pick, Outcome::Ignorable);
+            picked
+        };
+        assert_eq!(pick(&[0, 2], false), (1, Why::Retry), "{name}");
+        let (second, why) = pick(&[0, 2], true);
+        assert!((3..5).contains(&second) && why == Why::Retry, "{name}: {second} {why:?}");
+        assert_eq!(pick(&[0, 2, 3], true), (4, Why::Retry), "{name}");
+        assert_eq!(pick(&[0, 2, 3, 4], true), (5, Why::Retry), "{name}");
+        // There is no level beyond: it comes back.
+        assert_eq!(pick(&[0, 2, 3, 4, 5], true), (1, Why::Retry), "{name}");
+        let (last, why) = pick(&[0, 1, 2, 3, 4, 5], true);
+        assert!(last < 3 && why == Why::LastResort, "{name}: {last} {why:?}");
+        // Whoever has tried nothing has no level to leave.
+        let (first, why) = pick(&[], true);
+        assert!(first < 3 && why == Why::Policy, "{name}: {first} {why:?}");
+    }
+}
+
+/// Two attempts have failed in a level of three: the third endpoint is as likely to be dead.
+#[test]
+fn a_call_leaves_its_level_before_all_of_it_is_tried() {
+    for name in AnyPolicy::NAMES {
+        leaves::<Heap>(name, Config::DEFAULT);
+        leaves::<Heap>(name, Config { subset: 3, ..Config::DEFAULT });
+    }
+    for name in ["round_robin", "random", "least_request", "peak_ewma", "weighted_random"] {
+        leaves::<Inline<8>>(name, Config::DEFAULT);
     }
 }
 

@@ -9,6 +9,11 @@ use evenkeel_core::rand_core::{Rng, SeedableRng};
 use evenkeel_core::{Balancer, Book, Config, Endpoint, Instant, Outcome};
 use rand_chacha::ChaCha8Rng;
 
+/// On a clock of milliseconds, a refusal moves a stamp by whole ones: shares of many in flight are a
+/// bit farther off, few refusals count as up to a fifth more or fewer, and where answers take 40 ms,
+/// no more than 63 count.
+const COARSE: bool = cfg!(feature = "millis32");
+
 /// The shares of endpoints over what they are due by their weights, with so many requests in flight
 /// and a clock that begins then. Of the first one, so many in a hundred answers take 1 ms, as the
 /// request was at fault; all others, 40 ms.
@@ -54,7 +59,8 @@ fn one_of_four_that_refuses_at_once_gets_its_quarter() {
         for in_flight in [1, 2, 3, 5, 10, 16, 64] {
             for start in [0, 1 << 31] {
                 let shares = shares(policy, &[1; 4], in_flight, 100, start);
-                let near = |share: &f64| (share / 4.0 - 0.25).abs() < 0.05;
+                let most = if COARSE { 0.06 } else { 0.05 };
+                let near = |share: &f64| (share / 4.0 - 0.25).abs() < most;
                 assert!(shares.iter().all(near), "{policy} {in_flight} {start}: {shares:.3?}");
             }
         }
@@ -120,8 +126,9 @@ fn ghosts_are_gone_after_their_time() {
         assert!(costs.is_sorted_by(|a, b| a >= b), "{refusals}");
         // Each takes a request's place, as long as that takes: at most as many as 1,023.
         let ghosts = (costs[0] - idle) as f64 / 40e6;
-        let due = f64::from(refusals.min(1_023));
-        assert!((ghosts / due - 1.0).abs() < 0.05, "{refusals}: {ghosts:.3}");
+        let (most, off) = if COARSE { (63, 0.2) } else { (1_023, 0.05) };
+        let due = f64::from(refusals.min(most));
+        assert!((ghosts / due - 1.0).abs() < off, "{refusals}: {ghosts:.3}");
         let gone = costs.iter().position(|&cost| cost <= idle).expect("they go");
         assert!((26..=270).contains(&gone), "{refusals}: after {gone} ms");
         // A good answer says how long it takes, and they are gone.

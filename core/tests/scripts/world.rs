@@ -177,7 +177,8 @@ impl<S: Settle, St: Store> World<S, St> {
         avoid: usize,
     ) -> Result<(Slot, Option<u16>, Why), PickError> {
         let avoid = &self.picked[self.picked.len().saturating_sub(avoid)..];
-        let request = Request { now, key, avoid };
+        let leave_level = avoid.len() & 1 == 1;
+        let request = Request { now, key, avoid, leave_level };
         let pick = self.balancer.pick_with(request, &mut self.rng)?;
         let addr = self.balancer.endpoint(&pick).map(|endpoint| endpoint.addr);
         let seen = (pick.slot(), addr, pick.why());

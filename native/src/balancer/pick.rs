@@ -22,7 +22,7 @@ impl<C, P: Policy> Balancer<C, P> {
     /// [`PickError`] when there is no client to pick; it says why.
     #[inline]
     pub fn pick(&self) -> Result<Pick<C, P>, PickError> {
-        self.pick_with(None, &[])
+        self.pick_with(None, &[], false)
     }
 
     /// Picks a client for a request with a key: policies that hash keep the requests of one key
@@ -33,13 +33,14 @@ impl<C, P: Policy> Balancer<C, P> {
     /// [`PickError`] when there is no client to pick; it says why.
     #[inline]
     pub fn pick_for(&self, key: u64) -> Result<Pick<C, P>, PickError> {
-        self.pick_with(Some(key), &[])
+        self.pick_with(Some(key), &[], false)
     }
 
     pub(crate) fn pick_with(
         &self,
         key: Option<u64>,
         avoid: &[Slot],
+        leave_level: bool,
     ) -> Result<Pick<C, P>, PickError> {
         let snapshot = self.shared.snapshot.load();
         // A retry is no probe: it should succeed.
@@ -56,7 +57,7 @@ impl<C, P: Policy> Balancer<C, P> {
             self.stripe().rng().set(rng);
         }
         if !avoid.is_empty() {
-            index = snapshot.go_on(index, avoid);
+            index = snapshot.go_on(index, avoid, leave_level);
         }
         let members = snapshot.groups[index].members.all();
         if members.is_empty() {

@@ -128,7 +128,10 @@ impl Edition for Second {
 
     fn pick(&mut self, request: &Request<'_>, chance: &mut Chance) -> Result<Picked, PickError> {
         let avoid = self.avoided(request);
-        let request = PickRequest { now: request.now.second(), key: request.key, avoid: &avoid };
+        let request = PickRequest {
+            key: request.key,
+            ..PickRequest::at(request.now.second()).avoiding(&avoid)
+        };
         let pick = self.balancer.pick_with(request, chance).map_err(ToFirst::first)?;
         let addr = self.balancer.endpoint(&pick).expect("it was just picked").addr;
         let why = pick.why().first();

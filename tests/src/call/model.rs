@@ -248,6 +248,11 @@ impl Model {
         self.rounds -= u32::from(!hedge);
     }
 
+    /// Two attempts have failed since the service last asked to wait, or never left.
+    pub(super) fn leaves_level(&self) -> bool {
+        self.waits + self.free > 1
+    }
+
     /// What follows from the end of an attempt.
     fn failed(
         &mut self,

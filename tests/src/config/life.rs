@@ -62,12 +62,13 @@ impl<S: Store, T: Store> Life<S, T> {
                 0..=2 => self.update(&mut input),
                 3 => self.insert(endpoint(&mut input)),
                 4 => self.remove(input.byte() % ADDRESSES),
-                5..=7 => drop(self.pick(None, &[])),
-                8 => drop(self.pick(Some(input.number()), &[])),
+                5..=7 => drop(self.pick(None, &[], false)),
+                8 => drop(self.pick(Some(input.number()), &[], false)),
                 9..=11 => {
                     let key = (input.below(2) == 1).then(|| input.number());
                     let avoid = self.avoid(&mut input);
-                    self.pick(key, &avoid);
+                    let leave_level = input.below(2) == 1;
+                    self.pick(key, &avoid, leave_level);
                 }
                 12 => self.report(&mut input),
                 13 => self.wait(&mut input),

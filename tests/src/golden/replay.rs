@@ -216,6 +216,7 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
             Step::Send(attempt) => {
                 self.balancer.handle_timeout(self.now);
                 let request = Request::at(self.now).avoiding(call.tried());
+                let request = request.leaving_level(call.leaves_level());
                 let picked = self.balancer.pick_with(request, &mut self.rng);
                 let Ok(pick) = picked else {
                     call.no_endpoint(self.now);

@@ -139,8 +139,9 @@ impl<S: Store> Life<S> {
         let avoids = |addr: u8| avoid >> addr & 1 == 1;
         let avoided = self.model.known.values().filter(|known| avoids(known.endpoint.addr));
         let avoided: Vec<Slot> = avoided.map(|known| known.slot).collect();
-        let result =
-            self.balancer.pick_with(Request::at(self.now).avoiding(&avoided), &mut self.rng);
+        let leave_level = avoid >> 15 == 1;
+        let request = Request::at(self.now).avoiding(&avoided).leaving_level(leave_level);
+        let result = self.balancer.pick_with(request, &mut self.rng);
         self.model.handle_timeout(self.now);
         let probe = if avoided.is_empty() { self.model.probe(self.now) } else { None };
         let candidates = &self.model.candidates;
@@ -162,7 +163,7 @@ impl<S: Store> Life<S> {
         let addr = self.balancer.endpoint(&pick).expect("it was just picked").addr;
         let all_avoided = candidates.iter().all(|addr| avoids(*addr));
         let mut level = BTreeSet::new();
-        if all_avoided && !avoided.is_empty() {
+        if (all_avoided || leave_level) && !avoided.is_empty() {
             level = self.model.next_level(avoids);
         }
         let goes_on = !level.is_empty();

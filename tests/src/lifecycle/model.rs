@@ -83,6 +83,7 @@ impl Model {
         &mut self,
         pick: Result<&Pick, PickError>,
         avoid: &[Slot],
+        leave_level: bool,
         round_robin: bool,
     ) {
         let candidates = self.candidates();
@@ -100,7 +101,7 @@ impl Model {
         };
         let avoided = |addr: &u8| self.known[addr].slot.is_some_and(|slot| avoid.contains(&slot));
         let mut level = Vec::new();
-        if !avoid.is_empty() && candidates.iter().all(avoided) {
+        if !avoid.is_empty() && (leave_level || candidates.iter().all(avoided)) {
             level = self.next_level(avoided);
         }
         let next = !level.is_empty();

@@ -29,13 +29,22 @@ pub enum Figure {
     Ejections,
     /// Those of hosts that had nothing, per run.
     Needless,
+    /// Requests to others than the first level during the trouble, in percent of the calls.
+    Backups,
     /// Seconds from the end of the trouble until no host is ejected, in the worst run.
     Back,
 }
 
 impl Figure {
-    const ALL: [Self; 6] =
-        [Self::Before, Self::During, Self::After, Self::Ejections, Self::Needless, Self::Back];
+    const ALL: [Self; 7] = [
+        Self::Before,
+        Self::During,
+        Self::After,
+        Self::Ejections,
+        Self::Needless,
+        Self::Backups,
+        Self::Back,
+    ];
 
     /// Returns its name in tables.
     pub const fn name(self) -> &'static str {
@@ -45,6 +54,7 @@ impl Figure {
             Self::After => "errors after, %",
             Self::Ejections => "ejections",
             Self::Needless => "needless ejections",
+            Self::Backups => "to backups, %",
             Self::Back => "all back after, s",
         }
     }
@@ -52,7 +62,7 @@ impl Figure {
 
 /// All figures of an outage, in hundredths; none where there is nothing to measure, or no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Figures([Option<u64>; 6]);
+pub struct Figures([Option<u64>; 7]);
 
 impl Figures {
     /// Returns one of them.
@@ -80,6 +90,7 @@ pub fn measure(outage: &Outage, config: Config, play: Play<'_>) -> Figures {
         Figure::After => errors(&logs, until + GRACE, Instant::MAX),
         Figure::Ejections => Some((100 * ejected(false)).div_ceil(runs)),
         Figure::Needless => Some((100 * ejected(true)).div_ceil(runs)),
+        Figure::Backups => backups(&logs, outage, from, until),
         Figure::Back => backs.clone().collect::<Option<Vec<_>>>()?.into_iter().max(),
     }))
 }
@@ -90,6 +101,16 @@ fn errors(logs: &[Log], from: Instant, until: Instant) -> Option<u64> {
     let calls: usize = spans().map(|log| log.waited_for()).sum();
     let failed: usize = spans().map(|log| log.failed()).sum();
     (calls > 0).then(|| (failed as u64 * 10_000 + calls as u64 / 2) / calls as u64)
+}
+
+/// In hundredths of a percent.
+fn backups(logs: &[Log], outage: &Outage, from: Instant, until: Instant) -> Option<u64> {
+    let hosts = &outage.scenario.hosts;
+    let is_backup = |host: u32| hosts.get(host as usize).is_some_and(|host| host.priority > 0);
+    let spans = || logs.iter().map(|log| log.between(from, until));
+    let calls: usize = spans().map(|log| log.waited_for()).sum();
+    let sent = spans().map(|log| log.attempts.iter().filter(|sent| is_backup(sent.host)).count());
+    (calls > 0).then(|| (sent.sum::<usize>() as u64 * 10_000).div_ceil(calls as u64))
 }
 
 fn ejections(log: &Log, outage: &Outage, needless: bool) -> u64 {

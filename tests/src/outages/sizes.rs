@@ -1,7 +1,7 @@
 //! The same outage in services of many sizes.
 
-use super::Figure::{After, During};
-use super::{Outage, dead, hung};
+use super::Figure::{After, Backups, During};
+use super::{Outage, dead, failing, hung, slow};
 
 /// Primaries and backups.
 const LEVELS: [(u32, usize); 11] =
@@ -23,6 +23,36 @@ pub fn levels() -> Vec<Outage> {
                 .once()
                 .must(During, 50)
                 .must(After, 4)
+        })
+    };
+    kinds.into_iter().flat_map(of).collect()
+}
+
+/// Some primaries are in trouble, and those that are left can carry the load: backups are to be
+/// spared.
+pub fn spared() -> Vec<Outage> {
+    let kinds = [
+        ("1 dead", dead(1), 0, 5),
+        ("2 dead", dead(2), 0, 5),
+        ("5 dead", dead(5), 5, 5),
+        ("2 hang", hung(2), 0, 5),
+        ("2 ten times slower", slow(2, 10), 0, 5),
+        ("half of the requests to 2 fail", failing(2, 500), 0, 5),
+        ("a tenth of all requests fail", failing(10, 100), 5, 110),
+    ];
+    let of = |(name, trouble, lost, most)| {
+        ["round_robin", "peak_ewma"].map(|policy| {
+            Outage::new(format!("{name}, {policy}"))
+                .hosts(10)
+                .workers(8)
+                .backups(2)
+                .load(30)
+                .policy(policy)
+                .attempts(3, 250)
+                .fault(trouble, 10..40)
+                .seconds(60)
+                .must(During, lost)
+                .must(Backups, most)
         })
     };
     kinds.into_iter().flat_map(of).collect()

@@ -21,11 +21,13 @@ pub trait Balance {
     /// Takes over the hosts; those that stay may have other weights.
     fn update(&mut self, now: Instant, hosts: &[Endpoint<u32>]);
 
-    /// Chooses a host, none of `avoid` if there are others.
+    /// Chooses a host, none of `avoid` if there are others; of the next level, if the call leaves its
+    /// own.
     fn pick(
         &mut self,
         now: Instant,
         avoid: &[u32],
+        leave_level: bool,
         rng: &mut ChaCha8Rng,
     ) -> Option<Picked<Self::Pick>>;
 
@@ -93,10 +95,17 @@ impl Balance for Ours {
         let _changes = self.balancer.update(now, hosts.iter().copied()).expect("room for all");
     }
 
-    fn pick(&mut self, now: Instant, avoid: &[u32], rng: &mut ChaCha8Rng) -> Option<Picked<Pick>> {
+    fn pick(
+        &mut self,
+        now: Instant,
+        avoid: &[u32],
+        leave_level: bool,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Picked<Pick>> {
         let avoid: Vec<_> =
             avoid.iter().filter_map(|host| self.slots.get(*host as usize).copied()).collect();
-        let pick = self.balancer.pick_with(Request::at(now).avoiding(&avoid), rng).ok()?;
+        let request = Request::at(now).avoiding(&avoid).leaving_level(leave_level);
+        let pick = self.balancer.pick_with(request, rng).ok()?;
         let host = self.balancer.endpoint(&pick)?.addr;
         Some(Picked { host, why: pick.why(), pick })
     }

@@ -179,7 +179,8 @@ impl<'a, B: Balance, K: Budget> Client<'a, B, K> {
                     let tried = running.call.tried().iter();
                     let host = |slot| self.slots.iter().position(|other| other == slot);
                     let avoid: Vec<_> = tried.filter_map(host).map(|host| host as u32).collect();
-                    let Some(picked) = balancer.pick(now, &avoid, rng) else {
+                    let Some(picked) = balancer.pick(now, &avoid, running.call.leaves_level(), rng)
+                    else {
                         running.call.no_endpoint(now);
                         continue;
                     };

@@ -71,3 +71,19 @@ async fn a_call_goes_on_to_the_next_level() {
         }
     }
 }
+
+/// Two have failed: the others of the level may be as dead, and there are backups.
+#[tokio::test(start_paused = true)]
+async fn a_call_leaves_its_level_after_two_failures() {
+    for policy in AnyPolicy::NAMES {
+        for config in [Config::DEFAULT, Config { max_in_flight: 9, ..Config::DEFAULT }] {
+            let bed = Bed::new(policy, config, [all("abcde"), backups("xy")].concat()).await;
+            let tried = tried(&bed, 1).await;
+            let primaries = tried.iter().map(|name| "abcde".contains(name.as_str()));
+            assert!(primaries.eq([true, true, false]), "{policy}: {tried:?}");
+        }
+    }
+    // Without another level, it stays.
+    let bed = Bed::new("round_robin", Config::default(), all("abcde")).await;
+    assert_eq!(tried(&bed, 1).await.into_iter().collect::<BTreeSet<_>>().len(), 3);
+}

@@ -17,6 +17,13 @@ fn bit(place: u8) -> u8 {
     1_u8.checked_shl(u32::from(place).wrapping_sub(1)).unwrap_or(0)
 }
 
+/// Tells that a call goes on to the next level, after so many waits of the backoff and so many
+/// attempts that never left. Envoy's `previous_priorities` with an `update_frequency` of 2 does the
+/// same.
+fn leaves_level(waits: u8, never_sent: u8) -> bool {
+    u32::from(waits) + u32::from(never_sent) >= 2
+}
+
 impl<P, const ROOM: usize, const TRIED: usize> Call<P, ROOM, TRIED>
 where
     P: Deref<Target = RetryPolicy>,
@@ -130,6 +137,16 @@ where
     /// had better avoid.
     pub fn tried(&self) -> &[Slot] {
         self.tried.get(..usize::from(self.remembered)).unwrap_or_default()
+    }
+
+    /// Tells that the next attempt had better leave the level (priority): two have failed, and the
+    /// others of the level may be as dead. To be told with the request:
+    /// [`Request::leaving_level`](crate::Request::leaving_level).
+    ///
+    /// An attempt counts that never left, or after which the backoff waited; those of hedging that
+    /// fail together are one. A push-back forgets those for which the backoff waited.
+    pub fn leaves_level(&self) -> bool {
+        leaves_level(self.waits, self.never_sent)
     }
 
     /// There is no endpoint that the attempt may go to.

@@ -48,7 +48,8 @@ impl Eq for Attempt {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
 pub enum Step {
-    /// Pick an endpoint (avoiding [`Call::tried`](super::Call::tried)), and send if
+    /// Pick an endpoint (avoiding [`Call::tried`](super::Call::tried), and leaving its level where
+    /// [`Call::leaves_level`](super::Call::leaves_level) says so), and send if
     /// [`started`](super::Call::started) says so; or tell
     /// [`no_endpoint`](super::Call::no_endpoint). Then poll again, without waiting for the answer.
     Send(Attempt),

@@ -61,6 +61,7 @@ impl Balance for First {
         &mut self,
         now: core_of_today::Instant,
         avoid: &[u32],
+        _leave_level: bool,
         rng: &mut ChaCha8Rng,
     ) -> Option<Picked<Pick>> {
         let avoid: Vec<_> = avoid.iter().map(|host| self.slots[*host as usize]).collect();

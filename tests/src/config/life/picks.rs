@@ -30,13 +30,19 @@ impl From<Status<'_, u8>> for Before {
 
 impl<S: Store, T: Store> Life<S, T> {
     /// Makes one pick, and tells its address.
-    pub(super) fn pick(&mut self, key: Option<u64>, avoid: &[Slot]) -> Option<(u8, Why)> {
+    pub(super) fn pick(
+        &mut self,
+        key: Option<u64>,
+        avoid: &[Slot],
+        leave_level: bool,
+    ) -> Option<(u8, Why)> {
         // A pick asks for the time only when something is due; so both hear of it.
         self.handle_timeout();
         let before: Vec<Before> = self.balancer.endpoints().map(Before::from).collect();
         let probe = if avoid.is_empty() { self.cluster.start_probe(self.now) } else { None };
         let rng = self.rng.allow(4 * (self.balancer.len() + 8));
-        let result = self.balancer.pick_with(Request { now: self.now, key, avoid }, rng);
+        let request = Request { now: self.now, key, avoid, leave_level };
+        let result = self.balancer.pick_with(request, rng);
         let picked = match &result {
             Ok(pick) => {
                 let endpoint = self.balancer.endpoint(pick).expect("picked from the set");
@@ -54,7 +60,7 @@ impl<S: Store, T: Store> Life<S, T> {
             }
             Ok((addr, why)) => {
                 assert!(self.limited() || probe.is_none(), "{addr} instead of a probe");
-                check_pick(&before, self.config(), addr, why, avoid);
+                check_pick(&before, self.config(), addr, why, &request);
             }
             Err(PickError::Declined) => {
                 assert!(self.refused && needs_table(&self.asked), "declined");
@@ -103,15 +109,15 @@ impl<S: Store, T: Store> Life<S, T> {
     pub(super) fn shares(&mut self) {
         // Half-open endpoints have the first requests.
         for _ in 0..self.balancer.len() {
-            self.pick(None, &[]);
+            self.pick(None, &[], false);
         }
         let before = self.under_way.len();
         let mut levels = Vec::new();
         for step in 0..100_u64 {
-            let by_key = self.pick(Some(step), &[]);
+            let by_key = self.pick(Some(step), &[], false);
             // A group that is alone is not drawn: then the word goes to the policy.
             self.rng.first((step << 32).div_ceil(100) as u32);
-            let by_chance = self.pick(None, &[]);
+            let by_chance = self.pick(None, &[], false);
             let level = |picked: Option<(u8, Why)>| {
                 let (addr, _) = picked.filter(|(_, why)| *why != Why::Probe)?;
                 let endpoint = self.cluster.get(self.cluster.find(&addr)?)?;
@@ -137,7 +143,7 @@ impl<S: Store, T: Store> Life<S, T> {
         let (picks, failing) = (input.below(40), input.byte());
         for _ in 0..picks {
             let before = self.under_way.len();
-            self.pick(None, &[]);
+            self.pick(None, &[], false);
             for (pick, _, decides) in self.under_way.split_off(before) {
                 let fails = failing >> (pick.slot().index() & 7) & 1 == 1;
                 let outcome = if fails { Outcome::Failure } else { Outcome::Success };
@@ -147,12 +153,13 @@ impl<S: Store, T: Store> Life<S, T> {
     }
 }
 
-fn check_pick(before: &[Before], config: &Config, addr: u8, why: Why, avoid: &[Slot]) {
+fn check_pick(before: &[Before], config: &Config, addr: u8, why: Why, request: &Request<'_>) {
+    let avoid = request.avoid;
     let picked = before.iter().find(|before| before.endpoint.addr == addr).expect("it was there");
     let avoided = avoid.contains(&picked.slot);
     let mut candidates = before.iter().filter(|before| before.candidacy.is_candidate());
     let all_avoided = candidates.all(|before| avoid.contains(&before.slot));
-    if !avoid.is_empty() && all_avoided {
+    if !avoid.is_empty() && (request.leave_level || all_avoided) {
         return check_next_level(before, config, picked, why, avoid);
     }
     let expected = match avoid.is_empty() {
@@ -164,13 +171,13 @@ fn check_pick(before: &[Before], config: &Config, addr: u8, why: Why, avoid: &[S
     check_candidate(picked);
 }
 
-/// All candidates are to be avoided: the first level beyond them that has others is used.
+/// All candidates are to be avoided, or left: the first level beyond them that has others is used.
 fn check_next_level(before: &[Before], config: &Config, picked: &Before, why: Why, avoid: &[Slot]) {
     let full =
         |before: &Before| config.max_in_flight > 0 && before.in_flight >= config.max_in_flight;
     let priority = |before: &&Before| before.endpoint.priority;
-    let candidates = before.iter().filter(|before| before.candidacy.is_candidate());
-    let worst = candidates.map(|before| before.endpoint.priority).max();
+    let candidates = || before.iter().filter(|before| before.candidacy.is_candidate());
+    let worst = candidates().map(|before| before.endpoint.priority).max();
     let beyond = |before: &&Before| {
         before.candidacy == Candidacy::Priority && Some(before.endpoint.priority) > worst
     };
@@ -185,7 +192,9 @@ fn check_next_level(before: &[Before], config: &Config, picked: &Before, why: Wh
     let mut levels = before.iter().filter(beyond).map(|before| before.endpoint.priority);
     let picked_level = picked.endpoint.priority;
     if picked.candidacy.is_candidate() {
-        assert_eq!(why, Why::LastResort, "picked {picked:?}");
+        let left = candidates().any(|before| !avoid.contains(&before.slot));
+        let expected = if left { Why::Retry } else { Why::LastResort };
+        assert_eq!((why, avoid.contains(&picked.slot)), (expected, !left), "picked {picked:?}");
         assert!(!levels.any(offers), "the next level is there, instead of {picked:?}");
         return check_candidate(picked);
     }
