@@ -2,14 +2,28 @@
 
 mod answer;
 mod boxed;
+#[cfg(feature = "consul")]
+mod consul;
 pub mod dns_srv;
 mod driver;
 mod ended;
+#[cfg(feature = "etcd")]
+mod etcd;
 #[cfg(feature = "file")]
 mod file;
 mod fixed;
 mod fold;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(any(feature = "file", feature = "web"))]
+mod json;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
+#[cfg(any(feature = "file", feature = "http"))]
+mod list;
 mod publisher;
+#[cfg(feature = "web")]
+mod registry;
 mod watch;
 
 use core::error::Error;
@@ -19,14 +33,24 @@ use evenkeel_core::discovery::poller::PollerConfig;
 
 pub use answer::{Answer, Skipped};
 pub use boxed::BoxDiscover;
+#[cfg(feature = "consul")]
+pub use consul::Consul;
 pub use driver::DiscoveryStatus;
 pub(crate) use driver::{Listener, Set, drive};
 pub use ended::Ended;
+#[cfg(feature = "etcd")]
+pub use etcd::Etcd;
 #[cfg(feature = "file")]
 pub use file::{File, FileError};
 pub use fixed::Fixed;
 pub(crate) use fold::folded;
+#[cfg(feature = "http")]
+pub use http::Http;
+#[cfg(feature = "kubernetes")]
+pub use kubernetes::Kubernetes;
 pub use publisher::{Published, Publisher};
+#[cfg(feature = "web")]
+pub use registry::{RegistryError, Tls};
 pub use watch::Watch;
 
 /// A source of endpoints that is asked again and again, and may say itself when it has news.

@@ -49,6 +49,14 @@ pub use builder::Builder;
 pub use call::{
     Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
 };
+#[cfg(feature = "consul")]
+pub use discover::Consul;
+#[cfg(feature = "etcd")]
+pub use discover::Etcd;
+#[cfg(feature = "http")]
+pub use discover::Http;
+#[cfg(feature = "kubernetes")]
+pub use discover::Kubernetes;
 pub use discover::dns_srv::{self, DnsSrv};
 pub use discover::{
     Answer, BoxDiscover, Discover, DiscoveryStatus, Ended, Fixed, Published, Publisher, Skipped,
@@ -56,9 +64,15 @@ pub use discover::{
 };
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};
+#[cfg(feature = "web")]
+pub use discover::{RegistryError, Tls};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
 pub use evenkeel_core::cluster::Candidacy;
+#[cfg(any(feature = "etcd", feature = "kubernetes"))]
+pub use evenkeel_core::discovery::list_watch::ListWatchConfig;
+#[cfg(any(feature = "http", feature = "consul"))]
+pub use evenkeel_core::discovery::long_poll::LongPollConfig;
 pub use evenkeel_core::discovery::poller::{PollerConfig, PollerConfigError, SourceHealth};
 pub use evenkeel_core::policy::{
     AnyPolicy, Cx, Ketama, LeastRequest, Maglev, ParsePolicyError, PeakEwma, PickFirst, Policy,

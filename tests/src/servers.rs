@@ -3,6 +3,7 @@
 pub mod hickory;
 pub mod named;
 pub mod scripted;
+pub mod web;
 
 use core::net::Ipv4Addr;
 use std::net::{TcpListener, UdpSocket};
