@@ -1,3 +1,16 @@
 //! Decides when to ask a source for its endpoints, and what its answers mean; the caller asks.
+//!
+//! | the source | the machine |
+//! |---|---|
+//! | answers with the whole set, and how long it is good (DNS) | [`Poller`](poller::Poller) |
+//! | answers with the whole set, and keeps the next question until it differs (Consul) | [`LongPoll`](long_poll::LongPoll) |
+//! | lists the set, and then streams what changes (etcd, Kubernetes) | [`ListWatch`](list_watch::ListWatch) |
 
+mod config_error;
+pub mod list_watch;
+pub mod long_poll;
 pub mod poller;
+mod query;
+mod waits;
+
+pub use config_error::WatchConfigError;

@@ -4,15 +4,29 @@ mod answer;
 mod believe;
 mod boxed;
 mod combine;
+#[cfg(feature = "consul")]
+mod consul;
 pub mod dns;
 mod driven;
 mod driver;
 mod ended;
+#[cfg(feature = "etcd")]
+mod etcd;
 #[cfg(feature = "file")]
 mod file;
 mod fixed;
 mod fold;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(any(feature = "file", feature = "web"))]
+mod json;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
+#[cfg(any(feature = "file", feature = "http"))]
+mod list;
 mod publisher;
+#[cfg(feature = "web")]
+mod registry;
 mod removal;
 mod status;
 mod watch;
@@ -28,13 +42,23 @@ pub use answer::{Answer, Skipped};
 pub(crate) use believe::Set;
 pub use boxed::BoxDiscover;
 pub use combine::{Map, Merge, OrElse};
+#[cfg(feature = "consul")]
+pub use consul::Consul;
 pub(crate) use driver::{Listener, drive};
 pub use ended::Ended;
+#[cfg(feature = "etcd")]
+pub use etcd::Etcd;
 #[cfg(feature = "file")]
 pub use file::{File, FileError};
 pub use fixed::Fixed;
 pub(crate) use fold::folded;
+#[cfg(feature = "http")]
+pub use http::Http;
+#[cfg(feature = "kubernetes")]
+pub use kubernetes::Kubernetes;
 pub use publisher::{Published, Publisher};
+#[cfg(feature = "web")]
+pub use registry::{RegistryError, Tls};
 pub use removal::{Empty, Removal};
 pub use status::DiscoveryStatus;
 pub use watch::Watch;

@@ -52,6 +52,14 @@ pub use call::{
     Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
 };
 pub use changes::{Change, Changes, Discovered};
+#[cfg(feature = "consul")]
+pub use discover::Consul;
+#[cfg(feature = "etcd")]
+pub use discover::Etcd;
+#[cfg(feature = "http")]
+pub use discover::Http;
+#[cfg(feature = "kubernetes")]
+pub use discover::Kubernetes;
 pub use discover::dns::{self, DnsHost, DnsSrv, Family};
 pub use discover::{
     Answer, BoxDiscover, Discover, DiscoveryStatus, Empty, Ended, Fixed, Map, Merge, OrElse,
@@ -59,9 +67,15 @@ pub use discover::{
 };
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};
+#[cfg(feature = "web")]
+pub use discover::{RegistryError, Tls};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
 pub use evenkeel_core::cluster::Candidacy;
+#[cfg(any(feature = "etcd", feature = "kubernetes"))]
+pub use evenkeel_core::discovery::list_watch::ListWatchConfig;
+#[cfg(any(feature = "http", feature = "consul"))]
+pub use evenkeel_core::discovery::long_poll::LongPollConfig;
 pub use evenkeel_core::discovery::poller::{PollerConfig, PollerConfigError, SourceHealth};
 pub use evenkeel_core::policy::{
     AnyPolicy, Cx, Ketama, LeastRequest, Maglev, ParsePolicyError, PeakEwma, PickFirst, Policy,

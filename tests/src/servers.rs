@@ -4,6 +4,7 @@ pub mod hickory;
 pub mod hostile;
 pub mod named;
 pub mod scripted;
+pub mod web;
 pub mod zone;
 
 use core::net::Ipv4Addr;

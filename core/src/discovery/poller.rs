@@ -6,8 +6,10 @@ use core::time::Duration;
 
 use rand_core::Rng;
 
+pub use super::query::QueryId;
+use super::query::QueryIds;
+use super::waits::{Spread, asked_for, backoff};
 use crate::names::named;
-use crate::retry::{doubled, up_to};
 use crate::time::{Instant, Ticks, ticks};
 pub use config::{PollerConfig, PollerConfigError};
 
@@ -41,7 +43,7 @@ pub struct Poller {
     state: State,
     health: SourceHealth,
     told: SourceHealth,
-    next_id: u32,
+    ids: QueryIds,
     failures: u32,
     /// The latest time it was told.
     last: Option<Instant>,
@@ -85,18 +87,6 @@ enum Again {
     /// One for news.
     AtOnce,
 }
-
-#[derive(Clone, Copy, Debug)]
-enum Spread {
-    /// Later by up to `jitter_percent`.
-    Later,
-    /// 20 % to either side.
-    Around,
-}
-
-/// Names one query, so that a late result cannot be taken for another's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct QueryId(u32);
 
 /// The end of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +172,7 @@ impl Poller {
             state: State::New,
             health: SourceHealth::Pending,
             told: SourceHealth::Pending,
-            next_id: 0,
+            ids: QueryIds::default(),
             failures: 0,
             last: None,
             last_start: None,
@@ -207,7 +197,7 @@ impl Poller {
             return PollerStep::Health(self.health);
         }
         if let State::Settled { from, wait, spread } = self.state {
-            self.state = State::Idle { at: from.later(self.spread(wait, spread, rng)) };
+            self.state = State::Idle { at: from.later(spread.over(wait, rng)) };
         }
         match self.state {
             State::New => self.query(now),
@@ -229,7 +219,8 @@ impl Poller {
         if asked != id {
             return false;
         }
-        let PollerConfig { min, max, default, backoff_max, .. } = self.config;
+        let PollerConfig { min, max, default, backoff_max, jitter_percent, .. } = self.config;
+        let later = Spread::Later { percent: jitter_percent };
         let (wait, spread) = match answer {
             Answer::Ok { ttl } => {
                 self.failures = 0;
@@ -237,24 +228,18 @@ impl Poller {
                 self.health = SourceHealth::Fresh;
                 let ttl = ttl.filter(|ttl| !ttl.is_zero()).unwrap_or(default);
                 // Not `clamp`, which panics where the least is above the most.
-                (ticks(ttl.max(min).min(max)), Spread::Later)
+                (ticks(ttl.max(min).min(max)), later)
             }
             Answer::Empty { negative_ttl } => {
                 self.fail(now);
                 match negative_ttl.filter(|ttl| !ttl.is_zero()) {
-                    Some(ttl) => (ticks(ttl.min(backoff_max).max(min)), Spread::Later),
+                    Some(ttl) => (ticks(ttl.min(backoff_max).max(min)), later),
                     None => (self.backoff(), Spread::Around),
                 }
             }
             Answer::Fail { retry_after } => {
                 self.fail(now);
-                let (backoff, asked) = (self.backoff(), ticks(retry_after.unwrap_or_default()));
-                // Never earlier than the source asked for.
-                if asked > backoff / 5 * 4 {
-                    (backoff.max(asked), Spread::Later)
-                } else {
-                    (backoff, Spread::Around)
-                }
+                asked_for(retry_after.unwrap_or_default(), self.backoff(), jitter_percent)
             }
         };
         self.state = State::Settled { from: now, wait, spread };
@@ -329,8 +314,7 @@ impl Poller {
     }
 
     fn query(&mut self, now: Instant) -> PollerStep {
-        let id = QueryId(self.next_id);
-        self.next_id = self.next_id.wrapping_add(1);
+        let id = self.ids.next();
         let deadline = now + self.config.timeout;
         self.last_start = Some(now);
         self.state = State::Asked { id, deadline, again: Again::No };
@@ -349,23 +333,12 @@ impl Poller {
     }
 
     fn backoff(&self) -> Ticks {
-        let wait = doubled(ticks(self.config.backoff_base), self.failures.saturating_sub(1));
-        wait.min(ticks(self.config.backoff_max))
+        backoff(self.config.backoff_base, self.config.backoff_max, self.failures)
     }
 
     /// Returns when a stale source expires.
     fn expiry(&self) -> Option<Instant> {
         let stale = matches!(self.health, SourceHealth::Stale { .. });
         Some(self.last_ok.filter(|_| stale)? + self.config.max_stale?)
-    }
-
-    fn spread(&self, wait: Ticks, spread: Spread, rng: &mut impl Rng) -> Ticks {
-        match spread {
-            Spread::Later => {
-                let most = (wait / 100).saturating_mul(self.config.jitter_percent.into());
-                wait.saturating_add(up_to(most, rng))
-            }
-            Spread::Around => (wait - wait / 5).saturating_add(up_to(wait / 5 * 2, rng)),
-        }
     }
 }

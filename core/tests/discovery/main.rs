@@ -1,5 +1,7 @@
 //! Sources: when to ask them, and what SRV records mean.
 
+mod list_watch;
+mod long_poll;
 // Its figures are in nanoseconds.
 #[cfg(not(feature = "millis32"))]
 mod poller;

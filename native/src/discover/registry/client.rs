@@ -1,0 +1,291 @@
+//! An HTTP/1.1 client: one connection for each question, which ends when its answer is dropped.
+//!
+//! Questions are rare (a long poll, a watch), and each may be given up at any time: a pool would
+//! only keep what nobody uses. No task of its own: who reads the answer drives the connection.
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::Poll;
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::{RegistryError, Secret, Tls, Url};
+
+/// For finding the address, the connection, and the handshake of TLS.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Most bytes of an answer, or of a line of a stream.
+const LIMIT: usize = 64 << 20;
+/// So much is read, and shown, of an answer that is an error.
+const ERROR_LIMIT: usize = 300;
+
+/// Asks registries.
+#[derive(Clone, Debug, Default)]
+pub(in crate::discover) struct Client {
+    pub(in crate::discover) tls: Tls,
+    /// What no error may show.
+    pub(in crate::discover) secrets: Vec<Secret>,
+    config: Arc<OnceLock<Arc<ClientConfig>>>,
+}
+
+/// A question.
+#[derive(Debug)]
+pub(in crate::discover) struct Ask {
+    pub(in crate::discover) method: Method,
+    pub(in crate::discover) url: Url,
+    pub(in crate::discover) headers: HeaderMap,
+    pub(in crate::discover) body: String,
+}
+
+/// A good answer that is being read. Dropped, it ends the connection.
+pub(in crate::discover) struct Reply {
+    pub(in crate::discover) at: String,
+    pub(in crate::discover) status: StatusCode,
+    pub(in crate::discover) headers: HeaderMap,
+    /// For who reads it: something of it was told.
+    #[cfg(feature = "kubernetes")]
+    pub(in crate::discover) begun: bool,
+    connection: Option<Connection>,
+    body: Incoming,
+    #[cfg(any(feature = "etcd", feature = "kubernetes"))]
+    lines: Lines,
+}
+
+/// What was read and not yet told.
+#[cfg(any(feature = "etcd", feature = "kubernetes"))]
+#[derive(Default)]
+struct Lines {
+    rest: Vec<u8>,
+    /// So much of it has no end of a line.
+    seen: usize,
+}
+
+#[cfg(any(feature = "etcd", feature = "kubernetes"))]
+impl Lines {
+    /// Takes the next line that is not empty.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        while let Some(end) = self.rest[self.seen..].iter().position(|byte| *byte == b'\n') {
+            let rest = self.rest.split_off(self.seen + end + 1);
+            let line = core::mem::replace(&mut self.rest, rest);
+            self.seen = 0;
+            if !line.trim_ascii().is_empty() {
+                return Some(line);
+            }
+        }
+        self.seen = self.rest.len();
+        None
+    }
+}
+
+type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+#[cfg(any(feature = "http", feature = "consul", feature = "kubernetes"))]
+impl Ask {
+    /// Asks for what is there.
+    pub(in crate::discover) fn get(url: Url, headers: HeaderMap) -> Self {
+        Self { method: Method::GET, url, headers, body: String::new() }
+    }
+}
+
+impl Client {
+    /// Sends a question, and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; any status but 2xx and 304 is one.
+    pub(in crate::discover) async fn send(&self, ask: Ask) -> Result<Reply, RegistryError> {
+        let Ask { method, url, mut headers, body } = ask;
+        let at = url.to_string();
+        let stream = timeout(CONNECT, self.connect(&url, &at));
+        let stream = stream.await.map_err(|_| RegistryError::Connect {
+            at: at.clone(),
+            error: io::Error::from(io::ErrorKind::TimedOut),
+        })??;
+        let broken = |error: hyper::Error| broken(&at, &error);
+        let (mut sender, connection) =
+            http1::handshake::<_, String>(TokioIo::new(stream)).await.map_err(broken)?;
+        let mut connection: Option<Connection> = Some(Box::pin(connection));
+        let invalid = |_| RegistryError::Url { url: at.clone(), reason: "it cannot be asked" };
+        headers.insert(HOST, HeaderValue::from_str(url.authority()).map_err(invalid)?);
+        headers.insert(USER_AGENT, HeaderValue::from_static("evenkeel"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = url
+            .origin_form()
+            .parse()
+            .map_err(|_| RegistryError::Url { url: at.clone(), reason: "it cannot be asked" })?;
+        *request.headers_mut() = headers;
+        let mut answer = core::pin::pin!(sender.send_request(request));
+        let answer = poll_fn(|context| {
+            drive(&mut connection, context);
+            answer.as_mut().poll(context)
+        });
+        let (head, body) = answer.await.map_err(broken)?.into_parts();
+        let reply = Reply {
+            at,
+            status: head.status,
+            headers: head.headers,
+            #[cfg(feature = "kubernetes")]
+            begun: false,
+            connection,
+            body,
+            #[cfg(any(feature = "etcd", feature = "kubernetes"))]
+            lines: Lines::default(),
+        };
+        if reply.status.is_success() || reply.status == StatusCode::NOT_MODIFIED {
+            return Ok(reply);
+        }
+        Err(self.status_error(reply).await)
+    }
+
+    async fn connect(&self, url: &Url, at: &str) -> Result<Box<dyn Stream>, RegistryError> {
+        let failed = |error| RegistryError::Connect { at: at.to_owned(), error };
+        let tcp = TcpStream::connect((&*url.host, url.port)).await.map_err(failed)?;
+        tcp.set_nodelay(true).map_err(failed)?;
+        if !url.https {
+            return Ok(Box::new(tcp));
+        }
+        let name = self.tls.name_for(&url.host)?;
+        let connector = TlsConnector::from(self.config().await?);
+        Ok(Box::new(connector.connect(name, tcp).await.map_err(failed)?))
+    }
+
+    /// Reads the certificates once.
+    async fn config(&self) -> Result<Arc<ClientConfig>, RegistryError> {
+        if let Some(config) = self.config.get() {
+            return Ok(Arc::clone(config));
+        }
+        let tls = self.tls.clone();
+        let config = tokio::task::spawn_blocking(move || tls.config()).await;
+        let config = config.map_err(|error| RegistryError::Tls { reason: error.to_string() })??;
+        Ok(Arc::clone(self.config.get_or_init(|| Arc::new(config))))
+    }
+
+    /// Makes an error of how the answer begins.
+    async fn status_error(&self, mut reply: Reply) -> RegistryError {
+        let mut body = Vec::new();
+        // What of it comes in time is good enough.
+        let read = async {
+            while let Ok(Some(chunk)) = reply.chunk().await {
+                body.extend_from_slice(&chunk);
+                if body.len() > ERROR_LIMIT {
+                    break;
+                }
+            }
+        };
+        let _late = timeout(Duration::from_secs(1), read).await;
+        let mut text = String::from_utf8_lossy(&body).into_owned();
+        for secret in &self.secrets {
+            text = secret.out_of(&text);
+        }
+        let text = text.trim().chars().take(ERROR_LIMIT).collect::<String>();
+        let body = text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
+        let retry_after = retry_after(&reply.headers);
+        let (at, status) = (reply.at, reply.status.as_u16());
+        RegistryError::Status { at, status, body, retry_after }
+    }
+}
+
+impl Reply {
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    /// [`RegistryError::Broken`] when it breaks off, [`RegistryError::TooLarge`] above 64 MiB.
+    pub(in crate::discover) async fn bytes(&mut self) -> Result<Vec<u8>, RegistryError> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if bytes.len() + chunk.len() > LIMIT {
+                return Err(RegistryError::TooLarge { at: self.at.clone(), limit: LIMIT });
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads the next line that is not empty; `None` at the end. Dropped and called again at will.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes); the end within a line is one.
+    #[cfg(any(feature = "etcd", feature = "kubernetes"))]
+    pub(in crate::discover) async fn line(&mut self) -> Result<Option<Vec<u8>>, RegistryError> {
+        loop {
+            if let Some(line) = self.lines.next() {
+                return Ok(Some(line));
+            }
+            let seen = self.lines.seen;
+            if seen > LIMIT {
+                return Err(RegistryError::TooLarge { at: self.at.clone(), limit: LIMIT });
+            }
+            match self.chunk().await? {
+                Some(chunk) => self.lines.rest.extend_from_slice(&chunk),
+                None if self.lines.rest.trim_ascii().is_empty() => return Ok(None),
+                None => {
+                    let reason = format!("it broke off in a line, after {seen} bytes");
+                    return Err(RegistryError::Broken { at: self.at.clone(), reason });
+                }
+            }
+        }
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, RegistryError> {
+        loop {
+            let frame = poll_fn(|context| {
+                drive(&mut self.connection, context);
+                Pin::new(&mut self.body).poll_frame(context)
+            });
+            match frame.await {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(broken(&self.at, &error)),
+                // Trailers say nothing.
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Lets the connection work; how it ends is told by the answer and its body.
+fn drive(connection: &mut Option<Connection>, context: &mut core::task::Context<'_>) {
+    if let Some(working) = connection
+        && let Poll::Ready(_ended) = working.as_mut().poll(context)
+    {
+        *connection = None;
+    }
+}
+
+fn broken(at: &str, error: &hyper::Error) -> RegistryError {
+    use core::error::Error;
+    let mut reason = error.to_string();
+    if let Some(source) = error.source() {
+        reason = format!("{reason}: {source}");
+    }
+    RegistryError::Broken { at: at.to_owned(), reason }
+}
+
+/// Reads for how long the server wants not to be asked: in seconds, or until a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}

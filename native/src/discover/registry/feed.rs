@@ -1,0 +1,98 @@
+use core::hash::{BuildHasher, Hasher};
+use std::collections::hash_map::RandomState;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+
+use super::RegistryError;
+use crate::abort::AbortOnDrop;
+use crate::clock::Clock;
+use crate::discover::{Answer, Ended};
+use crate::error::SharedError;
+use crate::factory::BoxError;
+use crate::stripe::CounterRng;
+
+/// The ear of a task that follows a registry. The task ends when it is dropped.
+#[derive(Debug)]
+pub(in crate::discover) struct Feed {
+    latest: watch::Receiver<Option<Result<Answer, SharedError>>>,
+    /// Somebody asks, without having been told that there is news.
+    wanted: Arc<Notify>,
+    told: bool,
+    _task: AbortOnDrop,
+}
+
+/// The mouth of that task.
+#[derive(Debug)]
+pub(in crate::discover) struct Mouth {
+    latest: watch::Sender<Option<Result<Answer, SharedError>>>,
+    good: Option<Answer>,
+    pub(super) wanted: Arc<Notify>,
+    pub(super) clock: Clock,
+    pub(super) rng: CounterRng,
+}
+
+impl Feed {
+    /// Spawns the task.
+    pub(in crate::discover) fn start<F>(task: impl FnOnce(Mouth) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (sender, latest) = watch::channel(None);
+        let wanted = Arc::<Notify>::default();
+        let mouth = Mouth {
+            latest: sender,
+            good: None,
+            wanted: Arc::clone(&wanted),
+            clock: Clock::start(),
+            rng: CounterRng(RandomState::new().build_hasher().finish()),
+        };
+        let task = AbortOnDrop(tokio::spawn(task(mouth)).abort_handle());
+        Self { latest, wanted, told: true, _task: task }
+    }
+
+    /// Waits for the first word of the registry; after it, tells the last at once.
+    pub(in crate::discover) async fn lookup(&mut self) -> Result<Answer, BoxError> {
+        if !core::mem::take(&mut self.told) {
+            self.wanted.notify_one();
+        }
+        let latest = self.latest.wait_for(Option::is_some).await;
+        let latest = latest.map_err(|_| "the task that follows the registry has ended")?;
+        match &*latest {
+            Some(Ok(answer)) => Ok(answer.clone()),
+            Some(Err(error)) => Err(Arc::clone(error).into()),
+            None => Err("the registry has not said anything yet".into()),
+        }
+    }
+
+    pub(in crate::discover) async fn changed(&mut self) -> Result<(), Ended> {
+        let changed = self.latest.changed().await;
+        changed.map_err(|_| Ended::because("the task that follows the registry has ended"))?;
+        self.told = true;
+        Ok(())
+    }
+}
+
+impl Mouth {
+    pub(super) fn say(&mut self, answer: Answer) {
+        self.good = Some(answer.clone());
+        self.latest.send_replace(Some(Ok(answer)));
+    }
+
+    pub(super) fn fail(&self, error: RegistryError) {
+        let error: SharedError = Arc::new(error);
+        self.latest.send_replace(Some(Err(error)));
+    }
+
+    /// Says after a failure that what was known is still right.
+    pub(super) fn still_good(&self) {
+        let Some(good) = &self.good else { return };
+        self.latest.send_if_modified(|latest| {
+            let failed = !matches!(latest, Some(Ok(_)));
+            if failed {
+                *latest = Some(Ok(good.clone()));
+            }
+            failed
+        });
+    }
+}

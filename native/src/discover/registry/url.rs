@@ -1,0 +1,106 @@
+use core::fmt;
+
+use hyper::Uri;
+
+use super::RegistryError;
+
+/// Where a registry answers: `http://host:port/path?query`.
+#[derive(Clone)]
+pub(in crate::discover) struct Url {
+    pub(super) https: bool,
+    /// Without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// As in the URL.
+    authority: String,
+    path: String,
+    query: String,
+}
+
+impl Url {
+    /// Reads a URL. What is before an `@` is in no error.
+    ///
+    /// # Errors
+    /// [`RegistryError::Url`] when it is none, or not one that can be asked.
+    pub(in crate::discover) fn new(text: &str) -> Result<Self, RegistryError> {
+        let shown = text.rsplit_once('@').map_or(text, |(_, after)| after);
+        let shown = shown.split_once('?').map_or(shown, |(before, _)| before);
+        let bad = |reason| RegistryError::Url { url: shown.to_owned(), reason };
+        let uri: Uri = text.parse().map_err(|_| bad("it is no URL"))?;
+        let https = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            Some(_) | None => return Err(bad("it begins neither with http:// nor with https://")),
+        };
+        let authority = uri.authority().ok_or_else(|| bad("it names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(bad("it has a user or password before the host: give them by a method"));
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() {
+            return Err(bad("it names no host"));
+        }
+        let default = if https { 443 } else { 80 };
+        let has_port = !authority.as_str().ends_with(authority.host());
+        let port = authority.port_u16().unwrap_or(if has_port { 0 } else { default });
+        if port == 0 {
+            return Err(bad("its port is not one"));
+        }
+        let authority = authority.as_str().to_owned();
+        let query = uri.query().unwrap_or_default().to_owned();
+        Ok(Self { https, host, port, authority, path: uri.path().to_owned(), query })
+    }
+
+    /// Goes on to a path below this one.
+    #[cfg(any(feature = "consul", feature = "etcd", feature = "kubernetes"))]
+    pub(in crate::discover) fn join(&self, path: &str) -> Self {
+        let path = format!("{}{path}", self.path.trim_end_matches('/'));
+        Self { path, ..self.clone() }
+    }
+
+    /// Adds a part of the query, whose text is encoded.
+    #[cfg(any(feature = "http", feature = "consul", feature = "kubernetes"))]
+    pub(in crate::discover) fn add(&mut self, name: &str, value: &str) {
+        let separator = if self.query.is_empty() { "" } else { "&" };
+        self.query += &format!("{separator}{name}={}", encoded(value));
+    }
+
+    /// Returns the host, and the port if it is not the usual one.
+    pub(in crate::discover) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// What to ask for.
+    pub(super) fn origin_form(&self) -> String {
+        let separator = if self.query.is_empty() { "" } else { "?" };
+        format!("{}{separator}{}", self.path, self.query)
+    }
+}
+
+impl fmt::Display for Url {
+    /// Leaves the query out, which may have secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority, self.path)
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Encodes all that is not plain in a part of a URL.
+#[cfg(any(feature = "http", feature = "consul", feature = "kubernetes"))]
+pub(in crate::discover) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded += &format!("%{byte:02X}");
+        }
+    }
+    encoded
+}
