@@ -12,6 +12,9 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+/// What a wrong command line exits with, as clap has it.
+const USAGE: u8 = 2;
+
 /// Client-side load balancing: a demo of it, and a look at the endpoints of a real service.
 #[derive(Debug, Parser)]
 #[command(name = "evenkeel", version, arg_required_else_help = true)]
@@ -25,7 +28,8 @@ enum Command {
     /// Start a DNS server and HTTP backends on loopback ports, call them through the balancer, and
     /// break them
     Demo(demo::Args),
-    /// Print the endpoints behind a DNS SRV name or in a file, and every change of them
+    /// Print the endpoints of a service, from DNS, a file, an HTTP server, Consul, etcd or
+    /// Kubernetes, and every change of them
     Watch(watch::Args),
 }
 
@@ -42,6 +46,10 @@ fn main() -> ExitCode {
         Ok(code) => code,
         // Whoever read our output has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            eprintln!("error: {error}\n\nFor more information, try '--help'.");
+            ExitCode::from(USAGE)
+        }
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

@@ -1,0 +1,188 @@
+//! What `evenkeel watch` prints.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use evenkeel::{Change, DiscoveryStatus, Endpoint, Skipped, SourceHealth, Target};
+use serde_json::{Value, json};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+
+use super::place::Place;
+use crate::screen::{Line, Screen, Tone, place};
+
+/// What has been printed.
+pub(super) struct Log {
+    place: Place,
+    json: bool,
+    screen: Screen,
+    known: BTreeMap<Target, Endpoint<Target>>,
+    trouble: Option<String>,
+    empty_held: u64,
+    skipped: Skipped,
+}
+
+impl Log {
+    pub(super) fn new(place: Place, json: bool) -> Self {
+        Self {
+            place,
+            json,
+            screen: Screen::new(json),
+            known: BTreeMap::new(),
+            trouble: None,
+            empty_held: 0,
+            skipped: Skipped::default(),
+        }
+    }
+
+    /// Tells people what is watched.
+    pub(super) fn begin(&mut self, what: &str) -> io::Result<()> {
+        if self.json {
+            return Ok(());
+        }
+        self.print(Tone::Quiet, &format!("watching {what}; ctrl-C ends it"))
+    }
+
+    pub(super) fn change(&mut self, change: Change) -> io::Result<()> {
+        match change {
+            Change::Added(endpoint) => {
+                let text = format!("+ {}", describe(&endpoint));
+                self.say(
+                    Tone::Good,
+                    &text,
+                    json!({"event": "added", "endpoint": facts(&endpoint)}),
+                )?;
+                self.known.insert(endpoint.addr.clone(), endpoint);
+            }
+            Change::Removed(endpoint) => {
+                let text = format!("- {}", place(&endpoint.addr));
+                self.say(
+                    Tone::Bad,
+                    &text,
+                    json!({"event": "removed", "endpoint": facts(&endpoint)}),
+                )?;
+                self.known.remove(&endpoint.addr);
+            }
+            Change::Changed(endpoint) => {
+                let before = self.known.insert(endpoint.addr.clone(), endpoint.clone());
+                let was =
+                    before.map(|before| format!(" (was {})", rank(&before))).unwrap_or_default();
+                let text = format!("~ {}{was}", describe(&endpoint));
+                let facts = json!({"event": "changed", "endpoint": facts(&endpoint)});
+                self.say(Tone::Warning, &text, facts)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how many there are, once all changes of an answer are told.
+    pub(super) fn count(&mut self, server: Option<Arc<str>>) -> io::Result<()> {
+        let count = self.known.len();
+        let from = server.as_ref().map(|server| format!(" from {server}")).unwrap_or_default();
+        let text = format!("  {}{from}", endpoints(count));
+        let facts = json!({"event": "set", "endpoints": count, "server": server.as_deref()});
+        self.say(Tone::Quiet, &text, facts)
+    }
+
+    /// Says what of an answer is no endpoint, when that changes.
+    fn skipped(&mut self, skipped: &Skipped) -> io::Result<()> {
+        if self.skipped == *skipped {
+            return Ok(());
+        }
+        self.skipped = skipped.clone();
+        if skipped.count() == 0 {
+            return Ok(());
+        }
+        let text = format!("! left out: {}", reasons(skipped));
+        let facts = json!({
+            "event": "skipped",
+            "records": skipped.count(),
+            "reasons": skipped.reasons().iter().map(|reason| &**reason).collect::<Vec<_>>(),
+        });
+        self.say(Tone::Warning, &text, facts)
+    }
+
+    /// Says once what is wrong with discovery, and once that it is well again.
+    pub(super) fn health(&mut self, status: &DiscoveryStatus) -> io::Result<()> {
+        self.skipped(&status.skipped)?;
+        let empty = status.empty_held > self.empty_held;
+        self.empty_held = status.empty_held;
+        let trouble = match &status.error {
+            Some(error) => error.to_string(),
+            None if empty && status.absent => "the service is declared absent".to_owned(),
+            None if empty && status.skipped.count() > 0 => {
+                format!("nothing of the answer can be used: {}", reasons(&status.skipped))
+            }
+            None if empty => self.place.nothing().to_owned(),
+            None if status.health == SourceHealth::Fresh && self.trouble.take().is_some() => {
+                let text = format!("= {}", self.place.well());
+                return self.say(Tone::Good, &text, json!({"event": "well"}));
+            }
+            None => return Ok(()),
+        };
+        if self.trouble.as_ref() == Some(&trouble) {
+            return Ok(());
+        }
+        let rest = match self.known.len() {
+            0 => "nothing is known yet".to_owned(),
+            count => format!("stale: {} from before", endpoints(count)),
+        };
+        let facts = json!({"event": "trouble", "message": trouble, "endpoints": self.known.len()});
+        self.say(Tone::Warning, &format!("! {trouble}; {rest}"), facts)?;
+        self.trouble = Some(trouble);
+        Ok(())
+    }
+
+    /// Prints the text for people, or the facts for machines.
+    fn say(&mut self, tone: Tone, text: &str, mut facts: Value) -> io::Result<()> {
+        if !self.json {
+            return self.print(tone, text);
+        }
+        facts["at"] = format!("{}Z", now()?).into();
+        self.screen.line(&Line::new().put(Tone::Plain, facts))
+    }
+
+    fn print(&mut self, tone: Tone, text: &str) -> io::Result<()> {
+        self.screen.line(&Line::new().put(Tone::Quiet, format!("{}Z  ", now()?)).put(tone, text))
+    }
+}
+
+/// Lists the reasons, as far as they are kept.
+fn reasons(skipped: &Skipped) -> String {
+    let listed = skipped.reasons().join("; ");
+    match skipped.count() - skipped.reasons().len() {
+        0 => listed,
+        more => format!("{listed}; and {more} more"),
+    }
+}
+
+/// Writes the time in seconds: microseconds would say more than polling can know.
+fn now() -> io::Result<String> {
+    let mut now = String::new();
+    SystemTime.format_time(&mut Writer::new(&mut now)).map_err(io::Error::other)?;
+    Ok(now.split('.').next().unwrap_or_default().to_owned())
+}
+
+fn facts(endpoint: &Endpoint<Target>) -> Value {
+    json!({
+        "target": endpoint.addr.to_string(),
+        "host": endpoint.addr.host(),
+        "weight": endpoint.weight,
+        "priority": endpoint.priority,
+        "zone": endpoint.zone.number(),
+        "draining": endpoint.draining,
+    })
+}
+
+fn describe(endpoint: &Endpoint<Target>) -> String {
+    format!("{}  {}", place(&endpoint.addr), rank(endpoint))
+}
+
+fn rank(endpoint: &Endpoint<Target>) -> String {
+    format!("priority {}, weight {}", endpoint.priority, endpoint.weight)
+}
+
+fn endpoints(count: usize) -> String {
+    format!("{count} endpoint{}", if count == 1 { "" } else { "s" })
+}
