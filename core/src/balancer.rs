@@ -323,6 +323,11 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         self.cluster.events()
     }
 
+    /// Returns the end of the calm of a level, if it is calm; see [`Cluster::calm_until`].
+    pub fn calm_until(&self, priority: u16) -> Option<Instant> {
+        self.cluster.calm_until(priority)
+    }
+
     /// Returns when [`handle_timeout`](Self::handle_timeout) has something to do; see
     /// [`Cluster::poll_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -4,19 +4,24 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use evenkeel_core::balancer::Status;
-use evenkeel_core::{Event, EventKind};
+use evenkeel_core::{Event, EventKind, Instant};
 use wasm_bindgen::prelude::*;
 
 use crate::balancer::Balancer;
 use crate::convert::{fraction, millis};
 
+/// The number of no name.
+const NONE: u8 = u8::MAX;
+
 /// Makes the names of a row's numbers, and the row: NaN stands for what is not there.
 macro_rules! row {
-    ($names:ident, fn $row:ident($of:ident: $type:ty) { $($name:literal: $value:expr,)+ }) => {
+    ($names:ident, fn $row:ident($of:ident: $type:ty $(, $with:ident: $other:ty)?) {
+        $($name:literal: $value:expr,)+
+    }) => {
         /// What the numbers of a row are.
         pub const $names: &[&str] = &[$($name),+];
 
-        fn $row($of: &$type) -> [f64; $names.len()] {
+        fn $row($of: &$type $(, $with: $other)?) -> [f64; $names.len()] {
             [$($value),+]
         }
     };
@@ -24,7 +29,7 @@ macro_rules! row {
 
 row! {
     ENDPOINT_COLUMNS,
-    fn endpoint_row(status: Status<'_, String>) {
+    fn endpoint_row(status: Status<'_, String>, calm_until: Option<Instant>) {
         "index": f64::from(status.slot.index() as u32),
         "weight": status.endpoint.weight.into(),
         "priority": status.endpoint.priority.into(),
@@ -34,9 +39,10 @@ row! {
         "candidacy": status.candidacy.index().into(),
         "currentWeight": status.weight.into(),
         "health": status.health.index().into(),
-        "reason": status.health.reason().map_or(f64::NAN, |reason| reason.index().into()),
+        "reason": status.health.reason().map_or(NONE, |reason| reason.index()).into(),
         "until": millis(status.health.until()),
-        "held": status.held.map_or(f64::NAN, |held| held.index().into()),
+        "calmUntil": millis(calm_until),
+        "held": status.held.map_or(NONE, |held| held.index()).into(),
         "latency": fraction(status.estimate.nanos),
         "inFlight": status.stats.in_flight.into(),
         "successes": status.stats.successes.into(),
@@ -50,23 +56,24 @@ row! {
     fn event_row(event: Event<'_, String>) {
         "type": event.kind.index().into(),
         "at": millis(Some(event.at)),
-        "index": event.endpoint.map_or(f64::NAN, |(slot, _)| f64::from(slot.index() as u32)),
-        "known": u8::from(event.endpoint.is_some_and(|(_, addr)| addr.is_some())).into(),
+        "index": match event.endpoint {
+            Some((slot, Some(_))) => f64::from(slot.index() as u32),
+            // Another endpoint has its slot by now, or it is about none.
+            Some((_, None)) | None => f64::NAN,
+        },
         "until": millis(event.kind.until()),
-        "reason": detail(event.kind).0,
-        "held": if let EventKind::Held { rule } = event.kind { rule.index().into() } else { f64::NAN },
-        "count": detail(event.kind).1,
+        "detail": detail(event.kind).into(),
     }
 }
 
-/// Returns the reason, and how many.
-fn detail(kind: EventKind) -> (f64, f64) {
+/// Returns the reason of an ejection, the rule that keeps an endpoint, or how many were lost.
+fn detail(kind: EventKind) -> u32 {
     match kind {
-        EventKind::Ejected { reason, .. } => (reason.index().into(), f64::NAN),
-        EventKind::Lost(count) => (f64::NAN, count.into()),
+        EventKind::Ejected { reason, .. } => reason.index().into(),
+        EventKind::Held { rule } => rule.index().into(),
+        EventKind::Lost(count) => count,
         EventKind::Added
         | EventKind::Removed
-        | EventKind::Held { .. }
         | EventKind::Undone { .. }
         | EventKind::HalfOpen
         | EventKind::Probing
@@ -74,7 +81,7 @@ fn detail(kind: EventKind) -> (f64, f64) {
         | EventKind::Overloaded { .. }
         | EventKind::Down
         | EventKind::PanicOn
-        | EventKind::PanicOff => (f64::NAN, f64::NAN),
+        | EventKind::PanicOff => 0,
     }
 }
 
@@ -93,7 +100,10 @@ impl Balancer {
     /// Returns a row for each endpoint, in the order of the URLs.
     pub fn endpoints(&self) -> Vec<f64> {
         let mut rows = Vec::new();
-        self.each(&mut |status| rows.extend_from_slice(&endpoint_row(&status)));
+        self.each(&mut |status| {
+            let calm_until = self.core.calm_until(status.endpoint.priority);
+            rows.extend_from_slice(&endpoint_row(&status, calm_until));
+        });
         rows
     }
 

@@ -196,3 +196,40 @@ test('levels with settings of their own', () => {
   assert.deepEqual(urls(balancer, 50), [A], 'one of two, twice, is enough');
   assert.deepEqual(urls(start({ endpoints, config: { levels: {} } }).balancer, 50), [A, C]);
 });
+
+test('events are counted, and the calm after an undo is told', () => {
+  const balancer = new Balancer({ endpoints: [A, B], policy: 'round_robin', seed: 1, now: () => 0 });
+  assert.deepEqual(balancer.endpoints().map(({ calmUntil }) => calmUntil), [undefined, undefined]);
+  const fail = (url, times) => {
+    while (times > 0) {
+      const pick = balancer.pick();
+      if (pick.url !== url) pick.success();
+      else if (times-- > 0) pick.failure();
+    }
+  };
+  // With one ejected, the other fails, too: the ejection gained nothing.
+  fail(A, 5);
+  assert.equal(balancer.eventCounts().ejected.consecutive_failures, 1);
+  fail(B, 10);
+  const counts = balancer.eventCounts();
+  assert.deepEqual([counts.added, counts.undone, counts.held.nobody_well, counts.removed], [2, 1, 1, 0]);
+  assert.deepEqual(balancer.endpoints().map(({ calmUntil }) => calmUntil), [30_000, 30_000]);
+  // Those that are counted still wait, and are counted once.
+  assert.equal(balancer.events().filter(({ type }) => type === 'undone').length, 1);
+  assert.deepEqual(balancer.eventCounts(), counts);
+});
+
+test('events that nobody takes are counted all the same', () => {
+  const balancer = new Balancer({ now: () => 0 });
+  for (let turn = 0; turn < 300; turn++) {
+    balancer.update(turn % 2 === 0 ? [A] : []);
+    balancer.eventCounts();
+  }
+  const { added, removed, lost } = balancer.eventCounts();
+  assert.deepEqual([added, removed, lost], [150, 150, 0]);
+  const [first, ...rest] = balancer.events();
+  assert.deepEqual([first, rest.length], [{ type: 'lost', at: 0, count: 44 }, 256]);
+  // What was dropped before it could be counted.
+  for (let turn = 0; turn < 300; turn++) balancer.update(turn % 2 === 0 ? [A] : []);
+  assert.equal(balancer.eventCounts().lost, 44);
+});

@@ -29,15 +29,61 @@ export type BalancerEvent =
       readonly url: string | undefined;
     };
 
+/** How often each event was told: ejections by their reason, and failing endpoints that were kept by the rule that keeps them. */
+export type EventCounts = Readonly<Record<Exclude<EventKind, 'ejected' | 'held'>, number>> & {
+  readonly ejected: Readonly<Record<EjectionReason, number>>;
+  readonly held: Readonly<Record<HeldBy, number>>;
+};
+
+/** The most events that wait to be taken. */
+const MOST = 256;
+
+/** Keeps events for their user, and counts all there were. */
+export class EventLog {
+  #waiting: BalancerEvent[] = [];
+  readonly #counts = {
+    ...zeros(EVENTS),
+    ejected: zeros(REASONS),
+    held: zeros(HELD),
+  };
+
+  push(news: BalancerEvent[]): void {
+    const counts = this.#counts;
+    for (const event of news) {
+      if (event.type === 'ejected') counts.ejected[event.reason]++;
+      else if (event.type === 'held') counts.held[event.held]++;
+      else counts[event.type] += event.type === 'lost' ? event.count : 1;
+    }
+    this.#waiting.push(...news);
+    const dropped = this.#waiting.splice(0, this.#waiting.length - MOST);
+    const count = dropped.reduce((sum, event) => sum + (event.type === 'lost' ? event.count : 1), 0);
+    const [oldest] = this.#waiting;
+    if (count > 0 && oldest) this.#waiting.unshift({ type: 'lost', at: oldest.at, count });
+  }
+
+  take(): BalancerEvent[] {
+    return this.#waiting.splice(0);
+  }
+
+  counts(): EventCounts {
+    return structuredClone(this.#counts);
+  }
+}
+
+function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+}
+
 /** Reads the rows of the wasm side: what is not there is left out. */
 export function events(numbers: Float64Array, url: (index: number) => string): BalancerEvent[] {
-  return rows(EVENT_COLUMNS, numbers).map(({ type, at, index, known, until, reason, held, count }) => {
-    const event: Record<string, unknown> = { type: EVENTS[type], at };
-    if (index >= 0) event['url'] = known ? url(index) : undefined;
-    if (reason >= 0) event['reason'] = REASONS[reason];
-    if (held >= 0) event['held'] = HELD[held];
+  return rows(EVENT_COLUMNS, numbers).map(({ type, at, index, until, detail }) => {
+    const kind = EVENTS[type];
+    const event: Record<string, unknown> = { type: kind, at };
+    if (index >= 0) event['url'] = url(index);
+    if (kind === 'ejected') event['reason'] = REASONS[detail];
+    if (kind === 'held') event['held'] = HELD[detail];
+    if (kind === 'lost') event['count'] = detail;
     if (until < Infinity) event['until'] = until;
-    if (count >= 0) event['count'] = count;
     return event as BalancerEvent;
   });
 }

@@ -45,10 +45,10 @@ export type PolicyName = (typeof POLICIES)[number];
 export const KINDS = ['flag', 'count', 'time', 'zone', 'book'] as const;
 export type SettingKind = (typeof KINDS)[number];
 
-export const ENDPOINT_COLUMNS = ['index', 'weight', 'priority', 'zone', 'draining', 'candidate', 'candidacy', 'currentWeight', 'health', 'reason', 'until', 'held', 'latency', 'inFlight', 'successes', 'failures', 'canceled'] as const;
+export const ENDPOINT_COLUMNS = ['index', 'weight', 'priority', 'zone', 'draining', 'candidate', 'candidacy', 'currentWeight', 'health', 'reason', 'until', 'calmUntil', 'held', 'latency', 'inFlight', 'successes', 'failures', 'canceled'] as const;
 export type EndpointColumn = (typeof ENDPOINT_COLUMNS)[number];
 
-export const EVENT_COLUMNS = ['type', 'at', 'index', 'known', 'until', 'reason', 'held', 'count'] as const;
+export const EVENT_COLUMNS = ['type', 'at', 'index', 'until', 'detail'] as const;
 export type EventColumn = (typeof EVENT_COLUMNS)[number];
 
 /** The names of each policy's parameters. */

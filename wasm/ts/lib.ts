@@ -5,7 +5,7 @@ export { Call } from './call.js';
 export type { Backoff, Hedge, Jitter, RetryOptions, Step } from './call.js';
 export { LbError } from './error.js';
 export type { FailedAttempt, LbErrorCode } from './error.js';
-export type { BalancerEvent } from './event.js';
+export type { BalancerEvent, EventCounts } from './event.js';
 export type { Pick, PickReason } from './pick.js';
 export type { BalancerOptions, Changes, EndpointSpec, Imported, NoPick } from './picker.js';
 export type { Key, PickOptions, Policy, PolicyName } from './picker.js';

@@ -1,6 +1,6 @@
 import { budget as checkBudget, type Budget } from './budget.js';
 import * as check from './check.js';
-import { events, type BalancerEvent } from './event.js';
+import { EventLog, events, type BalancerEvent, type EventCounts } from './event.js';
 import { throwFault } from './fault.js';
 import { CONFIG_ERRORS, MOST_SLOTS, MOST_WHYS, PARAMETER_ERRORS, REFUSALS, STATE_ERRORS, WHYS, type Refusal } from './generated.js';
 import { Balancer as WasmBalancer } from './glue.js';
@@ -93,7 +93,7 @@ export class Picker {
   #seeded: boolean;
   #noPick: NoPick | undefined;
   /** Taken from the wasm side, but not yet by the user. */
-  #events: BalancerEvent[] = [];
+  readonly #events = new EventLog();
   /** URLs by slot index, of those that left until another one has their slot. */
   #urls: string[] = [];
   #indices = new Map<string, number>();
@@ -166,7 +166,16 @@ export class Picker {
   /** What changed since it was asked last, oldest first, for logs and metrics: the last 256 events. */
   events(): BalancerEvent[] {
     this.#takeEvents();
-    return this.#events.splice(0);
+    return this.#events.take();
+  }
+
+  /**
+   * Counts all events since the balancer began, for metrics. Of those since it or `events` was asked last, the last 256 are told apart, and
+   * the others are `lost`: ask now and then. What is counted still waits in `events`.
+   */
+  eventCounts(): EventCounts {
+    this.#takeEvents();
+    return this.#events.counts();
   }
 
   /** Takes over what your own checks find of an endpoint: one that is down gets no requests. Whether it is in the set. */
@@ -311,7 +320,7 @@ export class Picker {
   }
 
   #takeEvents(): void {
-    this.#events.push(...events(this.#wasm.events(), (index) => this.url(index)));
+    this.#events.push(events(this.#wasm.events(), (index) => this.url(index)));
   }
 
   #time(now: number | undefined): number {

@@ -28,6 +28,11 @@ export interface EndpointInfo {
   readonly held: HeldBy | undefined;
   /** Until when it is `ejected` or `overloaded`, or `probing` has failed; in milliseconds of the balancer's clock. */
   readonly until: number | undefined;
+  /**
+   * Until when its priority is calm: ejections of it were undone, and none of it is ejected before, unless another priority is well.
+   * As of what was told last, in milliseconds of the balancer's clock.
+   */
+  readonly calmUntil: number | undefined;
   /** How long it takes to answer, as of its last report; unknown before the first. */
   readonly latencyMs: number | undefined;
   /** Requests under way. */
@@ -39,7 +44,7 @@ export interface EndpointInfo {
 
 /** Reads the rows of the wasm side. */
 export function endpoints(urls: string[], numbers: Float64Array, zoneName: (number: number) => string | undefined): EndpointInfo[] {
-  return rows(ENDPOINT_COLUMNS, numbers).map(({ zone, draining, candidate, candidacy, health, reason, until, held, latency, ...row }, place) => ({
+  return rows(ENDPOINT_COLUMNS, numbers).map(({ zone, draining, candidate, candidacy, health, reason, until, calmUntil, held, latency, ...row }, place) => ({
     url: urls[place]!,
     ...row,
     zone: zoneName(zone),
@@ -50,6 +55,7 @@ export function endpoints(urls: string[], numbers: Float64Array, zoneName: (numb
     reason: REASONS[reason],
     held: HELD[held],
     until: until < Infinity ? until : undefined,
+    calmUntil: calmUntil < Infinity ? calmUntil : undefined,
     latencyMs: latency || undefined,
   }));
 }

@@ -91,7 +91,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             slow: !canceled && health.slow(),
             began: health.began,
         };
-        let calm = watch.calm.until(level, now, interval).is_some();
+        let calm = self.calm_until(level).is_some();
         Some(health::judge(&suspect, &others, calm, now, interval))
     }
 
