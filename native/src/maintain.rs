@@ -62,6 +62,8 @@ pub(crate) struct Maintenance<F: Factory, P> {
     line: VecDeque<Target>,
     /// How many clients were begun: each has its number.
     stamp: u64,
+    /// How many clients were made that are not taken over yet.
+    unmerged: usize,
     /// Clients are taken over again from then on, or when all are made.
     rest_until: Instant,
     /// When the next client is to be tried again.
@@ -116,6 +118,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             making: JoinSet::new(),
             line: VecDeque::new(),
             stamp: 0,
+            unmerged: 0,
             rest_until: Instant::ZERO,
             retry_at: None,
             sweep_at: None,
@@ -160,7 +163,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Returns when clients that were made are to be taken over.
     fn clients_at(&self) -> Option<Instant> {
         let at = if self.making.is_empty() { Instant::ZERO } else { self.rest_until };
-        self.news.clients.then_some(at)
+        (self.unmerged > 0).then_some(at)
     }
 
     /// Tells that a turn may take long: not on a thread that serves requests, too.
@@ -211,7 +214,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 self.adopt(now, set);
             }
             Woken::Made(made) => {
-                self.news.clients = true;
+                self.unmerged += 1;
                 if let Some(made) = made {
                     self.made(made);
                 }

@@ -17,6 +17,7 @@ use self::log::Log;
 use self::place::Place;
 
 /// Options of `evenkeel watch`.
+#[expect(clippy::doc_markdown, reason = "it is printed as it stands")]
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// An SRV name, such as _http._tcp.web.example.com, or a URL: srv://NAME, dns://HOST:PORT,

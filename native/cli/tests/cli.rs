@@ -153,7 +153,7 @@ fn help_names_every_policy() {
 
 #[test]
 fn nonsense_is_named_and_refused() {
-    let cases: [(&[&str], &[&str]); 14] = [
+    let cases: [(&[&str], &[&str]); 24] = [
         (&["demo", "--seconds", "0"], &["'0'", "--seconds", "2..=3600"]),
         (&["demo", "--seconds", "99999999999999999999"], &["'99999999999999999999'", "--seconds"]),
         (&["demo", "--rps", "0"], &["'0'", "--rps", "1..=1000"]),
@@ -176,6 +176,16 @@ fn nonsense_is_named_and_refused() {
         ),
         (&["watch", "_http._tcp.lb.test", "--server", "127.0.0.1:0"], &["'127.0.0.1:0'", "port 0"]),
         (&["watch"], &["<NAME>"]),
+        (&["watch", "ftp://x"], &["\"ftp\"", "srv, dns, file"]),
+        (&["watch", "dns://web.test"], &["\"web.test\"", "no port"]),
+        (&["watch", "dns://web.test:0"], &["port 0"]),
+        (&["watch", "k8s://web"], &["\"web\"", "namespace/service"]),
+        (&["watch", "consul://web?tags=x"], &["\"tags\"", "tag="]),
+        (&["watch", "etcd://"], &["prefix", "empty"]),
+        (&["watch", "http://"], &["'http://'"]),
+        (&["watch", "file:x.json", "--server", "127.0.0.1"], &["--server", "file:x.json"]),
+        (&["watch", "consul://web", "--family", "v4"], &["--family", "consul://web"]),
+        (&["watch", "_http._tcp.lb.test", "--timeout", "0"], &["'0'", "--timeout", "1..=3600"]),
         (&["balance"], &["'balance'"]),
     ];
     for (args, words) in cases {

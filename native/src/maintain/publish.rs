@@ -22,8 +22,6 @@ use crate::target::Target;
 pub(super) struct News {
     /// The endpoints, or which of them have a client.
     pub(super) set: bool,
-    /// Clients were made that are not taken over yet.
-    pub(super) clients: bool,
     /// Who may be picked.
     pub(super) candidates: bool,
     /// How an endpoint is doing.
@@ -73,7 +71,10 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let entries = status::entries(found, &members, client, picked, calm);
         self.shared.entries.store(Arc::new(entries));
         self.publish_counts(snapshot.len());
-        self.news = News { clients: self.news.clients && !news.set, ..News::default() };
+        self.news = News::default();
+        if news.set {
+            self.unmerged = 0;
+        }
         // Whoever is told finds it so.
         let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, event) in &events {

@@ -10,9 +10,9 @@ use std::env;
 use std::fs;
 use std::io;
 use std::process::{Command, ExitCode};
-use std::time::Instant;
 
 use evenkeel::{Balancer, Discovered, Endpoint, Publisher, Random, Target};
+use tokio::time::Instant;
 
 const SIZES: [u32; 3] = [100, 10_000, 100_000];
 const ROUNDS: u32 = 10;
@@ -65,17 +65,15 @@ async fn client(target: Target) -> Result<Target, Infallible> {
 async fn row(size: u32) -> io::Result<()> {
     let before = memory()?;
     let (publisher, source) = Publisher::new();
-    let balancer = Balancer::builder(source)
-        .policy(Random::default())
-        .build(client)
-        .map_err(io::Error::other)?;
+    let balancer =
+        Balancer::builder(source).policy(Random).build(client).map_err(io::Error::other)?;
     let begun = Instant::now();
     publisher.replace(set(size, 0));
     let _ = balancer.discovered().wait_for(|set| set.version == 1).await;
     let first = begun.elapsed();
     balancer.ready().await;
     let clients = begun.elapsed();
-    let memory = (memory()? - before) / u64::from(size);
+    let memory = memory()?.saturating_sub(before) / u64::from(size);
 
     let update = cost(&balancer, &publisher, size).await?;
     let longest = longest(&balancer, &publisher, size).await;
@@ -99,7 +97,7 @@ async fn cost(balancer: &Bed, publisher: &Publisher, size: u32) -> io::Result<Du
         let before = processor_time()?;
         publisher.replace(new);
         taken_over(balancer, size, round).await;
-        spent += processor_time()? - before;
+        spent += processor_time()?.saturating_sub(before);
     }
     Ok(spent / ROUNDS)
 }
