@@ -1,7 +1,11 @@
 //! Real servers on loopback ports, started and stopped by the tests that use them.
 
+pub mod consul;
+pub mod etcd;
+pub mod gate;
 pub mod hickory;
 pub mod hostile;
+pub mod kubernetes;
 pub mod named;
 pub mod scripted;
 pub mod web;

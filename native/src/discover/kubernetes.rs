@@ -1,4 +1,4 @@
-//! The EndpointSlices of a service in Kubernetes.
+//! The `EndpointSlice`s of a service in Kubernetes.
 
 mod api;
 mod rules;
@@ -22,7 +22,7 @@ use crate::factory::BoxError;
 /// Where Kubernetes puts what a pod needs to ask the API.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// Follows the endpoints of a service in Kubernetes, by its EndpointSlices
+/// Follows the endpoints of a service in Kubernetes, by its `EndpointSlice`s
 /// (`discovery.k8s.io/v1`).
 ///
 /// It lists the slices and then watches them, so that changes are there at once; when history is

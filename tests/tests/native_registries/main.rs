@@ -3,12 +3,18 @@
 //!
 //! Real sockets, so real time: each change is waited for.
 
+mod certificates;
+mod consul;
+mod etcd;
 mod http;
+mod kubernetes;
 
 use core::convert::Infallible;
 use core::time::Duration;
 
 use evenkeel::{AnyPolicy, Balancer, Discover, DiscoveryStatus, LongPollConfig, Target};
+
+pub(crate) use certificates::certificates;
 
 /// Far more than anything here takes, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

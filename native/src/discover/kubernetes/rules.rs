@@ -44,7 +44,7 @@ impl Rules {
         let (mut answer, mut found) = (Answer::default(), BTreeMap::new());
         for slice in slices {
             match self.port.of(slice) {
-                Ok(port) => self.add(slice, port, &mut found, &mut answer),
+                Ok(port) => add(slice, port, &mut found, &mut answer),
                 Err(why) => answer.skip(format!("slice '{}': {why}", slice.metadata.name)),
             }
         }
@@ -60,33 +60,33 @@ impl Rules {
         }));
         answer
     }
+}
 
-    fn add<'a>(
-        &self,
-        slice: &'a Slice,
-        port: u16,
-        found: &mut BTreeMap<Target, Found<'a>>,
-        answer: &mut Answer,
-    ) {
-        for endpoint in slice.endpoints.iter().flatten() {
-            let Some(usable) = Use::of(endpoint) else { continue };
-            // The addresses of one endpoint are as good as each other.
-            let address = endpoint.addresses.first().map_or("", |address| address);
-            let target = match Target::new(address, port) {
-                Ok(target) => target,
-                Err(error) => {
-                    answer.skip(format!("slice '{}': {error}", slice.metadata.name));
-                    continue;
-                }
-            };
-            // It is in two slices while it moves from one to the other.
-            match found.entry(target) {
-                Entry::Vacant(entry) => drop(entry.insert(Found { usable, endpoint })),
-                Entry::Occupied(mut entry) if usable > entry.get().usable => {
-                    entry.insert(Found { usable, endpoint });
-                }
-                Entry::Occupied(_) => {}
+/// Adds the endpoints of a slice that can serve.
+fn add<'a>(
+    slice: &'a Slice,
+    port: u16,
+    found: &mut BTreeMap<Target, Found<'a>>,
+    answer: &mut Answer,
+) {
+    for endpoint in slice.endpoints.iter().flatten() {
+        let Some(usable) = Use::of(endpoint) else { continue };
+        // The addresses of one endpoint are as good as each other.
+        let address = endpoint.addresses.first().map_or("", |address| address);
+        let target = match Target::new(address, port) {
+            Ok(target) => target,
+            Err(error) => {
+                answer.skip(format!("slice '{}': {error}", slice.metadata.name));
+                continue;
             }
+        };
+        // It is in two slices while it moves from one to the other.
+        match found.entry(target) {
+            Entry::Vacant(entry) => drop(entry.insert(Found { usable, endpoint })),
+            Entry::Occupied(mut entry) if usable > entry.get().usable => {
+                entry.insert(Found { usable, endpoint });
+            }
+            Entry::Occupied(_) => {}
         }
     }
 }

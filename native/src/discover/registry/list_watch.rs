@@ -116,7 +116,7 @@ pub(in crate::discover) async fn follow<R: Watched>(
         Err(error) => {
             let reason = error.to_string();
             mouth.fail(RegistryError::Setting { name: "ListWatchConfig", reason });
-            core::future::pending().await
+            core::future::pending::<()>().await;
         }
     }
 }

@@ -62,7 +62,9 @@ impl Url {
     #[cfg(any(feature = "http", feature = "consul", feature = "kubernetes"))]
     pub(in crate::discover) fn add(&mut self, name: &str, value: &str) {
         let separator = if self.query.is_empty() { "" } else { "&" };
-        self.query += &format!("{separator}{name}={}", encoded(value));
+        for part in [separator, name, "=", &*encoded(value)] {
+            self.query.push_str(part);
+        }
     }
 
     /// Returns the host, and the port if it is not the usual one.
@@ -99,7 +101,11 @@ pub(in crate::discover) fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded += &format!("%{byte:02X}");
+            encoded.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                encoded
+                    .extend(char::from_digit(digit.into(), 16).map(|hex| hex.to_ascii_uppercase()));
+            }
         }
     }
     encoded
