@@ -317,8 +317,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         }
     }
 
-    /// Takes out what changed since it was asked last, for logs and metrics; see
-    /// [`Cluster::events`].
+    /// Takes out what changed since it was last asked; see [`Cluster::events`].
     pub fn events(&mut self) -> impl Iterator<Item = Event<'_, A>> {
         self.cluster.events()
     }
@@ -328,8 +327,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         self.cluster.calm_until(priority)
     }
 
-    /// Returns when [`handle_timeout`](Self::handle_timeout) has something to do; see
-    /// [`Cluster::poll_timeout`].
+    /// Returns when [`handle_timeout`](Self::handle_timeout) is due; see [`Cluster::poll_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.cluster.poll_timeout()
     }
@@ -395,9 +393,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
 
 impl<A: fmt::Debug, P: Policy, S: Kit, St: Store> fmt::Debug for Balancer<A, P, S, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Balancer")
-            .field("cluster", &self.cluster)
-            .field("turn", &self.turn)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("Balancer");
+        shown.field("cluster", &self.cluster).field("turn", &self.turn).finish_non_exhaustive()
     }
 }
