@@ -46,7 +46,8 @@ const MAX_STALE: Duration = Duration::from_secs(10);
 /// ```
 ///
 /// No Consul server is to be had where this library is tested: the tests drive this code against a
-/// server of ours, written from the published protocol.
+/// server of ours, written from the published protocol, which the public client `py-consul` follows
+/// as it would follow Consul.
 #[derive(Debug)]
 pub struct Consul {
     asker: Asker,

@@ -4,6 +4,10 @@
 //! - Without an index it answers at once; with one, when the index differs or after `wait`.
 //! - The index is above 0, rises with every change, and falls after a restore.
 //! - `passing` leaves out what warns or fails; `dc`, `stale` and `filter` are only noted.
+//!
+//! `py-consul` 1.8 sees in it what it should: it is kept until a change, hears of each, of an index
+//! that falls, and of a `wait` of 1 s after 1.01 s (`cargo run -p evenkeel-tests --example
+//! registries` runs it for other clients).
 
 use core::time::Duration;
 use std::sync::Arc;

@@ -104,10 +104,8 @@ impl Answering {
     /// Those of the connection.
     pub async fn whole(mut self, status: u16, headers: &str, body: &str) -> io::Result<()> {
         let length = body.len();
-        self.write(&format!(
-            "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-        ))
-        .await
+        let always = format!("Connection: close\r\nContent-Length: {length}\r\n");
+        self.write(&format!("HTTP/1.1 {status} X\r\n{always}{headers}\r\n{body}")).await
     }
 
     /// Begins a stream of chunks.
