@@ -1,6 +1,7 @@
 //! List and watch: a source lists its set once, and then streams what changes.
 
 mod config;
+mod state;
 mod step;
 
 use rand_core::Rng;
@@ -11,6 +12,7 @@ use super::query::QueryIds;
 use super::waits::{Spread, asked_for, backoff};
 use crate::time::{Instant, Ticks, ticks};
 pub use config::ListWatchConfig;
+use state::State;
 pub use step::{ListWatchFault, ListWatchStep, ListWatchVerdict};
 
 /// Decides when to list a source's set and when to watch it, and from where.
@@ -73,44 +75,6 @@ pub struct ListWatch<C> {
     last: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// The first list is due at once.
-    New,
-    /// A list or watch ended at `from`; the next is due `wait` later, spread at random, and never
-    /// before the time that the source asked for.
-    Settled {
-        from: Instant,
-        wait: Ticks,
-        spread: Spread,
-        not_before: Instant,
-    },
-    /// The next list or watch is due at this time.
-    Idle {
-        at: Instant,
-        not_before: Instant,
-    },
-    Listing {
-        id: QueryId,
-        deadline: Instant,
-    },
-    /// A watch that has not begun.
-    Opening {
-        id: QueryId,
-        deadline: Instant,
-    },
-    Watching {
-        id: QueryId,
-        since: Instant,
-        quiet_until: Instant,
-    },
-    /// Closing while this list or watch was under way.
-    Closing {
-        id: QueryId,
-    },
-    Closed,
-}
-
 impl<C: Clone + PartialOrd> ListWatch<C> {
     /// Makes a machine whose first list is due at once.
     ///
@@ -165,16 +129,8 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
     /// Takes a list, which is whole: it replaces the set. The watch begins at once.
     pub fn on_list(&mut self, now: Instant, id: QueryId, cursor: C) -> ListWatchVerdict {
         self.follow_clock(now);
-        match self.state {
-            State::Listing { id: listing, .. } if listing == id => {}
-            State::New
-            | State::Settled { .. }
-            | State::Idle { .. }
-            | State::Listing { .. }
-            | State::Opening { .. }
-            | State::Watching { .. }
-            | State::Closing { .. }
-            | State::Closed => return ListWatchVerdict::Drop,
+        if !matches!(self.state, State::Listing { id: listing, .. } if listing == id) {
+            return ListWatchVerdict::Drop;
         }
         self.cursor = Some(cursor);
         self.state = State::Idle { at: now, not_before: now };
@@ -355,17 +311,6 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
         if back == 0 {
             return;
         }
-        let times = match &mut self.state {
-            State::Settled { from, not_before, .. } => [Some(from), Some(not_before)],
-            State::Idle { at, not_before } => [Some(at), Some(not_before)],
-            State::Listing { deadline, .. } | State::Opening { deadline, .. } => {
-                [Some(deadline), None]
-            }
-            State::Watching { since, quiet_until, .. } => [Some(since), Some(quiet_until)],
-            State::New | State::Closing { .. } | State::Closed => [None, None],
-        };
-        for time in times.into_iter().flatten() {
-            *time = time.earlier(back);
-        }
+        self.state.earlier(back);
     }
 }

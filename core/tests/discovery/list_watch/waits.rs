@@ -51,7 +51,11 @@ fn watches_that_end_at_once_are_failures_and_those_that_lived_are_not() {
     assert_eq!(fixture.machine.on_created(fixture.now, id, None), Believe);
     fixture.now = fixture.now + Duration::from_secs(1);
     fixture.machine.on_fault(fixture.now, id, ListWatchFault::Ended);
-    assert_eq!(fixture.watch().2, Duration::ZERO);
+    let (id, _, wait) = fixture.watch();
+    assert_eq!(wait, Duration::ZERO);
+    // The failures before it count no more.
+    fixture.machine.on_fault(fixture.now, id, FAILED);
+    assert!(fixture.watch().2 <= Duration::from_millis(1_200));
 }
 
 #[test]

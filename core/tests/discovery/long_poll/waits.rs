@@ -90,6 +90,12 @@ fn a_wait_that_the_source_asks_for_is_never_cut_short() {
     let (id, _, wait) = fixture.fetch();
     assert_eq!(wait, asked, "it is wanted, so as soon as may be");
     let _ = fixture.machine.on_result(fixture.now, id, fail);
+    // The same when it is wanted later.
+    assert!(matches!(fixture.poll(), LongPollStep::Wait(Some(_))));
+    fixture.machine.refresh(fixture.now);
+    let (id, _, wait) = fixture.fetch();
+    assert_eq!(wait, asked);
+    let _ = fixture.machine.on_result(fixture.now, id, fail);
     let wait = fixture.fetch().2;
     assert!(wait >= asked && wait <= asked * 11 / 10, "{wait:?}");
 }
