@@ -86,7 +86,8 @@ impl Target {
         Some(SocketAddr::new(self.ip?, self.port))
     }
 
-    /// Targets are listed by address and port; those of one address by name.
+    /// Targets are listed by address and port; those of one address by name, and those without an
+    /// address by name and port.
     fn identity(&self) -> (Option<IpAddr>, u16, &str) {
         (self.ip, self.port, &self.host)
     }
@@ -104,6 +105,7 @@ impl Ord for Target {
             (Some(IpAddr::V4(one)), Some(IpAddr::V4(other))) if one != other => {
                 u32::from(one).cmp(&u32::from(other))
             }
+            (None, None) => (&*self.host, self.port).cmp(&(&*other.host, other.port)),
             _ => self.identity().cmp(&other.identity()),
         }
     }
