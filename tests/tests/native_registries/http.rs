@@ -33,11 +33,12 @@ pub(crate) fn http(web: &Web) -> Bed {
 #[tokio::test]
 async fn a_list_is_asked_for_again_and_again() {
     let list = r#"["b.test:1", {"target": "10.0.0.1:80", "weight": 2, "zone": 3}]"#;
-    let web = answering(&[(200, "", list), (200, "", r#"["a:1"]"#)]).await;
+    let web = answering(&[(200, "", list)]).await;
     let bed = http(&web);
     becomes(&bed, "b.test:1 10.0.0.1:80").await;
-    let status = &bed.endpoints()[1];
-    assert_eq!(status.weight, 2);
+    assert_eq!(bed.endpoints()[1].weight, 2);
+    let web = answering(&[(200, "", list), (200, "", r#"["a:1"]"#)]).await;
+    let bed = http(&web);
     becomes(&bed, "a:1").await;
     let asked = web.asked_times(4).await;
     assert!(asked.iter().all(|asked| asked.method == "GET" && asked.path == "/list.json"));
