@@ -130,11 +130,15 @@ impl Client {
             .map_err(|_| RegistryError::Url { url: at.clone(), reason: "it cannot be asked" })?;
         *request.headers_mut() = headers;
         let mut answer = core::pin::pin!(sender.send_request(request));
+        // Where the connection itself fails, that says more than that the question was canceled.
+        let mut failed = None;
         let answer = poll_fn(|context| {
-            drive(&mut connection, context);
+            failed = failed.take().or(drive(&mut connection, context));
             answer.as_mut().poll(context)
         });
-        let (head, body) = answer.await.map_err(broken)?.into_parts();
+        let answer = answer.await;
+        let answer = answer.map_err(|error| broken(failed.unwrap_or(error)))?;
+        let (head, body) = answer.into_parts();
         let reply = Reply {
             at,
             status: head.status,
@@ -244,7 +248,8 @@ impl Reply {
     async fn chunk(&mut self) -> Result<Option<Bytes>, RegistryError> {
         loop {
             let frame = poll_fn(|context| {
-                drive(&mut self.connection, context);
+                // How it ends is told by the body.
+                let _told = drive(&mut self.connection, context);
                 Pin::new(&mut self.body).poll_frame(context)
             });
             match frame.await {
@@ -261,20 +266,23 @@ impl Reply {
     }
 }
 
-/// Lets the connection work; how it ends is told by the answer and its body.
-fn drive(connection: &mut Option<Connection>, context: &mut core::task::Context<'_>) {
-    if let Some(working) = connection
-        && let Poll::Ready(_ended) = working.as_mut().poll(context)
-    {
-        *connection = None;
-    }
+/// Lets the connection work; returns the error that ends it.
+fn drive(
+    connection: &mut Option<Connection>,
+    context: &mut core::task::Context<'_>,
+) -> Option<hyper::Error> {
+    let Poll::Ready(ended) = connection.as_mut()?.as_mut().poll(context) else { return None };
+    *connection = None;
+    ended.err()
 }
 
 fn broken(at: &str, error: &hyper::Error) -> RegistryError {
     use core::error::Error;
     let mut reason = error.to_string();
-    if let Some(source) = error.source() {
-        reason = format!("{reason}: {source}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        reason = format!("{reason}: {error}");
+        source = error.source();
     }
     RegistryError::Broken { at: at.to_owned(), reason }
 }
