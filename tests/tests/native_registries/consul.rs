@@ -109,10 +109,11 @@ async fn checks_and_weights_count_as_consul_says() {
     let consul = Consul::start(vec![warns, passes, fails, bad]).await;
     let only_passing = bed(source(&consul));
     becomes(&only_passing, "10.0.0.2:80").await;
-    assert_eq!(only_passing.endpoints()[0].weight, 5);
+    assert_eq!(only_passing.endpoints()[0].endpoint.weight, 5);
     let with_warnings = bed(source(&consul).with_warnings());
     becomes(&with_warnings, "10.0.0.1:80 10.0.0.2:80").await;
-    let weights: Vec<_> = with_warnings.endpoints().iter().map(|status| status.weight).collect();
+    let weights: Vec<_> =
+        with_warnings.endpoints().iter().map(|status| status.endpoint.weight).collect();
     assert_eq!(weights, [2, 5]);
     let skipped = with_warnings.discovery().borrow().skipped.clone();
     assert_eq!(skipped.count(), 1);

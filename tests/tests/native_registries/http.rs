@@ -36,7 +36,7 @@ async fn a_list_is_asked_for_again_and_again() {
     let web = answering(&[(200, "", list)]).await;
     let bed = http(&web);
     becomes(&bed, "b.test:1 10.0.0.1:80").await;
-    assert_eq!(bed.endpoints()[1].weight, 2);
+    assert_eq!(bed.endpoints()[1].endpoint.weight, 2);
     let web = answering(&[(200, "", list), (200, "", r#"["a:1"]"#)]).await;
     let bed = http(&web);
     becomes(&bed, "a:1").await;
