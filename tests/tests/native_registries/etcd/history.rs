@@ -40,6 +40,11 @@ async fn what_changed_while_nobody_watched_is_told_by_the_next_watch() {
     becomes(&bed, "a.test:1").await;
     gate.shut();
     error(&bed).await;
+    gate.open(&etcd.urls()[0]);
+    // Nothing changed, and the watch that begins says so.
+    well(&bed).await;
+    gate.shut();
+    error(&bed).await;
     etcd.put("/web/b", "b.test:1");
     etcd.ctl(&["del", "/web/a"]);
     gate.open(&etcd.urls()[0]);
