@@ -1,6 +1,8 @@
 //! What the tests share; the tests themselves are in `tests/`, the command that runs them all is
 //! `tests/run`.
 
+#[cfg(feature = "net")]
+pub mod bed;
 pub mod call;
 pub mod config;
 pub mod golden;

@@ -52,7 +52,7 @@ const MAX_STALE: Duration = Duration::from_secs(10);
 pub struct Consul {
     asker: Asker,
     config: LongPollConfig,
-    feed: Option<Feed>,
+    feed: Feed,
 }
 
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Consul {
             warnings: false,
             stale: true,
         };
-        Ok(Self { asker, config: LongPollConfig::default(), feed: None })
+        Ok(Self { asker, config: LongPollConfig::default(), feed: Feed::default() })
     }
 
     /// Sends a token with each question, as `X-Consul-Token`. It is in no log.
@@ -165,15 +165,11 @@ impl Discover for Consul {
 
     async fn lookup(&mut self) -> Result<Answer, BoxError> {
         let Self { asker, config, feed } = self;
-        let start = || Feed::start(|mouth| long_poll::follow(asker.clone(), *config, mouth));
-        feed.get_or_insert_with(start).lookup().await
+        feed.lookup(|mouth| long_poll::follow(asker.clone(), *config, mouth)).await
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {
-        match &mut self.feed {
-            Some(feed) => feed.changed().await,
-            None => core::future::pending().await,
-        }
+        self.feed.changed().await
     }
 
     fn poller(&self) -> PollerConfig {

@@ -45,7 +45,7 @@ pub struct Etcd {
     members: Members,
     prefix: String,
     config: ListWatchConfig,
-    feed: Option<Feed>,
+    feed: Feed,
 }
 
 impl Etcd {
@@ -69,7 +69,7 @@ impl Etcd {
         }
         let members = Members::new(Client::default(), urls);
         let config = ListWatchConfig::default();
-        Ok(Self { members, prefix: prefix.to_owned(), config, feed: None })
+        Ok(Self { members, prefix: prefix.to_owned(), config, feed: Feed::default() })
     }
 
     /// Logs in with a name and a password, which is in no log. The token that etcd gives for them
@@ -103,18 +103,12 @@ impl Discover for Etcd {
 
     async fn lookup(&mut self) -> Result<Answer, BoxError> {
         let Self { members, prefix, config, feed } = self;
-        let start = || {
-            let keys = Keys::new(members.clone(), prefix);
-            Feed::start(|mouth| list_watch::follow(keys, *config, mouth))
-        };
-        feed.get_or_insert_with(start).lookup().await
+        let keys = || Keys::new(members.clone(), prefix);
+        feed.lookup(|mouth| list_watch::follow(keys(), *config, mouth)).await
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {
-        match &mut self.feed {
-            Some(feed) => feed.changed().await,
-            None => core::future::pending().await,
-        }
+        self.feed.changed().await
     }
 
     fn poller(&self) -> PollerConfig {

@@ -50,7 +50,7 @@ use crate::factory::BoxError;
 pub struct Http {
     asker: Asker,
     config: LongPollConfig,
-    feed: Option<Feed>,
+    feed: Feed,
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Http {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let (client, url) = (Client::default(), Url::new(url)?);
         let asker = Asker { client, url, headers, tag: None, new_tag: None };
-        Ok(Self { asker, config: LongPollConfig::default(), feed: None })
+        Ok(Self { asker, config: LongPollConfig::default(), feed: Feed::default() })
     }
 
     /// Sends a token with each question, as `Authorization: Bearer`. It is in no log.
@@ -130,15 +130,11 @@ impl Discover for Http {
 
     async fn lookup(&mut self) -> Result<Answer, BoxError> {
         let Self { asker, config, feed } = self;
-        let start = || Feed::start(|mouth| long_poll::follow(asker.clone(), *config, mouth));
-        feed.get_or_insert_with(start).lookup().await
+        feed.lookup(|mouth| long_poll::follow(asker.clone(), *config, mouth)).await
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {
-        match &mut self.feed {
-            Some(feed) => feed.changed().await,
-            None => core::future::pending().await,
-        }
+        self.feed.changed().await
     }
 
     fn poller(&self) -> PollerConfig {

@@ -46,7 +46,7 @@ const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// ```
 ///
 /// No API server is to be had where this library is tested: the tests drive this code against a
-/// server of ours and recorded streams.
+/// server of ours, and streams written in the form of its API.
 #[derive(Debug)]
 pub struct Kubernetes {
     client: Client,
@@ -54,7 +54,7 @@ pub struct Kubernetes {
     token: Token,
     rules: Rules,
     config: ListWatchConfig,
-    feed: Option<Feed>,
+    feed: Feed,
 }
 
 impl Kubernetes {
@@ -81,7 +81,7 @@ impl Kubernetes {
             ..ListWatchConfig::default()
         };
         let (client, rules) = (Client::default(), Rules::default());
-        Ok(Self { client, url, token: Token::None, rules, config, feed: None })
+        Ok(Self { client, url, token: Token::None, rules, config, feed: Feed::default() })
     }
 
     /// Names a service in the cluster and namespace in which the program runs: with the address in
@@ -176,18 +176,12 @@ impl Discover for Kubernetes {
 
     async fn lookup(&mut self) -> Result<Answer, BoxError> {
         let Self { client, url, token, rules, config, feed } = self;
-        let start = || {
-            let slices = Slices::new(client.clone(), url.clone(), token.clone(), rules.clone());
-            Feed::start(|mouth| list_watch::follow(slices, *config, mouth))
-        };
-        feed.get_or_insert_with(start).lookup().await
+        let slices = || Slices::new(client.clone(), url.clone(), token.clone(), rules.clone());
+        feed.lookup(|mouth| list_watch::follow(slices(), *config, mouth)).await
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {
-        match &mut self.feed {
-            Some(feed) => feed.changed().await,
-            None => core::future::pending().await,
-        }
+        self.feed.changed().await
     }
 
     fn poller(&self) -> PollerConfig {

@@ -4,7 +4,6 @@
 use core::convert::Infallible;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::pin::pin;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::env;
 use std::fs;
@@ -12,6 +11,7 @@ use std::io;
 use std::process::{Command, ExitCode};
 
 use evenkeel::{Balancer, Discovered, Endpoint, Publisher, Random, Target};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 const SIZES: [u32; 3] = [100, 10_000, 100_000];
@@ -34,7 +34,12 @@ longest     the longest time that another task had to wait while updates were ta
 endpoints   first set (ms)   all clients (ms)   memory (B)   update (ms)   longest (ms)
 ";
 
-type Bed = Balancer<Target, Random>;
+struct Bed {
+    balancer: Balancer<Target, Random>,
+    publisher: Publisher,
+    /// How many clients were made.
+    clients: watch::Receiver<u32>,
+}
 
 fn main() -> io::Result<ExitCode> {
     let Some(size) = env::args().nth(1) else {
@@ -54,29 +59,31 @@ fn main() -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How many clients were made.
-static MADE: AtomicU64 = AtomicU64::new(0);
-
-async fn client(target: Target) -> Result<Target, Infallible> {
-    MADE.fetch_add(1, Relaxed);
-    Ok(target)
-}
-
 async fn row(size: u32) -> io::Result<()> {
     let before = memory()?;
     let (publisher, source) = Publisher::new();
-    let balancer =
-        Balancer::builder(source).policy(Random).build(client).map_err(io::Error::other)?;
+    let clients = watch::Sender::new(0);
+    let mut bed = Bed {
+        clients: clients.subscribe(),
+        balancer: Balancer::builder(source)
+            .policy(Random)
+            .build(move |target: Target| {
+                clients.send_modify(|made| *made += 1);
+                async { Ok::<_, Infallible>(target) }
+            })
+            .map_err(io::Error::other)?,
+        publisher,
+    };
     let begun = Instant::now();
-    publisher.replace(set(size, 0));
-    let _ = balancer.discovered().wait_for(|set| set.version == 1).await;
+    bed.publisher.replace(set(size, 0));
+    let _ = bed.balancer.discovered().wait_for(|set| set.version == 1).await;
     let first = begun.elapsed();
-    balancer.ready().await;
+    bed.balancer.ready().await;
     let clients = begun.elapsed();
     let memory = memory()?.saturating_sub(before) / u64::from(size);
 
-    let update = cost(&balancer, &publisher, size).await?;
-    let longest = longest(&balancer, &publisher, size).await;
+    let update = cost(&mut bed, size).await?;
+    let longest = longest(&mut bed, size).await;
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
         "{size:>9}   {:>14.1}   {:>16.1}   {memory:>10}   {:>11.1}   {:>12.1}",
@@ -89,26 +96,26 @@ async fn row(size: u32) -> io::Result<()> {
 }
 
 /// Returns the processor time of an update.
-async fn cost(balancer: &Bed, publisher: &Publisher, size: u32) -> io::Result<Duration> {
+async fn cost(bed: &mut Bed, size: u32) -> io::Result<Duration> {
     let mut spent = Duration::ZERO;
     for round in 1..=ROUNDS {
         // That somebody has a set is no cost of discovery.
         let new = set(size, round);
         let before = processor_time()?;
-        publisher.replace(new);
-        taken_over(balancer, size, round).await;
+        bed.publisher.replace(new);
+        taken_over(bed, size, round).await;
         spent += processor_time()?.saturating_sub(before);
     }
     Ok(spent / ROUNDS)
 }
 
 /// Returns the longest time that a task had to wait which wanted to run all the time.
-async fn longest(balancer: &Bed, publisher: &Publisher, size: u32) -> Duration {
+async fn longest(bed: &mut Bed, size: u32) -> Duration {
     let mut longest = Duration::ZERO;
     for round in ROUNDS + 1..=2 * ROUNDS {
         let new = set(size, round);
-        publisher.replace(new);
-        let mut taken_over = pin!(taken_over(balancer, size, round));
+        bed.publisher.replace(new);
+        let mut taken_over = pin!(taken_over(bed, size, round));
         let mut last = Instant::now();
         loop {
             tokio::select! {
@@ -125,15 +132,13 @@ async fn longest(balancer: &Bed, publisher: &Publisher, size: u32) -> Duration {
 }
 
 /// Waits until a set is discovery's, and all of it have clients.
-async fn taken_over(balancer: &Bed, size: u32, round: u32) {
+async fn taken_over(bed: &mut Bed, size: u32, round: u32) {
     let (first, _) = range(size, round);
     let is = |set: &Discovered| set.endpoints.first().is_some_and(|one| one.addr == target(first));
     // The sender lives as long as the balancer.
-    let _ = balancer.discovered().wait_for(is).await;
-    let all = u64::from(size + size / 100 * round);
-    while MADE.load(Relaxed) < all {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let _ = bed.balancer.discovered().wait_for(is).await;
+    let all = size + size / 100 * round;
+    let _ = bed.clients.wait_for(|made| *made >= all).await;
 }
 
 /// Returns the numbers of the endpoints of a round: one percent of them are others in the next.

@@ -98,6 +98,21 @@ fn told(error: impl fmt::Display) -> String {
     error.to_string()
 }
 
+/// Boxes a source in DNS with what the command line says of it: they have these settings by name.
+macro_rules! asking {
+    ($source:expr, $args:ident) => {{
+        let mut source = $source.poller(POLLER);
+        source = source.family($args.family.map(Family::from).unwrap_or_default());
+        if let Some(timeout) = $args.timeout {
+            source = source.timeout(Duration::from_secs(timeout)).map_err(usage)?;
+        }
+        if !$args.servers.is_empty() {
+            source = source.servers(name_servers(&$args.servers)?).map_err(usage)?;
+        }
+        BoxDiscover::new(source)
+    }};
+}
+
 impl Place {
     /// Returns its source, and where that asks, in words.
     pub(super) fn source(&self, args: &Args) -> io::Result<(BoxDiscover, String)> {
@@ -111,28 +126,8 @@ impl Place {
         }
         let servers = args.servers.as_slice();
         let source = match self {
-            Self::Srv(name) => {
-                let mut source = DnsSrv::new(name).map_err(usage)?.poller(POLLER);
-                if let Some(timeout) = args.timeout {
-                    source = source.timeout(Duration::from_secs(timeout)).map_err(usage)?;
-                }
-                source = source.family(args.family.map(Family::from).unwrap_or_default());
-                if !servers.is_empty() {
-                    source = source.servers(name_servers(servers)?).map_err(usage)?;
-                }
-                BoxDiscover::new(source)
-            }
-            Self::Host(host, port) => {
-                let mut source = DnsHost::new(host, *port).map_err(usage)?.poller(POLLER);
-                if let Some(timeout) = args.timeout {
-                    source = source.timeout(Duration::from_secs(timeout)).map_err(usage)?;
-                }
-                source = source.family(args.family.map(Family::from).unwrap_or_default());
-                if !servers.is_empty() {
-                    source = source.servers(name_servers(servers)?).map_err(usage)?;
-                }
-                BoxDiscover::new(source)
-            }
+            Self::Srv(name) => asking!(DnsSrv::new(name).map_err(usage)?, args),
+            Self::Host(host, port) => asking!(DnsHost::new(host, *port).map_err(usage)?, args),
             Self::File(_) | Self::Http(_) if !servers.is_empty() => {
                 return Err(usage(format!(
                     "--server is not for {self}: it says itself where it is"
@@ -145,7 +140,7 @@ impl Place {
             }
             Self::Etcd(prefix) => BoxDiscover::new(etcd(servers, prefix).map_err(usage)?),
             Self::Kubernetes { namespace, service, port } => {
-                let server = &or_default(servers, "", "http://127.0.0.1:8001")[0];
+                let server = &or_default(servers, KUBERNETES)[0];
                 let mut source = Kubernetes::new(server, namespace, service).map_err(usage)?;
                 if let Some(port) = port {
                     source = source.with_port(port);
@@ -164,9 +159,9 @@ impl Place {
                 "the system's name servers".into()
             }
             Self::Srv(_) | Self::Host(..) => servers.join(", "),
-            Self::Consul(..) => or_default(servers, CONSUL.0, CONSUL.1).join(", "),
-            Self::Etcd(_) => or_default(servers, ETCD.0, ETCD.1).join(", "),
-            Self::Kubernetes { .. } => or_default(servers, "", "http://127.0.0.1:8001").join(", "),
+            Self::Consul(..) => or_default(servers, CONSUL).join(", "),
+            Self::Etcd(_) => or_default(servers, ETCD).join(", "),
+            Self::Kubernetes { .. } => or_default(servers, KUBERNETES).join(", "),
         };
         format!("{self} at {at}")
     }
@@ -214,8 +209,10 @@ impl fmt::Display for Place {
 /// By which variable each is found where no server is given, and where it is without one.
 const CONSUL: (&str, &str) = ("CONSUL_HTTP_ADDR", "http://127.0.0.1:8500");
 const ETCD: (&str, &str) = ("ETCDCTL_ENDPOINTS", "http://127.0.0.1:2379");
+/// No variable names it: kubectl's proxy listens there.
+const KUBERNETES: (&str, &str) = ("", "http://127.0.0.1:8001");
 
-fn or_default(servers: &[String], variable: &str, default: &str) -> Vec<String> {
+fn or_default(servers: &[String], (variable, default): (&str, &str)) -> Vec<String> {
     if !servers.is_empty() {
         return servers.to_vec();
     }
@@ -226,7 +223,7 @@ fn or_default(servers: &[String], variable: &str, default: &str) -> Vec<String> 
 }
 
 fn consul(servers: &[String], service: &str, query: &str) -> Result<Consul, RegistryError> {
-    let mut source = Consul::new(&or_default(servers, CONSUL.0, CONSUL.1)[0], service)?;
+    let mut source = Consul::new(&or_default(servers, CONSUL)[0], service)?;
     if let Ok(token) = env::var("CONSUL_HTTP_TOKEN") {
         source = source.with_token(&token)?;
     }
@@ -239,7 +236,7 @@ fn consul(servers: &[String], service: &str, query: &str) -> Result<Consul, Regi
             ("warnings", "") => source.with_warnings(),
             (name, _) => {
                 let reason =
-                    format!("{name:?} is unknown: tag=, dc=, ns=, filter= or warnings is not");
+                    format!("{name:?} is unknown: there are tag=, dc=, ns=, filter= and warnings");
                 return Err(RegistryError::Setting { name: "query", reason });
             }
         };
@@ -248,7 +245,7 @@ fn consul(servers: &[String], service: &str, query: &str) -> Result<Consul, Regi
 }
 
 fn etcd(servers: &[String], prefix: &str) -> Result<Etcd, RegistryError> {
-    let members = or_default(servers, ETCD.0, ETCD.1);
+    let members = or_default(servers, ETCD);
     Etcd::new(members.iter().map(String::as_str), prefix)
 }
 

@@ -193,10 +193,11 @@ impl Cause {
 
     /// Adds what came of TCP, once UDP has failed by this; the same twice is said once.
     pub(super) fn and_over_tcp(self, tcp: Self) -> Self {
-        match (&self, &tcp) {
-            (Self::TimedOut(_), Self::TimedOut(_)) => self,
-            (udp, tcp) if udp.to_string() == tcp.to_string() => self,
-            _ => Self::Both { udp: Box::new(self), tcp: Box::new(tcp) },
+        let both_silent = matches!((&self, &tcp), (Self::TimedOut(_), Self::TimedOut(_)));
+        if both_silent || self.to_string() == tcp.to_string() {
+            self
+        } else {
+            Self::Both { udp: Box::new(self), tcp: Box::new(tcp) }
         }
     }
 }

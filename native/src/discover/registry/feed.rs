@@ -12,9 +12,13 @@ use crate::error::SharedError;
 use crate::factory::BoxError;
 use crate::stripe::CounterRng;
 
-/// The ear of a task that follows a registry. The task ends when it is dropped.
+/// What is heard of a task that follows a registry, once it is started. The task ends when this is
+/// dropped.
+#[derive(Debug, Default)]
+pub(in crate::discover) struct Feed(Option<Ear>);
+
 #[derive(Debug)]
-pub(in crate::discover) struct Feed {
+struct Ear {
     latest: watch::Receiver<Option<Result<Answer, SharedError>>>,
     /// Somebody asks, without having been told that there is news.
     wanted: Arc<Notify>,
@@ -33,8 +37,29 @@ pub(in crate::discover) struct Mouth {
 }
 
 impl Feed {
-    /// Spawns the task.
-    pub(in crate::discover) fn start<F>(task: impl FnOnce(Mouth) -> F) -> Self
+    /// Spawns the task, if it is not yet. Waits for the first word of the registry; after it, tells
+    /// the last at once.
+    pub(in crate::discover) async fn lookup<F>(
+        &mut self,
+        task: impl FnOnce(Mouth) -> F,
+    ) -> Result<Answer, BoxError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.0.get_or_insert_with(|| Ear::start(task)).lookup().await
+    }
+
+    /// Waits for news; for ever, before it is started.
+    pub(in crate::discover) async fn changed(&mut self) -> Result<(), Ended> {
+        match &mut self.0 {
+            Some(ear) => ear.changed().await,
+            None => core::future::pending().await,
+        }
+    }
+}
+
+impl Ear {
+    fn start<F>(task: impl FnOnce(Mouth) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -51,8 +76,7 @@ impl Feed {
         Self { latest, wanted, told: true, _task: task }
     }
 
-    /// Waits for the first word of the registry; after it, tells the last at once.
-    pub(in crate::discover) async fn lookup(&mut self) -> Result<Answer, BoxError> {
+    async fn lookup(&mut self) -> Result<Answer, BoxError> {
         if !core::mem::take(&mut self.told) {
             self.wanted.notify_one();
         }
@@ -65,7 +89,7 @@ impl Feed {
         }
     }
 
-    pub(in crate::discover) async fn changed(&mut self) -> Result<(), Ended> {
+    async fn changed(&mut self) -> Result<(), Ended> {
         let changed = self.latest.changed().await;
         changed.map_err(|_| Ended::because("the task that follows the registry has ended"))?;
         self.told = true;
