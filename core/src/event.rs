@@ -47,7 +47,8 @@ pub enum EventKind {
         /// The rule that keeps it.
         rule: Held,
     },
-    /// Ejections did harm, or gained nothing: all of the level of this endpoint come back.
+    /// Ejections did harm, or gained nothing: those of the level of this endpoint come back that it
+    /// may miss.
     Undone {
         /// Until then, none of the level is ejected, unless another level is well.
         until: Instant,

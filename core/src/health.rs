@@ -66,7 +66,7 @@ pub(crate) use durable::{
     Condition, Import, MOST_LEFT, Record, Rounds, export, import, is_limited,
 };
 pub use eject_rule::SLOW_FAILURE;
-pub(crate) use eject_rule::{By, Others, Ruling, Suspect, judge, troubled};
+pub(crate) use eject_rule::{By, Others, Ruling, Suspect, is_missed, judge, troubled};
 pub(crate) use ejection::eject_by_rule;
 pub(crate) use facts::{Facts, Memory, Report};
 pub use held::Held;

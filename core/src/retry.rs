@@ -58,7 +58,7 @@ pub use crate::outcome::Verdict;
 pub use backoff::{Backoff, Jitter};
 pub(crate) use backoff::{doubled, scaled, up_to};
 pub use budget::{
-    AnyBudget, Budget, BudgetError, BudgetImportError, BudgetSlot, RetryBudget,
+    AnyBudget, Budget, BudgetError, BudgetImportError, BudgetSlot, Deposits, RetryBudget,
     RetryBudgetSettings, RetryBudgetState, TokenThrottle, TokenThrottleSettings,
     TokenThrottleState, Unlimited,
 };

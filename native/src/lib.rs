@@ -82,7 +82,7 @@ pub use evenkeel_core::policy::{
     Random, Rendezvous, RingHash, RoundRobin, Unweighted, View, WeightedRandom, WeightedRoundRobin,
 };
 pub use evenkeel_core::retry::{
-    Backoff, Budget, BudgetError, End, Hedging, HedgingError, Jitter, LatencyPercentile,
+    Backoff, Budget, BudgetError, Deposits, End, Hedging, HedgingError, Jitter, LatencyPercentile,
     LatencyPercentileError, RetryBudget, RetryBudgetSettings, RetryPolicy, RetryPolicyError,
     TokenThrottle, TokenThrottleSettings,
 };

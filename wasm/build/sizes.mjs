@@ -6,8 +6,8 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 125_400, gzip: 60_400, brotli: 52_700 },
-  'five.wasm': { raw: 71_700, gzip: 34_800, brotli: 30_600 },
+  'lb.wasm': { raw: 125_700, gzip: 60_700, brotli: 52_900 },
+  'five.wasm': { raw: 72_100, gzip: 35_100, brotli: 30_900 },
 };
 
 for (const file of process.argv.slice(2)) {

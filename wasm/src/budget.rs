@@ -1,5 +1,5 @@
 use evenkeel_core::retry::{
-    AnyBudget, RetryBudget, RetryBudgetSettings, TokenThrottle, TokenThrottleSettings,
+    AnyBudget, Deposits, RetryBudget, RetryBudgetSettings, TokenThrottle, TokenThrottleSettings,
 };
 use wasm_bindgen::prelude::*;
 
@@ -19,9 +19,10 @@ impl Budget {
     }
 
     /// Makes the core's `RetryBudget`, which remembers for `ttl` milliseconds.
-    pub fn ratio(can_retry_per_mille: u32, min_per_second: u32, ttl: f64) -> Self {
+    pub fn ratio(can_retry_per_mille: u32, min_per_second: u32, ttl: f64, calls: bool) -> Self {
         let ttl = duration(ttl);
-        let settings = RetryBudgetSettings { can_retry_per_mille, min_per_second, ttl };
+        let deposits = if calls { Deposits::Calls } else { Deposits::Successes };
+        let settings = RetryBudgetSettings { can_retry_per_mille, min_per_second, ttl, deposits };
         Self(AnyBudget::RetryBudget(RetryBudget::new(settings).unwrap_or_default()))
     }
 

@@ -18,10 +18,16 @@ async function failing(balancer, calls, options) {
   return { sent, codes: [...codes].sort() };
 }
 
-test('a share of the calls, and a few per second', async () => {
+test('a share of the successes, or of the calls, and a few per second', async () => {
   const budget = new RetryBudget({ ratio: 0.1, minPerSec: 0 });
   const balancer = new Balancer({ endpoints: URLS, now: () => 0, budget });
-  assert.deepEqual(await failing(balancer, 100), { sent: 110, codes: ['budget'] });
+  assert.deepEqual(await failing(balancer, 100), { sent: 100, codes: ['budget'] }, 'nothing succeeds');
+  for (let i = 0; i < 30; i++) await balancer.call(() => 'ok');
+  assert.equal(budget.balance(0), 3);
+  assert.deepEqual(await failing(balancer, 100), { sent: 103, codes: ['attempts', 'budget'] });
+  const finagles = new RetryBudget({ ratio: 0.1, minPerSec: 0, deposits: 'calls' });
+  assert.deepEqual(await failing(balancer, 100, { budget: finagles }), { sent: 110, codes: ['budget'] });
+  assert.equal(new RetryBudget().balance(0), 30);
   const reserve = new RetryBudget({ ratio: 0, minPerSec: 3, ttlMs: 2000 });
   assert.equal(reserve.balance(0), 6);
   assert.deepEqual((await failing(balancer, 10, { budget: reserve })).sent, 16, "the call's own comes first");

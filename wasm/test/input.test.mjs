@@ -120,6 +120,7 @@ test('budgets beyond their limits', () => {
     [() => new RetryBudget({ ratio: -0.1 }), RangeError, 'ratio must be a number in 0..=1000, not -0.1'],
     [() => new RetryBudget({ minPerSec: 0.5 }), RangeError, 'minPerSec must be an integer in 0..=1000000, not 0.5'],
     [() => new RetryBudget({ ttlMs: 999 }), RangeError, 'ttlMs must be a number in 1000..=60000, not 999'],
+    [() => new RetryBudget({ deposits: 'call' }), TypeError, "deposits must be 'successes' or 'calls', not \"call\""],
     [() => new RetryBudget(0.2), TypeError, 'options must be an object, not 0.2'],
     [() => new TokenThrottle({ maxTokens: 0 }), RangeError, 'maxTokens must be an integer in 1..=1000, not 0'],
     [() => new TokenThrottle({ tokenRatio: 0 }), RangeError, 'tokenRatio must be a number in 0.001..=1000, not 0'],

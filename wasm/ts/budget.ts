@@ -2,28 +2,33 @@ import * as check from './check.js';
 import { Budget as WasmBudget } from './glue.js';
 
 export interface RetryBudgetOptions {
-  /** Retries for each call, 0..=1000, to three decimals. Default 0.2. */
+  /** Retries for each success, 0..=1000, to three decimals. Default 0.2. */
   readonly ratio?: number;
   /** Retries per second besides, 0..=1000000. Default 10. */
   readonly minPerSec?: number;
-  /** How long calls are remembered, 1000..=60000. Default 10000. */
+  /** How long successes are remembered, 1000..=60000. Default 3000: the longer, the more is sent at once when trouble begins. */
   readonly ttlMs?: number;
+  /** What earns retries: 'successes', the default, or 'calls', as in Finagle and tower. */
+  readonly deposits?: 'successes' | 'calls';
 }
 
 /**
- * Bounds the retries and hedges of all calls that share it to a share of the calls, and a few per second besides, as
- * Finagle's and tower's budgets do.
+ * Bounds the retries and hedges of all calls that share it to a share of the last seconds' successes, and a few per second
+ * besides. Finagle's and tower's is `{ ttlMs: 10_000, deposits: 'calls' }`.
  */
 export class RetryBudget {
   /** @internal */
   readonly wasm: WasmBudget;
 
   constructor(options: RetryBudgetOptions = {}) {
-    const { ratio = 0.2, minPerSec = 10, ttlMs = 10_000 } = check.object('options', options);
+    const { ratio = 0.2, minPerSec = 10, ttlMs = 3000, deposits = 'successes' } = check.object('options', options);
     check.number('ratio', ratio, 0, 1000);
     check.integer('minPerSec', minPerSec, 0, 1_000_000);
     check.number('ttlMs', ttlMs, 1000, 60_000);
-    this.wasm = WasmBudget.ratio(Math.round(ratio * 1000), minPerSec, ttlMs);
+    if (deposits !== 'successes' && deposits !== 'calls') {
+      throw new TypeError(`deposits must be 'successes' or 'calls', not ${check.show(deposits)}`);
+    }
+    this.wasm = WasmBudget.ratio(Math.round(ratio * 1000), minPerSec, ttlMs, deposits === 'calls');
   }
 
   /** How many retries it would allow at this time of the clock of the balancers that use it. */

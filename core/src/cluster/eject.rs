@@ -58,8 +58,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let (level, health) = (own.priority(), own.watched()?);
         let (k, interval) = (s.consecutive_failures(), s.ticks(s.interval()));
         let canceled = by == By::Cancels;
-        let mut others =
-            Others { elsewhere: false, serving: 0, well: 0, out: 0, latest: now.long_ago() };
+        let slow = !canceled && health.slow();
+        let latest = now.long_ago();
+        let mut others = Others { elsewhere: false, serving: 0, well: 0, out: 0, back: 0, latest };
         for index in (0..self.rows.len()).filter(|&index| index != slot.index()) {
             let Some(row) = self.rows.get(index) else { continue };
             let Some(health) = row.watched() else { continue };
@@ -81,16 +82,12 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 others.well += u32::from(well);
             } else if health.ejected() {
                 others.out += 1;
+                others.back += u32::from(health::is_missed(health, slow, now, interval));
                 others.latest = others.latest.or_later(health.began);
             }
         }
-        let suspect = Suspect {
-            by,
-            row: health.streak.into(),
-            k: k.into(),
-            slow: !canceled && health.slow(),
-            began: health.began,
-        };
+        let suspect =
+            Suspect { by, row: health.streak.into(), k: k.into(), slow, began: health.began };
         let calm = self.calm_until(level).is_some();
         Some(health::judge(&suspect, &others, calm, now, interval))
     }
@@ -110,13 +107,15 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         ejected
     }
 
-    /// Lets all that are ejected of the level of the endpoint in `slot` come back, for its sake.
+    /// Lets those of the level of the endpoint in `slot` come back that it misses.
     fn undo(&mut self, slot: Slot) {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
-        let Some(level) = self.row(slot).map(Row::priority) else { return };
+        let Some(own) = self.row(slot) else { return };
+        let (level, slow) = (own.priority(), own.watched().is_some_and(health::HealthRow::slow));
         let Some(watch) = self.watch.get_mut() else { return };
-        let until = watch.calm.begin(level, now, interval);
-        self.bring_back(level, true);
+        let calm = watch.calm.until(level, now, interval);
+        let until = calm.unwrap_or_else(|| watch.calm.begin(level, now, interval));
+        self.bring_back(level, Some(slow));
         self.set_held(slot, Held::Calm);
         self.note(Some(slot), EventKind::Undone { until });
     }
@@ -145,30 +144,31 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             && self.settings.half_open()
             && let Some(level) = self.row(slot).map(Row::priority)
         {
-            self.bring_back(level, false);
+            self.bring_back(level, None);
         }
     }
 
-    /// Lets all that are ejected of a level come back, or opens them to a probe.
+    /// Lets those of a level come back that one misses which fails, slowly or not; or opens all of
+    /// them to a probe.
     #[inline(never)]
-    fn bring_back(&mut self, level: u16, at_once: bool) {
-        let now = self.last;
+    fn bring_back(&mut self, level: u16, missed_by_slow: Option<bool>) {
+        let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
         for index in 0..self.rows.len() {
             let Some(slot) = self.live(index) else { continue };
             let Some(mut row) = self.rows.of_mut(slot) else { continue };
             if row.as_row().priority() != level {
                 continue;
             }
-            let effect = row.change::<St, _>(|row| {
-                if at_once && row.ejected() {
+            let effect = row.change::<St, _>(|row| match missed_by_slow {
+                Some(slow) if health::is_missed(row, slow, now, interval) => {
                     row.admit(now);
                     Effect::Readmitted
-                } else if !at_once && row.phase() == Phase::Ejected {
+                }
+                None if row.phase() == Phase::Ejected => {
                     row.set_phase(Phase::HalfOpen);
                     Effect::HalfOpen
-                } else {
-                    Effect::None
                 }
+                Some(_) | None => Effect::None,
             });
             if let Some(effect @ (Effect::Readmitted | Effect::HalfOpen)) = effect {
                 self.settle(slot, effect, false);

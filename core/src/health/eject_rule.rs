@@ -5,14 +5,19 @@
 //! window counted are failures. It is judged where its row reaches a multiple of `k`, or where a
 //! percentage rule fires, in this order:
 //!
-//! 1. **Calm.** An ejection of the level was undone a while ago, and no other level is well: nothing.
+//! 1. **Calm.** An ejection of the level was undone a while ago, and no other level is well: nothing
+//!    is ejected.
 //! 2. **Nobody else is well.** Ejected if another level is well: that is failover. Else it stays; at
-//!    2k, if some of the level are ejected, those come back.
+//!    2k, in the calm, too, if some of the level are ejected, those come back.
 //! 3. **Harm.** It fails slowly, and the first failing request of its row was sent within an
 //!    interval of the latest ejection: it suffers from the load of those that are ejected. They come
 //!    back, unless its row is at 4k. Where more are ejected than others serve, only if another one
 //!    is troubled, too, or its row is at 2k.
 //! 4. **Otherwise** it is ejected, if at least half of the others are untroubled, or at 4k.
+//!
+//! Where one that fails slowly is the reason, those come back that failed slowly themselves, or were
+//! ejected within an interval: they may be lacking. Six of ten that refuse all requests for a minute do
+//! not, and would fail three of five calls for all of the calm.
 //!
 //! Three endpoints, `k` = 5, two of them dead: the first to fail five times has one other that is
 //! well, of two that serve, and is ejected; so is the second, whose one other is well. Three of
@@ -76,7 +81,9 @@ pub(crate) struct Others {
     pub(crate) well: u32,
     /// Those of its level that are ejected.
     pub(crate) out: u32,
-    /// The latest time at which one of those left service, if one did.
+    /// Those of them that would come back for the sake of the suspect.
+    pub(crate) back: u32,
+    /// The latest time at which one of them left service, if one did.
     pub(crate) latest: Instant,
 }
 
@@ -84,7 +91,7 @@ pub(crate) struct Others {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ruling {
     Eject,
-    /// All that are ejected of its level come back.
+    /// Those of its level come back that may be lacking.
     Undo,
     Hold(Held),
 }
@@ -98,11 +105,13 @@ pub(crate) fn judge(
     interval: Ticks,
 ) -> Ruling {
     let Suspect { by, row, k, slow, began } = *suspect;
-    let Others { elsewhere, serving, well, out, latest } = *others;
-    if calm && !elsewhere {
+    let Others { elsewhere, serving, well, out, back, latest } = *others;
+    let by_row = by == By::Row;
+    let surely = row >= 2 * k;
+    let in_vain = by_row && !elsewhere && back > 0 && well == 0 && surely;
+    if calm && !elsewhere && !in_vain {
         return Ruling::Hold(Held::Calm);
     }
-    let by_row = by == By::Row;
     let harm = slow && out > 0 && !latest.has_reached(began) && now.since(latest) < interval;
     let ejected = if well == 0 {
         elsewhere && by_row
@@ -114,9 +123,8 @@ pub(crate) fn judge(
     }
     // Where most are ejected, there is much to lose, and a single one that suffers may do so by
     // chance.
-    let surely = row >= 2 * k;
     let harm_is_plain = harm && (out <= serving || well < serving || surely);
-    if by_row && !elsewhere && out > 0 && (harm_is_plain || well == 0 && surely) {
+    if in_vain || by_row && !elsewhere && harm_is_plain {
         return Ruling::Undo;
     }
     Ruling::Hold(match well {
@@ -124,6 +132,11 @@ pub(crate) fn judge(
         _ if harm => Held::Harm,
         _ => Held::Minority,
     })
+}
+
+/// Tells that an ejected endpoint may be lacking to one that suffers, and comes back for its sake.
+pub(crate) fn is_missed(row: &HealthRow, slow: bool, now: Instant, interval: Ticks) -> bool {
+    row.ejected() && (!slow || row.slow() || now.since(row.began) < interval)
 }
 
 /// Tells that a row has grown to or beyond a multiple of `k`. Without a division: on small
@@ -175,7 +188,7 @@ mod tests {
     }
 
     fn level(serving: u32, well: u32, out: u32) -> Others {
-        Others { elsewhere: false, serving, well, out, latest: at(80) }
+        Others { elsewhere: false, serving, well, out, back: out, latest: at(80) }
     }
 
     fn judged(suspect: &Suspect, others: &Others) -> Ruling {
@@ -214,6 +227,28 @@ mod tests {
         assert_eq!(judged(&row(10), &others), Ruling::Undo);
         let elsewhere = Others { elsewhere: true, ..others };
         assert_eq!(judged(&row(10), &elsewhere), Ruling::Eject);
+        let none_is_missed = Others { back: 0, ..others };
+        assert_eq!(judged(&row(10), &none_is_missed), Ruling::Hold(Held::NobodyWell));
+        let in_the_calm = |others| judge(&row(10), others, true, at(100), INTERVAL);
+        assert_eq!(in_the_calm(&others), Ruling::Undo);
+        assert_eq!(in_the_calm(&none_is_missed), Ruling::Hold(Held::Calm));
+    }
+
+    #[test]
+    fn who_suffers_misses_the_slow_and_those_that_left_lately() {
+        let ejected = |slow, secs| {
+            let mut row = HealthRow { began: at(secs), ..HealthRow::NEW };
+            row.enter(crate::health::Phase::Ejected, at(1000));
+            if slow {
+                row.note_slow();
+            }
+            row
+        };
+        let missed = |row: &HealthRow, slow| is_missed(row, slow, at(100), INTERVAL);
+        assert!(missed(&ejected(false, 91), true) && missed(&ejected(true, 50), true));
+        assert!(!missed(&ejected(false, 90), true), "it refused all, for an interval");
+        assert!(missed(&ejected(false, 50), false), "but one that fails fast misses all");
+        assert!(!missed(&HealthRow::NEW, false), "in service");
     }
 
     #[test]
@@ -238,11 +273,11 @@ mod tests {
     }
 
     #[test]
-    fn in_the_calm_nothing_is_ejected_or_undone_unless_another_level_is_well() {
+    fn in_the_calm_nothing_is_ejected_unless_another_level_is_well() {
         let calm =
             |suspect: &Suspect, others: &Others| judge(suspect, others, true, at(100), INTERVAL);
         for length in [5, 10, 20, 1000] {
-            for others in [level(2, 2, 0), level(2, 0, 1), level(0, 0, 0)] {
+            for others in [level(2, 2, 0), level(2, 1, 1), level(0, 0, 0)] {
                 assert_eq!(calm(&row(length), &others), Ruling::Hold(Held::Calm));
             }
         }

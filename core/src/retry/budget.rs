@@ -6,7 +6,7 @@ mod window;
 
 pub use error::{BudgetError, BudgetImportError};
 pub use throttle::{TokenThrottle, TokenThrottleSettings, TokenThrottleState};
-pub use window::{BudgetSlot, RetryBudget, RetryBudgetSettings, RetryBudgetState};
+pub use window::{BudgetSlot, Deposits, RetryBudget, RetryBudgetSettings, RetryBudgetState};
 
 use crate::names::named;
 use crate::outcome::Verdict;
@@ -20,11 +20,11 @@ use crate::time::Instant;
 ///
 /// | budget | extra attempts at most | when to take it |
 /// |---|---|---|
-/// | [`RetryBudget`] | a share of the calls, a few per second | most clients; bounds hedges, too |
+/// | [`RetryBudget`] | a share of the last seconds' successes, a few per second | most clients; bounds hedges, too |
 /// | [`TokenThrottle`] | a share of the successes, half a bucket | to do as gRPC's throttling |
 /// | [`Unlimited`] | what each call's own bounds leave | something else bounds them |
 ///
-/// The first goes on with some retries while everything fails. The second stops them all while more
+/// The first goes on with a few retries while everything fails. The second stops them all while more
 /// attempts fail, for each that succeeds, than its ratio says. What either knows can be kept over a
 /// restart. [`AnyBudget`] chooses one of them at run time.
 pub trait Budget {
@@ -53,9 +53,9 @@ impl Budget for Unlimited {
 pub enum AnyBudget {
     /// No bound.
     Unlimited,
-    /// A share of the calls.
+    /// A share of the last seconds' successes.
     RetryBudget(RetryBudget),
-    /// A share of the successes.
+    /// A share of all successes.
     TokenThrottle(TokenThrottle),
 }
 

@@ -2,6 +2,7 @@
 //! are kept.
 
 mod calls;
+mod deposits;
 mod states;
 mod throttle;
 mod window;
@@ -21,8 +22,10 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// Those of a budget of calls.
 fn settings(can_retry_per_mille: u32, min_per_second: u32, ttl: Duration) -> RetryBudgetSettings {
-    RetryBudgetSettings { can_retry_per_mille, min_per_second, ttl }
+    let settings = RetryBudgetSettings::FINAGLE;
+    RetryBudgetSettings { can_retry_per_mille, min_per_second, ttl, ..settings }
 }
 
 fn retry_budget(can_retry: u32, min_per_second: u32, ttl: Duration) -> RetryBudget {

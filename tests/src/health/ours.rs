@@ -142,19 +142,21 @@ impl Model {
         let elsewhere = others()
             .filter(|known| known.endpoint.priority != level)
             .any(|known| serves(&known) && !self.troubled(known, time));
-        if self.is_calm(level, time) && !elsewhere {
-            return Decided::Held(Held::Calm);
-        }
         let serving = of_level().filter(serves).count();
         let well = of_level().filter(serves).filter(|known| !self.troubled(known, time)).count();
+        let k = usize::from(self.config.consecutive_failures);
+        let row = own.streak();
+        let missed = of_level().any(|known| self.is_missed(known, own.slow, time));
+        let in_vain = by_row && !elsewhere && missed && well == 0 && row >= 2 * k;
+        if self.is_calm(level, time) && !elsewhere && !in_vain {
+            return Decided::Held(Held::Calm);
+        }
         let latest = of_level().filter(|known| known.out()).map(|known| known.began).max();
         let harm = own.slow
             && latest.is_some_and(|latest| {
                 own.began > latest && time.saturating_sub(latest) < nanos(self.config.interval)
             });
         let gone_mostly = of_level().filter(|known| known.out()).count() > serving;
-        let k = usize::from(self.config.consecutive_failures);
-        let row = own.streak();
         let out = if well == 0 {
             by_row && elsewhere
         } else {
@@ -162,11 +164,11 @@ impl Model {
         };
         match () {
             () if out => Decided::Out,
-            () if by_row
-                && !elsewhere
-                && latest.is_some()
-                && (harm && !(gone_mostly && well == serving)
-                    || (harm || well == 0) && row >= 2 * k) =>
+            () if in_vain
+                || by_row
+                    && !elsewhere
+                    && harm
+                    && (row >= 2 * k || !(gone_mostly && well == serving)) =>
             {
                 Decided::Undone
             }
@@ -174,6 +176,12 @@ impl Model {
             () if harm => Decided::Held(Held::Harm),
             () => Decided::Held(Held::Minority),
         }
+    }
+
+    /// Tells that one may be lacking to another, which fails, slowly or not.
+    fn is_missed(&self, known: &Known, slow: bool, time: Time) -> bool {
+        let lately = time.saturating_sub(known.began) < nanos(self.config.interval);
+        known.out() && (!slow || known.slow || lately)
     }
 
     fn hold(&mut self, now: Instant, addr: u8, held: Held) {
@@ -192,10 +200,14 @@ impl Model {
             .calm
             .filter(|&(until, of, undos)| of == level && time.saturating_sub(until) < length(undos))
             .map_or(0, |(_, _, undos)| undos);
-        let until = time + length(before);
-        self.calm = Some((until, level, before + 1));
+        let (until, _, _) = match self.calm {
+            Some(calm) if self.is_calm(level, time) => calm,
+            _ => *self.calm.insert((time + length(before), level, before + 1)),
+        };
+        let slow = self.known[&addr].slow;
         for other in self.by_slot() {
-            if self.known[&other].endpoint.priority == level && self.known[&other].out() {
+            let known = &self.known[&other];
+            if known.endpoint.priority == level && self.is_missed(known, slow, time) {
                 self.readmit(now, other);
             }
         }

@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex};
 
 use evenkeel::core::Instant;
 use evenkeel::{
-    Attempt, Budget, End, Hedging, Retry, RetryBudget, RetryBudgetSettings, TokenThrottle, Verdict,
+    Attempt, Budget, Deposits, End, Hedging, Retry, RetryBudget, RetryBudgetSettings,
+    TokenThrottle, Verdict,
 };
 use tokio::task::JoinSet;
 
@@ -118,11 +119,12 @@ async fn a_throttle_stops_retries_while_most_attempts_fail() {
 async fn calls_of_many_tasks_share_one_budget() {
     const CALLS: usize = 400;
     let balancer = balancer("abcdef").await;
-    // 10 %, and nothing besides.
+    // 10 % of the calls, and nothing besides.
     let settings = RetryBudgetSettings {
         can_retry_per_mille: 100,
         min_per_second: 0,
         ttl: Duration::from_secs(60),
+        deposits: Deposits::Calls,
     };
     let budget = RetryBudget::new(settings).unwrap();
     let retry = Retry::new(at_once(3)).budget(budget);

@@ -1,41 +1,58 @@
 //! The budgets that are compared.
 
-use evenkeel_core::retry::{AnyBudget, RetryBudget, TokenThrottle};
+use evenkeel_core::retry::{AnyBudget, RetryBudget, RetryBudgetSettings, TokenThrottle};
 
-/// Returns a budget of each kind, with its defaults.
-pub(crate) fn all() -> [AnyBudget; 3] {
-    [AnyBudget::Unlimited, AnyBudget::TokenThrottle(TokenThrottle::default()), window()]
+/// A budget, its name in tables, its title in pictures, and the most extra attempts in a minute from
+/// the start, in thousandths, after so many calls and successes: the documentation of budgets gives
+/// the formulas.
+#[derive(Clone)]
+pub(crate) struct Bounds {
+    pub(crate) budget: AnyBudget,
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    most: fn(usize, usize) -> usize,
+}
+
+/// Returns a budget of each kind, ours last.
+pub(crate) fn all() -> [Bounds; 4] {
+    let finagles = RetryBudget::new(RetryBudgetSettings::FINAGLE).expect("good settings");
+    [
+        Bounds {
+            budget: AnyBudget::Unlimited,
+            name: "none",
+            title: "no budget",
+            most: |calls, _| 3_000 * calls,
+        },
+        Bounds {
+            budget: AnyBudget::TokenThrottle(TokenThrottle::default()),
+            name: "gRPC's",
+            title: "gRPC's throttle",
+            // Fewer than that.
+            most: |_, successes| 10_000 / 2 + 100 * successes - 1,
+        },
+        Bounds {
+            budget: AnyBudget::RetryBudget(finagles),
+            name: "Finagle's",
+            title: "Finagle's and tower's budget",
+            most: |calls, _| 200 * calls + 1_000 * 10 * 10 * (1 + 6),
+        },
+        Bounds {
+            budget: ours(),
+            name: "ours",
+            title: "ours",
+            most: |_, successes| 200 * successes + 1_000 * 10 * 3 * (1 + 20),
+        },
+    ]
 }
 
 /// Returns the budget that most clients take, with its defaults.
-pub(crate) fn window() -> AnyBudget {
+pub(crate) fn ours() -> AnyBudget {
     AnyBudget::RetryBudget(RetryBudget::default())
 }
 
-pub(crate) fn name(budget: &AnyBudget) -> &'static str {
-    match budget {
-        AnyBudget::Unlimited => "none",
-        AnyBudget::TokenThrottle(_) => "throttle",
-        AnyBudget::RetryBudget(_) => "window",
+impl Bounds {
+    /// Returns the most extra attempts in a minute from the start, in thousandths.
+    pub(crate) fn most(&self, calls: usize, successes: usize) -> usize {
+        (self.most)(calls, successes).min(3_000 * calls)
     }
-}
-
-pub(crate) fn title(budget: &AnyBudget) -> &'static str {
-    match budget {
-        AnyBudget::Unlimited => "no budget",
-        AnyBudget::TokenThrottle(_) => "TokenThrottle (gRPC's)",
-        AnyBudget::RetryBudget(_) => "RetryBudget (Finagle's, tower's)",
-    }
-}
-
-/// Returns the most extra attempts in a minute from the start, in thousandths; the documentation of
-/// budgets gives the formulas.
-pub(crate) fn bound(budget: &AnyBudget, calls: usize, successes: usize) -> usize {
-    let most = 3_000 * calls;
-    most.min(match budget {
-        AnyBudget::Unlimited => most,
-        // Fewer than that.
-        AnyBudget::TokenThrottle(_) => 10_000 / 2 + 100 * successes - 1,
-        AnyBudget::RetryBudget(_) => 200 * calls + 1_000 * 10 * 10 * (1 + 6),
-    })
 }

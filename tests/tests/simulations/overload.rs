@@ -17,8 +17,9 @@ arrive at random (Poisson) for 60 s. From 20 s to 25 s, the hosts take requests 
 up after 250 ms (a failure), while the host works on; it tries each call up to 4 times (once, and 3 retries), with
 exponential backoff from 25 to 250 ms and full jitter.
 
-budget        none: Unlimited; throttle: TokenThrottle::default(), gRPC's with 10 tokens and 0.1 per success;
-              window: RetryBudget::default(), Finagle's and tower's: 20 % of the calls and 10 per second, over 10 s
+budget        none: Unlimited; gRPC's: TokenThrottle::default(), 10 tokens and 0.1 per success; Finagle's, which is tower's:
+              RetryBudgetSettings::FINAGLE, 20 % of the calls and 10 per second over 10 s; ours: RetryBudget::default(),
+              20 % of the successes and 10 per second over 3 s
 ejection      outlier detection: off, ours (Config::DEFAULT), or Envoy's and gRPC's arithmetic and defaults
 0-20 s, ...   errors %: the calls that failed, of those that began then, in three runs with the seeds 1 to 3
 attempts      per call, from 30 s on
@@ -71,26 +72,23 @@ fn errors(logs: &[Log]) -> [String; 4] {
 fn by_budget(text: &mut String) -> String {
     let mut table = table(&["budget"], "attempts");
     let (mut failed, mut attempts) = (Vec::new(), Vec::new());
-    for budget in budgets::all() {
-        let logs = logs(&budget, policy("round_robin"), OFF.1);
+    for of in budgets::all() {
+        let logs = logs(&of.budget, policy("round_robin"), OFF.1);
         let end: Vec<_> = logs.iter().map(|log| between(log, SPANS[3])).collect();
         let (failed_then, calls) = (sum(&end, Log::errors), sum(&end, |log| log.calls.len()));
         let recovers = failed_then * 100 < calls;
         assert_eq!(
             recovers,
-            !matches!(budget, AnyBudget::Unlimited),
+            !matches!(of.budget, AnyBudget::Unlimited),
             "{}: {failed_then} of {calls}",
-            budgets::name(&budget)
+            of.name
         );
-        let row = [budgets::name(&budget).to_owned()].into_iter().chain(errors(&logs));
+        let row = [of.name.to_owned()].into_iter().chain(errors(&logs));
         table.row(row.chain([ratio(sum(&end, |log| log.attempts.len()), calls, 2)]));
         let seconds: Vec<_> =
             (0..60).map(|second| between(&logs[0], (second, second + 1))).collect();
-        failed.push((budgets::title(&budget), seconds.iter().map(Log::errors).collect()));
-        attempts.push((
-            budgets::title(&budget),
-            seconds.iter().map(|log| log.attempts.len()).collect(),
-        ));
+        failed.push((of.title, seconds.iter().map(Log::errors).collect()));
+        attempts.push((of.title, seconds.iter().map(|log| log.attempts.len()).collect()));
     }
     section(text, "Round robin, without ejection", &table);
     let failed = Chart {
@@ -107,7 +105,7 @@ fn ejections(text: &mut String) {
     for (title, name) in [("round robin", "round_robin"), ("peak EWMA", "peak_ewma")] {
         let mut off = 0;
         for (rules, detection) in [OFF, OURS, ENVOY, GRPC] {
-            let logs = logs(&budgets::window(), policy(name), detection);
+            let logs = logs(&budgets::ours(), policy(name), detection);
             let after = |log: &Log| between(log, SPANS[3]).errors();
             match (rules, detection) {
                 OFF => off = sum(&logs, after),
@@ -119,11 +117,7 @@ fn ejections(text: &mut String) {
         }
         table.gap();
     }
-    section(
-        text,
-        "With the window as budget: what it costs to eject hosts that are needed",
-        &table,
-    );
+    section(text, "With our budget: what it costs to eject hosts that are needed", &table);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
+use super::window::Deposits;
+
 /// Names the setting of a budget that is beyond its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,9 +17,9 @@ pub enum BudgetError {
     },
     /// A success must be worth something, or retries would end for good.
     ZeroTokenRatio,
-    /// [`RetryBudget`](super::RetryBudget) allows at most 1,000 retries for each call.
+    /// [`RetryBudget`](super::RetryBudget) allows at most 1,000 retries for each deposit.
     CanRetry {
-        /// Thousandths of a retry for each call.
+        /// Thousandths of a retry for each deposit.
         value: u32,
     },
     /// [`RetryBudget`](super::RetryBudget) sets at most 1,000,000 retries per second aside.
@@ -25,7 +27,7 @@ pub enum BudgetError {
         /// Retries per second.
         value: u32,
     },
-    /// [`RetryBudget`](super::RetryBudget) remembers calls for 1 to 60 seconds.
+    /// [`RetryBudget`](super::RetryBudget) remembers for 1 to 60 seconds.
     Ttl {
         /// The time asked for.
         value: Duration,
@@ -70,6 +72,13 @@ pub enum BudgetImportError {
         /// Its value here.
         own: u64,
     },
+    /// The state is that of a budget that lives on other deposits.
+    Deposits {
+        /// The state's.
+        found: Deposits,
+        /// The ones here.
+        own: Deposits,
+    },
     /// All that the state knows has expired.
     Stale {
         /// Nanoseconds since the last that it knows of.
@@ -96,6 +105,9 @@ impl fmt::Display for BudgetImportError {
             }
             Self::Settings { setting, found, own } => {
                 write!(f, "the state is of a budget with a {setting} of {found}, not {own}")
+            }
+            Self::Deposits { found, own } => {
+                write!(f, "the state is of a budget of {}, not of {}", found.name(), own.name())
             }
             Self::Stale { age, ttl } => {
                 write!(f, "the state is {age} ns old; after {ttl} ns it says nothing")

@@ -3,7 +3,8 @@
 use evenkeel_core::Instant;
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::{
-    Backoff, Budget, Call, End, RetryBudget, RetryPolicy, Step, TokenThrottle, Verdict,
+    Backoff, Budget, Call, End, RetryBudget, RetryBudgetSettings, RetryPolicy, Step, TokenThrottle,
+    Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 
@@ -43,9 +44,12 @@ fn calls(
 
 #[test]
 fn a_service_that_fails_altogether_gets_a_little_more() {
-    // 1,000 calls in a second, each worth three attempts: 20 % more, and ten seconds' reserve. The
-    // first 55 get all of theirs.
+    // 1,000 calls in a second, each worth three attempts: three seconds' reserve. The first 15 get
+    // all of theirs.
     let mut budget = RetryBudget::default();
+    assert_eq!(calls(&mut budget, 1000, |_, _| Verdict::RetryableFailure), (1000 + 30, 985));
+    // Finagle's: 20 % more, and ten seconds' reserve. The first 55 get all of theirs.
+    let mut budget = RetryBudget::new(RetryBudgetSettings::FINAGLE).expect("good settings");
     assert_eq!(calls(&mut budget, 1000, |_, _| Verdict::RetryableFailure), (1000 + 200 + 100, 945));
     // The throttle allows retries after four failures, one of which is that of a last attempt, and
     // then none.

@@ -27,7 +27,7 @@ fn known() -> (RetryBudget, RetryBudgetState) {
 fn a_budget_goes_on_where_another_one_was() {
     let (budget, state) = known();
     assert_eq!(budget.balance(START + millis(6_250)), 10 + 14 - 7);
-    let slot = BudgetSlot { calls: 4, retries: 1 };
+    let slot = BudgetSlot { deposits: 4, retries: 1 };
     assert_eq!(
         (state.slots[0], state.slots[6], state.slots[7]),
         (slot, slot, BudgetSlot::default())
@@ -105,7 +105,7 @@ fn a_budget_refuses_what_is_not_its_own() {
     let stale = |age| BudgetImportError::Stale { age, ttl: 10_000_000_000 };
     assert_eq!(
         refused(|state| state.version = 0),
-        BudgetImportError::Version { found: 0, known: 1 }
+        BudgetImportError::Version { found: 0, known: 2 }
     );
     assert_eq!(
         refused(|state| state.can_retry = 501),
@@ -161,8 +161,8 @@ fn states_go_through_json() {
     let (_, state) = known();
     let json = serde_json::to_string(&state.aged(secs(2))).unwrap();
     assert!(json.starts_with(concat!(
-        r#"{"version":1,"can_retry":500,"reserve":10,"ttl":10000000000,"#,
-        r#""newest_age":250000000,"age":2000000000,"slots":[{"calls":4,"#,
+        r#"{"version":2,"can_retry":500,"reserve":10,"ttl":10000000000,"deposits":"calls","#,
+        r#""newest_age":250000000,"age":2000000000,"slots":[{"deposits":4,"#,
     )));
     assert_eq!(serde_json::from_str::<RetryBudgetState>(&json).unwrap(), state.aged(secs(2)));
     let ageless = json.replace(r#""age":2000000000,"#, "");
@@ -225,7 +225,7 @@ proptest! {
         let mut budget = retry_budget(1_000_000, 1_000_000, secs(1));
         let mut state = budget.export(START);
         for (slot, (calls, retries)) in state.slots.iter_mut().zip(counts) {
-            *slot = BudgetSlot { calls, retries };
+            *slot = BudgetSlot { deposits: calls, retries };
         }
         state.newest_age = newest_age;
         state.age = if near { age % 1_000_000_000 } else { age };

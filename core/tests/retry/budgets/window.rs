@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use evenkeel_core::Instant;
-use evenkeel_core::retry::{Budget, BudgetError, RetryBudget};
+use evenkeel_core::retry::{Budget, BudgetError, RetryBudget, RetryBudgetSettings};
 use proptest::prelude::*;
 
 use super::{START, millis, retry_budget, secs, settings, withdrawals};
@@ -82,7 +82,7 @@ fn calls_are_forgotten_after_their_time() {
 #[test]
 fn a_reserve_needs_no_calls() {
     // 10 a second over 10 seconds; once they are used up, they come back as they are forgotten.
-    let mut budget = RetryBudget::default();
+    let mut budget = RetryBudget::new(RetryBudgetSettings::FINAGLE).expect("good settings");
     assert_eq!(withdrawals(&mut budget, START, 1000), 100);
     assert_eq!(withdrawals(&mut budget, START + millis(9_999), 1000), 0);
     assert_eq!(withdrawals(&mut budget, START + secs(10), 60), 60);
@@ -141,7 +141,7 @@ fn settings_have_limits() {
     );
     let most = retry_budget(1_000_000, 1_000_000, secs(60));
     assert_eq!(most.balance(Instant::MAX), 60_000_000);
-    assert_eq!(size_of::<RetryBudget>(), 104);
+    assert_eq!(size_of::<RetryBudget>(), 112);
 }
 
 /// What the documentation says: everything that happened, and in which slot; nothing is ever

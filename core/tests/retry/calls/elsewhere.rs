@@ -82,6 +82,7 @@ fn budget(retries: u32) -> RetryBudget {
         can_retry_per_mille: 0,
         min_per_second: retries,
         ttl: Duration::from_secs(1),
+        ..RetryBudgetSettings::DEFAULT
     };
     RetryBudget::new(settings).expect("a budget")
 }

@@ -159,6 +159,7 @@ impl Account {
                     can_retry_per_mille: can_retry,
                     min_per_second: min_per_sec,
                     ttl,
+                    ..RetryBudgetSettings::FINAGLE
                 };
                 Budgets::Retry(RetryBudget::new(settings).expect("a budget"))
             }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::super::BudgetImportError;
 use super::super::error::{at_most, same, version};
-use super::{BudgetSlot, RETRY, RetryBudget, SLOTS};
+use super::{BudgetSlot, Deposits, RETRY, RetryBudget, SLOTS};
 use crate::time::{Instant, nanos, nanos_of_ticks, ticks_of_nanos};
 
 /// All that a [`RetryBudget`] knows; its settings tell whose it is. Times are in nanoseconds, and
@@ -12,14 +12,16 @@ use crate::time::{Instant, nanos, nanos_of_ticks, ticks_of_nanos};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RetryBudgetState {
-    /// The form of this state: 1.
+    /// The form of this state: 2.
     pub version: u8,
-    /// Thousandths of a retry for each call.
+    /// Thousandths of a retry for each deposit.
     pub can_retry: u32,
-    /// Retries within `ttl` for which no call is needed.
+    /// Retries within `ttl` that need no deposit.
     pub reserve: u32,
     /// The budget's memory.
     pub ttl: u64,
+    /// What deposits.
+    pub deposits: Deposits,
     /// Time from the start of the newest slot to the export.
     pub newest_age: u64,
     /// Time since the export; see [`aged`](Self::aged).
@@ -47,6 +49,7 @@ impl RetryBudget {
             can_retry: self.can_retry(),
             reserve: self.reserve(),
             ttl: self.ttl_nanos(),
+            deposits: self.deposits,
             newest_age: nanos_of_ticks(now.raw().wrapping_sub(budget.began)),
             age: 0,
             slots: budget.slots,
@@ -72,6 +75,9 @@ impl RetryBudget {
         same("can_retry (thousandths)", state.can_retry.into(), self.can_retry().into())?;
         same("reserve (retries)", state.reserve.into(), self.reserve().into())?;
         same("ttl (nanoseconds)", state.ttl, ttl)?;
+        if state.deposits != self.deposits {
+            return Err(BudgetImportError::Deposits { found: state.deposits, own: self.deposits });
+        }
         let newest = nanos_of_ticks(self.length()) - 1;
         at_most("nanoseconds in the newest slot", state.newest_age, newest)?;
         let mut imported = Self { slots: state.slots, ..self.clone() };
@@ -92,4 +98,4 @@ impl RetryBudget {
 }
 
 /// The form of a state.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
