@@ -2,7 +2,6 @@
 
 use core::error::Error;
 use core::fmt;
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
 use std::path::PathBuf;
@@ -94,8 +93,8 @@ impl Error for LookupError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerError {
-    /// The server.
-    pub server: SocketAddr,
+    /// The server, as it was given.
+    pub server: Arc<str>,
     /// What happened.
     pub cause: Cause,
 }

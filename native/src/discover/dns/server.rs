@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{RData, RecordType};
@@ -27,6 +27,7 @@ const LATELY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Server {
     addr: SocketAddr,
+    name: Arc<str>,
     timeout: Duration,
     /// Never asked over UDP (`options use-vc`).
     tcp_only: bool,
@@ -49,6 +50,7 @@ impl Server {
     pub(super) fn new(addr: SocketAddr, timeout: Duration, tcp_only: bool) -> Self {
         Self {
             addr,
+            name: addr.to_string().into(),
             timeout: timeout.min(LONGEST),
             tcp_only,
             udp: Udp::default(),
@@ -58,8 +60,9 @@ impl Server {
         }
     }
 
-    pub(super) fn addr(&self) -> SocketAddr {
-        self.addr
+    /// Returns what it is called in answers and errors.
+    pub(super) fn name(&self) -> Arc<str> {
+        self.name.clone()
     }
 
     /// Returns how long ago it was found silent, if that was lately.

@@ -220,7 +220,7 @@ impl DnsSrv {
             endpoints.extend(gone);
         }
         self.before.clone_from(&endpoints);
-        let server = Some(found.server.to_string().into());
+        let server = Some(found.server.clone());
         let absent = found.absent;
         Ok(Answer { ttl, absent, skipped, server, ..Answer::new(endpoints) })
     }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use evenkeel_core::Endpoint;
 use evenkeel_core::srv::{self, SrvRecord};
@@ -34,7 +35,7 @@ pub(super) struct Found {
     pub(super) absent: bool,
     /// It is the host itself, for want of records.
     pub(super) is_host: bool,
-    pub(super) server: core::net::SocketAddr,
+    pub(super) server: Arc<str>,
     pub(super) asked: Instant,
     life: Option<Life>,
 }
