@@ -148,7 +148,10 @@ fn read_file(path: &Path) -> Result<ResolvConf, LookupError> {
 
 #[cfg(unix)]
 fn system() -> Result<ResolvConf, LookupError> {
-    read_file(Path::new("/etc/resolv.conf"))
+    let conf = read_file(Path::new("/etc/resolv.conf"))?;
+    let [domain, options] = ["LOCALDOMAIN", "RES_OPTIONS"]
+        .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
+    Ok(conf.amended(domain.as_deref(), options.as_deref()))
 }
 
 #[cfg(not(unix))]

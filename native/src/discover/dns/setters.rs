@@ -21,7 +21,8 @@ macro_rules! setters {
             /// Reads the system's configuration from this file instead of `/etc/resolv.conf`, as
             /// glibc reads it: without a name server it is the one of this machine, and what
             /// cannot be read in it is skipped. Beside glibc's syntax, `nameserver [address]:port`
-            /// is known.
+            /// is known. The environment's `LOCALDOMAIN` and `RES_OPTIONS` amend only the system's
+            /// own file.
             #[must_use]
             pub fn resolv_conf(mut self, path: impl Into<std::path::PathBuf>) -> Self {
                 self.setup = None;
