@@ -1,6 +1,5 @@
 //! Several name servers as one: in order, and on to the next when one fails.
 
-use core::net::SocketAddr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use tokio::time::Instant;
 
 use super::error::{Cause, LookupError, ServerError};
 use super::name;
+use super::name_server::NameServer;
 use super::server::Server;
 
 /// How to ask name servers.
@@ -37,9 +37,9 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn new(servers: &[SocketAddr], manner: Manner) -> Self {
+    pub(super) fn new(servers: &[NameServer], manner: Manner) -> Self {
         let Manner { timeout, tcp_only, .. } = manner;
-        let all = servers.iter().map(|&addr| Server::new(addr, timeout, tcp_only)).collect();
+        let all = servers.iter().map(|server| Server::new(server, timeout, tcp_only)).collect();
         Self { all, manner, turn: AtomicUsize::new(0) }
     }
 

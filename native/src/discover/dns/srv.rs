@@ -44,10 +44,12 @@ use records::{Found, Options};
 /// every lookup.)
 ///
 /// ```
+/// use core::net::SocketAddr;
+///
 /// use evenkeel::DnsSrv;
 ///
 /// # fn main() -> Result<(), evenkeel::dns::DnsError> {
-/// let consul = DnsSrv::new("api.service.consul.")?.servers(["127.0.0.1:8600".parse().unwrap()])?;
+/// let consul = DnsSrv::new("api.service.consul.")?.servers([SocketAddr::from(([127, 0, 0, 1], 8600))])?;
 /// # Ok(())
 /// # }
 /// ```
