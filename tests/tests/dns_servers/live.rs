@@ -29,13 +29,13 @@ fn service(knot: &Knot) -> Bed {
     bed(source.poller(POLLER))
 }
 
-/// Changes the zone, and waits until these are known: within a time to live, and one more on a busy
+/// Changes the zone, and waits until these are known: within a time to live, and some more on a busy
 /// machine.
 async fn follows(bed: &Bed, knot: &Knot, commands: &str, targets: &str) {
     knot.update(commands);
     let begun = Instant::now();
     becomes(bed, targets).await;
-    assert!(begun.elapsed() < TTL * 2, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < TTL * 5, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ fn good_names_are_written_as_they_are_read() {
     ] {
         let server: NameServer = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(server.to_string(), written);
+        assert_eq!(format!("{server:?}"), written, "without secrets");
         let again: NameServer = written.parse().unwrap();
         assert_eq!(again.to_string(), written);
     }

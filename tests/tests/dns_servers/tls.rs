@@ -116,7 +116,7 @@ async fn a_connection_that_swallows_questions_is_given_up() {
         if *before == 2 { vec![Act::Wait(PATIENCE)] } else { send(&good(asked)) }
     });
     let Scene { behind: _behind, front, server } = scene(behind).await;
-    let mut source = source([server]);
+    let mut source = source([server]).timeout(UNIT).unwrap();
     assert_eq!(outcome(&source.lookup().await), FOUND);
     assert!(outcome(&source.lookup().await).contains("timed out after 1s"));
     assert_eq!(outcome(&source.lookup().await), FOUND);
@@ -179,7 +179,7 @@ async fn a_silent_server_takes_one_time_out_and_is_asked_last() {
     let (addr, _listener) = silent().await;
     let server = named(addr, "dns.test", &Authority::new());
     let next = Hostile::start(|asked| send(&says(asked, ResponseCode::ServFail)));
-    let mut source = source([server, next.addr().into()]);
+    let mut source = source([server, next.addr().into()]).timeout(UNIT).unwrap();
     let begun = Instant::now();
     let first = outcome(&source.lookup().await);
     assert!(first.contains("timed out after 1s"), "{first}");

@@ -1,6 +1,7 @@
 //! Questions over HTTPS (RFC 8484), by HTTP/2: many at once over one connection.
 
 use core::error::Error;
+use core::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -27,7 +28,6 @@ const DNS_MESSAGE: &str = "application/dns-message";
 const LIMIT: usize = 65_535;
 
 /// A server that is asked over HTTPS.
-#[derive(Debug)]
 pub(super) struct Https {
     url: Uri,
     place: Place,
@@ -37,6 +37,13 @@ pub(super) struct Https {
 impl Https {
     pub(super) fn new(url: Uri, place: Place, settings: Tls) -> Self {
         Self { url, place, connector: Connector::new(settings).speaking(HTTP_2) }
+    }
+}
+
+impl fmt::Debug for Https {
+    /// Leaves the URL out, whose query may have secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Https").field("place", &self.place).finish_non_exhaustive()
     }
 }
 

@@ -64,11 +64,11 @@ const TLS_PORT: u16 = 853;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NameServer(Kind);
 
 /// How it is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Kind {
     Plain(SocketAddr),
     #[cfg(feature = "dns-over-tls")]
@@ -182,6 +182,12 @@ impl fmt::Display for NameServer {
                 write!(f, "https://{authority}{}", uri.path())
             }
         }
+    }
+}
+
+impl fmt::Debug for NameServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

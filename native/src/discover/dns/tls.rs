@@ -19,6 +19,9 @@ use crate::discover::tls::{self, Connector};
 /// So many questions wait to be sent.
 const QUEUE: usize = 64;
 
+/// Room for what most answers take.
+const READ: usize = 4096;
+
 /// A server that does not read for so long reads no more.
 const WRITE: Duration = Duration::from_secs(5);
 
@@ -78,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Sends questions and passes answers on, in whichever order they come, until either side has
     /// enough.
     async fn serve(mut self, mut questions: mpsc::Receiver<Question>) {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(READ);
         let broken = loop {
             tokio::select! {
                 question = questions.recv() => {
