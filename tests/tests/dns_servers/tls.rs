@@ -92,12 +92,16 @@ async fn a_connection_that_breaks_is_made_anew() {
 
 #[tokio::test]
 async fn a_server_that_closes_after_each_answer_is_good() {
-    let behind = Hostile::start(|asked| [send(&good(asked)), vec![Act::Close]].concat());
-    let Scene { behind: _behind, front: _front, server } = scene(behind).await;
-    let mut source = source([server]);
-    for _ in 0..3 {
-        assert_eq!(outcome(&source.lookup().await), FOUND);
+    let zone = many_targets(20);
+    let behind = Hostile::start(move |asked| {
+        [send(&zone.answer(asked.response.clone())), vec![Act::Close]].concat()
+    });
+    let Scene { behind: _behind, front, server } = scene(behind).await;
+    let mut source = source([server]).family_wait(PATIENCE);
+    for _ in 0..2 {
+        assert_eq!(source.lookup().await.unwrap().endpoints.len(), 20);
     }
+    assert_eq!(front.connections().made, 42, "one for each answer");
 }
 
 #[tokio::test]

@@ -65,6 +65,10 @@ impl Transport for Https {
         })
     }
 
+    fn has_answered(_: &Self::Connection) -> bool {
+        false
+    }
+
     async fn ask(&self, mut connection: Self::Connection, query: &Query) -> Result<Message, Fault> {
         // The same question is the same request, for caches (RFC 8484 §4.1).
         let asked = Asked::new(query, false).map_err(Fault::Answered)?.with_id(0);

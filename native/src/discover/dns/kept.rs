@@ -20,6 +20,9 @@ pub(super) trait Transport: Send + Sync + 'static {
 
     fn connect(&self) -> BoxFuture<'static, Result<Self::Connection, Cause>>;
 
+    /// Tells that it brought an answer, where that is known before whoever asked takes note.
+    fn has_answered(connection: &Self::Connection) -> bool;
+
     /// Asks, among others that ask at the same time. May be dropped.
     fn ask(
         &self,
@@ -91,7 +94,7 @@ impl<T: Transport> Kept<T> {
             *met = Some((usage.clone(), lock(&usage).answers));
             let _asking = Asking::begin(&usage);
             let connection = connection.await.inspect_err(|_| forget(&self.slot, &usage))?;
-            match self.transport.ask(connection, query).await {
+            match self.transport.ask(connection.clone(), query).await {
                 Ok(answer) => {
                     lock(&usage).answers += 1;
                     return Ok(answer);
@@ -104,7 +107,7 @@ impl<T: Transport> Kept<T> {
                 // answered over it will answer over another.
                 Err(Fault::Broken(cause)) => {
                     forget(&self.slot, &usage);
-                    if lock(&usage).answers == 0 {
+                    if lock(&usage).answers == 0 && !T::has_answered(&connection) {
                         return Err(cause);
                     }
                 }

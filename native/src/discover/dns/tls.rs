@@ -1,8 +1,10 @@
 //! Questions over TLS (RFC 7858): many at once over one connection.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use hickory_proto::op::{Message, Query};
@@ -39,16 +41,22 @@ impl Tls {
 }
 
 impl Transport for Tls {
-    type Connection = mpsc::Sender<Question>;
+    type Connection = Line;
 
     fn connect(&self) -> BoxFuture<'static, Result<Self::Connection, Cause>> {
         let (place, connector) = (self.place.clone(), self.connector.clone());
         Box::pin(async move {
             let stream = place.connect(&connector).await?;
             let (questions, asked) = mpsc::channel(QUEUE);
-            tokio::spawn(Wire { stream, waiting: HashMap::new(), next: 0 }.serve(asked));
-            Ok(questions)
+            let answered = Arc::new(AtomicBool::new(false));
+            let line = Line { questions, answered: answered.clone() };
+            tokio::spawn(Wire { stream, waiting: HashMap::new(), next: 0, answered }.serve(asked));
+            Ok(line)
         })
+    }
+
+    fn has_answered(connection: &Self::Connection) -> bool {
+        connection.answered.load(Ordering::Relaxed)
     }
 
     async fn ask(&self, connection: Self::Connection, query: &Query) -> Result<Message, Fault> {
@@ -57,14 +65,21 @@ impl Transport for Tls {
         let asked = Asked::new(query, false).map_err(Fault::Answered)?;
         let (answer, answered) = oneshot::channel();
         let question = Question { asked, query: query.clone(), answer };
-        connection.send(question).await.map_err(|_| closed())?;
+        connection.questions.send(question).await.map_err(|_| closed())?;
         answered.await.unwrap_or_else(|_| Err(closed()))
     }
 }
 
+/// The way to a connection.
+#[derive(Clone)]
+pub(super) struct Line {
+    questions: mpsc::Sender<Question>,
+    answered: Arc<AtomicBool>,
+}
+
 /// A question on its way, and who waits for the answer.
 #[derive(Debug)]
-pub(super) struct Question {
+struct Question {
     asked: Asked,
     query: Query,
     answer: oneshot::Sender<Result<Message, Fault>>,
@@ -75,6 +90,7 @@ struct Wire<S> {
     stream: S,
     waiting: HashMap<u16, Question>,
     next: u16,
+    answered: Arc<AtomicBool>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
@@ -162,6 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 return;
             }
         };
+        self.answered.store(true, Ordering::Relaxed);
         let _gone = question.answer.send(answer.map_err(Fault::Answered));
     }
 }
