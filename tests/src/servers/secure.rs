@@ -53,7 +53,20 @@ impl Secure {
     ///
     /// If the certificate is none.
     pub async fn to(server: SocketAddr, identity: &(String, String)) -> Self {
-        Self::start(identity, None, move |mut near, _| async move {
+        Self::speaking(None, server, identity).await
+    }
+
+    /// The same, where the client is to agree on this protocol (ALPN), if it has one in mind.
+    ///
+    /// # Panics
+    ///
+    /// If the certificate is none.
+    pub async fn speaking(
+        protocol: Option<&[u8]>,
+        server: SocketAddr,
+        identity: &(String, String),
+    ) -> Self {
+        Self::start(identity, protocol, move |mut near, _| async move {
             let Ok(mut far) = TcpStream::connect(server).await else { return };
             let _ended = copy_bidirectional(&mut near, &mut far).await;
         })

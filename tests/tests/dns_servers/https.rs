@@ -164,9 +164,13 @@ async fn the_certificate_has_the_hosts_name() {
 #[tokio::test]
 async fn a_server_without_http_2_is_none() {
     let (authority, behind) = (Authority::new(), with_srv(|_| Vec::new()));
-    let front = Secure::to(behind.addr(), &authority.certifies("127.0.0.1")).await;
-    let server = NameServer::https(&format!("https://{}/", front.addr)).unwrap();
-    fails(server.with_tls(trusting(&authority)), "it speaks no HTTP/2").await;
+    let identity = authority.certifies("127.0.0.1");
+    for protocol in [None, Some(&b"http/1.1"[..])] {
+        let front = Secure::speaking(protocol, behind.addr(), &identity).await;
+        let server = NameServer::https(&format!("https://{}/", front.addr)).unwrap();
+        let wanted = "made no secure connection: it speaks no HTTP/2";
+        fails(server.with_tls(trusting(&authority)), wanted).await;
+    }
 }
 
 #[tokio::test]

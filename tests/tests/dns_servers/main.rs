@@ -89,12 +89,12 @@ fn many_targets(count: usize) -> Zone {
 
 /// Asks a server alone, which must say `wanted`, and before one that is good, whose answer counts.
 async fn fails(server: NameServer, wanted: &str) {
-    let asking = |servers: &[NameServer]| source(servers.to_vec()).timeout(UNIT).unwrap();
-    let error = asking(&[server.clone()]).lookup().await.unwrap_err().to_string();
+    let asking = |servers: Vec<NameServer>| source(servers).timeout(UNIT).unwrap();
+    let error = asking(vec![server.clone()]).lookup().await.unwrap_err().to_string();
     assert!(error.contains(wanted), "{error:?} has no {wanted:?}");
     assert!(error.contains(&server.to_string()), "{error:?} does not name {server}");
     let next = Hostile::start(|asked| send(&good(asked)));
-    let answer = asking(&[server, next.addr().into()]).lookup().await;
+    let answer = asking(vec![server, next.addr().into()]).lookup().await;
     assert_eq!(outcome(&answer), FOUND);
 }
 

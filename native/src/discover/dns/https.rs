@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use super::error::Cause;
 use super::kept::{Fault, Transport};
 use super::message::{Asked, Heard};
-use super::place::Place;
+use super::place::{NO_HTTP_2, Place};
 use crate::discover::reason::with_sources;
 use crate::discover::tls::{Connector, Tls};
 
@@ -55,7 +55,7 @@ impl Transport for Https {
         Box::pin(async move {
             let stream = place.connect(&connector).await?;
             if stream.get_ref().1.alpn_protocol() != Some(HTTP_2) {
-                return Err(Cause::Tls(Arc::new(io::Error::other("it speaks no HTTP/2"))));
+                return Err(Cause::Tls(Arc::new(io::Error::other(NO_HTTP_2))));
             }
             let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
             let (sender, connection) = handshake.await.map_err(|error| failed(&error))?;

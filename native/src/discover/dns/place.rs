@@ -5,11 +5,15 @@ use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::sync::Arc;
 
+use rustls::AlertDescription;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::error::Cause;
 use crate::discover::tls::{Connector, server_name};
+
+/// What is wrong with a server that agrees on nothing else.
+pub(super) const NO_HTTP_2: &str = "it speaks no HTTP/2";
 
 /// A host and a port.
 #[derive(Clone, Debug)]
@@ -56,10 +60,11 @@ impl fmt::Display for Place {
 /// Says why the handshake failed.
 fn insecure(error: io::Error) -> Cause {
     let cause = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
-    Cause::Tls(match cause {
-        Some(rustls::Error::InvalidMessage(_)) => {
-            Arc::new(io::Error::other(format!("it does not speak TLS: {error}")))
-        }
-        Some(_) | None => Arc::new(error),
-    })
+    let what = match cause {
+        Some(rustls::Error::InvalidMessage(_)) => "it does not speak TLS",
+        // The only one that is ever asked for.
+        Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => NO_HTTP_2,
+        Some(_) | None => return Cause::Tls(Arc::new(error)),
+    };
+    Cause::Tls(Arc::new(io::Error::other(format!("{what}: {error}"))))
 }
