@@ -174,7 +174,8 @@ impl DnsSrv {
     /// Takes new records, and begins to ask for the addresses of their targets.
     fn take(&mut self, setup: &Setup, resolved: Resolved) {
         let additionals = resolved.additionals.clone();
-        let found = Found::new(resolved, &setup.names[0], &self.options, &mut self.choice);
+        let (name, before) = (&setup.names[0], self.found.as_ref());
+        let found = Found::new(resolved, name, &self.options, &mut self.choice, before);
         if self.resolve_targets {
             let all = found.is_host;
             let targets = found.targets.clone();

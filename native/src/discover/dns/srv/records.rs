@@ -41,12 +41,13 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Reads the records of the service `name`.
+    /// Reads the records of the service `name`, of which others were read before.
     pub(super) fn new(
         resolved: Resolved,
         name: &Name,
         options: &Options,
         choice: &mut Choice,
+        before: Option<&Self>,
     ) -> Self {
         let asked = Instant::now();
         let mut skipped = Skipped::default();
@@ -97,7 +98,9 @@ impl Found {
             is_host,
             server: resolved.server,
             asked,
-            life: resolved.ttl.map(|ttl| Life::new(asked, ttl)),
+            life: resolved
+                .ttl
+                .map(|ttl| Life::after(before.and_then(|before| before.life), asked, ttl)),
         }
     }
 
