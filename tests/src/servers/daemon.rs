@@ -20,8 +20,8 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a program and waits until a line of its standard error says that it is ready; `None` if
-    /// one says that the address is in use.
+    /// Starts a program and waits until a line of its standard error says that it is ready; `None`
+    /// if one says that the address is in use.
     ///
     /// # Panics
     ///

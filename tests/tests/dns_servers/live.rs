@@ -29,8 +29,8 @@ fn service(knot: &Knot) -> Bed {
     bed(source.poller(POLLER))
 }
 
-/// Changes the zone, and waits until these are known: within a time to live, and some more on a busy
-/// machine.
+/// Changes the zone, and waits until these are known: within a time to live, and some more on a
+/// busy machine.
 async fn follows(bed: &Bed, knot: &Knot, commands: &str, targets: &str) {
     knot.update(commands);
     let begun = Instant::now();

@@ -49,7 +49,8 @@ use records::{Found, Options};
 /// use evenkeel::DnsSrv;
 ///
 /// # fn main() -> Result<(), evenkeel::dns::DnsError> {
-/// let consul = DnsSrv::new("api.service.consul.")?.servers([SocketAddr::from(([127, 0, 0, 1], 8600))])?;
+/// let agent = SocketAddr::from(([127, 0, 0, 1], 8600));
+/// let consul = DnsSrv::new("api.service.consul.")?.servers([agent])?;
 /// # Ok(())
 /// # }
 /// ```
