@@ -25,10 +25,16 @@ mod kubernetes;
 #[cfg(any(feature = "file", feature = "http"))]
 mod list;
 mod publisher;
+#[cfg(any(feature = "web", feature = "dns-over-https"))]
+mod reason;
 #[cfg(feature = "web")]
 mod registry;
 mod removal;
 mod status;
+#[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
+mod tls;
+#[cfg(any(feature = "web", feature = "dns-over-https"))]
+mod url;
 mod watch;
 mod watchdog;
 
@@ -58,9 +64,11 @@ pub use http::Http;
 pub use kubernetes::Kubernetes;
 pub use publisher::{Published, Publisher};
 #[cfg(feature = "web")]
-pub use registry::{RegistryError, Tls};
+pub use registry::RegistryError;
 pub use removal::{Empty, Removal};
 pub use status::DiscoveryStatus;
+#[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
+pub use tls::{Tls, TlsError};
 pub use watch::Watch;
 pub(crate) use watchdog::watchdog;
 

@@ -60,6 +60,8 @@ pub use discover::Etcd;
 pub use discover::Http;
 #[cfg(feature = "kubernetes")]
 pub use discover::Kubernetes;
+#[cfg(feature = "web")]
+pub use discover::RegistryError;
 pub use discover::dns::{self, DnsHost, DnsSrv, Family};
 pub use discover::{
     Answer, BoxDiscover, Discover, DiscoveryStatus, Empty, Ended, Fixed, Map, Merge, OrElse,
@@ -67,8 +69,8 @@ pub use discover::{
 };
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};
-#[cfg(feature = "web")]
-pub use discover::{RegistryError, Tls};
+#[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
+pub use discover::{Tls, TlsError};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
 pub use evenkeel_core::cluster::Candidacy;

@@ -1,13 +1,19 @@
 //! Real servers on loopback ports, started and stopped by the tests that use them.
 
+pub mod certificates;
 pub mod consul;
+mod daemon;
 pub mod etcd;
 pub mod gate;
 pub mod hickory;
 pub mod hostile;
+pub mod knot;
 pub mod kubernetes;
 pub mod named;
 pub mod scripted;
+pub mod secure;
+pub mod unbound;
+mod update;
 pub mod web;
 pub mod zone;
 

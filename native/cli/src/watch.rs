@@ -25,7 +25,8 @@ pub(crate) struct Args {
     /// consul://SERVICE?tag=…&dc=…, etcd://PREFIX, k8s://NAMESPACE/SERVICE:PORT
     #[arg(value_parser = place::read)]
     name: Place,
-    /// A server to ask: instead of the system's a name server (IP:PORT), or the URL of Consul (else
+    /// A server to ask: instead of the system's a name server (IP:PORT, tls://IP#NAME or
+    /// tls://NAME for DNS over TLS, https://… for DNS over HTTPS), or the URL of Consul (else
     /// CONSUL_HTTP_ADDR, or port 8500 here), of a member of etcd (else ETCDCTL_ENDPOINTS, or port
     /// 2379 here) or of the API of Kubernetes (else kubectl's proxy on port 8001 here); given
     /// again, the next to ask if it does not answer

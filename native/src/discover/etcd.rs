@@ -11,7 +11,9 @@ use self::members::{Login, Members};
 use self::set::Keys;
 use super::publisher::when_told;
 use super::registry::list_watch::{self, checked};
-use super::registry::{Client, Feed, RegistryError, Secret, Tls, Url};
+use super::registry::{Client, Feed, RegistryError, Secret};
+use super::tls::{Connector, Tls};
+use super::url::Url;
 use super::{Answer, Discover, Ended};
 use crate::factory::BoxError;
 
@@ -85,7 +87,7 @@ impl Etcd {
     /// Says whom to trust, and who the client is.
     #[must_use]
     pub fn with_tls(mut self, tls: Tls) -> Self {
-        self.members.client.tls = tls;
+        self.members.client.tls = Connector::new(tls);
         self
     }
 

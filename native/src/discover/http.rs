@@ -11,7 +11,9 @@ use hyper::header::{
 
 use super::publisher::when_told;
 use super::registry::long_poll::{self, Fetched, Polled, checked, index_of};
-use super::registry::{Ask, Client, Feed, RegistryError, Secret, Tls, Url};
+use super::registry::{Ask, Client, Feed, RegistryError, Secret};
+use super::tls::{Connector, Tls};
+use super::url::Url;
 use super::{Answer, Discover, Ended, list};
 use crate::factory::BoxError;
 
@@ -112,7 +114,7 @@ impl Http {
     /// Says whom to trust, and who the client is.
     #[must_use]
     pub fn with_tls(mut self, tls: Tls) -> Self {
-        self.asker.client.tls = tls;
+        self.asker.client.tls = Connector::new(tls);
         self
     }
 

@@ -15,7 +15,9 @@ use self::rules::{Port, Rules};
 use self::set::{Slices, Token};
 use super::publisher::when_told;
 use super::registry::list_watch::{self, checked};
-use super::registry::{Client, Feed, RegistryError, Secret, Tls, Url, encoded};
+use super::registry::{Client, Feed, RegistryError, Secret};
+use super::tls::{Connector, Tls};
+use super::url::{Url, encoded};
 use super::{Answer, Discover, Ended};
 use crate::factory::BoxError;
 
@@ -133,7 +135,7 @@ impl Kubernetes {
     /// Says whom to trust, and who the client is.
     #[must_use]
     pub fn with_tls(mut self, tls: Tls) -> Self {
-        self.client.tls = tls;
+        self.client.tls = Connector::new(tls);
         self
     }
 

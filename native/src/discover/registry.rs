@@ -9,8 +9,6 @@ pub(super) mod list_watch;
 #[cfg(any(feature = "http", feature = "consul"))]
 pub(super) mod long_poll;
 mod secret;
-mod tls;
-mod url;
 
 #[cfg(any(feature = "etcd", feature = "kubernetes"))]
 pub(super) use client::Reply;
@@ -18,7 +16,3 @@ pub(super) use client::{Ask, Client};
 pub use error::RegistryError;
 pub(super) use feed::{Feed, Mouth};
 pub(super) use secret::Secret;
-pub use tls::Tls;
-pub(super) use url::Url;
-#[cfg(any(feature = "consul", feature = "kubernetes"))]
-pub(super) use url::encoded;

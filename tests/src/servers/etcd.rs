@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
 
+use super::certificates::Certificates;
+
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running cluster; killed when dropped.
@@ -29,17 +31,6 @@ struct Node {
     child: Option<Child>,
     serves: Option<Receiver<()>>,
     log: Arc<Mutex<String>>,
-}
-
-/// Certificates in PEM, of the server and of its clients.
-#[derive(Clone, Debug)]
-pub struct Certificates {
-    /// The authority of both.
-    pub authority: String,
-    /// The server's, and its key.
-    pub server: (String, String),
-    /// A client's, and its key.
-    pub client: (String, String),
 }
 
 impl Etcd {

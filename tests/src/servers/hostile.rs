@@ -48,13 +48,20 @@ pub struct Asked {
 }
 
 type Script = Arc<dyn Fn(&Asked) -> Vec<Act> + Send + Sync>;
-type Log = Arc<Seen>;
+pub(super) type Log = Arc<Seen>;
 
 /// All questions, and a bell that rings with each.
 #[derive(Debug, Default)]
-struct Seen {
+pub struct Seen {
     all: Mutex<Vec<Asked>>,
     one: Notify,
+}
+
+impl Seen {
+    pub(super) fn count(&self, like: impl Fn(&Asked) -> bool) -> usize {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|asked| like(asked)).count()
+    }
 }
 
 /// A running name server; stopped when dropped.
@@ -106,8 +113,7 @@ impl Hostile {
 
     /// Counts the questions that are like this.
     pub fn count(&self, like: impl Fn(&Asked) -> bool) -> usize {
-        let log = self.log.all.lock().unwrap_or_else(PoisonError::into_inner);
-        log.iter().filter(|asked| like(asked)).count()
+        self.log.count(like)
     }
 
     /// Waits until there were so many questions.
@@ -143,7 +149,7 @@ pub fn bytes(message: &Message) -> Vec<u8> {
 }
 
 /// Reads a question and notes it.
-fn read(question: &[u8], transport: Transport, log: &Log) -> Option<Asked> {
+pub(super) fn read(question: &[u8], transport: Transport, log: &Log) -> Option<Asked> {
     let question = Message::from_vec(question).ok()?;
     let query: Query = question.queries.first()?.clone();
     let mut response = Message::response(question.metadata.id, question.metadata.op_code);

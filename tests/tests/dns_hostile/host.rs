@@ -6,6 +6,7 @@ use evenkeel::dns::DnsError;
 use evenkeel::{Discover, DnsHost, Family};
 use evenkeel_tests::servers::hostile::{Hostile, send};
 use evenkeel_tests::servers::zone::Zone;
+use hickory_server::proto::op::ResponseCode;
 use hickory_server::proto::rr::RecordType;
 use tokio::time::Instant;
 
@@ -84,10 +85,39 @@ async fn the_search_list_is_walked_until_a_name_has_addresses() {
 }
 
 #[tokio::test]
+async fn the_name_server_that_answered_is_named() {
+    let (other, server) = (serve("web.t 60 A 127.0.0.1"), serve("web.t 60 A 127.0.0.1"));
+    let at = |server: &Hostile| server.addr().to_string();
+    let mut source = of("web.t", &server);
+    assert_eq!(source.lookup().await.unwrap().server.as_deref(), Some(&*at(&server)));
+    let refusing = Hostile::start(|asked| {
+        let mut response = asked.response.clone();
+        response.metadata.response_code = ResponseCode::Refused;
+        send(&response)
+    });
+    let mut source = of("web.t", &server).servers([refusing.addr(), other.addr()]).unwrap();
+    assert_eq!(source.lookup().await.unwrap().server.as_deref(), Some(&*at(&other)));
+
+    // Of a search list, too, and where there is nothing.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let conf = format!("nameserver [127.0.0.1]:{}\nsearch t", server.addr().port());
+    std::fs::write(file.path(), conf).unwrap();
+    for (name, endpoints) in [("web", 1), ("gone", 0)] {
+        let mut source = DnsHost::new(name, 80).unwrap().resolv_conf(file.path());
+        let answer = source.lookup().await.unwrap();
+        assert_eq!(
+            (answer.endpoints.len(), answer.server.as_deref()),
+            (endpoints, Some(&*at(&server)))
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_address_is_not_asked_for() {
     let server = serve("");
     let answer = of("127.0.0.9", &server).lookup().await.unwrap();
     assert_eq!((shown(&answer), server.asked()), (vec!["127.0.0.9 127.0.0.9:80".to_owned()], 0));
+    assert_eq!(answer.server, None);
 }
 
 #[tokio::test]

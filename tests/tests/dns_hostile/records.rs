@@ -1,6 +1,7 @@
 //! Aliases, owners, duplicates, times to live, and records that are no endpoints.
 
 use core::time::Duration;
+use std::sync::Mutex;
 
 use evenkeel::{Answer, Balancer, Discover, Target};
 use evenkeel_tests::servers::hostile::{Hostile, send};
@@ -125,6 +126,23 @@ async fn a_long_name_and_a_label_that_is_no_ascii() {
     assert_eq!((by_name.endpoints.len(), by_name.skipped.count()), (1, 1));
     let why = &by_name.skipped.reasons()[0];
     assert!(why.contains("is no host name"), "{why}");
+}
+
+/// A cache tells of 0 in the last second; records that have no time to live do it every time.
+#[tokio::test]
+async fn a_time_to_live_of_0_after_another_is_its_last_second() {
+    let mut told = [5, 0, 0, 5, 0].into_iter();
+    let told = Mutex::new(move || told.next().unwrap_or_default());
+    let server = Hostile::start(move |asked| {
+        let ttl = if asked.name == SERVICE { told.lock().unwrap()() } else { 60 };
+        let lines = format!("_h._tcp.t {ttl} SRV 0 1 80 a.t\na.t {ttl} A 127.0.0.1");
+        send(&Zone::new(&lines).answer(asked.response.clone()))
+    });
+    let mut source = source(&[server.addr()]);
+    for seconds in [5, 1, 0, 5, 1] {
+        let ttl = source.lookup().await.unwrap().ttl;
+        assert_eq!(ttl, Some(Duration::from_secs(seconds)));
+    }
 }
 
 /// RFC 2782's own example of weights, with the policy that a balancer has if none is named.

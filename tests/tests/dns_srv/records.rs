@@ -1,6 +1,7 @@
 //! What the records say.
 
 use core::fmt::Write;
+use core::net::SocketAddr;
 
 use evenkeel::dns::LookupError;
 use evenkeel::{Discover, DnsSrv};
@@ -218,8 +219,11 @@ async fn ttl_with_the_top_bit_is_zero() {
 #[test]
 fn bad_settings_are_refused() {
     let source = || DnsSrv::new("_h._tcp.lb.test").unwrap();
-    assert_eq!(source().servers([]).unwrap_err().to_string(), "the list of name servers is empty");
-    let server = "127.0.0.1:0".parse().unwrap();
+    assert_eq!(
+        source().servers([] as [SocketAddr; 0]).unwrap_err().to_string(),
+        "the list of name servers is empty"
+    );
+    let server: SocketAddr = "127.0.0.1:0".parse().unwrap();
     assert_eq!(
         source().servers([server]).unwrap_err().to_string(),
         "the name server 127.0.0.1:0 has port 0"

@@ -3,7 +3,6 @@
 //!
 //! Real sockets, so real time: each change is waited for.
 
-mod certificates;
 mod consul;
 mod etcd;
 mod http;
@@ -13,8 +12,8 @@ use core::time::Duration;
 
 use evenkeel::LongPollConfig;
 
-pub(crate) use certificates::certificates;
 pub(crate) use evenkeel_tests::bed::{Bed, PATIENCE, becomes, bed, error, known, status};
+pub(crate) use evenkeel_tests::servers::certificates::certificates;
 
 /// Waits of milliseconds where they are seconds.
 pub(crate) fn quick() -> LongPollConfig {

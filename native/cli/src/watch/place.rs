@@ -1,12 +1,12 @@
 //! Where endpoints are listed: the URL that `evenkeel watch` takes, and the source behind it.
 
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::env;
 use std::io;
 use std::path::PathBuf;
 
+use evenkeel::dns::{DnsError, NameServer};
 use evenkeel::{
     BoxDiscover, Consul, DnsHost, DnsSrv, Etcd, Family, File, Http, Kubernetes, PollerConfig,
     RegistryError,
@@ -14,7 +14,6 @@ use evenkeel::{
 
 use super::Args;
 
-const DNS_PORT: u16 = 53;
 /// Whoever watches wants to see a change soon; a resolver's cache makes asking cheap.
 const POLLER: PollerConfig = PollerConfig {
     min: Duration::from_secs(1),
@@ -249,19 +248,9 @@ fn etcd(servers: &[String], prefix: &str) -> Result<Etcd, RegistryError> {
     Etcd::new(members.iter().map(String::as_str), prefix)
 }
 
-fn name_servers(servers: &[String]) -> io::Result<Vec<SocketAddr>> {
-    servers.iter().map(|text| name_server(text)).collect()
-}
-
-fn name_server(text: &str) -> io::Result<SocketAddr> {
-    let addr =
-        text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT)));
-    let reason = match addr {
-        Ok(addr) if addr.port() == 0 => "a name server cannot have port 0",
-        Ok(addr) => return Ok(addr),
-        Err(_) => "not an IP address and a port, such as 127.0.0.1:53 or [::1]:53",
-    };
-    Err(usage(format!("invalid value '{text}' for '--server <SERVER>': {reason}")))
+fn name_servers(servers: &[String]) -> io::Result<Vec<NameServer>> {
+    let bad = |error: DnsError| usage(format!("invalid value for '--server <SERVER>': {error}"));
+    servers.iter().map(|text| text.parse().map_err(bad)).collect()
 }
 
 /// An error of the command line.

@@ -1,5 +1,6 @@
 //! Where and how to ask: the name servers given, or the system's.
 
+#[cfg(not(unix))]
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use hickory_proto::rr::Name;
 use super::error::LookupError;
 use super::family::Family;
 use super::name;
+use super::name_server::NameServer;
 use super::resolv_conf::ResolvConf;
 use super::servers::{Manner, Servers};
 use super::settings_error::DnsError;
@@ -25,7 +27,7 @@ const FAMILY_WAIT: Duration = Duration::from_millis(50);
 /// What the sources of this module have in common.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    pub(super) servers: Vec<SocketAddr>,
+    pub(super) servers: Vec<NameServer>,
     pub(super) timeout: Option<Duration>,
     pub(super) resolv_conf: Option<PathBuf>,
     pub(super) family: Family,
@@ -49,10 +51,10 @@ impl Settings {
     /// Takes name servers.
     pub(super) fn set_servers(
         &mut self,
-        servers: impl IntoIterator<Item = SocketAddr>,
+        servers: impl IntoIterator<Item = NameServer>,
     ) -> Result<(), DnsError> {
         self.servers = servers.into_iter().collect();
-        if let Some(&server) = self.servers.iter().find(|server| server.port() == 0) {
+        if let Some(server) = self.servers.iter().find_map(NameServer::without_port) {
             return Err(DnsError::ServerPortZero { server });
         }
         if self.servers.is_empty() { Err(DnsError::NoServers) } else { Ok(()) }
@@ -108,8 +110,9 @@ impl Settings {
             rotate: conf.rotate,
             tcp_only: conf.use_vc,
         };
+        let servers: Vec<_> = conf.servers.iter().copied().map(NameServer::new).collect();
         Ok(Setup {
-            servers: Arc::new(Servers::new(&conf.servers, manner)),
+            servers: Arc::new(Servers::new(&servers, manner)),
             names: name::candidates(name, &conf.search, conf.ndots),
             family: if conf.no_aaaa { self.family.without_aaaa() } else { self.family },
             conf: Some(conf),
@@ -148,7 +151,10 @@ fn read_file(path: &Path) -> Result<ResolvConf, LookupError> {
 
 #[cfg(unix)]
 fn system() -> Result<ResolvConf, LookupError> {
-    read_file(Path::new("/etc/resolv.conf"))
+    let conf = read_file(Path::new("/etc/resolv.conf"))?;
+    let [domain, options] = ["LOCALDOMAIN", "RES_OPTIONS"]
+        .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
+    Ok(conf.amended(domain.as_deref(), options.as_deref()))
 }
 
 #[cfg(not(unix))]

@@ -133,7 +133,7 @@ impl Host {
         if !self.fixed {
             let entry = self.entry(kind);
             entry.put(addrs);
-            entry.due = Some(Life::new(now, ttl));
+            entry.due = Some(Life::after(entry.due, now, ttl));
         }
     }
 
@@ -154,7 +154,8 @@ impl Host {
                 if !resolved.exists {
                     entry.last = Last::NoName;
                 }
-                entry.due = Some(Life::new(now, resolved.ttl.unwrap_or(UNSAID)));
+                let ttl = resolved.ttl.unwrap_or(UNSAID);
+                entry.due = Some(Life::after(entry.due, now, ttl));
             }
             Err(error) => {
                 let wait = RETRY * 2_u32.saturating_pow(entry.failures.min(16));

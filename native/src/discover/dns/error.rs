@@ -2,7 +2,6 @@
 
 use core::error::Error;
 use core::fmt;
-use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
 use std::path::PathBuf;
@@ -94,8 +93,8 @@ impl Error for LookupError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerError {
-    /// The server.
-    pub server: SocketAddr,
+    /// The server, as it was given.
+    pub server: Arc<str>,
     /// What happened.
     pub cause: Cause,
 }
@@ -109,9 +108,10 @@ impl fmt::Display for ServerError {
 impl Error for ServerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
-            Cause::Failed(error) => Some(&**error),
+            Cause::Failed(error) | Cause::Tls(error) => Some(&**error),
             Cause::TimedOut(_)
             | Cause::Code(_)
+            | Cause::Status(_)
             | Cause::Truncated
             | Cause::Referral
             | Cause::WrongQuestion
@@ -126,10 +126,12 @@ impl Error for ServerError {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Cause {
-    /// It said nothing for this long, over UDP and TCP.
+    /// It said nothing for this long, over all that it is asked by.
     TimedOut(Duration),
     /// It answered with this DNS response code (2 is SERVFAIL, 5 is REFUSED).
     Code(u16),
+    /// It answered with this status of HTTP, and only 200 comes with an answer.
+    Status(u16),
     /// Its answer was cut short.
     Truncated,
     /// It named other servers instead of an answer: it is no resolver and does not have the zone.
@@ -142,6 +144,8 @@ pub enum Cause {
     Resting(Duration),
     /// The network.
     Failed(SharedError),
+    /// There is no secure connection: its certificate, or it does not speak TLS.
+    Tls(SharedError),
     /// It failed over UDP and over TCP.
     Both {
         /// Over UDP.
@@ -160,6 +164,7 @@ impl fmt::Display for Cause {
             Self::Code(4) => f.write_str("answered NOTIMP"),
             Self::Code(5) => f.write_str("answered REFUSED"),
             Self::Code(code) => write!(f, "answered with response code {code}"),
+            Self::Status(status) => write!(f, "answered with HTTP status {status}"),
             Self::Truncated => f.write_str("sent a truncated answer"),
             Self::Referral => f.write_str("referred to other servers"),
             Self::WrongQuestion => f.write_str("answered another question"),
@@ -168,6 +173,7 @@ impl fmt::Display for Cause {
                 write!(f, "was not asked, for it was silent {} s ago", ago.as_secs())
             }
             Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Tls(error) => write!(f, "made no secure connection: {error}"),
             Self::Both { udp, tcp } => write!(f, "over UDP {udp}, over TCP {tcp}"),
         }
     }
@@ -178,11 +184,26 @@ impl Cause {
         Self::Failed(Arc::new(error))
     }
 
-    /// Tells that the server said nothing at all.
+    /// Takes an error of a stream that should have gone on.
+    pub(super) fn closed(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            Self::io(io::Error::new(error.kind(), "it closed the connection"))
+        } else {
+            Self::io(error)
+        }
+    }
+
+    /// A stream has a message without a byte.
+    pub(super) fn no_message() -> Self {
+        Self::Unusable("a message of length 0".into())
+    }
+
+    /// Tells that the server said nothing at all, or nothing that it can be trusted with.
     pub(super) fn is_silence(&self) -> bool {
         match self {
-            Self::TimedOut(_) | Self::Failed(_) | Self::Resting(_) => true,
+            Self::TimedOut(_) | Self::Failed(_) | Self::Tls(_) | Self::Resting(_) => true,
             Self::Code(_)
+            | Self::Status(_)
             | Self::Truncated
             | Self::Referral
             | Self::WrongQuestion

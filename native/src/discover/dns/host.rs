@@ -2,6 +2,7 @@
 
 use core::fmt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
@@ -59,6 +60,15 @@ struct Chosen {
     setup: Setup,
     name: Name,
     found: Vec<Record>,
+    /// Who said so.
+    server: Option<Arc<str>>,
+}
+
+impl Chosen {
+    /// Takes a name of which nothing was asked, or nothing found.
+    fn only(name: Name, setup: Setup) -> Self {
+        Self { setup, name, found: Vec::new(), server: None }
+    }
 }
 
 setters!(DnsHost);
@@ -94,8 +104,8 @@ impl DnsHost {
         // A name that has no addresses any more is one that another may stand in for.
         let has_some = !self.hosts.addresses(&self.text).is_empty();
         let chosen = match (&*setup.names, &self.chosen) {
-            ([only], _) => Chosen { name: only.clone(), found: Vec::new(), setup },
-            (_, Some(name)) if has_some => Chosen { name: name.clone(), found: Vec::new(), setup },
+            ([only], _) => Chosen::only(only.clone(), setup),
+            (_, Some(name)) if has_some => Chosen::only(name.clone(), setup),
             _ => {
                 let deadline = Instant::now() + time;
                 let asking = self.asking.get_or_insert_with(|| Box::pin(first_found(setup)));
@@ -112,13 +122,16 @@ impl DnsHost {
     }
 
     fn take(&mut self, chosen: Chosen) {
-        let Chosen { setup, name, mut found } = chosen;
+        let Chosen { setup, name, mut found, server } = chosen;
         for record in &mut found {
             // Under the name that it was asked by.
             record.name.clone_from(&self.name);
         }
         if self.chosen.as_ref() != Some(&name) {
             self.hosts.want(&setup.servers, setup.family, BTreeMap::new(), &[], true);
+        }
+        if let Some(server) = server {
+            self.hosts.heard_from(server);
         }
         let targets = BTreeMap::from([(self.text.clone(), name.clone())]);
         self.hosts.want(&setup.servers, setup.family, targets, &found, true);
@@ -144,6 +157,7 @@ impl DnsHost {
         answer.ttl =
             if answer.endpoints.is_empty() { self.hosts.negative_ttl() } else { self.hosts.ttl() };
         self.hosts.note(&mut answer.skipped);
+        answer.server = self.hosts.server();
         Ok(answer)
     }
 }
@@ -199,15 +213,15 @@ async fn first_found(setup: Setup) -> Result<Chosen, LookupError> {
         let servers = &setup.servers;
         let ask = async |kind: Kind| {
             let resolved = resolve::resolve(servers, name, kind.record()).await;
-            resolved.map(|resolved| records(name, &resolved))
+            resolved.map(|resolved| (records(name, &resolved), resolved.server))
         };
         let mut answers: FuturesUnordered<_> =
             setup.family.kinds().iter().map(|&kind| ask(kind)).collect();
         while let Some(answer) = answers.next().await {
             match answer {
-                Ok(found) if !found.is_empty() => {
+                Ok((found, server)) if !found.is_empty() => {
                     let (name, setup) = (name.clone(), setup.clone());
-                    return Ok(Chosen { setup, name, found });
+                    return Ok(Chosen { setup, name, found, server: Some(server) });
                 }
                 Ok(_) => {}
                 Err(error) => failure = failure.or(Some(error)),
@@ -217,7 +231,7 @@ async fn first_found(setup: Setup) -> Result<Chosen, LookupError> {
     }
     match (failure, last) {
         (Some(failure), _) => Err(failure),
-        (None, Some(name)) => Ok(Chosen { name, found: Vec::new(), setup }),
+        (None, Some(name)) => Ok(Chosen::only(name, setup)),
         (None, None) => {
             Err(LookupError::NoAnswer { question: "no name".into(), tried: Vec::new() })
         }

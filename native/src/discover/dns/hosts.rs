@@ -31,6 +31,8 @@ pub(super) struct Hosts {
     family: Family,
     all: BTreeMap<String, Host>,
     servers: Option<Arc<Servers>>,
+    /// Who answered last.
+    server: Option<Arc<str>>,
     waiting: [VecDeque<String>; 2],
     in_flight: [usize; 2],
     asking: FuturesUnordered<BoxFuture<'static, Asked>>,
@@ -129,8 +131,11 @@ impl Hosts {
         let Some((text, kind, result)) = self.asking.next().await else { return };
         let now = Instant::now();
         self.in_flight[kind.index()] -= 1;
-        if let Err(error) = &result {
-            tracing::warn!(%error, "host not resolved, keeping the addresses it had");
+        match &result {
+            Ok(resolved) => self.heard_from(resolved.server.clone()),
+            Err(error) => {
+                tracing::warn!(%error, "host not resolved, keeping the addresses it had");
+            }
         }
         if let Some(host) = self.all.get_mut(&text)
             && host.take(kind, result, now)
@@ -186,6 +191,16 @@ impl Hosts {
     /// Returns the addresses of a host.
     pub(super) fn addresses(&self, host: &str) -> Vec<IpAddr> {
         self.all.get(host).map(|host| host.addresses(self.family)).unwrap_or_default()
+    }
+
+    /// Notes who answered.
+    pub(super) fn heard_from(&mut self, server: Arc<str>) {
+        self.server = Some(server);
+    }
+
+    /// Returns the name server that answered last.
+    pub(super) fn server(&self) -> Option<Arc<str>> {
+        self.server.clone()
     }
 
     /// Returns how long it all holds.

@@ -11,11 +11,21 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(super) struct Life {
     since: Instant,
     ttl: Duration,
+    /// It was told as none, after another.
+    ends: bool,
 }
 
 impl Life {
     pub(super) fn new(since: Instant, ttl: Duration) -> Self {
-        Self { since, ttl }
+        Self { since, ttl, ends: false }
+    }
+
+    /// Begins where another was told before. A cache counts down, and tells of none in the last
+    /// second: after a life, one of zero is taken for that second. Records that have none of their
+    /// own say so again.
+    pub(super) fn after(before: Option<Self>, since: Instant, ttl: Duration) -> Self {
+        let ends = ttl.is_zero() && before.is_some_and(|life| !life.ttl.is_zero() && !life.ends);
+        Self { since, ttl: if ends { SECOND } else { ttl }, ends }
     }
 
     pub(super) fn is_over(self, now: Instant) -> bool {

@@ -1,5 +1,6 @@
 //! Questions on the wire, and what a message is to a question.
 
+use std::io;
 use std::sync::Arc;
 
 use hickory_proto::op::{Edns, Message, Query, ResponseCode};
@@ -11,6 +12,7 @@ use super::error::Cause;
 const UDP_PAYLOAD: u16 = 1232;
 
 /// One message that asks, with an id of its own.
+#[derive(Debug)]
 pub(super) struct Asked {
     pub(super) bytes: Vec<u8>,
     id: u16,
@@ -41,6 +43,23 @@ impl Asked {
         }
         let bytes = message.to_vec().map_err(|error| Cause::Failed(Arc::new(error)))?;
         Ok(Self { bytes, id: message.metadata.id })
+    }
+
+    /// Takes this id instead of a random one: of those that share a connection, each has its own.
+    #[cfg(any(feature = "dns-over-tls", feature = "dns-over-https"))]
+    pub(super) fn with_id(mut self, id: u16) -> Self {
+        // The first field of a message (RFC 1035 §4.1.1).
+        self.bytes[..2].copy_from_slice(&id.to_be_bytes());
+        Self { id, ..self }
+    }
+
+    /// Returns the message with its length before it, as streams have it (RFC 1035 §4.2.2).
+    ///
+    /// # Errors
+    /// If it is longer than any message.
+    pub(super) fn framed(&self) -> Result<Vec<u8>, Cause> {
+        let length = u16::try_from(self.bytes.len()).map_err(|e| Cause::io(io::Error::other(e)))?;
+        Ok([&length.to_be_bytes(), &*self.bytes].concat())
     }
 
     /// Reads what may be the answer.
@@ -76,4 +95,12 @@ impl Asked {
 /// Tells that the code says something of the records: all others only say that the server failed.
 pub(super) fn says_what_exists(code: ResponseCode) -> bool {
     matches!(code, ResponseCode::NoError | ResponseCode::NXDomain)
+}
+
+/// Lets only a whole answer pass: a part of a set would remove the rest.
+pub(super) fn whole(answer: Result<Message, Cause>) -> Result<Message, Cause> {
+    match answer {
+        Ok(answer) if answer.truncation => Err(Cause::Truncated),
+        answer => answer,
+    }
 }

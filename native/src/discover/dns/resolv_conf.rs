@@ -69,6 +69,17 @@ impl ResolvConf {
         conf
     }
 
+    /// Heeds the environment's `LOCALDOMAIN`, which replaces the search list, and `RES_OPTIONS`,
+    /// which come after those of the file.
+    #[cfg(any(unix, test))]
+    pub(super) fn amended(mut self, local_domain: Option<&str>, options: Option<&str>) -> Self {
+        if let Some(domains) = local_domain {
+            self.search = domains.split_whitespace().filter_map(domain).collect();
+        }
+        options.unwrap_or_default().split_whitespace().for_each(|word| self.option(word));
+        self
+    }
+
     fn option(&mut self, word: &str) {
         let (option, value) = word.split_once(':').unwrap_or((word, ""));
         let number = value.parse::<u64>().ok();
@@ -185,6 +196,22 @@ mod tests {
             |text| ResolvConf::parse(text).search.iter().map(name::host).collect::<Vec<_>>();
         assert_eq!(search("search a b\ndomain c d"), ["c"]);
         assert_eq!(search("domain c\nsearch a b"), ["a", "b"]);
+    }
+
+    #[test]
+    fn the_environment_has_the_last_word() {
+        let file = "nameserver 10.0.0.1\nsearch a b\noptions ndots:5 timeout:3 rotate";
+        let conf = || ResolvConf::parse(file);
+        let search = |conf: &ResolvConf| conf.search.iter().map(name::host).collect::<Vec<_>>();
+        assert_eq!(conf().amended(None, None), conf());
+
+        let amended = conf().amended(Some(" c  b..ad d"), Some("ndots:2\ttimeout:0 unheard-of"));
+        assert_eq!(search(&amended), ["c", "d"]);
+        assert_eq!((amended.ndots, amended.timeout.as_secs(), amended.rotate), (2, 1, true));
+        assert_eq!(amended.servers, conf().servers);
+
+        let without = conf().amended(Some(""), Some(""));
+        assert_eq!((search(&without), without.ndots), (Vec::new(), 5));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! hickory's own lookup takes an SRV target behind a CNAME for another CNAME (`caching_client.rs`),
 //! so this is done on whole messages.
 
-use core::net::SocketAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -28,7 +28,7 @@ pub(super) struct Resolved {
     /// The name exists, with records of this type or not.
     pub(super) exists: bool,
     /// Who said so.
-    pub(super) server: SocketAddr,
+    pub(super) server: Arc<str>,
 }
 
 /// Asks for the records of `owner`, following CNAMEs within an answer and by further questions.

@@ -1,18 +1,22 @@
-//! One name server: UDP, then TCP when the answer does not fit or UDP stays silent.
+//! One name server: how to ask it, and what is known of it.
 
-use core::net::SocketAddr;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{RData, RecordType};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::Instant;
 
 use super::error::Cause;
-use super::message::says_what_exists;
-use super::tcp::Tcp;
-use super::udp::Udp;
+#[cfg(feature = "dns-over-https")]
+use super::https::Https;
+#[cfg(any(feature = "dns-over-tls", feature = "dns-over-https"))]
+use super::kept::Kept;
+use super::message::{says_what_exists, whole};
+use super::name_server::{Kind, NameServer};
+use super::plain::Plain;
+#[cfg(feature = "dns-over-tls")]
+use super::tls::Tls;
 
 /// Times out at the latest after this: the clock must not overflow.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -26,15 +30,20 @@ const LATELY: Duration = Duration::from_secs(60);
 /// One name server.
 #[derive(Debug)]
 pub(super) struct Server {
-    addr: SocketAddr,
+    name: Arc<str>,
     timeout: Duration,
-    /// Never asked over UDP (`options use-vc`).
-    tcp_only: bool,
-    udp: Udp,
-    tcp: Tcp,
-    // TCP answered where UDP did not: ask both at once from then on.
-    udp_silent: AtomicBool,
+    way: Way,
     standing: Mutex<Standing>,
+}
+
+/// How it is asked.
+#[derive(Debug)]
+enum Way {
+    Plain(Plain),
+    #[cfg(feature = "dns-over-tls")]
+    Tls(Kept<Tls>),
+    #[cfg(feature = "dns-over-https")]
+    Https(Kept<Https>),
 }
 
 #[derive(Debug, Default)]
@@ -46,20 +55,23 @@ struct Standing {
 }
 
 impl Server {
-    pub(super) fn new(addr: SocketAddr, timeout: Duration, tcp_only: bool) -> Self {
-        Self {
-            addr,
-            timeout: timeout.min(LONGEST),
-            tcp_only,
-            udp: Udp::default(),
-            tcp: Tcp::default(),
-            udp_silent: AtomicBool::new(false),
-            standing: Mutex::default(),
-        }
+    pub(super) fn new(server: &NameServer, timeout: Duration, tcp_only: bool) -> Self {
+        let way = match server.kind() {
+            &Kind::Plain(addr) => Way::Plain(Plain::new(addr, tcp_only)),
+            #[cfg(feature = "dns-over-tls")]
+            Kind::Tls(place, tls) => Way::Tls(Kept::new(Tls::new(place.clone(), tls.clone()))),
+            #[cfg(feature = "dns-over-https")]
+            Kind::Https(url, place, tls) => {
+                Way::Https(Kept::new(Https::new(url.clone(), place.clone(), tls.clone())))
+            }
+        };
+        let name = server.to_string().into();
+        Self { name, timeout: timeout.min(LONGEST), way, standing: Mutex::default() }
     }
 
-    pub(super) fn addr(&self) -> SocketAddr {
-        self.addr
+    /// Returns what it is called in answers and errors.
+    pub(super) fn name(&self) -> Arc<str> {
+        self.name.clone()
     }
 
     /// Returns how long ago it was found silent, if that was lately.
@@ -72,8 +84,14 @@ impl Server {
     /// Asks within the timeout. The answer says what there is, or that there is nothing.
     pub(super) async fn ask(&self, query: &Query) -> Result<Message, Cause> {
         let begun = Instant::now();
-        let answer = self.over_any(query, begun + self.timeout).await;
-        let result = answer.and_then(judge);
+        let answer = match &self.way {
+            Way::Plain(plain) => plain.ask(query, self.timeout).await,
+            #[cfg(feature = "dns-over-tls")]
+            Way::Tls(kept) => kept.ask(query, self.timeout).await,
+            #[cfg(feature = "dns-over-https")]
+            Way::Https(kept) => kept.ask(query, self.timeout).await,
+        };
+        let result = whole(answer).and_then(judge);
         let silent = matches!(&result, Err(cause) if cause.is_silence());
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -86,52 +104,6 @@ impl Server {
             standing.silent = Some(now);
         }
         result
-    }
-
-    /// Asks over UDP, which has the first half of the timeout for itself; then TCP joins, and the
-    /// first that answers wins.
-    async fn over_any(&self, query: &Query, deadline: Instant) -> Result<Message, Cause> {
-        let over_tcp = || self.tcp.ask(self.addr, query, deadline);
-        if self.tcp_only {
-            return whole(over_tcp().await);
-        }
-        let mut udp = core::pin::pin!(self.udp.ask(self.addr, query, self.timeout / 4));
-        let alone =
-            if self.udp_silent.load(Ordering::Relaxed) { Duration::ZERO } else { self.timeout / 2 };
-        if let Ok(answer) = timeout(alone, &mut udp).await {
-            return match whole(answer) {
-                Ok(answer) => Ok(answer),
-                Err(cause) => whole(over_tcp().await).map_err(|tcp| cause.and_over_tcp(tcp)),
-            };
-        }
-        let mut tcp = core::pin::pin!(over_tcp());
-        tokio::select! {
-            answer = &mut udp => match whole(answer) {
-                Ok(answer) => {
-                    self.udp_silent.store(false, Ordering::Relaxed);
-                    Ok(answer)
-                }
-                Err(cause) => whole(tcp.await).map_err(|tcp| cause.and_over_tcp(tcp)),
-            },
-            answer = &mut tcp => match whole(answer) {
-                Ok(answer) => {
-                    self.udp_silent.store(true, Ordering::Relaxed);
-                    Ok(answer)
-                }
-                Err(tcp) => match timeout_at(deadline, udp).await {
-                    Ok(answer) => whole(answer).map_err(|cause| cause.and_over_tcp(tcp)),
-                    Err(_) => Err(Cause::TimedOut(self.timeout).and_over_tcp(tcp)),
-                },
-            },
-        }
-    }
-}
-
-/// Lets only a whole answer pass: a part of a set would remove the rest.
-fn whole(answer: Result<Message, Cause>) -> Result<Message, Cause> {
-    match answer {
-        Ok(answer) if answer.truncation => Err(Cause::Truncated),
-        answer => answer,
     }
 }
 

@@ -1,14 +1,15 @@
 //! Several name servers as one: in order, and on to the next when one fails.
 
-use core::net::SocketAddr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use std::sync::Arc;
 
 use hickory_proto::op::{Message, Query};
 use tokio::time::Instant;
 
 use super::error::{Cause, LookupError, ServerError};
 use super::name;
+use super::name_server::NameServer;
 use super::server::Server;
 
 /// How to ask name servers.
@@ -36,16 +37,16 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn new(servers: &[SocketAddr], manner: Manner) -> Self {
+    pub(super) fn new(servers: &[NameServer], manner: Manner) -> Self {
         let Manner { timeout, tcp_only, .. } = manner;
-        let all = servers.iter().map(|&addr| Server::new(addr, timeout, tcp_only)).collect();
+        let all = servers.iter().map(|server| Server::new(server, timeout, tcp_only)).collect();
         Self { all, manner, turn: AtomicUsize::new(0) }
     }
 
     /// Asks one server after another until one says what there is, or that there is nothing.
     ///
     /// Servers that were found silent lately are only asked if no other says anything.
-    pub(super) async fn ask(&self, query: &Query) -> Result<(Message, SocketAddr), LookupError> {
+    pub(super) async fn ask(&self, query: &Query) -> Result<(Message, Arc<str>), LookupError> {
         let begun = Instant::now();
         let turn = if self.manner.rotate { self.turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
         let mut order: Vec<&Server> = self.all.iter().collect();
@@ -59,12 +60,12 @@ impl Servers {
                 let cause = match server.silent_for(Instant::now()) {
                     Some(ago) if heard => Cause::Resting(ago),
                     Some(_) | None => match server.ask(query).await {
-                        Ok(answer) => return Ok((answer, server.addr())),
+                        Ok(answer) => return Ok((answer, server.name())),
                         Err(cause) => cause,
                     },
                 };
                 heard |= !cause.is_silence();
-                tried.push(ServerError { server: server.addr(), cause });
+                tried.push(ServerError { server: server.name(), cause });
             }
             if heard {
                 break;

@@ -5,23 +5,25 @@ macro_rules! setters {
     ($source:ident) => {
         impl $source {
             /// Asks these name servers, in this order, instead of the system's; the name is then
-            /// complete as it stands.
+            /// complete as it stands. An address alone is one that is asked over UDP and TCP;
+            /// [`NameServer`](crate::dns::NameServer) has other ways.
             ///
             /// # Errors
             /// If there are none, or one has port 0.
             pub fn servers(
                 mut self,
-                servers: impl IntoIterator<Item = core::net::SocketAddr>,
+                servers: impl IntoIterator<Item = impl Into<crate::dns::NameServer>>,
             ) -> Result<Self, DnsError> {
                 self.setup = None;
-                self.settings.set_servers(servers)?;
+                self.settings.set_servers(servers.into_iter().map(Into::into))?;
                 Ok(self)
             }
 
             /// Reads the system's configuration from this file instead of `/etc/resolv.conf`, as
             /// glibc reads it: without a name server it is the one of this machine, and what
             /// cannot be read in it is skipped. Beside glibc's syntax, `nameserver [address]:port`
-            /// is known.
+            /// is known. The environment's `LOCALDOMAIN` and `RES_OPTIONS` amend only the system's
+            /// own file.
             #[must_use]
             pub fn resolv_conf(mut self, path: impl Into<std::path::PathBuf>) -> Self {
                 self.setup = None;
@@ -29,9 +31,9 @@ macro_rules! setters {
                 self
             }
 
-            /// Sets how long one name server may take for one question, over UDP and TCP together,
-            /// before the next is asked. A question over UDP is repeated after a quarter of it, and
-            /// asked over TCP after a half.
+            /// Sets how long one name server may take for one question, with the connection that it
+            /// needs, before the next is asked. A question over UDP is repeated after a quarter of
+            /// it, and asked over TCP after a half.
             ///
             /// By default what the system's configuration says, and 2 s for explicit servers; at
             /// most an hour.

@@ -2,7 +2,6 @@
 
 use core::error::Error;
 use core::fmt;
-use core::net::SocketAddr;
 
 /// Why a [`DnsSrv`](super::DnsSrv) or a [`DnsHost`](super::DnsHost) cannot be set up as asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +36,14 @@ pub enum DnsError {
     /// A name server has port 0.
     ServerPortZero {
         /// The server.
-        server: SocketAddr,
+        server: String,
+    },
+    /// A text names no name server.
+    BadServer {
+        /// The text.
+        server: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The timeout is zero.
     ZeroTimeout,
@@ -67,6 +73,7 @@ impl fmt::Display for DnsError {
             }
             Self::NoServers => f.write_str("the list of name servers is empty"),
             Self::ServerPortZero { server } => write!(f, "the name server {server} has port 0"),
+            Self::BadServer { server, reason } => write!(f, "the name server '{server}': {reason}"),
             Self::ZeroTimeout => f.write_str("the DNS timeout is zero"),
             Self::PortZero => f.write_str("the port of the endpoints is 0: a port is 1 to 65535"),
             Self::NoHosts => f.write_str("at most 0 hosts are wanted: at least 1 is needed"),

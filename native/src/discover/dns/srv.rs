@@ -44,10 +44,13 @@ use records::{Found, Options};
 /// every lookup.)
 ///
 /// ```
+/// use core::net::SocketAddr;
+///
 /// use evenkeel::DnsSrv;
 ///
 /// # fn main() -> Result<(), evenkeel::dns::DnsError> {
-/// let consul = DnsSrv::new("api.service.consul.")?.servers(["127.0.0.1:8600".parse().unwrap()])?;
+/// let agent = SocketAddr::from(([127, 0, 0, 1], 8600));
+/// let consul = DnsSrv::new("api.service.consul.")?.servers([agent])?;
 /// # Ok(())
 /// # }
 /// ```
@@ -172,7 +175,8 @@ impl DnsSrv {
     /// Takes new records, and begins to ask for the addresses of their targets.
     fn take(&mut self, setup: &Setup, resolved: Resolved) {
         let additionals = resolved.additionals.clone();
-        let found = Found::new(resolved, &setup.names[0], &self.options, &mut self.choice);
+        let (name, before) = (&setup.names[0], self.found.as_ref());
+        let found = Found::new(resolved, name, &self.options, &mut self.choice, before);
         if self.resolve_targets {
             let all = found.is_host;
             let targets = found.targets.clone();
@@ -220,7 +224,7 @@ impl DnsSrv {
             endpoints.extend(gone);
         }
         self.before.clone_from(&endpoints);
-        let server = Some(found.server.to_string().into());
+        let server = Some(found.server.clone());
         let absent = found.absent;
         Ok(Answer { ttl, absent, skipped, server, ..Answer::new(endpoints) })
     }

@@ -1,7 +1,6 @@
 //! Questions over TCP.
 
 use core::net::SocketAddr;
-use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use hickory_proto::op::{Message, Query};
@@ -63,16 +62,14 @@ impl Tcp {
         query: &Query,
         wrong_question: &mut bool,
     ) -> Result<Message, Cause> {
-        let length = u16::try_from(asked.bytes.len()).map_err(|error| Cause::io(other(error)))?;
-        let frame = [&length.to_be_bytes(), &*asked.bytes].concat();
-        stream.write_all(&frame).await.map_err(closed)?;
+        stream.write_all(&asked.framed()?).await.map_err(Cause::closed)?;
         loop {
-            let length = stream.read_u16().await.map_err(closed)?;
+            let length = stream.read_u16().await.map_err(Cause::closed)?;
             if length == 0 {
-                return Err(Cause::Unusable("a message of length 0".into()));
+                return Err(Cause::no_message());
             }
             let mut bytes = vec![0; length.into()];
-            stream.read_exact(&mut bytes).await.map_err(closed)?;
+            stream.read_exact(&mut bytes).await.map_err(Cause::closed)?;
             match asked.read(query, &bytes) {
                 Heard::Answer(answer) => {
                     let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,17 +83,5 @@ impl Tcp {
                 Heard::Broken(what) => return Err(Cause::Unusable(what)),
             }
         }
-    }
-}
-
-fn other(error: impl Into<Box<dyn core::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::other(error)
-}
-
-fn closed(error: io::Error) -> Cause {
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        Cause::io(io::Error::new(error.kind(), "it closed the connection"))
-    } else {
-        Cause::io(error)
     }
 }

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 use super::gateway::Authenticated;
 use crate::discover::json::from_json;
-use crate::discover::registry::{Ask, Client, RegistryError, Reply, Secret, Url};
+use crate::discover::registry::{Ask, Client, RegistryError, Reply, Secret};
+use crate::discover::url::Url;
 
 /// A member that does not begin to answer within this time is passed over.
 const PATIENCE: Duration = Duration::from_secs(5);

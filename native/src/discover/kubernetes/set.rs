@@ -13,7 +13,8 @@ use super::rules::Rules;
 use crate::discover::Answer;
 use crate::discover::json::from_json;
 use crate::discover::registry::list_watch::{Fault, News, Watched};
-use crate::discover::registry::{Ask, Client, RegistryError, Reply, Secret, Url};
+use crate::discover::registry::{Ask, Client, RegistryError, Reply, Secret};
+use crate::discover::url::Url;
 
 /// So many slices are asked for at once.
 const PAGE: &str = "500";

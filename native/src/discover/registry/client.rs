@@ -8,20 +8,20 @@ use core::pin::Pin;
 use core::task::Poll;
 use core::time::Duration;
 use std::io;
-use std::sync::{Arc, OnceLock};
 
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, DATE, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
-use super::{RegistryError, Secret, Tls, Url};
+use super::{RegistryError, Secret};
+use crate::discover::reason::with_sources;
+use crate::discover::tls::Connector;
+use crate::discover::url::Url;
 
 /// For finding the address, the connection, and the handshake of TLS.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -33,10 +33,9 @@ const ERROR_LIMIT: usize = 300;
 /// Asks registries.
 #[derive(Clone, Debug, Default)]
 pub(in crate::discover) struct Client {
-    pub(in crate::discover) tls: Tls,
+    pub(in crate::discover) tls: Connector,
     /// What no error may show.
     pub(in crate::discover) secrets: Vec<Secret>,
-    config: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 /// A question.
@@ -163,20 +162,8 @@ impl Client {
         if !url.https {
             return Ok(Box::new(tcp));
         }
-        let name = self.tls.name_for(&url.host)?;
-        let connector = TlsConnector::from(self.config().await?);
+        let (connector, name) = self.tls.session(&url.host).await?;
         Ok(Box::new(connector.connect(name, tcp).await.map_err(failed)?))
-    }
-
-    /// Reads the certificates once.
-    async fn config(&self) -> Result<Arc<ClientConfig>, RegistryError> {
-        if let Some(config) = self.config.get() {
-            return Ok(Arc::clone(config));
-        }
-        let tls = self.tls.clone();
-        let config = tokio::task::spawn_blocking(move || tls.config()).await;
-        let config = config.map_err(|error| RegistryError::Tls { reason: error.to_string() })??;
-        Ok(Arc::clone(self.config.get_or_init(|| Arc::new(config))))
     }
 
     /// Makes an error of how the answer begins.
@@ -277,14 +264,7 @@ fn drive(
 }
 
 fn broken(at: &str, error: &hyper::Error) -> RegistryError {
-    use core::error::Error;
-    let mut reason = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        reason = format!("{reason}: {error}");
-        source = error.source();
-    }
-    RegistryError::Broken { at: at.to_owned(), reason }
+    RegistryError::Broken { at: at.to_owned(), reason: with_sources(error) }
 }
 
 /// Reads for how long the server wants not to be asked: in seconds, or until a date.

@@ -4,6 +4,8 @@ use core::time::Duration;
 use std::io;
 
 use crate::discover::json::Bad;
+use crate::discover::tls::TlsError;
+use crate::discover::url::BadUrl;
 
 /// Why a registry cannot be asked, or does not say where the endpoints are. No password or token is
 /// in it, nor the query of a URL.
@@ -112,6 +114,18 @@ impl RegistryError {
             | Self::Content { .. }
             | Self::Watch { .. } => None,
         }
+    }
+}
+
+impl From<TlsError> for RegistryError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls { reason: error.reason }
+    }
+}
+
+impl From<BadUrl> for RegistryError {
+    fn from(bad: BadUrl) -> Self {
+        Self::Url { url: bad.url, reason: bad.reason }
     }
 }
 

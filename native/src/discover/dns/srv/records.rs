@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use evenkeel_core::Endpoint;
 use evenkeel_core::srv::{self, SrvRecord};
@@ -34,18 +35,19 @@ pub(super) struct Found {
     pub(super) absent: bool,
     /// It is the host itself, for want of records.
     pub(super) is_host: bool,
-    pub(super) server: core::net::SocketAddr,
+    pub(super) server: Arc<str>,
     pub(super) asked: Instant,
     life: Option<Life>,
 }
 
 impl Found {
-    /// Reads the records of the service `name`.
+    /// Reads the records of the service `name`, of which others were read before.
     pub(super) fn new(
         resolved: Resolved,
         name: &Name,
         options: &Options,
         choice: &mut Choice,
+        before: Option<&Self>,
     ) -> Self {
         let asked = Instant::now();
         let mut skipped = Skipped::default();
@@ -96,7 +98,9 @@ impl Found {
             is_host,
             server: resolved.server,
             asked,
-            life: resolved.ttl.map(|ttl| Life::new(asked, ttl)),
+            life: resolved
+                .ttl
+                .map(|ttl| Life::after(before.and_then(|before| before.life), asked, ttl)),
         }
     }
 

@@ -1,11 +1,13 @@
 //! The built command, run as a user runs it: the demo, the watch, and what they say to nonsense.
 
+#[cfg(unix)]
+mod watch;
+
 use core::time::Duration;
 use std::io::{self, BufRead as _};
 use std::process::{Command, Output, Stdio};
 
 use evenkeel::AnyPolicy;
-use evenkeel_tests::servers::hickory::Hickory;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
@@ -153,7 +155,7 @@ fn help_names_every_policy() {
 
 #[test]
 fn nonsense_is_named_and_refused() {
-    let cases: [(&[&str], &[&str]); 24] = [
+    let cases: [(&[&str], &[&str]); 28] = [
         (&["demo", "--seconds", "0"], &["'0'", "--seconds", "2..=3600"]),
         (&["demo", "--seconds", "99999999999999999999"], &["'99999999999999999999'", "--seconds"]),
         (&["demo", "--rps", "0"], &["'0'", "--rps", "1..=1000"]),
@@ -169,6 +171,13 @@ fn nonsense_is_named_and_refused() {
             &["'localhost'", "--server", "IP address"],
         ),
         (&["watch", "_http._tcp.lb.test", "--server", "127.0.0.1:0"], &["'127.0.0.1:0'", "port 0"]),
+        (&["watch", "_h._tcp.t", "--server", "tls://9.9.9.9:0"], &["tls://9.9.9.9:0", "port 0"]),
+        (&["watch", "_h._tcp.t", "--server", "tls://a b"], &["'tls://a b'", "no name"]),
+        (
+            &["watch", "_h._tcp.t", "--server", "http://dns.test/"],
+            &["http://dns.test/", "https://"],
+        ),
+        (&["watch", "_h._tcp.t", "--server", "ftp://x"], &["'ftp://x'", "https://"]),
         (&["watch"], &["<NAME>"]),
         (&["watch", "ftp://x"], &["\"ftp\"", "srv, dns, file"]),
         (&["watch", "dns://web.test"], &["\"web.test\"", "no port"]),
@@ -215,95 +224,6 @@ async fn an_interrupted_demo_waits_for_its_answers_and_sums_up() {
     let verdict = line_with(&mut lines, "calls sent").await;
     assert!(verdict.ends_with(" 0 lost."), "{verdict}");
     assert_eq!(exit_code(&mut child).await, Some(0));
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn watch_follows_a_live_change() {
-    const SERVICE: &str = "_http._tcp.web.lb.test";
-    let server = Hickory::start().await;
-    for (host, address) in [("a.lb.test.", "127.0.0.1"), ("b.lb.test.", "127.0.0.2")] {
-        server.address(host, 1, address).await;
-    }
-    let owner = format!("{SERVICE}.");
-    server.srv(&owner, 1, 0, 60, 8001, "a.lb.test.").await;
-
-    let mut child = start(&["watch", SERVICE, "--server", &server.addr().to_string()]);
-    let mut lines = lines(&mut child);
-    let found = line_with(&mut lines, "+ ").await;
-    assert!(found.contains("a.lb.test at 127.0.0.1:8001  priority 0, weight "), "{found}");
-    line_with(&mut lines, "  1 endpoint").await;
-
-    server.srv(&owner, 1, 0, 30, 8002, "b.lb.test.").await;
-    line_with(
-        &mut lines,
-        "~ a.lb.test at 127.0.0.1:8001  priority 0, weight 60 (was priority 0, weight 1)",
-    )
-    .await;
-    line_with(&mut lines, "+ b.lb.test at 127.0.0.2:8002  priority 0, weight 30").await;
-    line_with(&mut lines, "  2 endpoints").await;
-
-    server.remove_srv(&owner).await;
-    line_with(&mut lines, "no SRV records of this name; stale: 2 endpoints from before").await;
-    server.srv(&owner, 1, 5, 30, 8002, "b.lb.test.").await;
-    let gone = line_with(&mut lines, "- ").await;
-    assert!(gone.ends_with("a.lb.test at 127.0.0.1:8001"), "{gone}");
-    line_with(
-        &mut lines,
-        "~ b.lb.test at 127.0.0.2:8002  priority 5, weight 1 (was priority 0, weight 30)",
-    )
-    .await;
-    line_with(&mut lines, "  1 endpoint").await;
-
-    interrupt(&child);
-    assert_eq!(exit_code(&mut child).await, Some(0));
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn watch_follows_a_file() {
-    let dir = tempfile::TempDir::new().expect("a directory");
-    let (file, new) = (dir.path().join("list.json"), dir.path().join("new"));
-    let say = |content: &str| {
-        std::fs::write(&new, content).expect("it is written");
-        std::fs::rename(&new, &file).expect("it is replaced");
-    };
-    say(r#"["10.0.0.1:80", {"target": "b.test:80", "weight": 2}]"#);
-    let name = format!("file:{}", file.display());
-    let (mut people, mut machine) = (start(&["watch", &name]), start(&["watch", &name, "--json"]));
-    let (mut text, mut json) = (lines(&mut people), lines(&mut machine));
-    line_with(&mut text, &format!("watching {name}; ctrl-C ends it")).await;
-    line_with(&mut text, "+ b.test:80  priority 0, weight 2").await;
-    line_with(&mut text, "  2 endpoints").await;
-    let added = line_with(&mut json, "b.test:80").await;
-    for fact in [
-        r#""event":"added""#,
-        r#""target":"b.test:80""#,
-        r#""host":"b.test""#,
-        r#""weight":2"#,
-        r#""priority":0"#,
-        r#""zone":0"#,
-        r#""draining":false"#,
-    ] {
-        assert!(added.starts_with('{') && added.contains(fact), "{added}");
-    }
-    line_with(&mut json, r#""endpoints":2,"event":"set""#).await;
-
-    say("[\n\"b.test\"]");
-    line_with(&mut text, "list.json:2:8: \"b.test\" has no port").await;
-    line_with(&mut json, "list.json:2:8: ").await;
-    say("[]");
-    line_with(&mut text, "! the list in the file is empty; stale: 2 endpoints from before").await;
-    line_with(&mut json, r#""message":"the list in the file is empty""#).await;
-    say(r#"["10.0.0.1:80"]"#);
-    line_with(&mut text, "- b.test:80").await;
-    line_with(&mut text, "  1 endpoint").await;
-    line_with(&mut json, r#""event":"removed""#).await;
-
-    for child in [&mut people, &mut machine] {
-        interrupt(child);
-        assert_eq!(exit_code(child).await, Some(0));
-    }
 }
 
 fn demo(args: &[&str]) -> std::process::Child {
@@ -360,8 +280,14 @@ fn stdout(output: &Output) -> String {
 }
 
 fn start(args: &[&str]) -> Child {
+    start_in(args, &[])
+}
+
+/// Starts it with these variables in its environment.
+fn start_in(args: &[&str], environment: &[(&str, &str)]) -> Child {
     tokio::process::Command::new(EVENKEEL)
         .args(args)
+        .envs(environment.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)

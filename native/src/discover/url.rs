@@ -1,31 +1,39 @@
+//! Where servers answer that speak HTTP.
+
 use core::fmt;
 
 use hyper::Uri;
 
-use super::RegistryError;
-
-/// Where a registry answers: `http://host:port/path?query`.
+/// Where a server answers: `http://host:port/path?query`.
 #[derive(Clone)]
 pub(in crate::discover) struct Url {
-    pub(super) https: bool,
+    pub(in crate::discover) https: bool,
     /// Without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(in crate::discover) host: String,
+    pub(in crate::discover) port: u16,
     /// As in the URL.
     authority: String,
     path: String,
     query: String,
 }
 
+/// Why a text is no URL that can be asked.
+#[derive(Debug)]
+pub(in crate::discover) struct BadUrl {
+    /// Without what may be secret.
+    pub(in crate::discover) url: String,
+    pub(in crate::discover) reason: &'static str,
+}
+
 impl Url {
     /// Reads a URL. What is before an `@` is in no error.
     ///
     /// # Errors
-    /// [`RegistryError::Url`] when it is none, or not one that can be asked.
-    pub(in crate::discover) fn new(text: &str) -> Result<Self, RegistryError> {
+    /// [`BadUrl`] when it is none, or not one that can be asked.
+    pub(in crate::discover) fn new(text: &str) -> Result<Self, BadUrl> {
         let shown = text.rsplit_once('@').map_or(text, |(_, after)| after);
         let shown = shown.split_once('?').map_or(shown, |(before, _)| before);
-        let bad = |reason| RegistryError::Url { url: shown.to_owned(), reason };
+        let bad = |reason| BadUrl { url: shown.to_owned(), reason };
         let uri: Uri = text.parse().map_err(|_| bad("it is no URL"))?;
         let https = match uri.scheme_str() {
             Some("http") => false,
@@ -73,7 +81,7 @@ impl Url {
     }
 
     /// What to ask for.
-    pub(super) fn origin_form(&self) -> String {
+    pub(in crate::discover) fn origin_form(&self) -> String {
         let separator = if self.query.is_empty() { "" } else { "?" };
         format!("{}{separator}{}", self.path, self.query)
     }
