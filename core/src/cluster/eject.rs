@@ -58,9 +58,14 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let (level, health) = (own.priority(), own.watched()?);
         let (k, interval) = (s.consecutive_failures(), s.ticks(s.interval()));
         let canceled = by == By::Cancels;
-        let slow = !canceled && health.slow();
-        let latest = now.long_ago();
-        let mut others = Others { elsewhere: false, serving: 0, well: 0, out: 0, back: 0, latest };
+        let mut others = Others {
+            elsewhere: false,
+            serving: 0,
+            well: 0,
+            out: 0,
+            slow_out: false,
+            latest: now.long_ago(),
+        };
         for index in (0..self.rows.len()).filter(|&index| index != slot.index()) {
             let Some(row) = self.rows.get(index) else { continue };
             let Some(health) = row.watched() else { continue };
@@ -82,12 +87,17 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 others.well += u32::from(well);
             } else if health.ejected() {
                 others.out += 1;
-                others.back += u32::from(health::is_missed(health, slow, now, interval));
+                others.slow_out |= health.slow();
                 others.latest = others.latest.or_later(health.began);
             }
         }
-        let suspect =
-            Suspect { by, row: health.streak.into(), k: k.into(), slow, began: health.began };
+        let suspect = Suspect {
+            by,
+            row: health.streak.into(),
+            k: k.into(),
+            slow: !canceled && health.slow(),
+            began: health.began,
+        };
         let calm = self.calm_until(level).is_some();
         Some(health::judge(&suspect, &others, calm, now, interval))
     }
@@ -113,8 +123,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let Some(own) = self.row(slot) else { return };
         let (level, slow) = (own.priority(), own.watched().is_some_and(health::HealthRow::slow));
         let Some(watch) = self.watch.get_mut() else { return };
-        let calm = watch.calm.until(level, now, interval);
-        let until = calm.unwrap_or_else(|| watch.calm.begin(level, now, interval));
+        let until = watch.calm.begin(level, now, interval);
         self.bring_back(level, Some(slow));
         self.set_held(slot, Held::Calm);
         self.note(Some(slot), EventKind::Undone { until });

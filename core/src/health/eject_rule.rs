@@ -5,10 +5,9 @@
 //! window counted are failures. It is judged where its row reaches a multiple of `k`, or where a
 //! percentage rule fires, in this order:
 //!
-//! 1. **Calm.** An ejection of the level was undone a while ago, and no other level is well: nothing
-//!    is ejected.
+//! 1. **Calm.** An ejection of the level was undone a while ago, and no other level is well: nothing.
 //! 2. **Nobody else is well.** Ejected if another level is well: that is failover. Else it stays; at
-//!    2k, in the calm, too, if some of the level are ejected, those come back.
+//!    2k, if some of the level are ejected, those come back.
 //! 3. **Harm.** It fails slowly, and the first failing request of its row was sent within an
 //!    interval of the latest ejection: it suffers from the load of those that are ejected. They come
 //!    back, unless its row is at 4k. Where more are ejected than others serve, only if another one
@@ -81,8 +80,8 @@ pub(crate) struct Others {
     pub(crate) well: u32,
     /// Those of its level that are ejected.
     pub(crate) out: u32,
-    /// Those of them that would come back for the sake of the suspect.
-    pub(crate) back: u32,
+    /// One of them failed slowly.
+    pub(crate) slow_out: bool,
     /// The latest time at which one of them left service, if one did.
     pub(crate) latest: Instant,
 }
@@ -105,14 +104,13 @@ pub(crate) fn judge(
     interval: Ticks,
 ) -> Ruling {
     let Suspect { by, row, k, slow, began } = *suspect;
-    let Others { elsewhere, serving, well, out, back, latest } = *others;
-    let by_row = by == By::Row;
-    let surely = row >= 2 * k;
-    let in_vain = by_row && !elsewhere && back > 0 && well == 0 && surely;
-    if calm && !elsewhere && !in_vain {
+    let Others { elsewhere, serving, well, out, slow_out, latest } = *others;
+    if calm && !elsewhere {
         return Ruling::Hold(Held::Calm);
     }
-    let harm = slow && out > 0 && !latest.has_reached(began) && now.since(latest) < interval;
+    let by_row = by == By::Row;
+    let lately = now.since(latest) < interval;
+    let harm = slow && out > 0 && !latest.has_reached(began) && lately;
     let ejected = if well == 0 {
         elsewhere && by_row
     } else {
@@ -123,8 +121,10 @@ pub(crate) fn judge(
     }
     // Where most are ejected, there is much to lose, and a single one that suffers may do so by
     // chance.
+    let surely = row >= 2 * k;
     let harm_is_plain = harm && (out <= serving || well < serving || surely);
-    if in_vain || by_row && !elsewhere && harm_is_plain {
+    let in_vain = well == 0 && surely && out > 0 && (!slow || slow_out || lately);
+    if by_row && !elsewhere && (harm_is_plain || in_vain) {
         return Ruling::Undo;
     }
     Ruling::Hold(match well {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn level(serving: u32, well: u32, out: u32) -> Others {
-        Others { elsewhere: false, serving, well, out, back: out, latest: at(80) }
+        Others { elsewhere: false, serving, well, out, slow_out: false, latest: at(80) }
     }
 
     fn judged(suspect: &Suspect, others: &Others) -> Ruling {
@@ -227,11 +227,10 @@ mod tests {
         assert_eq!(judged(&row(10), &others), Ruling::Undo);
         let elsewhere = Others { elsewhere: true, ..others };
         assert_eq!(judged(&row(10), &elsewhere), Ruling::Eject);
-        let none_is_missed = Others { back: 0, ..others };
-        assert_eq!(judged(&row(10), &none_is_missed), Ruling::Hold(Held::NobodyWell));
-        let in_the_calm = |others| judge(&row(10), others, true, at(100), INTERVAL);
-        assert_eq!(in_the_calm(&others), Ruling::Undo);
-        assert_eq!(in_the_calm(&none_is_missed), Ruling::Hold(Held::Calm));
+        let suffers = Suspect { slow: true, ..row(10) };
+        assert_eq!(judged(&suffers, &others), Ruling::Hold(Held::NobodyWell), "they refuse all");
+        assert_eq!(judged(&suffers, &Others { slow_out: true, ..others }), Ruling::Undo);
+        assert_eq!(judged(&suffers, &Others { latest: at(91), ..others }), Ruling::Undo);
     }
 
     #[test]
@@ -273,11 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn in_the_calm_nothing_is_ejected_unless_another_level_is_well() {
+    fn in_the_calm_nothing_is_ejected_or_undone_unless_another_level_is_well() {
         let calm =
             |suspect: &Suspect, others: &Others| judge(suspect, others, true, at(100), INTERVAL);
         for length in [5, 10, 20, 1000] {
-            for others in [level(2, 2, 0), level(2, 1, 1), level(0, 0, 0)] {
+            for others in [level(2, 2, 0), level(2, 0, 1), level(0, 0, 0)] {
                 assert_eq!(calm(&row(length), &others), Ruling::Hold(Held::Calm));
             }
         }

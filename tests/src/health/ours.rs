@@ -142,15 +142,14 @@ impl Model {
         let elsewhere = others()
             .filter(|known| known.endpoint.priority != level)
             .any(|known| serves(&known) && !self.troubled(known, time));
+        if self.is_calm(level, time) && !elsewhere {
+            return Decided::Held(Held::Calm);
+        }
         let serving = of_level().filter(serves).count();
         let well = of_level().filter(serves).filter(|known| !self.troubled(known, time)).count();
         let k = usize::from(self.config.consecutive_failures);
         let row = own.streak();
         let missed = of_level().any(|known| self.is_missed(known, own.slow, time));
-        let in_vain = by_row && !elsewhere && missed && well == 0 && row >= 2 * k;
-        if self.is_calm(level, time) && !elsewhere && !in_vain {
-            return Decided::Held(Held::Calm);
-        }
         let latest = of_level().filter(|known| known.out()).map(|known| known.began).max();
         let harm = own.slow
             && latest.is_some_and(|latest| {
@@ -164,11 +163,10 @@ impl Model {
         };
         match () {
             () if out => Decided::Out,
-            () if in_vain
-                || by_row
-                    && !elsewhere
-                    && harm
-                    && (row >= 2 * k || !(gone_mostly && well == serving)) =>
+            () if by_row
+                && !elsewhere
+                && (harm && !(gone_mostly && well == serving)
+                    || (harm || well == 0 && missed) && row >= 2 * k) =>
             {
                 Decided::Undone
             }
@@ -200,10 +198,8 @@ impl Model {
             .calm
             .filter(|&(until, of, undos)| of == level && time.saturating_sub(until) < length(undos))
             .map_or(0, |(_, _, undos)| undos);
-        let (until, _, _) = match self.calm {
-            Some(calm) if self.is_calm(level, time) => calm,
-            _ => *self.calm.insert((time + length(before), level, before + 1)),
-        };
+        let until = time + length(before);
+        self.calm = Some((until, level, before + 1));
         let slow = self.known[&addr].slow;
         for other in self.by_slot() {
             let known = &self.known[&other];
