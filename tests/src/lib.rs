@@ -9,6 +9,8 @@ pub mod golden;
 pub mod health;
 mod input;
 pub mod lifecycle;
+#[cfg(feature = "net")]
+pub mod namespaces;
 pub mod outages;
 pub mod policies;
 #[cfg(feature = "net")]
