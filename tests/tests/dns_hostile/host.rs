@@ -5,7 +5,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel::dns::DnsError;
-use evenkeel::{Discover, DnsHost, Family, PollerConfig, SourceHealth};
+use evenkeel::{Discover, DnsHost, Family, PollerConfig, SourceHealth, Target};
+use evenkeel_core::Address;
 use evenkeel_tests::bed::{becomes, bed, status};
 use evenkeel_tests::servers::hostile::{Hostile, send};
 use evenkeel_tests::servers::zone::Zone;
@@ -153,6 +154,30 @@ async fn a_host_whose_server_dies_is_stale_and_expires_if_it_is_told_to() {
     becomes(&bed, "").await;
     fails.store(false, Relaxed);
     becomes(&bed, "127.0.0.1:80").await;
+}
+
+/// What names a target for hashing policies, and tells it from others.
+fn key(target: &Target) -> String {
+    let mut key = Vec::new();
+    target.key(&mut |bytes| key.extend_from_slice(bytes));
+    String::from_utf8(key).unwrap()
+}
+
+#[tokio::test]
+async fn the_key_of_a_target_has_the_name_beside_the_address() {
+    let server = serve("web.t 7 A 127.0.0.1\nweb.t 9 AAAA ::1\nother.t 7 A 127.0.0.1");
+    for (name, keys) in [
+        ("web.t", vec!["web.t@127.0.0.1:80", "web.t@[::1]:80"]),
+        ("other.t", vec!["other.t@127.0.0.1:80"]),
+        ("127.0.0.1", vec!["127.0.0.1:80"]),
+    ] {
+        let mut source = of(name, &server).family_wait(UNIT * 9);
+        let answer = source.lookup().await.unwrap();
+        let mut found: Vec<_> = answer.endpoints.iter().map(|one| key(&one.addr)).collect();
+        found.sort_unstable();
+        assert_eq!(found, keys);
+    }
+    assert_eq!(key(&Target::new("web.t", 80).unwrap()), "web.t:80");
 }
 
 #[test]
