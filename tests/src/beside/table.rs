@@ -48,7 +48,8 @@ const OUTAGES_HEAD: &str = "
 
 The name server was well, fails for a while, and then knows another address, and calls to the old
 one fail. Records live for 5 s; getaddrinfo is called again 5 s after its last answer. Ours is told
-how calls end; Envoy asks no earlier where they fail.
+how calls end; Envoy asks no earlier where they fail. Whoever asks every 5 s, come what may, does so
+2 s after the end of all these outages.
 
 known   the least addresses known while it failed, of one
 asked   questions that came while it failed

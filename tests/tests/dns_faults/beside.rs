@@ -19,15 +19,19 @@ const NAMES: &[&str] = &[
     "no server answers",
 ];
 
-/// Returns the cases, each with a name for its test.
-pub(crate) fn cases() -> impl Iterator<Item = (String, &'static str)> {
-    let plain = |name: &str| name.replace(|c: char| !c.is_alphanumeric(), "_");
-    let plain = move |name| plain(name).trim_start_matches('_').to_owned();
-    NAMES.iter().map(move |name| (format!("before_getaddrinfo::{}", plain(name)), *name))
+/// Plays all at the same time.
+pub(crate) fn play_all() -> Result<(), Failed> {
+    let plays: Vec<_> =
+        NAMES.iter().map(|name| (name, std::thread::spawn(|| play(name)))).collect();
+    for (name, play) in plays {
+        let played = play.join().map_err(|_| format!("{name} panicked"))?;
+        played.map_err(|failed| format!("{name}: {}", failed.message().unwrap_or_default()))?;
+    }
+    Ok(())
 }
 
 /// Plays one, both at the same time.
-pub(crate) fn play(name: &'static str) -> Result<(), Failed> {
+fn play(name: &'static str) -> Result<(), Failed> {
     let find = move |side: Side| {
         let program = namespaces::command(env!("CARGO_BIN_EXE_discovery"));
         let said = output(program, "first", name, &side)?;

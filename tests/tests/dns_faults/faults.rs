@@ -20,12 +20,12 @@ pub(crate) const FAULTS: &[(&str, Play)] = &[
         Box::pin(failing(4, Fault::Rules(rules)))
     }),
     ("the_host_is_unreachable", || {
-        Box::pin(failing(5, Fault::Rules(&["th dport 53 reject with icmp type host-unreachable"])))
+        Box::pin(failing(4, Fault::Rules(&["th dport 53 reject with icmp type host-unreachable"])))
     }),
     ("the_port_is_unreachable", || {
-        Box::pin(failing(5, Fault::Rules(&["th dport 53 reject with icmp type port-unreachable"])))
+        Box::pin(failing(4, Fault::Rules(&["th dport 53 reject with icmp type port-unreachable"])))
     }),
-    ("there_is_no_route", || Box::pin(failing(5, Fault::NoRoute))),
+    ("there_is_no_route", || Box::pin(failing(4, Fault::NoRoute))),
     ("one_of_three_packets_is_lost", || Box::pin(loses_packets())),
     ("a_partition_of_a_minute", || Box::pin(partition())),
 ];
