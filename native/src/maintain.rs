@@ -247,7 +247,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.news.candidates |= self.update(now);
         }
         let events = self.take_events();
-        if events.iter().any(|(_, event)| matches!(event.kind, EventKind::Ejected { .. })) {
+        let fails =
+            |kind: &EventKind| matches!(kind, EventKind::Ejected { .. } | EventKind::Held { .. });
+        if events.iter().any(|(_, event)| fails(&event.kind)) {
             self.trouble.note(now);
         }
         if self.news.set || !events.is_empty() {

@@ -3,12 +3,18 @@
 
 #[cfg(feature = "net")]
 pub mod bed;
+#[cfg(feature = "net")]
+pub mod beside;
 pub mod call;
 pub mod config;
+#[cfg(feature = "net")]
+pub mod dns_cost;
 pub mod golden;
 pub mod health;
 mod input;
 pub mod lifecycle;
+#[cfg(feature = "net")]
+pub mod namespaces;
 pub mod outages;
 pub mod policies;
 #[cfg(feature = "net")]
@@ -21,6 +27,8 @@ pub mod simulation;
 pub mod source;
 pub mod state;
 pub mod tables;
+#[cfg(feature = "net")]
+pub mod usage;
 
 /// go-kit's fault 17: internal slices were handed out, and a caller could corrupt them. Ours can be
 /// looked at

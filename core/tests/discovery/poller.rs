@@ -1,6 +1,7 @@
 //! The DNS poller, rule by rule.
 
 mod clock;
+mod day;
 mod health;
 mod waits;
 

@@ -19,7 +19,7 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    /// Notes that no client could be made, or that an endpoint was ejected.
+    /// Notes that no client could be made, or that an endpoint fails, ejected or kept.
     pub(super) fn note(&mut self, now: Instant) {
         let soonest = self.asked.map_or(now, |asked| now.max(asked + GAP));
         bring_forward(&mut self.ask_at, soonest);

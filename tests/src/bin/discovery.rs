@@ -1,16 +1,19 @@
 //! Measures what sets of endpoints cost: `discovery` writes the table, `discovery SIZE` one row of
-//! it.
+//! it, `discovery dns HOSTS ADDRESSES` one of those from DNS. `discovery beside ENVOY` finds
+//! endpoints beside others.
 
 use core::convert::Infallible;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::pin::pin;
 use core::time::Duration;
 use std::env;
-use std::fs;
 use std::io;
 use std::process::{Command, ExitCode};
 
 use evenkeel::{Balancer, Discovered, Endpoint, Publisher, Random, Target};
+use evenkeel_tests::beside::table as beside;
+use evenkeel_tests::dns_cost;
+use evenkeel_tests::usage::{memory, processor_time};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -42,21 +45,51 @@ struct Bed {
 }
 
 fn main() -> io::Result<ExitCode> {
-    let Some(size) = env::args().nth(1) else {
-        print!("{HEAD}");
-        for size in SIZES {
-            // Each in a process of its own: memory is given back to nobody.
-            let row = Command::new(env::current_exe()?).arg(size.to_string()).output()?;
-            print!("{}", String::from_utf8_lossy(&row.stdout));
-            if !row.status.success() {
-                return Err(io::Error::other(String::from_utf8_lossy(&row.stderr).into_owned()));
-            }
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match arguments[..] {
+        [] => table()?,
+        ["beside", envoy] => runtime.block_on(beside::print(envoy.into()))?,
+        [kind @ ("first" | "outage"), name, side] => {
+            runtime.block_on(beside::play_one(kind, name, side))?;
+            // Whoever still waits for an answer is not waited for.
+            runtime.shutdown_background();
         }
-        return Ok(ExitCode::SUCCESS);
-    };
-    let size = size.parse().map_err(io::Error::other)?;
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(row(size))?;
+        ["serve", hosts, each] => dns_cost::serve(number(hosts)?, number(each)?)?,
+        ["dns", hosts, each] => {
+            runtime.block_on(dns_cost::row(number(hosts)?, number(each)?))?;
+        }
+        [size] => runtime.block_on(row(number(size)?))?,
+        _ => return Err(io::Error::other("discovery [SIZE | dns HOSTS ADDRESSES | beside ENVOY]")),
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn number(text: &str) -> io::Result<u32> {
+    text.parse().map_err(io::Error::other)
+}
+
+fn table() -> io::Result<()> {
+    print!("{HEAD}");
+    for size in SIZES {
+        print_row(&[&size.to_string()])?;
+    }
+    print!("{}", dns_cost::HEAD);
+    for (hosts, each) in dns_cost::SIZES {
+        print_row(&["dns", &hosts.to_string(), &each.to_string()])?;
+    }
+    Ok(())
+}
+
+/// Measures in a process of its own: memory is given back to nobody.
+fn print_row(arguments: &[&str]) -> io::Result<()> {
+    let row = Command::new(env::current_exe()?).args(arguments).output()?;
+    print!("{}", String::from_utf8_lossy(&row.stdout));
+    if row.status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(String::from_utf8_lossy(&row.stderr).into_owned()))
 }
 
 async fn row(size: u32) -> io::Result<()> {
@@ -154,20 +187,4 @@ fn set(size: u32, round: u32) -> Vec<Endpoint<Target>> {
 
 fn target(number: u32) -> Target {
     SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + number), 80)).into()
-}
-
-/// Returns the memory of this process, in bytes.
-fn memory() -> io::Result<u64> {
-    let pages = fs::read_to_string("/proc/self/statm")?;
-    let resident = pages.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    resident.map(|pages| pages * 4_096).ok_or_else(|| io::Error::other(pages))
-}
-
-/// Returns the processor time of this process, of all its threads.
-fn processor_time() -> io::Result<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    // User and system time, in hundredths of a second; the name before them may have blanks.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
-    Ok(Duration::from_millis(10 * ticks.sum::<u64>()))
 }

@@ -49,19 +49,11 @@ impl Sidecar {
         backups: usize,
         manner: Manner,
     ) -> io::Result<Envoy> {
-        let (entry, admin) = (free_port()?, free_port()?);
+        let entry = free_port()?;
         let primaries = backends.len().saturating_sub(backups);
         let clusters = [self.cluster(&backends[..primaries], &backends[primaries..])];
         let listeners = [listener(entry, &self.route(manner))];
-        let config = json!({
-            "admin": { "address": address(admin) },
-            "static_resources": { "clusters": clusters, "listeners": listeners },
-        });
-        let mut file = tempfile::Builder::new().suffix(".json").tempfile()?;
-        file.write_all(config.to_string().as_bytes())?;
-        let child = start(&self.binary, file.path())?;
-        let entry = Arc::new(Connections::to(entry));
-        let mut envoy = Envoy { child, _config: file, admin: Connections::to(admin), entry };
+        let mut envoy = Envoy::start(&self.binary, json!(clusters), json!(listeners), entry)?;
         timeout(PATIENCE, envoy.ready()).await??;
         Ok(envoy)
     }
@@ -129,6 +121,28 @@ impl Sidecar {
 }
 
 impl Envoy {
+    /// Starts an Envoy, and does not wait until it is ready.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(
+        binary: &Path,
+        clusters: Value,
+        listeners: Value,
+        entry: SocketAddr,
+    ) -> io::Result<Self> {
+        let admin = free_port()?;
+        let config = json!({
+            "admin": { "address": address(admin) },
+            "static_resources": { "clusters": clusters, "listeners": listeners },
+        });
+        let mut file = tempfile::Builder::new().suffix(".json").tempfile()?;
+        file.write_all(config.to_string().as_bytes())?;
+        let child = start(binary, file.path())?;
+        let (admin, entry) = (Connections::to(admin), Arc::new(Connections::to(entry)));
+        Ok(Self { child, _config: file, admin, entry })
+    }
+
     async fn ready(&mut self) -> io::Result<()> {
         while self.admin.get("/ready").await.is_err() {
             if let Some(status) = self.child.try_wait()? {
@@ -144,12 +158,35 @@ impl Envoy {
     /// # Errors
     /// It does not answer, or not as its documentation says.
     pub async fn all_well(&self) -> io::Result<bool> {
+        let hosts = self.hosts().await?;
+        if hosts.is_empty() {
+            return Err(io::Error::other("no hosts in /clusters"));
+        }
+        let ejected = |host: &Value| host["health_status"]["failed_outlier_check"] == true;
+        Ok(!hosts.iter().any(ejected))
+    }
+
+    /// Returns what it says of the hosts of its cluster.
+    ///
+    /// # Errors
+    /// It does not answer, or not as its documentation says.
+    pub async fn hosts(&self) -> io::Result<Vec<Value>> {
         let clusters = self.admin.get("/clusters?format=json").await?;
         let clusters: Value = serde_json::from_slice(&clusters).map_err(io::Error::other)?;
         let hosts = clusters["cluster_statuses"][0]["host_statuses"].as_array();
-        let hosts = hosts.ok_or_else(|| io::Error::other("no hosts in /clusters"))?;
-        let ejected = |host: &Value| host["health_status"]["failed_outlier_check"] == true;
-        Ok(!hosts.iter().any(ejected))
+        Ok(hosts.cloned().unwrap_or_default())
+    }
+
+    /// Returns a counter of its cluster.
+    ///
+    /// # Errors
+    /// As [`hosts`](Self::hosts).
+    pub async fn stat(&self, name: &str) -> io::Result<u64> {
+        let path = format!("/stats?filter=cluster.backends.{name}$");
+        let text = self.admin.get(&path).await?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let value = text.rsplit(' ').next().and_then(|value| value.trim().parse().ok());
+        value.ok_or_else(|| io::Error::other(text))
     }
 }
 
@@ -196,6 +233,10 @@ fn seconds(time: Duration) -> Value {
     json!(format!("{}s", time.as_secs_f64()))
 }
 
-fn free_port() -> io::Result<SocketAddr> {
+/// Returns a loopback port that is free.
+///
+/// # Errors
+/// There is none.
+pub fn free_port() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::bind_both;
 pub use super::scripted::Transport;
+use super::{bind_at, bind_both};
 
 /// One thing that the server does to a question.
 #[derive(Clone, Debug)]
@@ -80,7 +80,20 @@ impl Hostile {
     ///
     /// Outside a tokio runtime with I/O.
     pub fn start(script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static) -> Self {
-        Self::start_with(true, script)
+        Self::start_on(bind_both(), true, script)
+    }
+
+    /// Starts a server on this address.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O, or if the address is not free.
+    pub fn start_at(
+        addr: SocketAddr,
+        script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static,
+    ) -> Self {
+        let sockets = bind_at(addr).unwrap_or_else(|error| panic!("{addr}: {error}"));
+        Self::start_on(sockets, true, script)
     }
 
     /// Starts a server that refuses TCP.
@@ -89,12 +102,15 @@ impl Hostile {
     ///
     /// Outside a tokio runtime with I/O.
     pub fn start_udp(script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static) -> Self {
-        Self::start_with(false, script)
+        Self::start_on(bind_both(), false, script)
     }
 
-    fn start_with(tcp: bool, script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static) -> Self {
+    fn start_on(
+        (udp, listener): (std::net::UdpSocket, std::net::TcpListener),
+        tcp: bool,
+        script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static,
+    ) -> Self {
         let (script, log): (Script, Log) = (Arc::new(script), Log::default());
-        let (udp, listener) = bind_both();
         let addr = listener.local_addr().expect("a bound socket has an address");
         let mut tasks = JoinSet::new();
         let socket = UdpSocket::from_std(udp).expect("in a runtime");

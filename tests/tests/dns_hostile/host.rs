@@ -1,9 +1,13 @@
 //! Addresses of a host, with a port that is known.
 
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use core::time::Duration;
+use std::sync::Arc;
 
 use evenkeel::dns::DnsError;
-use evenkeel::{Discover, DnsHost, Family};
+use evenkeel::{Discover, DnsHost, Family, PollerConfig, SourceHealth, Target};
+use evenkeel_core::Address;
+use evenkeel_tests::bed::{becomes, bed, status};
 use evenkeel_tests::servers::hostile::{Hostile, send};
 use evenkeel_tests::servers::zone::Zone;
 use hickory_server::proto::op::ResponseCode;
@@ -125,6 +129,84 @@ async fn a_failing_server_is_an_error() {
     let server = Hostile::start(|_| Vec::new());
     let error = of("web.t", &server).lookup().await.unwrap_err().to_string();
     assert!(error.starts_with("no answer to web.t A"), "{error}");
+}
+
+/// A server that knows an address for no time at all, until it is told to fail.
+fn fails_later(fails: &Arc<AtomicBool>, answers: bool) -> Hostile {
+    let (fails, zone) = (fails.clone(), Zone::new("web.t 0 A 127.0.0.1"));
+    Hostile::start(move |asked| {
+        let mut response = asked.response.clone();
+        if !fails.load(Relaxed) {
+            return send(&zone.answer(response));
+        }
+        response.metadata.response_code = ResponseCode::ServFail;
+        if answers { send(&response) } else { Vec::new() }
+    })
+}
+
+#[tokio::test]
+async fn a_server_that_fails_later_is_an_error_of_each_lookup_and_asked_by_each() {
+    let fails = Arc::default();
+    let server = fails_later(&fails, true);
+    let mut source = of("web.t", &server).family_wait(UNIT * 9);
+    for _ in 0..2 {
+        assert_eq!(shown(&source.lookup().await.unwrap()), ["web.t 127.0.0.1:80"]);
+        fails.store(true, Relaxed);
+        for _ in 0..4 {
+            let asked = server.asked();
+            let error = source.lookup().await.unwrap_err().to_string();
+            assert!(error.contains("answered SERVFAIL"), "{error}");
+            assert!(server.asked() > asked, "the poller waits, not the host");
+        }
+        fails.store(false, Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_host_whose_server_dies_is_stale_and_expires_if_it_is_told_to() {
+    let fails = Arc::default();
+    let server = fails_later(&fails, false);
+    let soon = UNIT / 20;
+    let poller = PollerConfig {
+        min: soon,
+        default: soon,
+        backoff_base: soon,
+        backoff_max: soon,
+        max_stale: Some(UNIT),
+        ..PollerConfig::default()
+    };
+    let bed = bed(of("web.t", &server).timeout(UNIT / 10).unwrap().poller(poller));
+    becomes(&bed, "127.0.0.1:80").await;
+    fails.store(true, Relaxed);
+    status(&bed, |status| matches!(status.health, SourceHealth::Stale { .. })).await;
+    status(&bed, |status| status.health == SourceHealth::Expired).await;
+    becomes(&bed, "").await;
+    fails.store(false, Relaxed);
+    becomes(&bed, "127.0.0.1:80").await;
+}
+
+/// What names a target for hashing policies, and tells it from others.
+fn key(target: &Target) -> String {
+    let mut key = Vec::new();
+    target.key(&mut |bytes| key.extend_from_slice(bytes));
+    String::from_utf8(key).unwrap()
+}
+
+#[tokio::test]
+async fn the_key_of_a_target_has_the_name_beside_the_address() {
+    let server = serve("web.t 7 A 127.0.0.1\nweb.t 9 AAAA ::1\nother.t 7 A 127.0.0.1");
+    for (name, keys) in [
+        ("web.t", vec!["web.t@127.0.0.1:80", "web.t@[::1]:80"]),
+        ("other.t", vec!["other.t@127.0.0.1:80"]),
+        ("127.0.0.1", vec!["127.0.0.1:80"]),
+    ] {
+        let mut source = of(name, &server).family_wait(UNIT * 9);
+        let answer = source.lookup().await.unwrap();
+        let mut found: Vec<_> = answer.endpoints.iter().map(|one| key(&one.addr)).collect();
+        found.sort_unstable();
+        assert_eq!(found, keys);
+    }
+    assert_eq!(key(&Target::new("web.t", 80).unwrap()), "web.t:80");
 }
 
 #[test]

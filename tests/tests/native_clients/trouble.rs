@@ -46,3 +46,17 @@ async fn an_ejection_asks_and_nothing_asks_without_trouble() {
     pass(30 * SECOND).await;
     assert_eq!(bed.script.lookups(), 3);
 }
+
+/// Whoever fails and is kept, for want of others, may have moved.
+#[tokio::test(start_paused = true)]
+async fn the_only_one_that_fails_asks_too() {
+    for names in ["a", "ab"] {
+        let bed = Bed::with(all(names), Config::default(), Works::new());
+        bed.balancer.ready().await;
+        for _ in 0..1_000 {
+            bed.balancer.pick().unwrap().failure();
+        }
+        pass(SECOND).await;
+        assert_eq!(bed.script.lookups(), 2, "{names}");
+    }
+}

@@ -128,6 +128,22 @@ impl Host {
         self.entries.iter().any(|entry| !entry.addrs.is_empty())
     }
 
+    /// Tells that the last word of DNS has an address of it.
+    pub(super) fn is_known(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.last, Last::Addresses))
+    }
+
+    /// Lets what failed be asked again now, where nothing else is known.
+    pub(super) fn retry(&mut self) {
+        if !self.is_known() {
+            for entry in &mut self.entries {
+                if matches!(entry.last, Last::Failed(_)) {
+                    entry.due = None;
+                }
+            }
+        }
+    }
+
     /// Takes addresses that came along with another answer.
     pub(super) fn put(&mut self, kind: Kind, addrs: Vec<IpAddr>, ttl: Duration, now: Instant) {
         if !self.fixed {
@@ -166,12 +182,8 @@ impl Host {
             }
         }
         if !self.has_addresses() {
-            // Nothing is known of it: every lookup asks.
-            for entry in &mut self.entries {
-                if matches!(entry.last, Last::Failed(_)) {
-                    entry.due = None;
-                }
-            }
+            // Every lookup asks.
+            self.retry();
         }
         self.entries[kind.index()].addrs != before
     }

@@ -134,6 +134,8 @@ impl DnsHost {
             self.hosts.heard_from(server);
         }
         let targets = BTreeMap::from([(self.text.clone(), name.clone())]);
+        // The poller waits after failures.
+        self.hosts.retry();
         self.hosts.want(&setup.servers, setup.family, targets, &found, true);
         self.chosen = Some(name);
     }
@@ -149,7 +151,7 @@ impl DnsHost {
         let ips = self.hosts.addresses(&self.text).into_iter();
         let targets = ips.map(|ip| Target::at(&self.text, (ip, self.port).into()));
         let mut answer = Answer::new(targets.map(Endpoint::new));
-        if answer.endpoints.is_empty()
+        if !self.hosts.is_known()
             && let Some(failure) = self.hosts.failure(self.settings.time())
         {
             return Err(failure);

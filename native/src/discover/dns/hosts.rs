@@ -151,7 +151,7 @@ impl Hosts {
     pub(super) async fn gather(&mut self, wait: Duration, deadline: Instant) {
         let mut until = None;
         while !self.asking.is_empty() {
-            if until.is_none() && self.all.values().any(Host::has_addresses) {
+            if until.is_none() && self.is_known() {
                 until = Some(deadline.min(Instant::now() + wait));
             }
             if timeout_at(until.unwrap_or(deadline), self.step()).await.is_err() {
@@ -176,6 +176,16 @@ impl Hosts {
         if !self.untold && self.news.is_none() {
             core::future::pending::<()>().await;
         }
+    }
+
+    /// Tells that the last word of DNS has an address of any host.
+    pub(super) fn is_known(&self) -> bool {
+        self.all.values().any(Host::is_known)
+    }
+
+    /// Lets what failed be asked again, without a wait of its own.
+    pub(super) fn retry(&mut self) {
+        self.all.values_mut().for_each(Host::retry);
     }
 
     /// Tells that the first addresses of a host are still asked for.
