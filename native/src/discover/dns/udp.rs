@@ -1,7 +1,7 @@
 //! Questions in datagrams.
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use core::time::Duration;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
@@ -20,11 +20,17 @@ const BADVERS: u16 = 16;
 /// So many questions in a row that were answered only without EDNS show that it is lost on the way.
 const SILENT: u8 = 2;
 
+/// A server that was never heard to know EDNS is asked without after so long: what drops questions
+/// with EDNS shall not keep the first endpoint waiting.
+const UNTRIED: Duration = Duration::from_millis(50);
+
 /// What is known of a server that is asked in datagrams.
 #[derive(Debug, Default)]
 pub(super) struct Udp {
     /// Questions in a row that had an answer only without EDNS.
     without_edns: AtomicU8,
+    /// A question with EDNS had an answer.
+    knows_edns: AtomicBool,
 }
 
 impl Udp {
@@ -47,7 +53,8 @@ impl Udp {
         let first = Asked::new(query, edns)?;
         let plain = Asked::new(query, false)?;
         socket.send(&first.bytes).await.map_err(Cause::io)?;
-        let mut again = core::pin::pin!(sleep(again));
+        let untried = edns && !self.knows_edns.load(Ordering::Relaxed);
+        let mut again = core::pin::pin!(sleep(if untried { again.min(UNTRIED) } else { again }));
         let (mut sent_plain, mut refused_edns) = (false, false);
         let mut buffer = vec![0; LONGEST];
         loop {
@@ -65,6 +72,7 @@ impl Udp {
                         Heard::Answer(answer) => {
                             if edns {
                                 self.without_edns.store(0, Ordering::Relaxed);
+                                self.knows_edns.store(true, Ordering::Relaxed);
                             }
                             return Ok(answer);
                         }
