@@ -1,12 +1,14 @@
 //! Bounds on the extra attempts of all calls of a client.
 
+mod deposits;
 mod error;
 mod throttle;
 mod window;
 
+pub use deposits::Deposits;
 pub use error::{BudgetError, BudgetImportError};
 pub use throttle::{TokenThrottle, TokenThrottleSettings, TokenThrottleState};
-pub use window::{BudgetSlot, Deposits, RetryBudget, RetryBudgetSettings, RetryBudgetState};
+pub use window::{BudgetSlot, RetryBudget, RetryBudgetSettings, RetryBudgetState};
 
 use crate::names::named;
 use crate::outcome::Verdict;

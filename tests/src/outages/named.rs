@@ -15,6 +15,7 @@ fn ten(title: &str) -> Outage {
 }
 
 /// Lists them in the order of the table.
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub fn named() -> Vec<Outage> {
     vec![
         ten("all hang for 5 s, round robin")
@@ -37,6 +38,12 @@ pub fn named() -> Vec<Outage> {
             .must(During, 700)
             .must(After, NONE)
             .shows(Needless),
+        ten("2 of 10 hang, Finagle's retry budget")
+            .finagles_budget()
+            .fault(hung(2), 20..40)
+            .runs(MANY)
+            .shows(During)
+            .must(After, NONE),
         ten("6 of 10 dead, 30 % load, peak EWMA")
             .load(30)
             .policy("peak_ewma")

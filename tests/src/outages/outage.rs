@@ -3,7 +3,7 @@
 use core::ops::Range;
 use core::time::Duration;
 
-use evenkeel_core::retry::{AnyBudget, RetryBudget, RetryPolicy};
+use evenkeel_core::retry::{AnyBudget, RetryBudget, RetryBudgetSettings, RetryPolicy};
 
 use super::Figure;
 use crate::simulation::{Canceled, Effect, Fault, Host, Scenario};
@@ -159,6 +159,17 @@ impl Outage {
     #[must_use]
     pub fn policy(mut self, name: &str) -> Self {
         self.scenario.policy = name.parse().expect("a policy");
+        self
+    }
+
+    /// Retries for a share of the calls of the last 10 s, as in Finagle and tower.
+    #[must_use]
+    pub fn finagles_budget(mut self) -> Self {
+        const FINAGLES: RetryBudget = match RetryBudget::new(RetryBudgetSettings::FINAGLE) {
+            Ok(budget) => budget,
+            Err(_) => panic!("good settings"),
+        };
+        self.budget = AnyBudget::RetryBudget(FINAGLES);
         self
     }
 

@@ -4,7 +4,7 @@ use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
-use super::window::Deposits;
+use super::deposits::Deposits;
 
 /// Names the setting of a budget that is beyond its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use super::super::BudgetImportError;
 use super::super::error::{at_most, same, version};
-use super::{BudgetSlot, Deposits, RETRY, RetryBudget, SLOTS};
+use super::super::{BudgetImportError, Deposits};
+use super::{BudgetSlot, RETRY, RetryBudget, SLOTS};
 use crate::time::{Instant, nanos, nanos_of_ticks, ticks_of_nanos};
 
 /// All that a [`RetryBudget`] knows; its settings tell whose it is. Times are in nanoseconds, and
