@@ -49,6 +49,8 @@ pub struct Poller {
     last: Option<Instant>,
     last_start: Option<Instant>,
     last_ok: Option<Instant>,
+    /// When the next query was due before somebody wanted it earlier.
+    planned: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +179,7 @@ impl Poller {
             last: None,
             last_start: None,
             last_ok: None,
+            planned: None,
         })
     }
 
@@ -221,6 +224,12 @@ impl Poller {
         }
         let PollerConfig { min, max, default, backoff_max, jitter_percent, .. } = self.config;
         let later = Spread::Later { percent: jitter_percent };
+        // One that came early and found nothing postpones nothing, unless the source asks for it.
+        let planned = match answer {
+            Answer::Empty { .. } | Answer::Fail { retry_after: None } => self.planned,
+            Answer::Ok { .. } | Answer::Fail { .. } => None,
+        };
+        self.planned = None;
         let (wait, spread) = match answer {
             Answer::Ok { ttl } => {
                 self.failures = 0;
@@ -242,7 +251,10 @@ impl Poller {
                 asked_for(retry_after.unwrap_or_default(), self.backoff(), jitter_percent)
             }
         };
-        self.state = State::Settled { from: now, wait, spread };
+        self.state = match planned {
+            Some(at) => State::Idle { at: self.soonest(at).or_earlier(now.later(wait)) },
+            None => State::Settled { from: now, wait, spread },
+        };
         match again {
             Again::No => {}
             Again::Soon => self.refresh(now),
@@ -252,10 +264,10 @@ impl Poller {
     }
 
     /// Asks for a query soon: a connection failed, or the network came back. Any number of calls
-    /// means one query, at least [`PollerConfig::min_gap`] after the last one began.
+    /// means one query, at least [`PollerConfig::min_gap`] after the last one began. If it finds
+    /// nothing, the next one comes when it would have come without it.
     pub fn refresh(&mut self, now: Instant) {
-        let soonest = self.last_start.map_or(now, |start| now.max(start + self.config.min_gap));
-        self.hurry(soonest, Again::Soon);
+        self.hurry(self.soonest(now), Again::Soon);
     }
 
     /// Asks for a query now, in spite of any wait: the source itself says that it has news. During
@@ -264,15 +276,25 @@ impl Poller {
         self.hurry(now, Again::AtOnce);
     }
 
+    /// Returns `at`, or the end of the least gap after the last query began.
+    fn soonest(&self, at: Instant) -> Instant {
+        self.last_start.map_or(at, |start| at.max(start + self.config.min_gap))
+    }
+
     fn hurry(&mut self, soonest: Instant, follow: Again) {
-        match &mut self.state {
-            State::Idle { at } => *at = soonest.or_earlier(*at),
-            State::Settled { from, wait, .. } => {
-                self.state = State::Idle { at: soonest.or_earlier(from.later(*wait)) };
+        let due = match &mut self.state {
+            State::Idle { at } => *at,
+            State::Settled { from, wait, .. } => from.later(*wait),
+            State::Asked { again, .. } => {
+                *again = follow.max(*again);
+                return;
             }
-            State::Asked { again, .. } => *again = follow.max(*again),
-            State::New | State::Closing { .. } | State::Closed => {}
+            State::New | State::Closing { .. } | State::Closed => return,
+        };
+        if soonest < due {
+            self.planned.get_or_insert(due);
         }
+        self.state = State::Idle { at: soonest.or_earlier(due) };
     }
 
     /// Ends: there are no more queries; one under way is canceled.
@@ -303,7 +325,8 @@ impl Poller {
             State::Asked { deadline, .. } => Some(deadline),
             State::New | State::Closing { .. } | State::Closed => None,
         };
-        for time in state.into_iter().chain(&mut self.last_start).chain(&mut self.last_ok) {
+        let times = [&mut self.last_start, &mut self.last_ok, &mut self.planned];
+        for time in times.into_iter().flatten().chain(state) {
             *time = time.earlier(back);
         }
         for health in [&mut self.health, &mut self.told] {

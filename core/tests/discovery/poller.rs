@@ -202,6 +202,31 @@ fn refresh_never_makes_a_query_later() {
 }
 
 #[test]
+fn a_refresh_that_finds_nothing_postpones_nothing() {
+    let nothing = Answer::Empty { negative_ttl: Some(secs(60)) };
+    let said_when = Answer::Fail { retry_after: Some(secs(60)) };
+    for (answer, wait) in [(nothing, 20), (OK, 30), (said_when, 60)] {
+        let mut poller = Fixture::steady();
+        assert_eq!(poller.wait_after(OK), secs(30));
+        poller.sleep(secs(10));
+        poller.poller.refresh(poller.now);
+        assert_eq!(poller.wait_after(answer), secs(wait), "{answer:?}");
+        // And only once.
+        poller.sleep(secs(wait));
+        assert_eq!(poller.wait_after(nothing), secs(60));
+    }
+    // What was planned has passed meanwhile: it comes as soon as the gap allows.
+    let mut poller = Fixture::steady();
+    assert_eq!(poller.wait_after(OK), secs(30));
+    poller.sleep(millis(29_900));
+    poller.poller.refresh(poller.now);
+    let id = poller.query();
+    poller.sleep(millis(400));
+    poller.answer(id, nothing);
+    assert_eq!(poller.wait(), millis(600));
+}
+
+#[test]
 fn refresh_before_the_first_query_changes_nothing() {
     let mut poller = Fixture::steady();
     poller.poller.refresh(poller.now + secs(5));

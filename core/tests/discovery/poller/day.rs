@@ -11,6 +11,8 @@ struct Model {
     /// The next query comes in here.
     earliest: Instant,
     latest: Instant,
+    /// Where it was before somebody wanted it earlier, and whether that made it earlier for sure.
+    planned: Option<(Instant, Instant, bool)>,
     started: Instant,
     failures: u32,
     last_ok: Option<Instant>,
@@ -38,6 +40,20 @@ impl Model {
     }
 
     fn answered(&mut self, now: Instant, answer: Answer) {
+        let planned = self.planned.take();
+        self.wait_after(now, answer);
+        if let Some((earliest, latest, surely)) = planned
+            && matches!(answer, Answer::Empty { .. } | Answer::Fail { retry_after: None })
+        {
+            let gap = self.started + secs(1);
+            self.earliest = self.earliest.min(earliest.max(gap));
+            if surely {
+                self.latest = self.latest.min(latest.max(gap));
+            }
+        }
+    }
+
+    fn wait_after(&mut self, now: Instant, answer: Answer) {
         match answer {
             Answer::Ok { ttl } => {
                 (self.failures, self.last_ok, self.health) = (0, Some(now), SourceHealth::Fresh);
@@ -64,6 +80,9 @@ impl Model {
 
     /// Whoever wants it earlier has it from this time on.
     fn hurried(&mut self, soonest: Instant) {
+        if soonest < self.latest {
+            self.planned.get_or_insert((self.earliest, self.latest, soonest < self.earliest));
+        }
         (self.earliest, self.latest) = (self.earliest.min(soonest), self.latest.min(soonest));
     }
 
@@ -101,18 +120,19 @@ fn day(seed: u64) -> Tally {
     let mut model = Model {
         earliest: begin,
         latest: begin,
+        planned: None,
         started: begin,
         failures: 0,
         last_ok: None,
         health: SourceHealth::Pending,
         told: Vec::new(),
     };
-    let (mut tally, mut last) = (Tally::default(), None);
+    let (mut tally, mut last, mut said) = (Tally::default(), None, None);
     // An outage is a time in which all fails.
     let mut outage = begin;
     loop {
         model.polled(fixture.now);
-        let step = fixture.next();
+        let step = said.take().unwrap_or_else(|| fixture.next());
         assert_eq!(fixture.told, model.told, "{tally:?}");
         let (id, deadline) = match step {
             PollerStep::Query { id, deadline } => (id, deadline),
@@ -166,7 +186,7 @@ fn day(seed: u64) -> Tally {
             model.answered(fixture.now, FAIL);
             model.polled(fixture.now);
             let canceled = fixture.canceled.len();
-            if let PollerStep::Wait(_) = fixture.next() {}
+            said = Some(fixture.next());
             assert_eq!(fixture.canceled[canceled..], [id]);
             assert!(!fixture.poller.on_result(fixture.now, id, OK), "its payload is dropped");
             tally.canceled += 1;
