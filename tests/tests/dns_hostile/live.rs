@@ -1,9 +1,12 @@
 //! A balancer on such servers.
 
 use core::convert::Infallible;
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use core::time::Duration;
+use std::sync::Arc;
 
-use evenkeel::{Balancer, Discover, DiscoveryStatus, PollerConfig, SourceHealth, Target};
+use evenkeel::{Balancer, Discover, DiscoveryStatus, DnsHost, PollerConfig, SourceHealth, Target};
 use evenkeel_tests::servers::hostile::{Act, Hostile, send};
 use evenkeel_tests::servers::zone::Zone;
 use hickory_server::proto::rr::RecordType;
@@ -89,4 +92,66 @@ async fn a_dropped_balancer_asks_no_more() {
     drop(balancer);
     // It would repeat the question after a quarter of the time-out.
     timeout(UNIT * 3 / 2, server.was_asked(2)).await.expect_err("nothing more is asked");
+}
+
+/// A host with a time to live of 300 s, which is at the second address once it has moved.
+fn moving() -> (Arc<AtomicBool>, Hostile) {
+    let at = |ip: &str| Zone::new(&format!("_h._tcp.t 300 SRV 0 1 80 a.t\na.t 300 A {ip}"));
+    let (moved, here, there) = (Arc::new(AtomicBool::new(false)), at("127.0.0.1"), at("127.0.0.2"));
+    let has_moved = moved.clone();
+    let server = Hostile::start(move |asked| {
+        let zone = if has_moved.load(Relaxed) { &there } else { &here };
+        send(&zone.answer(asked.response.clone()))
+    });
+    (moved, server)
+}
+
+#[tokio::test]
+async fn where_calls_fail_an_address_is_followed_long_before_its_time_is_over() {
+    let host = |server: &Hostile| DnsHost::new("a.t.", 80).unwrap().servers([server.addr()]);
+    for by_srv in [true, false] {
+        let (moved, server) = moving();
+        let balancer = if by_srv {
+            balancer(source(&[server.addr()]))
+        } else {
+            balancer(host(&server).unwrap())
+        };
+        timeout(DEADLINE, balancer.ready()).await.expect("it is found");
+        moved.store(true, Relaxed);
+        for _ in 0..5 {
+            balancer.pick().unwrap().failure();
+        }
+        let mut changes = balancer.changes();
+        let there =
+            |target: &Target| target.socket_addr() == Some(SocketAddr::from(([127, 0, 0, 2], 80)));
+        let wait = async {
+            while !balancer.endpoints().iter().any(|status| there(&status.endpoint.addr)) {
+                changes.recv().await.unwrap();
+            }
+        };
+        timeout(DEADLINE, wait).await.expect("it is found again");
+        // The records, and both families of the address, twice.
+        let most = 2 * (2 + usize::from(by_srv));
+        assert!(server.asked() <= most, "{} questions, by SRV {by_srv}", server.asked());
+    }
+}
+
+#[tokio::test]
+async fn who_looks_early_asks_for_the_addresses_of_32_hosts_at_most() {
+    const TARGETS: usize = 100;
+    let zone: String = (0..TARGETS)
+        .map(|i| format!("_h._tcp.t 300 SRV 0 1 80 h{i}.t\nh{i}.t 300 A 127.1.0.{i}\n"))
+        .collect();
+    let zone = Zone::new(&zone);
+    let server = Hostile::start(move |asked| send(&zone.answer(asked.response.clone())));
+    let mut source = source(&[server.addr()]).family_wait(DEADLINE);
+    let addresses = || server.count(|asked| asked.kind == RecordType::A);
+    for asked in [100, 132, 164, 196, 228] {
+        assert_eq!(source.lookup().await.unwrap().endpoints.len(), TARGETS);
+        assert_eq!(addresses(), asked);
+    }
+    // In turn: after four times everyone was asked for again.
+    for i in 0..TARGETS {
+        assert!(server.count(|asked| asked.name == format!("h{i}.t.")) >= 3, "h{i}.t");
+    }
 }

@@ -144,6 +144,19 @@ impl Host {
         }
     }
 
+    /// Returns when the older of its addresses was told, where there are some that DNS told.
+    pub(super) fn told(&self) -> Option<Instant> {
+        let entries = self.entries.iter().filter(|entry| !entry.addrs.is_empty());
+        entries.filter_map(|entry| entry.due).map(Life::since).min()
+    }
+
+    /// Lets its addresses be asked for again now.
+    pub(super) fn doubt(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| !entry.addrs.is_empty()) {
+            entry.due = None;
+        }
+    }
+
     /// Takes addresses that came along with another answer.
     pub(super) fn put(&mut self, kind: Kind, addrs: Vec<IpAddr>, ttl: Duration, now: Instant) {
         if !self.fixed {

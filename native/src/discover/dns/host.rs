@@ -25,7 +25,7 @@ use crate::target::Target;
 /// A service found by the addresses of a host, A and AAAA records, with a port that is known.
 ///
 /// There is an endpoint per address, all of one weight, which keeps the host's name. Looks again
-/// when the records' own time to live is over. Name servers, aliases and failures are as with
+/// when the records' own time to live is over, or where endpoints fail. Name servers, aliases and failures are as with
 /// [`DnsSrv`](super::DnsSrv): a lookup ends soon after the first address, the other family is taken
 /// up when it comes, and an address that cannot be looked up stays as it was.
 ///
@@ -145,7 +145,10 @@ impl DnsHost {
         match self.news.take() {
             Some(Err(error)) => return Err(error),
             Some(Ok(())) => {}
-            None => self.ask().await?,
+            None => {
+                self.hosts.doubt();
+                self.ask().await?;
+            }
         }
         self.hosts.gather(self.settings.family_wait, deadline).await;
         let ips = self.hosts.addresses(&self.text).into_iter();
@@ -184,6 +187,8 @@ impl Discover for DnsHost {
     async fn lookup(&mut self) -> Result<Answer, LookupError> {
         let answer = self.look_up().await;
         self.failed = answer.is_err();
+        let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
+        self.hosts.hold(ttl, self.settings.poller.max);
         answer
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Hosts {
     news: Option<Instant>,
     /// The end of the last question was not told yet.
     untold: bool,
+    /// Until then the last answer holds, and nobody looks again unless endpoints fail.
+    holds: Option<Instant>,
 }
 
 /// The end of a question.
@@ -186,6 +188,23 @@ impl Hosts {
     /// Lets what failed be asked again, without a wait of its own.
     pub(super) fn retry(&mut self) {
         self.all.values_mut().for_each(Host::retry);
+    }
+
+    /// Notes for how long an answer holds, if it does: at most for `most`.
+    pub(super) fn hold(&mut self, ttl: Option<Duration>, most: Duration) {
+        self.holds = ttl.map(|ttl| Instant::now() + ttl.min(most));
+    }
+
+    /// Lets addresses be asked for again if the last answer still holds: so early somebody looks
+    /// where endpoints fail. Those told longest ago, of as many hosts as are asked for at once.
+    pub(super) fn doubt(&mut self) {
+        if self.holds.is_none_or(|until| until <= Instant::now()) {
+            return;
+        }
+        let mut told: Vec<_> =
+            self.all.values_mut().filter_map(|host| Some((host.told()?, host))).collect();
+        told.sort_unstable_by_key(|(told, _)| *told);
+        told.into_iter().take(CONCURRENT).for_each(|(_, host)| host.doubt());
     }
 
     /// Tells that the first addresses of a host are still asked for.

@@ -28,6 +28,10 @@ impl Life {
         Self { since, ttl: if ends { SECOND } else { ttl }, ends }
     }
 
+    pub(super) fn since(self) -> Instant {
+        self.since
+    }
+
     pub(super) fn is_over(self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= self.ttl
     }

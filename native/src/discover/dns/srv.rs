@@ -41,7 +41,8 @@ use records::{Found, Options};
 /// records, there is at most one question for the records and two for each target. (Repeated and
 /// further questions on the way, to a server that does not answer, to another one, over TCP, and
 /// for aliases, are counted with the first; a target of which nothing is known is asked for at
-/// every lookup.)
+/// every lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the
+/// addresses that were told longest ago are asked for again, of 32 targets.
 ///
 /// ```
 /// use core::net::SocketAddr;
@@ -237,7 +238,11 @@ impl DnsSrv {
             Some(Err(error)) => return Err(error),
             // Asked again no earlier than a lookup that nobody hurried.
             Some(Ok(())) if self.found.as_ref().is_some_and(lately) => {}
-            Some(Ok(())) | None => self.ask().await?,
+            Some(Ok(())) => self.ask().await?,
+            None => {
+                self.hosts.doubt();
+                self.ask().await?;
+            }
         }
         self.hosts.gather(self.settings.family_wait, deadline).await;
         self.answer()
@@ -266,6 +271,8 @@ impl Discover for DnsSrv {
     async fn lookup(&mut self) -> Result<Answer, LookupError> {
         let answer = self.look_up().await;
         self.failed = answer.is_err();
+        let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
+        self.hosts.hold(ttl, self.settings.poller.max);
         answer
     }
 
