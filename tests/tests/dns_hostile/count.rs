@@ -13,7 +13,7 @@ use hickory_server::proto::rr::RecordType;
 use super::{SERVICE, shown, source};
 
 /// A service of so many targets, with these times to live for records and addresses.
-fn targets(count: usize, srv: u32, address: u32) -> Hostile {
+pub(super) fn targets(count: usize, srv: u32, address: u32) -> Hostile {
     let mut zone = String::new();
     for i in 0..count {
         writeln!(zone, "{SERVICE} {srv} SRV 0 1 80 h{i}.t\nh{i}.t {address} A 127.1.0.{i}")

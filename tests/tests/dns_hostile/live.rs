@@ -12,6 +12,7 @@ use evenkeel_tests::servers::zone::Zone;
 use hickory_server::proto::rr::RecordType;
 use tokio::time::timeout;
 
+use super::count::targets;
 use super::{UNIT, source};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -139,11 +140,7 @@ async fn where_calls_fail_an_address_is_followed_long_before_its_time_is_over() 
 #[tokio::test]
 async fn who_looks_early_asks_for_the_addresses_of_32_hosts_at_most() {
     const TARGETS: usize = 100;
-    let zone: String = (0..TARGETS)
-        .map(|i| format!("_h._tcp.t 300 SRV 0 1 80 h{i}.t\nh{i}.t 300 A 127.1.0.{i}\n"))
-        .collect();
-    let zone = Zone::new(&zone);
-    let server = Hostile::start(move |asked| send(&zone.answer(asked.response.clone())));
+    let server = targets(TARGETS, 300, 300);
     let mut source = source(&[server.addr()]).family_wait(DEADLINE);
     let addresses = || server.count(|asked| asked.kind == RecordType::A);
     for asked in [100, 132, 164, 196, 228] {

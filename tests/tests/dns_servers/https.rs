@@ -72,7 +72,7 @@ async fn all_questions_share_a_connection() {
         assert_eq!(answer.server.as_deref(), Some(&*server.to_string()));
     }
     assert_eq!(server.to_string(), format!("https://{}/dns-query", front.addr));
-    assert_eq!((front.asked(), front.connections()), (42, Connections { made: 1, open: 1 }));
+    assert_eq!((front.asked(), front.connections()), (62, Connections { made: 1, open: 1 }));
     drop(source);
     timeout(PATIENCE, front.has(|connections| connections.open == 0)).await.unwrap();
 }
