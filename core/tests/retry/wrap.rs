@@ -5,7 +5,8 @@ use core::time::Duration;
 use evenkeel_core::Instant;
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::{
-    Backoff, Budget, Call, Hedging, LatencyPercentile, RetryBudget, RetryPolicy, Step, Verdict,
+    Backoff, Budget, Call, Hedging, LatencyPercentile, RetryBudget, RetryBudgetSettings,
+    RetryPolicy, Step, Verdict,
 };
 use rand_chacha::ChaCha8Rng;
 
@@ -27,7 +28,8 @@ fn script(start: u64) -> Vec<String> {
         .and_then(|policy| policy.with_backoff(Backoff::exponential(ms(200), ms(2_000))))
         .expect("a good policy")
         .with_hedging(Hedging::new(ms(300), 2).expect("two hedges"));
-    let mut budget = RetryBudget::default();
+    // One whose slots begin with the first call.
+    let mut budget = RetryBudget::new(RetryBudgetSettings::FINAGLE).expect("good settings");
     let mut latencies = LatencyPercentile::default();
     let (mut now, mut log) = (0, Vec::new());
     for number in 0..400 {
