@@ -15,8 +15,8 @@
 //! 4. **Otherwise** it is ejected, if at least half of the others are untroubled, or at 4k.
 //!
 //! Where one that fails slowly is the reason, those come back that failed slowly themselves, or were
-//! ejected within an interval: they may be lacking. Six of ten that refuse all requests for a minute do
-//! not, and would fail three of five calls for all of the calm.
+//! ejected within an interval: they may be lacking. Others refuse all requests since longer, and would
+//! do so for all of the calm.
 //!
 //! Three endpoints, `k` = 5, two of them dead: the first to fail five times has one other that is
 //! well, of two that serve, and is ejected; so is the second, whose one other is well. Three of

@@ -33,7 +33,8 @@ macro_rules! setters {
 
             /// Sets how long one name server may take for one question, with the connection that it
             /// needs, before the next is asked. A question over UDP is repeated after a quarter of
-            /// it, and asked over TCP after a half.
+            /// it, without EDNS after 50 ms where the server was never heard to know that, and asked
+            /// over TCP after a half.
             ///
             /// By default what the system's configuration says, and 2 s for explicit servers; at
             /// most an hour.
