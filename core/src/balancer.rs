@@ -1,10 +1,10 @@
 //! Balances requests: the whole path for one thread, update, pick, report.
 
+mod answered;
 mod choose;
 mod over;
 mod pick;
 mod state;
-
 mod status;
 
 use core::fmt;

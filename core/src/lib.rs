@@ -174,6 +174,7 @@ pub mod event;
 pub mod guide;
 pub mod hash;
 pub mod health;
+pub mod http;
 pub mod kit;
 pub mod load;
 mod names;

@@ -6,8 +6,8 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 125_700, gzip: 60_700, brotli: 52_900 },
-  'five.wasm': { raw: 72_100, gzip: 35_100, brotli: 30_900 },
+  'lb.wasm': { raw: 126_900, gzip: 60_900, brotli: 53_000 },
+  'five.wasm': { raw: 73_300, gzip: 35_300, brotli: 31_100 },
 };
 
 for (const file of process.argv.slice(2)) {

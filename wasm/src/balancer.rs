@@ -149,18 +149,26 @@ impl Balancer {
     /// endpoint asked to be left alone, or NaN.
     pub fn report(&mut self, now: f64, ticket: u32, outcome: u8, retry_after: f64) {
         if let Some(outcome) = names::outcome(outcome, maybe(retry_after)) {
-            let tells = match outcome {
-                Outcome::Success | Outcome::TimedOut | Outcome::Abandoned | Outcome::LostRace => {
-                    true
-                }
-                Outcome::Failure
-                | Outcome::NeverSent
-                | Outcome::Ignorable
-                | Outcome::PushedBack
-                | Outcome::Overloaded { .. } => false,
-            };
-            self.end(now, ticket, outcome, tells);
+            self.end(now, ticket, outcome);
         }
+    }
+
+    /// Tells how the head of an answer says that its request ended, whose body is still to come: the
+    /// ticket stands for that. Tells that the endpoint is there still.
+    pub fn answered(&mut self, now: f64, ticket: u32, outcome: u8, retry_after: f64) -> bool {
+        let outcome = names::outcome(outcome, maybe(retry_after));
+        let (Some(outcome), Some(pick)) = (outcome, self.tickets.redeem(ticket)) else {
+            return false;
+        };
+        self.note_latency(instant(now), &pick, outcome);
+        let body = self.core.answered(instant(now), pick, outcome);
+        body.is_some_and(|body| self.tickets.keep(body) == ticket)
+    }
+
+    /// Redeems a ticket of which nothing is to be learned.
+    #[wasm_bindgen(js_name = withdraw)]
+    pub fn take_back(&mut self, now: f64, ticket: u32) {
+        self.withdraw(now, ticket);
     }
 
     /// Returns the percentile of how long requests took lately, in milliseconds, if enough is
@@ -280,15 +288,27 @@ impl Balancer {
         }
     }
 
-    /// Redeems a ticket; where the outcome tells how long a request takes at least, so it is noted.
-    pub(crate) fn end(&mut self, now: f64, ticket: u32, outcome: Outcome, tells: bool) {
+    fn end(&mut self, now: f64, ticket: u32, outcome: Outcome) {
         let Some(pick) = self.tickets.redeem(ticket) else { return };
         let now = instant(now);
+        self.note_latency(now, &pick, outcome);
+        self.core.report(now, pick, outcome);
+    }
+
+    /// Notes how long a request took at least, where the outcome tells.
+    fn note_latency(&mut self, now: Instant, pick: &Pick, outcome: Outcome) {
+        let tells = match outcome {
+            Outcome::Success | Outcome::TimedOut | Outcome::Abandoned | Outcome::LostRace => true,
+            Outcome::Failure
+            | Outcome::NeverSent
+            | Outcome::Ignorable
+            | Outcome::PushedBack
+            | Outcome::Overloaded { .. } => false,
+        };
         if tells {
             let took = now.saturating_since(pick.started());
             self.percentiles.iter_mut().for_each(|(_, latencies)| latencies.observe(now, took));
         }
-        self.core.report(now, pick, outcome);
     }
 
     fn slot(&self, index: u32) -> Option<Slot> {

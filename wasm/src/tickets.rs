@@ -30,7 +30,8 @@ impl Tickets {
         }
     }
 
-    fn keep(&mut self, pick: Pick) -> u32 {
+    /// Keeps `pick`: behind the ticket that was redeemed last, if one was.
+    pub(crate) fn keep(&mut self, pick: Pick) -> u32 {
         if let Some(ticket) = self.free.pop()
             && let Some(place) = self.picks.get_mut(ticket as usize)
         {

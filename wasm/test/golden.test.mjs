@@ -63,7 +63,7 @@ class Replay {
       const options = {};
       for (let place = 0; place < words.length; place += 2) {
         const [name, value] = words.slice(place, place + 2);
-        if (name === 'key') options.key = /^\d/.test(value) ? BigInt(value) : value;
+        if (name === 'key') options.key = /^\d/.test(value) ? { hash: BigInt(value) } : value;
         else if (name === 'avoid') options.avoid = value.split(',').map((addr) => SCHEME + addr);
         else assert.fail(`no such option: ${name}`);
       }

@@ -81,7 +81,8 @@ for (const [name, endpoint, type, message] of endpoints) {
 
 const calls = [
   ['0 attempts', { attempts: 0 }, RangeError, 'attempts must be an integer in 1..=4294967295, not 0'],
-  ['a key with a fraction', { key: 0.5 }, RangeError, 'key must be a string, an integer in 0..=2^53-1, or a bigint in 0..=2^64-1, not 0.5'],
+  ['a hash with a fraction', { key: { hash: 0.5 } }, RangeError, 'key.hash must be an integer in 0..=2^53-1, or a bigint in 0..=2^64-1, not 0.5'],
+  ['a hash of more than 64 bits', { key: { hash: 2n ** 64n } }, RangeError, 'key.hash must be an integer in 0..=2^53-1, or a bigint in 0..=2^64-1, not 18446744073709551616'],
   ['a key that is an object', { key: {} }, TypeError, 'key must be a string'],
   ['half an attempt', { attempts: 1.5 }, RangeError, 'not 1.5'],
   ['attempts that are a string', { attempts: '3' }, TypeError, 'not "3"'],

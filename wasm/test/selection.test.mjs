@@ -58,7 +58,7 @@ test('a key keeps its endpoint, and goes to one other when that is to be avoided
   for (const policy of ['rendezvous', 'maglev', 'ring_hash', 'ketama']) {
     const balancer = new Balancer({ endpoints: URLS, policy });
     const owners = new Set();
-    for (const key of ['alice', 'böb', '', 0x9e37_79b9_7f4a, 0xfeed_beef_dead_cafen, 'carol', 'dave', 'erin']) {
+    for (const key of ['alice', 'böb', '', 0x9e37_79b9_7f4a, { hash: 0xfeed_beef_dead_cafen }, 'carol', 'dave', 'erin']) {
       const [[owner, ...others], [next, ...rest]] = [
         Object.keys(count(balancer, 20, { key })),
         Object.keys(count(balancer, 20, { key, avoid: [balancer.pick({ key }).url] })),
@@ -75,8 +75,9 @@ test('a key keeps its endpoint, and goes to one other when that is to be avoided
 test('a text has the same key as its hash', () => {
   const balancer = new Balancer({ endpoints: URLS, policy: 'rendezvous' });
   // XXH64 of "abc" with seed 0, as in evenkeel_core::hash.
-  assert.equal(balancer.pick({ key: 'abc' }).url, balancer.pick({ key: 0x44bc_2cf5_ad77_0999n }).url);
+  assert.equal(balancer.pick({ key: 'abc' }).url, balancer.pick({ key: { hash: 0x44bc_2cf5_ad77_0999n } }).url);
   assert.equal(balancer.pick({ key: 7 }).url, balancer.pick({ key: 7n }).url);
+  assert.equal(balancer.pick({ key: 7 }).url, balancer.pick({ key: '7' }).url);
 });
 
 test('the attempts of a call share its key', async () => {

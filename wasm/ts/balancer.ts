@@ -1,5 +1,25 @@
+import type { Attempt } from './attempt.js';
+import type { RetryOptions } from './call.js';
+import { show } from './check.js';
+import { accepted, ofThrown, SUCCESS } from './judge.js';
+import { loop } from './loop.js';
 import { Picker } from './picker.js';
-import { run, type Attempt, type CallOptions } from './run.js';
+import type { Acceptance, Verdict } from './verdict.js';
+
+export interface CallOptions<T = unknown> extends RetryOptions {
+  /** Ends the call and its attempts; the call then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * What an answer means: whether it is good, or a verdict. By default, and for `undefined`, every one is good. A call that ends without a
+   * good answer resolves with the last one all the same, if there was any; those that are not returned are aborted through their `signal`.
+   */
+  readonly accept?: (value: T) => Acceptance | undefined;
+  /**
+   * What an attempt's error means. By default, and for `undefined`, it is worth another attempt; what programs throw that are wrong
+   * (a `TypeError` that is not the network's) ends the call, and says nothing of the endpoint.
+   */
+  readonly classify?: (error: unknown) => Exclude<Verdict, 'success'> | undefined;
+}
 
 /** Balances requests over a set of endpoints. It does no I/O, and starts timers only within `call`. */
 export class Balancer extends Picker {
@@ -9,7 +29,18 @@ export class Balancer extends Picker {
    *
    * @throws {LbError} when no attempt was answered, and the retry options allow no other.
    */
-  call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: CallOptions<T> = {}): Promise<T> {
-    return run(this, send, options);
+  async call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: CallOptions<T> = {}): Promise<T> {
+    const { signal, accept, classify } = options;
+    for (const [name, value] of Object.entries({ send, accept, classify })) {
+      if (value !== undefined && typeof value !== 'function') throw new TypeError(`${name} must be a function, not ${show(value)}`);
+    }
+    return loop(this, {
+      send,
+      ofAnswer: (value) => accepted(accept, value, () => SUCCESS),
+      ofError: (error) => ofThrown(classify, error),
+      repeat: 'idempotent',
+      signal,
+      options,
+    });
   }
 }

@@ -162,6 +162,11 @@ export class Call {
     this.#wasm.on_outcome(this.#time(now), attempt, ...numbers(verdict));
   }
 
+  /** @internal The attempt ended, by the core's number of its verdict. */
+  tell(attempt: number, verdict: number, waitMs: number, now: number): void {
+    this.#wasm.on_outcome(now, attempt, verdict, waitMs);
+  }
+
   /** The URLs tried last, at most 8, oldest first. */
   tried(): string[] {
     return Array.from(this.#wasm.tried(), (index) => this.#balancer.url(index));

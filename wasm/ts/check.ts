@@ -75,6 +75,13 @@ export function text(name: string, value: unknown): string {
   return value;
 }
 
+/** Of any realm: Deno's, a page's frames'. */
+export function signal(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || !('aborted' in value) || !('addEventListener' in value)) {
+    throw new TypeError(`${name} must be an AbortSignal, not ${show(value)}`);
+  }
+}
+
 export function flag(name: string, value: unknown): boolean {
   if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false, not ${show(value)}`);
   return value;
@@ -83,9 +90,20 @@ export function flag(name: string, value: unknown): boolean {
 /** 64 bits, as two numbers of 32. */
 export type Bits = [hi: number, lo: number];
 
-/** A request's key: a text, or 64 bits. */
+/** A request's key: what is hashed, or a hash of 64 bits. */
 export function key(value: unknown): string | Bits {
-  return typeof value === 'string' ? value : bits('key must be a string, an', value);
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null || !('hash' in value)) {
+    throw new TypeError(`key must be a string, a number, a bigint or { hash }, not ${show(value)}`);
+  }
+  return bits('key.hash must be an', value.hash);
+}
+
+/** A list, of which every item is to be checked. */
+export function list(name: string, value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array, not ${show(value)}`);
+  return value;
 }
 
 export function seed(value: unknown): Bits {

@@ -1,17 +1,8 @@
+import type { Attempted } from './attempt.js';
 import type { EndName } from './generated.js';
 
 /** Why a call failed. */
 export type LbErrorCode = Exclude<EndName, 'success'>;
-
-/** One attempt of a failed call. */
-export interface FailedAttempt {
-  /** The endpoint it was sent to. */
-  readonly url: string;
-  /** What it failed with; a `TimeoutError` if it was given up. */
-  readonly error: unknown;
-  /** How long it took, in milliseconds. */
-  readonly elapsedMs: number;
-}
 
 /** A call failed: every attempt did, or none could be sent. `cause` is the last attempt's error. */
 export class LbError extends Error {
@@ -20,15 +11,15 @@ export class LbError extends Error {
   constructor(
     /** Why the call stopped. */
     readonly code: LbErrorCode,
-    /** Every attempt that failed, in the order in which they ended. */
-    readonly attempts: readonly FailedAttempt[],
+    /** Every attempt, in the order in which they ended. */
+    readonly attempts: readonly Attempted[],
   ) {
     const last = attempts.at(-1);
     super(message(code, attempts), last && { cause: last.error });
   }
 }
 
-function message(code: LbErrorCode, attempts: readonly FailedAttempt[]): string {
+function message(code: LbErrorCode, attempts: readonly Attempted[]): string {
   const count = attempts.length === 1 ? '1 failed attempt' : `${attempts.length} failed attempts`;
   const last = attempts.at(-1);
   const detail = last ? `; last at ${last.url}: ${String(last.error)}` : '';

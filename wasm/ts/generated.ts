@@ -45,6 +45,9 @@ export type PolicyName = (typeof POLICIES)[number];
 export const KINDS = ['flag', 'count', 'time', 'zone', 'book'] as const;
 export type SettingKind = (typeof KINDS)[number];
 
+export const REPEATS = ['idempotent', 'sequential', 'never'] as const;
+export type Repeat = (typeof REPEATS)[number];
+
 export const ENDPOINT_COLUMNS = ['index', 'weight', 'priority', 'zone', 'draining', 'candidate', 'candidacy', 'currentWeight', 'health', 'reason', 'until', 'calmUntil', 'held', 'latency', 'inFlight', 'successes', 'failures', 'canceled'] as const;
 export type EndpointColumn = (typeof ENDPOINT_COLUMNS)[number];
 
@@ -56,6 +59,23 @@ export const PARAMETERS = [[], [], [], [], ['full_scan'], ['full_scan'], ['bound
 
 /** The outcome of each verdict: what it says of the endpoint. */
 export const OUTCOME_OF_VERDICT: readonly number[] = [0, 1, 1, 2, 4, 6, 5, 3, 7];
+
+/** From which status on: the verdict, and what it says of the endpoint. */
+export const STATUSES: readonly (readonly [status: number, verdict: number, outcome: number])[] = [[0, 0, 0], [400, 4, 4], [408, 1, 1], [409, 4, 4], [425, 1, 4], [426, 4, 4], [429, 5, 6], [430, 4, 4], [500, 1, 1], [501, 4, 4], [502, 1, 1], [503, 5, 6], [504, 1, 1], [505, 4, 4], [507, 1, 1], [508, 4, 4], [509, 1, 1], [510, 4, 4], [512, 1, 1]];
+
+/** The methods that may be sent again, and the header that makes any request so. */
+export const IDEMPOTENT_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+export const IDEMPOTENCY_KEY = 'idempotency-key';
+
+/** How long an endpoint rests that refuses without saying for how long. */
+export const COOL_DOWN_MS = 1000;
+
+/** After which verdicts, by their numbers, a request may be sent again. */
+export const MAY_REPEAT: Readonly<Record<Repeat, readonly number[]>> = {
+  idempotent: [1, 3, 5, 6, 7],
+  sequential: [5, 7],
+  never: [],
+};
 
 /** How many reasons and slots fit into what a pick gives. */
 export const [MOST_WHYS, MOST_SLOTS] = [8, 16777216];

@@ -85,6 +85,21 @@ export class Pick {
     this.#redeem()?.report(at, this.#ticket, OUTCOMES.indexOf(outcome), retryAfterMs);
   }
 
+  /** @internal Reports by the core's number. */
+  tell(outcome: number, waitMs: number, now: number): void {
+    this.#redeem()?.report(now, this.#ticket, outcome, waitMs);
+  }
+
+  /** @internal Reports the head of an answer, by the core's number; the body counts as in flight until `tell` or `withdraw`. */
+  answered(outcome: number, waitMs: number, now: number): void {
+    if (this.#balancer?.answered(now, this.#ticket, outcome, waitMs) === false) this.#redeem();
+  }
+
+  /** @internal Makes it as if it had never been picked. */
+  withdraw(now: number): void {
+    this.#redeem()?.withdraw(now, this.#ticket);
+  }
+
   /** @internal Reports what a verdict on the attempt says of the endpoint. */
   conclude(verdict: Verdict, now?: number): void {
     const at = this.#time(now);

@@ -14,10 +14,10 @@ export type { PolicyName } from './generated.js';
 export type { Policy } from './policy.js';
 
 /**
- * What requests that belong together have in common. A text is hashed (XXH64, as everywhere in evenkeel); a number,
- * 0..=2^53-1, or a bigint, 0..=2^64-1, must be a hash already.
+ * What requests that belong together have in common. It is hashed (XXH64, as everywhere in evenkeel), numbers as their decimal text; who has
+ * a hash already, 0..=2^64-1, gives `{ hash }`.
  */
-export type Key = string | number | bigint;
+export type Key = string | number | bigint | { readonly hash: number | bigint };
 
 /** An endpoint: its URL, or the URL with more. */
 export type EndpointSpec =

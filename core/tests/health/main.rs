@@ -1,6 +1,7 @@
 //! Health through the public interface: who is ejected, for how long, how they come back, and what
 //! is told of it.
 
+mod answered;
 mod candidacy;
 mod caps;
 mod cases;

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use evenkeel_core::balancer::Why;
 use evenkeel_core::health::{Health, Held, Reason};
+use evenkeel_core::http::{self, Repeat};
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::retry::{End, Jitter, Step, Verdict};
 use evenkeel_core::settings::{Book, Config, Kind};
@@ -56,6 +57,7 @@ const LISTS: &[(&str, &str, &[&str])] = &[
     ("BOOKS", "OutlierPreset", Book::NAMES),
     ("POLICIES", "PolicyName", AnyPolicy::NAMES),
     ("KINDS", "SettingKind", Kind::NAMES),
+    ("REPEATS", "Repeat", Repeat::NAMES),
     ("ENDPOINT_COLUMNS", "EndpointColumn", evenkeel_wasm::ENDPOINT_COLUMNS),
     ("EVENT_COLUMNS", "EventColumn", evenkeel_wasm::EVENT_COLUMNS),
 ];
@@ -74,6 +76,7 @@ fn generate() -> Result<String> {
     }
     parameters(&mut text)?;
     outcomes(&mut text)?;
+    http(&mut text)?;
     let (whys, slots) = (evenkeel_wasm::WHYS, evenkeel_wasm::SLOTS);
     writeln!(text, "\n/** How many reasons and slots fit into what a pick gives. */")?;
     writeln!(text, "export const [MOST_WHYS, MOST_SLOTS] = [{whys}, {slots}];")?;
@@ -98,6 +101,54 @@ fn outcomes(text: &mut String) -> Result<()> {
     ensure!(outcomes.len() == Verdict::NAMES.len(), "a verdict is missing");
     writeln!(text, "\n/** The outcome of each verdict: what it says of the endpoint. */")?;
     writeln!(text, "export const OUTCOME_OF_VERDICT: readonly number[] = {outcomes:?};")?;
+    Ok(())
+}
+
+/// Writes what statuses say, and which requests may be sent again.
+fn http(text: &mut String) -> Result<()> {
+    writeln!(
+        text,
+        "\n/** From which status on: the verdict, and what it says of the endpoint. */"
+    )?;
+    let meaning = |status| [http::verdict(status).index(), http::outcome(status).index()];
+    let begins = |status: &u16| *status == 0 || meaning(*status) != meaning(*status - 1);
+    let run = |status| {
+        let [verdict, outcome] = meaning(status);
+        format!("[{status}, {verdict}, {outcome}]")
+    };
+    let runs: Vec<_> = (0..1000).filter(begins).map(run).collect();
+    writeln!(
+        text,
+        "export const STATUSES: readonly (readonly [status: number, verdict: number, outcome: number])[] = [{}];",
+        runs.join(", ")
+    )?;
+    writeln!(
+        text,
+        "\n/** The methods that may be sent again, and the header that makes any request so. */"
+    )?;
+    writeln!(
+        text,
+        "export const IDEMPOTENT_METHODS: readonly string[] = {:?};",
+        http::IDEMPOTENT_METHODS
+    )?;
+    writeln!(text, "export const IDEMPOTENCY_KEY = '{}';", http::IDEMPOTENCY_KEY)?;
+    writeln!(
+        text,
+        "\n/** How long an endpoint rests that refuses without saying for how long. */"
+    )?;
+    writeln!(text, "export const COOL_DOWN_MS = {};", http::COOL_DOWN.as_millis())?;
+    writeln!(
+        text,
+        "\n/** After which verdicts, by their numbers, a request may be sent again. */"
+    )?;
+    writeln!(text, "export const MAY_REPEAT: Readonly<Record<Repeat, readonly number[]>> = {{")?;
+    for &repeat in Repeat::ALL {
+        let verdicts = (0..).map_while(|index| evenkeel_wasm::verdict(index, None));
+        let allowed = verdicts.filter(|&verdict| repeat.allows(verdict));
+        let allowed: Vec<_> = allowed.map(|verdict| verdict.index()).collect();
+        writeln!(text, "  {}: {allowed:?},", repeat.name())?;
+    }
+    writeln!(text, "}};")?;
     Ok(())
 }
 

@@ -1,0 +1,171 @@
+// The bodies of answers: until they end, the request is in flight, and the caller's signal and deadline hold.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createBalancer } from 'evenkeel';
+import { serve } from './support.mjs';
+
+/** Sends a head and the begin of a body; `finish` and `breakOff` say how it goes on. */
+async function streaming(t, options = {}) {
+  const open = [];
+  const server = await serve(t, (_, response) => {
+    open.push(response);
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    response.write('begin ');
+  });
+  const lb = createBalancer({ endpoints: [server.url], ...options });
+  const closed = () => Promise.all(open.map((response) => response.closed || new Promise((resolve) => response.on('close', resolve))));
+  const endpoint = () => lb.endpoints()[0];
+  return { lb, server, closed, endpoint, finish: () => open.at(-1).end('end'), breakOff: () => open.at(-1).destroy() };
+}
+
+const READERS = {
+  text: (response) => response.text(),
+  arrayBuffer: async (response) => new TextDecoder().decode(await response.arrayBuffer()),
+  blob: async (response) => (await response.blob()).text(),
+  stream: async (response) => {
+    let text = '';
+    for await (const chunk of response.body) text += new TextDecoder().decode(chunk);
+    return text;
+  },
+  'stream, then text': (response) => {
+    assert.ok(response.body instanceof ReadableStream);
+    assert.equal(response.body, response.body);
+    assert.equal(response.bodyUsed, false);
+    return response.text();
+  },
+  clone: async (response) => {
+    const [one, two] = await Promise.all([response.clone().text(), response.text()]);
+    assert.equal(one, two);
+    return one;
+  },
+};
+
+for (const [name, read] of Object.entries(READERS)) {
+  test(`${name}: in flight until the end`, async (t) => {
+    const { lb, finish, endpoint } = await streaming(t);
+    const response = await lb.fetch('/');
+    const { successes, inFlight } = endpoint();
+    assert.deepEqual([successes, inFlight], [1, 1], 'the head tells');
+    const text = read(response);
+    finish();
+    assert.equal(await text, 'begin end');
+    assert.deepEqual([endpoint().successes, endpoint().failures, endpoint().inFlight], [1, 0, 0]);
+    assert.equal(response.bodyUsed, true);
+    await assert.rejects(response.text(), TypeError);
+  });
+
+  test(`${name}: a body that breaks is a failure, and thrown`, async (t) => {
+    const { lb, breakOff, endpoint } = await streaming(t);
+    const read_ = read(await lb.fetch('/'));
+    breakOff();
+    await assert.rejects(read_);
+    assert.deepEqual([endpoint().successes, endpoint().failures, endpoint().inFlight], [1, 1, 0]);
+  });
+
+  test(`${name}: the caller's abort reaches it`, async (t) => {
+    const { lb, closed, endpoint } = await streaming(t);
+    const caller = new AbortController();
+    const reading = read(await lb.fetch('/', { signal: caller.signal }));
+    const reason = new Error('mine');
+    setImmediate(() => caller.abort(reason));
+    await assert.rejects(reading, (error) => error === reason);
+    await closed();
+    assert.deepEqual([endpoint().successes, endpoint().failures, endpoint().inFlight], [1, 0, 0]);
+  });
+
+  test(`${name}: the deadline reaches it`, async (t) => {
+    const { lb, closed, endpoint } = await streaming(t, { timeoutMs: 40 });
+    await assert.rejects(read(await lb.fetch('/')), { name: 'TimeoutError' });
+    await closed();
+    assert.deepEqual([endpoint().failures, endpoint().inFlight], [1, 0], 'it did not finish in time');
+  });
+}
+
+test('a body that is canceled ends the request', async (t) => {
+  const { lb, closed, endpoint } = await streaming(t);
+  await (await lb.fetch('/')).body.cancel();
+  await closed();
+  assert.deepEqual([endpoint().successes, endpoint().failures, endpoint().inFlight], [1, 0, 0]);
+});
+
+test('JSON that does not parse is no fault of the endpoint', async (t) => {
+  const server = await serve(t, (_, response) => response.end('{'));
+  const lb = createBalancer({ endpoints: [server.url] });
+  await assert.rejects((await lb.fetch('/')).json(), SyntaxError);
+  const [{ successes, failures, inFlight }] = lb.endpoints();
+  assert.deepEqual([successes, failures, inFlight], [1, 0, 0]);
+});
+
+test('the response is that of fetch', async (t) => {
+  const server = await serve(t, (request, response) => {
+    if (request.url === '/from') response.writeHead(302, { location: '/to' }).end();
+    else response.writeHead(201, { 'x-y': 'z' }).end('{"a":1}');
+  });
+  const lb = createBalancer({ endpoints: [server.url] });
+  const response = await lb.fetch('/from');
+  assert.ok(response instanceof Response);
+  assert.deepEqual([response.status, response.ok, response.redirected, response.url], [201, true, true, `${server.url}/to`]);
+  assert.equal(response.headers.get('x-y'), 'z');
+  assert.deepEqual(await response.json(), { a: 1 });
+  assert.equal(lb.endpoints()[0].inFlight, 0);
+  const empty = await lb.fetch('/', { method: 'HEAD' });
+  assert.equal(empty.body, null);
+  assert.equal(lb.endpoints()[0].inFlight, 0, 'nothing to read');
+});
+
+test('answers that are not taken leave no socket', async (t) => {
+  let open = 0;
+  let least = () => {};
+  const endless = await serve(t, (_, response) => {
+    open++;
+    response.on('close', () => (open--, least()));
+    response.writeHead(500);
+    response.write('and so on');
+  });
+  const lb = createBalancer({ endpoints: [endless.url], retry: { backoff: 0, budget: false }, eject: false });
+  for (let i = 0; i < 60; i++) {
+    await assert.rejects(lb.call(async ({ url, signal }) => {
+      const response = await fetch(url, { signal });
+      if (!response.ok) throw new Error(String(response.status));
+    }));
+  }
+  while (open > 1) await new Promise((resolve) => (least = resolve));
+  assert.equal(endless.hits, 180);
+  // Of an answer that is returned, the attempts before it are gone.
+  const response = await lb.fetch('/');
+  assert.equal(response.status, 500);
+  while (open > 1) await new Promise((resolve) => (least = resolve));
+  await response.body.cancel();
+  while (open > 0) await new Promise((resolve) => (least = resolve));
+});
+
+test('one listener on a signal, however many requests share it, and none in the end', async (t) => {
+  const server = await serve(t);
+  const lb = createBalancer({ endpoints: [server.url] });
+  const { signal } = new AbortController();
+  let [listeners, most] = [0, 0];
+  for (const [name, change] of [['addEventListener', 1], ['removeEventListener', -1]]) {
+    const original = signal[name].bind(signal);
+    // What fetch itself adds is on the attempts' signals.
+    signal[name] = (...args) => {
+      listeners += change;
+      most = Math.max(most, listeners);
+      return original(...args);
+    };
+  }
+  await Promise.all(Array.from({ length: 100 }, async () => (await lb.fetch('/', { signal })).text()));
+  assert.deepEqual([listeners, most], [0, 1]);
+});
+
+test('no timer outlives its answer', async (t) => {
+  const server = await serve(t);
+  const set = t.mock.method(globalThis, 'setTimeout');
+  const cleared = t.mock.method(globalThis, 'clearTimeout');
+  const lb = createBalancer({ endpoints: [server.url], timeoutMs: 5000, attemptTimeoutMs: 5000 });
+  const response = await lb.fetch('/');
+  await response.text();
+  const ours = set.mock.calls.filter(({ arguments: [, delay] }) => delay > 900 && delay <= 5000).map(({ result }) => result);
+  const gone = new Set(cleared.mock.calls.map(({ arguments: [id] }) => id));
+  assert.ok(ours.length >= 2);
+  assert.deepEqual(ours.filter((id) => !gone.has(id)), []);
+});

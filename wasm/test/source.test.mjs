@@ -1,0 +1,118 @@
+// Where endpoints come from: functions, iterables, lists at a URL.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createBalancer, LbError, poll } from 'evenkeel';
+import { serve, settle } from './support.mjs';
+
+const [A, B] = ['https://a.example', 'https://b.example'];
+const url = ({ url }) => url;
+
+test('the first request asks, others share the question, and no timer is set', async (t) => {
+  let [now, asked] = [0, 0];
+  const set = t.mock.method(globalThis, 'setTimeout');
+  const lb = createBalancer({ endpoints: async () => (asked++, { endpoints: asked > 1 ? [B] : [A], ttlMs: 5000 }), now: () => now, hedge: false });
+  assert.equal(asked, 0, 'not before');
+  assert.deepEqual(await Promise.all([lb.call(url), lb.call(url), lb.call(url)]), [A, A, A]);
+  assert.equal(asked, 1);
+  now = 4999;
+  await lb.call(url);
+  assert.equal(asked, 1);
+  now = 5000;
+  assert.equal(await lb.call(url), A, 'who finds the list old does not wait');
+  assert.equal(asked, 2);
+  await settle();
+  assert.equal(await lb.call(url), B);
+  assert.equal(set.mock.callCount(), 0);
+});
+
+test('failures and empty lists leave the endpoints, and are asked again after a while', async () => {
+  let [now, asked] = [0, 0];
+  const answers = [[A], [], new Error('down'), 'nonsense', [{ wrong: 1 }], [B]];
+  const told = [];
+  const lb = createBalancer({
+    endpoints: () => {
+      const answer = answers[Math.min(asked++, answers.length - 1)];
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+    now: () => now,
+  });
+  lb.on('source', ({ ok, error }) => told.push(ok ? 'ok' : error.constructor.name));
+  assert.equal(await lb.call(url), A);
+  for (now = 30_000; asked < answers.length; now += 500) {
+    const got = await lb.call(url);
+    if (asked < answers.length) assert.equal(got, A);
+    await settle();
+  }
+  assert.equal(await lb.call(url), B);
+  assert.deepEqual(told, ['ok', 'RangeError', 'Error', 'TypeError', 'TypeError', 'ok']);
+  // 1 + 2 + 4 + 8 s of waits between five questions.
+  assert.ok(now >= 45_000 && now < 48_000, `${now}`);
+});
+
+test('no list yet: requests wait for it, within their time', async () => {
+  const never = createBalancer({ endpoints: () => new Promise(() => {}) });
+  await assert.rejects(never.call(url, { timeoutMs: 20 }), { name: 'LbError', code: 'deadline' });
+  const caller = new AbortController();
+  const call = never.fetch('/', { signal: caller.signal });
+  caller.abort(new Error('mine'));
+  await assert.rejects(call, /mine/);
+  const failing = createBalancer({ endpoints: () => Promise.reject(new Error('down')) });
+  await assert.rejects(failing.call(url), (error) => error instanceof LbError && error.code === 'no_endpoints');
+});
+
+test('endpoints that fail make it ask again', async () => {
+  let [now, asked] = [0, 0];
+  const lb = createBalancer({ endpoints: () => (asked++, asked > 1 ? [B] : [A, B]), now: () => now, policy: 'round_robin', retry: { backoff: 0, budget: false } });
+  await lb.call(url);
+  now = 6000;
+  for (let i = 0; i < 12; i++) await lb.call(({ url }) => { if (url === A) throw new Error('down'); });
+  await lb.call(url);
+  await settle();
+  assert.equal(asked, 2);
+  assert.deepEqual(lb.endpoints().map(({ url }) => url), [B]);
+});
+
+test('lists as they come', async () => {
+  let next;
+  async function* lists() {
+    yield [A];
+    await new Promise((resolve) => (next = resolve));
+    yield [B];
+    await new Promise(() => {});
+  }
+  const lb = createBalancer({ endpoints: lists() });
+  assert.equal(await lb.call(url), A);
+  await settle();
+  next();
+  await settle();
+  assert.equal(await lb.call(url), B);
+  lb[Symbol.dispose]();
+});
+
+test('a list at a URL: what has not changed is not sent again', async (t) => {
+  let now = 0;
+  const seen = [];
+  let body = JSON.stringify([A, { url: B, weight: 3 }]);
+  const server = await serve(t, (request, response) => {
+    seen.push(request.headers['if-none-match']);
+    if (request.headers['if-none-match'] === `"${body.length}"`) response.writeHead(304, { 'cache-control': 'max-age=60' }).end();
+    else response.writeHead(200, { etag: `"${body.length}"`, 'cache-control': 'max-age=10' }).end(body);
+  });
+  const lb = createBalancer({ endpoints: poll(`${server.url}/endpoints.json`), now: () => now });
+  await lb.call(url);
+  assert.deepEqual(lb.endpoints().map(({ url, weight }) => [url, weight]), [[A, 1], [B, 3]]);
+  now = 9_999;
+  await lb.call(url);
+  assert.equal(server.hits, 1);
+  await lb.refresh();
+  assert.deepEqual(seen, [undefined, `"${JSON.stringify([A, { url: B, weight: 3 }]).length}"`]);
+  body = JSON.stringify({ endpoints: [B] });
+  await lb.refresh();
+  assert.deepEqual(lb.endpoints().map(({ url }) => url), [B]);
+  for (body of ['{', '7', '{"endpoints":{}}', '[null]', '["host:80"]', '[]']) {
+    await lb.refresh();
+    assert.deepEqual(lb.endpoints().map(({ url }) => url), [B], body);
+  }
+  for (const options of [{ ttlMs: 1 }, { timeoutMs: 0 }, { ttlMs: 'x' }]) assert.throws(() => poll(server.url, options));
+});

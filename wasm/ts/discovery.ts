@@ -1,0 +1,120 @@
+import * as check from './check.js';
+import type { EndpointSpec } from './picker.js';
+import type { Listing, Source } from './source.js';
+
+/** What a source is driven for. */
+export interface Follower {
+  update(endpoints: Iterable<EndpointSpec>): void;
+  failed(error: unknown): void;
+  clock(): number;
+}
+
+/** How long a list holds that does not say, and the first and the longest wait after a failure. */
+const [TTL, FIRST, LONGEST] = [30_000, 1000, 60_000];
+
+/**
+ * Asks a source when requests come and its list is no longer good, so that no timer is needed: the request that finds it so does not wait.
+ * Failures and empty lists leave the endpoints as they are, and the next question waits twice as long each time.
+ */
+export class Discovery {
+  #known = false;
+  #due = -Infinity;
+  #asked = -Infinity;
+  #failures = 0;
+  #pending: Promise<void> | undefined;
+  #closed = false;
+  #feed: AsyncIterator<Iterable<EndpointSpec>> | undefined;
+
+  constructor(
+    readonly source: Source,
+    readonly follower: Follower,
+  ) {}
+
+  /** Whether there has been a list. */
+  get known(): boolean {
+    return this.#known;
+  }
+
+  /** Asks, if the list is no longer good. The result is waited for only where there is no list yet. */
+  touch(now: number): Promise<void> | undefined {
+    // A clock that went back must not postpone the next question.
+    if (this.#due - now > 86_400_000) this.#due = now;
+    if (this.#known) {
+      if (now >= this.#due) void this.refresh(now);
+      return undefined;
+    }
+    if (IN_WORKERS) return this.#ask();
+    return this.#pending ?? (now >= this.#due ? this.refresh(now) : undefined);
+  }
+
+  /** Endpoints fail: the list may be old. It is asked for again, at most once in five seconds. */
+  doubt(now: number): void {
+    if (now - this.#asked >= 5000 && this.#failures === 0) this.#due = Math.min(this.#due, now);
+  }
+
+  /** Asks now; those who come while a question is under way share it. */
+  refresh(now: number): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    // What a request of a Worker began ends with that request, and no other may wait for it.
+    if (this.#pending && !(IN_WORKERS && now - this.#asked >= 1000)) return this.#pending;
+    this.#asked = now;
+    const asked = this.#ask().finally(() => {
+      if (this.#pending === asked) this.#pending = undefined;
+      // Lists that come by themselves are taken as they come.
+      if (this.#feed && this.#failures === 0) void this.refresh(this.#due);
+    });
+    return (this.#pending = asked);
+  }
+
+  close(): void {
+    this.#closed = true;
+    void this.#feed?.return?.().catch(() => undefined);
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      const { endpoints, ttlMs } = listing(await this.#next());
+      if (this.#closed) return;
+      const list = [...endpoints];
+      if (list.length === 0 && this.#known) throw new RangeError('the list is empty: the endpoints stay as they are');
+      this.follower.update(list);
+      this.#known = true;
+      this.#failures = 0;
+      this.#due = this.follower.clock() + ttlMs;
+    } catch (error) {
+      const wait = Math.min(FIRST * 2 ** this.#failures++, LONGEST);
+      this.#due = this.follower.clock() + wait;
+      this.follower.failed(error);
+    }
+  }
+
+  /** The next list. */
+  async #next(): Promise<Listing> {
+    if (typeof this.source === 'function') return this.source();
+    this.#feed ??= this.source[Symbol.asyncIterator]();
+    const feed = this.#feed;
+    try {
+      const { done, value } = await feed.next();
+      if (done) return this.#ended();
+      return { endpoints: value, ttlMs: 0 };
+    } catch (error) {
+      this.#feed = undefined;
+      throw error;
+    }
+  }
+
+  /** The last list holds for ever. */
+  #ended(): never {
+    this.close();
+    throw new Error('the source has ended: the endpoints stay as they are');
+  }
+}
+
+const IN_WORKERS = (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent === 'Cloudflare-Workers';
+
+function listing(answer: Listing): { readonly endpoints: Iterable<EndpointSpec>; readonly ttlMs: number } {
+  check.object('the list', answer);
+  if (Symbol.iterator in answer) return { endpoints: answer, ttlMs: TTL };
+  const { endpoints, ttlMs = TTL } = answer;
+  return { endpoints, ttlMs: check.duration('ttlMs', ttlMs) };
+}

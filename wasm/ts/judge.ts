@@ -1,0 +1,64 @@
+/** What an attempt's end means: the verdict for its call, and the outcome for its endpoint, by the core's numbers. */
+import { COOL_DOWN_MS, MAY_REPEAT, OUTCOME_OF_VERDICT, STATUSES, VERDICTS, type Repeat } from './generated.js';
+import { ofNetworkError } from './network_error.js';
+import { retryAfter } from './retry_after.js';
+import { numbers, ofAnswer, ofError, type Acceptance, type Verdict } from './verdict.js';
+
+export interface Judgement {
+  readonly verdict: number;
+  readonly waitMs: number;
+  readonly outcome: number;
+}
+
+const OF_VERDICT: readonly Judgement[] = OUTCOME_OF_VERDICT.map((outcome, verdict) => ({ verdict, waitMs: NaN, outcome }));
+export const SUCCESS = OF_VERDICT[VERDICTS.indexOf('success')]!;
+const OVERLOADED = VERDICTS.indexOf('overloaded');
+const RETRYABLE = VERDICTS.indexOf('retryable_failure');
+const NON_RETRYABLE = VERDICTS.indexOf('non_retryable_failure');
+
+/** By status, so that most answers cost one look. */
+const OF_STATUS: readonly Judgement[] = Array.from({ length: 1000 }, (_, status) => {
+  const [, verdict, outcome] = STATUSES.filter(([from]) => from <= status).at(-1)!;
+  return { verdict, waitMs: verdict === OVERLOADED ? COOL_DOWN_MS : NaN, outcome };
+});
+
+export function judge(said: Verdict): Judgement {
+  const [verdict, waitMs] = numbers(said);
+  return Number.isNaN(waitMs) ? OF_VERDICT[verdict]! : { verdict, waitMs, outcome: OUTCOME_OF_VERDICT[verdict]! };
+}
+
+/** What an HTTP answer means, by its status and headers. `statuses` are those to try again, if the caller says. */
+export function ofResponse(response: Response, statuses: readonly number[] | undefined, lengthen: (waitMs: number) => number): Judgement {
+  const { status } = response;
+  const usual = OF_STATUS[status] ?? SUCCESS;
+  if (usual.verdict === OVERLOADED) {
+    const waitMs = retryAfter(response.headers, Date.now());
+    if (waitMs !== undefined) return restricted({ ...usual, waitMs: lengthen(waitMs) }, status, statuses);
+  }
+  return restricted(usual, status, statuses);
+}
+
+function restricted(usual: Judgement, status: number, statuses: readonly number[] | undefined): Judgement {
+  if (!statuses) return usual;
+  if (statuses.includes(status)) return MAY_REPEAT.idempotent.includes(usual.verdict) ? usual : OF_VERDICT[RETRYABLE]!;
+  return MAY_REPEAT.idempotent.includes(usual.verdict) ? { ...usual, verdict: NON_RETRYABLE } : usual;
+}
+
+/** What the caller's `accept` says of an answer, or else what is usual. */
+export function accepted<T>(accept: ((value: T) => Acceptance | undefined) | undefined, value: T, usual: () => Judgement): Judgement {
+  const said = accept?.(value);
+  return said === undefined ? usual() : judge(ofAnswer(said));
+}
+
+/** What an error means, by the caller's `classify` or its kind; nothing for a fault of the caller's code. */
+export function ofThrown(classify: ((error: unknown) => Verdict | undefined) | undefined, error: unknown): Judgement | undefined {
+  const said = classify?.(error);
+  const usual = said === undefined ? ofNetworkError(error) : ofError(said);
+  return usual && judge(usual);
+}
+
+/** The verdict for a call whose request must perhaps not be sent again. */
+export function forCall({ verdict }: Judgement, repeat: Repeat): number {
+  const again = MAY_REPEAT.idempotent.includes(verdict) && !MAY_REPEAT[repeat].includes(verdict);
+  return again ? NON_RETRYABLE : verdict;
+}

@@ -1,0 +1,248 @@
+import type { Attempted, Sent } from './attempt.js';
+import { RetryBudget } from './budget.js';
+import * as check from './check.js';
+import { Discovery } from './discovery.js';
+import { LbError } from './error.js';
+import { send } from './fetch.js';
+import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
+import { loop, type Job } from './loop.js';
+import { Notices, type LbEvents } from './notices.js';
+import { CALL, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
+import type { Attempt } from './attempt.js';
+import type { Pick } from './pick.js';
+import { Picker, type Changes, type EndpointSpec, type PickOptions } from './picker.js';
+import type { Source } from './source.js';
+import { known } from './spelling.js';
+import type { EndpointInfo } from './status.js';
+import { spelled } from './url.js';
+
+/** Sends requests to a service's endpoints: which one gets the next, and whether a failed one is tried again elsewhere. */
+export interface LoadBalancer {
+  /**
+   * A drop-in for `fetch`: the path and query of the request are appended to an endpoint's URL, and an origin it names is a placeholder.
+   * Resolves with the first good answer; without one, with the last.
+   *
+   * @throws {LbError} when no attempt was answered; the signal's reason when that aborts.
+   */
+  readonly fetch: (input: RequestInfo | URL, init?: RequestInit & LbFetchOptions) => Promise<Response>;
+  /** Calls `send` with one endpoint after another until it gives a good answer; without one, resolves with the last. */
+  call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options?: LbCallOptions<T>): Promise<T>;
+  /** Picks an endpoint for a request of your own, to be told how that ended; `null` if there is none. */
+  pick(options?: PickOptions): Pick | null;
+  /** Calls back at events; returns how to end that. */
+  on<Name extends keyof LbEvents>(name: Name, listener: (event: LbEvents[Name]) => void): () => void;
+  /** Every endpoint, and what is known of it, in the order of URLs. */
+  endpoints(): EndpointInfo[];
+  /** What it took to get an answer of `fetch`: every attempt that ended, the answer's own last. */
+  attempts(response: Response): readonly Attempted[];
+  /** Replaces the whole set of endpoints. Those that stay keep what was learned of them. */
+  update(endpoints: Iterable<EndpointSpec>): Changes;
+  /** Asks the source now; without one, does nothing. */
+  refresh(): Promise<void>;
+  /** What was learned, as a text for `restore`: kept in a store, it spares the next isolate or page to learn it anew. */
+  state(): string;
+  /** Goes on with what another balancer knew; how many endpoints were known. A text that is too old or damaged changes nothing: 0. */
+  restore(state: string): number;
+  /** Ends its source. Requests under way go on, others are refused. */
+  [Symbol.dispose](): void;
+}
+
+export function createBalancer(options: LbOptions): LoadBalancer {
+  return new Lb(checked(options));
+}
+
+class Lb implements LoadBalancer {
+  readonly #picker: Picker;
+  readonly #defaults: Resolved;
+  readonly #notices: Notices;
+  readonly #attempts = new WeakMap<Response, readonly Attempted[]>();
+  readonly #discovery: Discovery | undefined;
+  readonly #lengthen: (waitMs: number) => number;
+  #disposed = false;
+
+  constructor(private readonly options: LbOptions) {
+    const { endpoints, policy, seed, now, onEvent } = options;
+    const defaults = resolve(options);
+    const budget = defaults.retry.budget ?? new RetryBudget();
+    this.#defaults = { ...defaults, retry: { ...defaults.retry, budget } };
+    this.#picker = new Picker({
+      config: config(options),
+      ...(policy === undefined ? {} : { policy }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(now === undefined ? {} : { now }),
+    });
+    this.#notices = new Notices(this.#picker, onEvent);
+    const random = seed === undefined ? Math.random : generator(Number(BigInt.asUintN(32, BigInt(seed))));
+    // So that those who were told the same do not come back at once.
+    this.#lengthen = (waitMs) => waitMs * (1 + random() / 2);
+    if (isSource(endpoints)) {
+      this.#discovery = new Discovery(endpoints, {
+        update: (list) => void this.#notices.tell('source', { ok: true, changes: this.update(list) }),
+        failed: (error) => this.#notices.tell('source', { ok: false, error }),
+        clock: () => this.#picker.clock(),
+      });
+    } else this.update(endpoints);
+  }
+
+  // Its own, so that it can be handed on: `ky.create({ fetch: lb.fetch })`.
+  readonly fetch = async (input: RequestInfo | URL, init: RequestInit & LbFetchOptions = {}): Promise<Response> => {
+    const { key, idempotent, retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept, ...rest } = check.object('init', init ?? {});
+    const resolved = this.#resolve({ retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } as LbFetchOptions);
+    if (idempotent !== undefined) check.flag('idempotent', idempotent);
+    const rules = { idempotent, methods: resolved.methods };
+    const fetch = this.options.fetch ?? globalThis.fetch;
+    const job = await send(fetch, input, rest as Record<string, unknown>, rules, {
+      accept: resolved.accept as LbFetchOptions['accept'],
+      usual: (response) => ofResponse(response, resolved.statusCodes, this.#lengthen),
+      clock: () => this.#picker.clock(),
+      handed: (response, attempts) => void this.#attempts.set(response, attempts),
+    });
+    return this.#run(job, resolved, key);
+  };
+
+  call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: LbCallOptions<T> = {}): Promise<T> {
+    try {
+      if (typeof send !== 'function') throw new TypeError(`send must be a function, not ${check.show(send)}`);
+      const { key, idempotent = true, signal } = known('options', check.object('options', options), CALL);
+      check.flag('idempotent', idempotent);
+      const resolved = this.#resolve(options);
+      const usual = (value: T) => (isResponse(value) ? ofResponse(value, resolved.statusCodes, this.#lengthen) : SUCCESS);
+      const job = {
+        send,
+        ofAnswer: (value: T) => accepted(resolved.accept as LbCallOptions<T>['accept'], value, () => usual(value)),
+        repeat: idempotent ? ('idempotent' as const) : ('sequential' as const),
+        signal,
+      };
+      return this.#run(job, resolved, key);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  async #run<T>(job: Omit<Job<T>, 'options' | 'ofError'>, resolved: Resolved, key: PickOptions['key']): Promise<T> {
+    if (this.#disposed) throw new Error('the balancer has been disposed of');
+    if (job.signal) check.signal('signal', job.signal);
+    const { hedge, ...unhedged } = resolved.retry;
+    const options = { ...(job.repeat === 'idempotent' && hedge ? { hedge } : {}), ...unhedged, ...(key === undefined ? {} : { key }) };
+    if (this.#discovery) await this.#endpoints(options.timeoutMs, job.signal);
+    try {
+      return await loop(this.#picker, {
+        ...job,
+        options,
+        ofError: (error) => ofThrown(resolved.classify, error),
+        sent: (sent) => this.#tellSent(sent),
+      });
+    } finally {
+      if (this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock());
+    }
+  }
+
+  /** Waits for the first list of the source, as long as the request may take. */
+  async #endpoints(timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+    const first = this.#discovery!.touch(this.#picker.clock());
+    if (!first) return;
+    signal?.throwIfAborted();
+    let timer;
+    let stop: (() => void) | undefined;
+    const bounds = new Promise<void>((_, reject) => {
+      if (timeoutMs !== undefined) timer = setTimeout(() => reject(new LbError('deadline', [])), timeoutMs);
+      stop = () => reject(signal!.reason);
+      signal?.addEventListener('abort', stop);
+    });
+    try {
+      await Promise.race([first, bounds]);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop!);
+    }
+  }
+
+  #tellSent({ attempt, hedge, url }: Sent): void {
+    if (hedge) this.#notices.tell('hedge', { url, attempt });
+    else if (attempt > 1) this.#notices.tell('retry', { url, attempt });
+  }
+
+  #resolve(options: LbCallOptions<never>): Resolved {
+    const { retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } = options;
+    const own = retry ?? hedge ?? timeoutMs ?? attemptTimeoutMs ?? classify ?? accept;
+    return own === undefined ? this.#defaults : resolve(options, this.#defaults);
+  }
+
+  pick(options: PickOptions = {}): Pick | null {
+    if (this.#disposed) throw new Error('the balancer has been disposed of');
+    known('options', check.object('options', options), ['key', 'avoid', 'now']);
+    this.#notices.take();
+    return this.#picker.pick(options);
+  }
+
+  on<Name extends keyof LbEvents>(name: Name, listener: (event: LbEvents[Name]) => void): () => void {
+    return this.#notices.on(name, listener);
+  }
+
+  endpoints(): EndpointInfo[] {
+    return this.#picker.endpoints();
+  }
+
+  attempts(response: Response): readonly Attempted[] {
+    return this.#attempts.get(response) ?? [];
+  }
+
+  update(endpoints: Iterable<EndpointSpec>): Changes {
+    const changes = this.#picker.update(normal(endpoints));
+    if (changes.added + changes.removed + changes.changed > 0) this.#notices.tell('update', changes);
+    return changes;
+  }
+
+  async refresh(): Promise<void> {
+    await this.#discovery?.refresh(this.#picker.clock());
+  }
+
+  state(): string {
+    return `${Date.now()} ${this.#picker.exportState()}`;
+  }
+
+  restore(state: string): number {
+    const [, at, text] = /^(\d{1,16}) (.*)$/s.exec(check.text('state', state)) ?? [];
+    if (text === undefined) return 0;
+    try {
+      return this.#picker.importState(text, { ageMs: Math.max(0, Date.now() - Number(at)) }).endpoints;
+    } catch (error) {
+      if (error instanceof RangeError) return 0;
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#discovery?.close();
+  }
+}
+
+function isSource(endpoints: LbOptions['endpoints']): endpoints is Source {
+  return typeof endpoints === 'function' || (typeof endpoints === 'object' && endpoints !== null && Symbol.asyncIterator in endpoints);
+}
+
+function isResponse(value: unknown): value is Response {
+  return typeof Response === 'function' && value instanceof Response;
+}
+
+/** One spelling for each endpoint. */
+function normal(endpoints: Iterable<EndpointSpec>): Iterable<EndpointSpec> {
+  if (typeof endpoints === 'string' || typeof endpoints?.[Symbol.iterator] !== 'function') return endpoints;
+  return Array.from(endpoints, (spec, place) => {
+    const name = `endpoint ${place}`;
+    if (typeof spec !== 'object' || spec === null || spec instanceof URL) return spelled(name, spec);
+    known(name, spec, ['url', 'weight', 'priority', 'zone', 'draining']);
+    return { ...spec, url: spelled(name, spec.url) };
+  });
+}
+
+/** Random numbers that follow from a seed (Mulberry32): how much longer waits become, no more. */
+function generator(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

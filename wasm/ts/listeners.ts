@@ -1,0 +1,26 @@
+/** One listener on an abort signal, however many requests share it: a signal that lives long would else collect them. */
+
+const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls back when the signal aborts; returns how to end that. */
+export function onAbort(signal: AbortSignal, abort: () => void): () => void {
+  let waiting = listeners.get(signal);
+  if (!waiting) {
+    const all = new Set<() => void>();
+    const listener = (): void => {
+      signal.removeEventListener('abort', listener);
+      listeners.delete(signal);
+      for (const abort of all) abort();
+    };
+    waiting = Object.assign(all, { end: () => signal.removeEventListener('abort', listener) });
+    listeners.set(signal, waiting);
+    signal.addEventListener('abort', listener);
+  }
+  waiting.add(abort);
+  return () => {
+    const waiting = listeners.get(signal);
+    if (!waiting?.delete(abort) || waiting.size > 0) return;
+    listeners.delete(signal);
+    (waiting as unknown as { end(): void }).end();
+  };
+}

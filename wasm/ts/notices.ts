@@ -1,0 +1,74 @@
+import { show } from './check.js';
+import type { BalancerEvent } from './event.js';
+import type { EjectionReason } from './generated.js';
+import type { Changes, Picker } from './picker.js';
+
+/** What `on` tells. */
+export interface LbEvents {
+  /** An endpoint failed so often that it is left out, at least until then (in milliseconds of the clock). */
+  readonly eject: { readonly url: string | undefined; readonly reason: EjectionReason; readonly until: number };
+  /** It takes requests again. */
+  readonly restore: { readonly url: string | undefined };
+  /** An attempt after the first was sent. */
+  readonly retry: { readonly url: string; readonly attempt: number };
+  /** An attempt was sent beside one that takes long. */
+  readonly hedge: { readonly url: string; readonly attempt: number };
+  /** The set of endpoints changed. */
+  readonly update: Changes;
+  /** The source gave a list, or failed. */
+  readonly source: { readonly ok: true; readonly changes: Changes } | { readonly ok: false; readonly error: unknown };
+}
+
+const NAMES: readonly (keyof LbEvents)[] = ['eject', 'restore', 'retry', 'hedge', 'update', 'source'];
+
+/** Tells listeners. One that throws harms nobody else. */
+export class Notices {
+  readonly #listeners = new Map<keyof LbEvents, Set<(event: never) => void>>();
+
+  constructor(
+    readonly picker: Picker,
+    readonly all: ((event: unknown) => void) | undefined,
+  ) {}
+
+  on<Name extends keyof LbEvents>(name: Name, listener: (event: LbEvents[Name]) => void): () => void {
+    if (!NAMES.includes(name)) throw new TypeError(`there is no event ${show(name)}; there are ${NAMES.join(', ')}`);
+    if (typeof listener !== 'function') throw new TypeError(`listener must be a function, not ${show(listener)}`);
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners);
+    // A function of its own, so that one that is added twice is called twice, and ended one by one.
+    const own = (event: LbEvents[Name]): void => listener(event);
+    listeners.add(own);
+    return () => listeners.delete(own);
+  }
+
+  tell<Name extends keyof LbEvents>(name: Name, event: LbEvents[Name]): void {
+    for (const listener of this.#listeners.get(name) ?? []) guarded(() => listener(event as never));
+    const { all } = this;
+    if (all) guarded(() => all({ type: name, ...event }));
+  }
+
+  /** Tells what the core did since it was asked last; how many endpoints were ejected. */
+  take(): number {
+    let ejected = 0;
+    for (const event of this.picker.events()) {
+      if (event.type === 'ejected') ejected++;
+      this.#tellCore(event);
+    }
+    return ejected;
+  }
+
+  #tellCore(event: BalancerEvent): void {
+    if (event.type === 'ejected') this.tell('eject', { url: event.url, reason: event.reason, until: event.until });
+    else if (event.type === 'readmitted' || event.type === 'undone') this.tell('restore', { url: event.url });
+  }
+}
+
+function guarded(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    const { reportError } = globalThis as { reportError?: (error: unknown) => void };
+    if (reportError) reportError(error);
+    else console.error(error);
+  }
+}

@@ -1,0 +1,167 @@
+import { RetryBudget, type Budget, type RetryBudgetOptions } from './budget.js';
+import type { Backoff, Hedge, RetryOptions } from './call.js';
+import * as check from './check.js';
+import { IDEMPOTENT_METHODS, SETTINGS, type Settings } from './generated.js';
+import type { EndpointSpec, Key } from './picker.js';
+import type { Policy } from './policy.js';
+import type { BalancerConfig } from './settings.js';
+import type { Source } from './source.js';
+import { known } from './spelling.js';
+import type { Acceptance, Verdict } from './verdict.js';
+
+/** What may be tried again, and how often. */
+export interface Retry {
+  /** The most attempts after the first, 0..=100. Default 2. */
+  readonly limit?: number;
+  /** The methods that may be sent again after anything that another attempt may better. Default: GET, HEAD, OPTIONS, TRACE, PUT, DELETE. */
+  readonly methods?: readonly string[];
+  /** The statuses that are tried again. Default: 408, 425, 429 and 5xx but for those that no other endpoint would better. */
+  readonly statusCodes?: readonly number[];
+  /** The waits between attempts. Default `{ baseMs: 25, maxMs: 250 }`; elsewhere at once after a refusal. */
+  readonly backoff?: Backoff;
+  /** Bounds the retries and hedges of all requests together. Default: 20 % of the last successes, and 10 a second; `false` for no bound. */
+  readonly budget?: Budget | RetryBudgetOptions | false;
+}
+
+/** What a request may say that the balancer says for all. */
+export interface RequestDefaults {
+  /** `false` for one attempt. */
+  readonly retry?: Retry | false;
+  /**
+   * When another attempt goes beside one that takes long, for requests that may be done twice. Default `{ afterMs: 1000, max: 1 }`: who hangs
+   * costs a second, not the request. `false` for never.
+   */
+  readonly hedge?: Hedge | false;
+  /** Bounds a request with its retries, and the reading of the answer. Default: no bound, as with fetch. */
+  readonly timeoutMs?: number;
+  /** Bounds the time to each attempt's head. Default: no bound. */
+  readonly attemptTimeoutMs?: number;
+  /** What an error means. Default, and for `undefined`: the network's are worth another attempt, faults of the caller's code reject at once. */
+  readonly classify?: (error: unknown) => Exclude<Verdict, 'success'> | undefined;
+}
+
+export interface LbOptions extends RequestDefaults, Omit<Settings, 'levels' | 'outlierDetection'> {
+  /** A list, a function that gives one, an async iterable of lists, or a source such as `poll(url)`. */
+  readonly endpoints: Iterable<EndpointSpec> | Source;
+  /** Who is picked among those that do well. Default `peak_ewma`: of two at random the one that answers sooner. */
+  readonly policy?: Policy;
+  /** When endpoints that fail are left out: see `OutlierDetection`; `false` for never. */
+  readonly eject?: BalancerConfig['outlierDetection'];
+  readonly levels?: BalancerConfig['levels'];
+  /** What an answer of `fetch` means. Default, and for `undefined`: what its status means. */
+  readonly accept?: (response: Response) => Acceptance | undefined;
+  /** What sends requests. Default: the global `fetch`. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** The clock, in milliseconds. Default `performance.now`. */
+  readonly now?: () => number;
+  /** Makes picks reproducible; without it, the balancer seeds itself at its first request. */
+  readonly seed?: number | bigint;
+  /** Is told of everything that `on` tells. */
+  readonly onEvent?: (event: unknown) => void;
+}
+
+/** What a request of `call` says. */
+export interface LbCallOptions<T = unknown> extends RequestDefaults {
+  /** What requests have in common that belong together, for sticky policies. */
+  readonly key?: Key;
+  /** Whether it may be done twice. Default true: where not, say false, and only what was not done for sure is sent again. */
+  readonly idempotent?: boolean;
+  /** Ends the call; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** What a value means. Default, and for `undefined`: a `Response` what its status means, all else is good. */
+  readonly accept?: (value: T) => Acceptance | undefined;
+}
+
+/** What a request of `fetch` says beside fetch's own. */
+export interface LbFetchOptions extends RequestDefaults {
+  readonly key?: Key;
+  /** Whether it may be done twice. Default: by its method, and with an `Idempotency-Key`. */
+  readonly idempotent?: boolean;
+  readonly accept?: (response: Response) => Acceptance | undefined;
+}
+
+const REQUEST = ['retry', 'hedge', 'timeoutMs', 'attemptTimeoutMs', 'classify', 'accept'] as const;
+const SETTING = [...new Set(SETTINGS.map(([, path]) => path.split('.')[0]!))].filter((name) => name !== 'outlierDetection' && name !== 'seed');
+const ALL = ['endpoints', 'policy', 'eject', 'fetch', 'now', 'seed', 'onEvent', ...REQUEST, ...SETTING];
+export const CALL = ['key', 'idempotent', 'signal', ...REQUEST];
+const RETRY = ['limit', 'methods', 'statusCodes', 'backoff', 'budget'];
+
+/** What is needed of the balancer's and a request's options together. */
+export interface Resolved {
+  readonly retry: RetryOptions;
+  readonly methods: readonly string[];
+  readonly statusCodes: readonly number[] | undefined;
+  readonly classify: RequestDefaults['classify'];
+  readonly accept: ((value: never) => Acceptance | undefined) | undefined;
+}
+
+export function checked(options: LbOptions): LbOptions {
+  known('options', check.object('options', options), ALL);
+  const { fetch, now, onEvent } = options;
+  for (const [name, value] of Object.entries({ fetch, now, onEvent })) if (value !== undefined) callable(name, value);
+  return options;
+}
+
+/** The settings of the core among the options. */
+export function config(options: LbOptions): BalancerConfig {
+  const settings = Object.fromEntries(SETTING.map((name) => [name, options[name as 'levels']]));
+  // Options within groups are named by their settings.
+  for (const [group, value] of Object.entries({ ...settings, outlierDetection: options.eject })) inner(group, value);
+  return { ...settings, ...(options.eject === undefined ? {} : { outlierDetection: options.eject }) };
+}
+
+function inner(group: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const within = SETTINGS.map(([, path]) => path).filter((path) => path.startsWith(`${group}.`));
+  const name = group.replace('outlierDetection', 'eject');
+  known(name, value, [...new Set(within.map((path) => path.slice(group.length + 1).split('.')[0]!))]);
+  for (const [key, part] of Object.entries(value)) inner(`${group}.${key}`, part);
+}
+
+/** Adds a request's options to those of the balancer. */
+export function resolve(given: RequestDefaults & { accept?: unknown }, base?: Resolved): Resolved {
+  const { retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } = given;
+  if (classify !== undefined) callable('classify', classify);
+  if (accept !== undefined) callable('accept', accept);
+  const rules = retry === undefined ? undefined : retries(retry, base?.retry.budget);
+  const merged: Record<string, unknown> = { ...(base?.retry ?? DEFAULTS), ...rules?.retry };
+  if (hedge === false) delete merged['hedge'];
+  else if (hedge !== undefined) merged['hedge'] = known('hedge', check.object('hedge', hedge), ['afterMs', 'after', 'max']);
+  if (timeoutMs !== undefined) merged['timeoutMs'] = check.positive('timeoutMs', timeoutMs);
+  if (attemptTimeoutMs !== undefined) merged['attemptTimeoutMs'] = check.positive('attemptTimeoutMs', attemptTimeoutMs);
+  return {
+    retry: merged,
+    methods: rules?.methods ?? base?.methods ?? IDEMPOTENT_METHODS,
+    statusCodes: rules?.statusCodes ?? base?.statusCodes,
+    classify: classify ?? base?.classify,
+    accept: (accept as Resolved['accept']) ?? base?.accept,
+  };
+}
+
+const DEFAULTS: RetryOptions = { attempts: 3, hedge: { afterMs: 1000, max: 1 } };
+
+function retries(retry: Retry | false, shared: Budget | undefined): Pick<Resolved, 'methods' | 'statusCodes'> & { retry: RetryOptions } {
+  if (retry === false) return { retry: { attempts: 1 }, methods: IDEMPOTENT_METHODS, statusCodes: undefined };
+  const { limit = 2, methods, statusCodes, backoff, budget } = known('retry', check.object('retry', retry), RETRY);
+  check.integer('retry.limit', limit, 0, 100);
+  return {
+    retry: { attempts: limit + 1, ...(backoff === undefined ? {} : { backoff }), ...budgets(budget, shared) },
+    methods: methods === undefined ? IDEMPOTENT_METHODS : check.list('retry.methods', methods).map((name) => check.text('a method', name).toUpperCase()),
+    statusCodes: statusCodes && check.list('retry.statusCodes', statusCodes).map((status) => check.integer('a status', status, 100, 599)),
+  };
+}
+
+function budgets(budget: Retry['budget'], shared: Budget | undefined): { budget?: Budget } {
+  if (budget === undefined) return shared ? { budget: shared } : {};
+  if (budget === false) return { budget: (unbounded ??= new RetryBudget({ ratio: 1000, minPerSec: 1_000_000 })) };
+  if (budget instanceof RetryBudget || 'tokens' in check.object('retry.budget', budget)) return { budget: budget as Budget };
+  const names = ['ratio', 'minPerSec', 'ttlMs', 'deposits'];
+  return { budget: new RetryBudget(known('retry.budget', budget, names) as RetryBudgetOptions) };
+}
+
+/** More than any client sends. */
+let unbounded: RetryBudget | undefined;
+
+function callable(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new TypeError(`${name} must be a function, not ${check.show(value)}`);
+}

@@ -1,0 +1,100 @@
+import { show } from './check.js';
+import { IDEMPOTENCY_KEY, IDEMPOTENT_METHODS, type Repeat } from './generated.js';
+import { path } from './url.js';
+
+/** A body, as fetch takes it, or a function that makes it anew for each attempt: for streams. */
+export type Body = BodyInit | null | (() => BodyInit | null);
+
+/** What `fetch` sends, whichever endpoint gets it. */
+export interface Outgoing {
+  readonly path: string;
+  readonly method: string;
+  readonly repeat: Repeat;
+  readonly signal: AbortSignal | undefined;
+  /** What an attempt's fetch is told, but for its signal. */
+  init(): RequestInit;
+}
+
+/** Which requests may be sent again: what the caller says, or else the method and the headers. */
+export interface Rules {
+  readonly idempotent: boolean | undefined;
+  readonly methods: readonly string[];
+}
+
+export function outgoing(input: RequestInfo | URL, init: Record<string, unknown>, rules: Rules): Outgoing | Promise<Outgoing> {
+  if (typeof Request === 'function' && input instanceof Request) return ofRequest(input, init, rules);
+  if (typeof input !== 'string' && !(input instanceof URL)) {
+    throw new TypeError(`the request must be a path, a URL or a Request, not ${show(input)}`);
+  }
+  return ofParts(path(input), init, rules);
+}
+
+function ofParts(path: string, init: Record<string, unknown>, rules: Rules): Outgoing {
+  const { body, signal, method = 'GET', ...rest } = init;
+  const name = normal(method);
+  const made = typeof body === 'function';
+  const once = !made && isStream(body);
+  return {
+    path,
+    method: name,
+    repeat: once ? 'never' : repeat(name, rest['headers'], rules),
+    signal: (signal as AbortSignal | null | undefined) ?? undefined,
+    init() {
+      const next: unknown = made ? (body as () => unknown)() : body;
+      const sent: Record<string, unknown> = { ...rest, method: name };
+      if (next !== undefined && next !== null) sent['body'] = next;
+      if (isStream(next)) sent['duplex'] ??= 'half';
+      return sent as RequestInit;
+    },
+  };
+}
+
+/** A `Request` belongs to its URL, so each attempt has one of its own; its body is read once. */
+async function ofRequest(input: Request, init: Record<string, unknown>, rules: Rules): Promise<Outgoing> {
+  // Says what is wrong, and does what fetch does with both.
+  const { body: own, signal: ownSignal, ...given } = init;
+  const signal = (ownSignal as AbortSignal | null | undefined) ?? input.signal;
+  const request: Request & Record<string, unknown> = input as never;
+  const parts: Record<string, unknown> = { headers: new Headers(input.headers), signal };
+  for (const name of COPIED) {
+    const value = request[name];
+    if (value !== undefined && value !== '' && value !== 'about:client' && value !== 'navigate') parts[name] = value;
+  }
+  Object.assign(parts, given, { body: own });
+  if (own === undefined && input.body) {
+    if (input.bodyUsed) throw new TypeError('the body of the Request has been used');
+    signal.throwIfAborted();
+    parts['body'] = await input.arrayBuffer();
+  }
+  return ofParts(path(input.url), parts, rules);
+}
+
+/** What a `Request` says besides; `cf` in Workers. */
+const COPIED = ['method', 'mode', 'credentials', 'cache', 'redirect', 'referrer', 'referrerPolicy', 'integrity', 'keepalive', 'cf'];
+
+/** Fetch's spelling of a method: it corrects six of them. */
+function normal(method: unknown): string {
+  const name = String(method);
+  const upper = name.toUpperCase();
+  return ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'].includes(upper) ? upper : name;
+}
+
+function repeat(method: string, headers: unknown, { idempotent, methods }: Rules): Repeat {
+  if (idempotent !== undefined) return idempotent ? 'idempotent' : 'sequential';
+  return methods.includes(method) || has(headers, IDEMPOTENCY_KEY) ? 'idempotent' : 'sequential';
+}
+
+export { IDEMPOTENT_METHODS };
+
+function has(headers: unknown, name: string): boolean {
+  if (headers === undefined || headers === null) return false;
+  if (headers instanceof Headers) return headers.has(name);
+  const names = Array.isArray(headers) ? headers.map((pair: readonly unknown[]) => pair[0]) : Object.keys(headers);
+  return names.some((other) => String(other).toLowerCase() === name);
+}
+
+/** A body that can be read once: a stream, or what Node takes for one. */
+function isStream(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null) return false;
+  return (typeof ReadableStream === 'function' && body instanceof ReadableStream) || Symbol.asyncIterator in body;
+}

@@ -1,0 +1,57 @@
+import * as check from './check.js';
+import type { EndpointSpec } from './picker.js';
+
+/** A list of endpoints, perhaps with the time for which it holds. */
+export type Listing = Iterable<EndpointSpec> | { readonly endpoints: Iterable<EndpointSpec>; readonly ttlMs?: number };
+
+/** Where endpoints come from: a function that is asked again and again, or lists as they come. */
+export type Source = (() => Listing | PromiseLike<Listing>) | AsyncIterable<Iterable<EndpointSpec>>;
+
+export interface PollOptions {
+  /** What fetches the list. Default: the global `fetch`. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** What is sent with each request. */
+  readonly headers?: HeadersInit;
+  /** How long a list holds whose answer has no `Cache-Control: max-age`, 1000..=86400000. Default 30000. */
+  readonly ttlMs?: number;
+  /** Bounds each request. Default 10000. */
+  readonly timeoutMs?: number;
+  /** Makes a list of the answer. Default: its JSON is an array of URLs or of `{ url, weight, ... }`, or `{ endpoints: [...] }`. */
+  readonly parse?: (response: Response) => Promise<Iterable<EndpointSpec>>;
+}
+
+/** A list at a URL. What has not changed is not sent again (`ETag`), and a list holds as long as its `Cache-Control` says. */
+export function poll(url: string | URL, options: PollOptions = {}): Source {
+  const { headers, ttlMs = 30_000, timeoutMs = 10_000, parse = parseJson } = options;
+  check.number('ttlMs', ttlMs, 1000, 86_400_000);
+  check.positive('timeoutMs', timeoutMs);
+  let etag: string | null = null;
+  let known: Iterable<EndpointSpec> | undefined;
+  return async () => {
+    const fetch = options.fetch ?? globalThis.fetch;
+    const sent = new Headers(headers);
+    if (etag !== null && known) sent.set('if-none-match', etag);
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new DOMException(`no list from ${url} in ${timeoutMs} ms`, 'TimeoutError')), timeoutMs);
+    try {
+      const response = await fetch(url, { headers: sent, signal: controller.signal });
+      if (response.status !== 304 || !known) {
+        if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+        known = [...(await parse(response))];
+        etag = response.headers.get('etag');
+      }
+      const age = /max-age=(\d+)/.exec(response.headers.get('cache-control') ?? '')?.[1];
+      const holds = age === undefined ? ttlMs : Math.min(Math.max(Number(age) * 1000, 1000), 86_400_000);
+      return { endpoints: known, ttlMs: holds };
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+async function parseJson(response: Response): Promise<Iterable<EndpointSpec>> {
+  const json: unknown = await response.json();
+  const list = Array.isArray(json) ? json : (json as { endpoints?: unknown } | null)?.endpoints;
+  if (!Array.isArray(list)) throw new TypeError('the list must be a JSON array, or an object with one as its endpoints');
+  return list as EndpointSpec[];
+}
