@@ -55,7 +55,9 @@ fn a_body_that_breaks_is_a_failure() {
     assert_eq!(fixture.health(0), Health::Healthy, "heads are successes: no row, a share of half");
     // Where half of at least 20 requests break, that is no reason either; all of them are.
     let picks: Vec<_> = (0..5).map(|_| fixture.send(0)).collect();
-    picks.into_iter().for_each(|pick| fixture.report(pick, Outcome::Failure));
+    for pick in picks {
+        fixture.report(pick, Outcome::Failure);
+    }
     assert_eq!(fixture.ejected(), [0]);
 }
 
