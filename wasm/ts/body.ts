@@ -1,11 +1,15 @@
 /** Follows an answer's body to its end, so that its request counts as in flight until then. */
 
-/** What becomes of a body. Called once. */
+/** What becomes of a body. */
 export interface BodyEnd {
+  /** Somebody reads it. */
+  begun(): void;
   /** It was read, or is not wanted any more. */
   ended(): void;
   /** It broke; returns the error for the reader. */
   broke(error: unknown): unknown;
+  /** Another answer to the same request, for a body that broke before its reader had anything of it. */
+  instead(): Promise<Response | undefined>;
 }
 
 /** How a body is read whole. */
@@ -16,27 +20,27 @@ const READ_BY_OTHERS =
   typeof (globalThis as { WebSocketPair?: unknown }).WebSocketPair === 'function' ||
   ['EdgeRuntime', 'Deno', 'Bun', 'ServiceWorkerGlobalScope'].some((name) => name in globalThis);
 
-/** The response, whose body is followed. */
+/** The response, whose body is followed; there is one. */
 export function followed(response: Response, end: BodyEnd): Response {
-  if (!response.body) {
-    end.ended();
-    return response;
-  }
   return READ_BY_OTHERS ? wrapped(response, once(end)) : patched(response, once(end));
 }
 
-function once({ ended, broke }: BodyEnd): BodyEnd {
-  let open = true;
+function once({ begun, ended, broke, instead }: BodyEnd): BodyEnd {
+  let [open, broken] = [true, false];
   return {
+    begun,
     ended() {
       if (open) ended();
       open = false;
     },
     broke(error) {
       const told = open ? broke(error) : error;
+      // Who reads a body twice is at fault himself.
+      broken = open;
       open = false;
       return told;
     },
+    instead: async () => (broken ? instead() : undefined),
   };
 }
 
@@ -64,6 +68,7 @@ function patched(response: Response, end: BodyEnd): Response {
     if (!read) continue;
     define(name, {
       value: async (): Promise<unknown> => {
+        end.begun();
         if (body) return (other ??= new Response(body, response))[name as 'text']();
         try {
           const value = await read.call(response);
@@ -71,8 +76,14 @@ function patched(response: Response, end: BodyEnd): Response {
           return value;
         } catch (error) {
           // JSON that does not parse was read to its end.
-          if (error instanceof SyntaxError) end.ended();
-          throw error instanceof SyntaxError ? error : end.broke(error);
+          if (error instanceof SyntaxError) {
+            end.ended();
+            throw error;
+          }
+          const told = end.broke(error);
+          other = await end.instead();
+          if (!other) throw told;
+          return other[name as 'text']();
         }
       },
     });
@@ -80,7 +91,10 @@ function patched(response: Response, end: BodyEnd): Response {
   const clone = response.clone.bind(response);
   define('clone', {
     // One of the two is followed: the network's body is read as far as the faster one.
-    value: (): Response => (body ? (other ??= new Response(body, response)).clone() : clone()),
+    value: (): Response => {
+      end.begun();
+      return body ? (other ??= new Response(body, response)).clone() : clone();
+    },
   });
   let used = false;
   define('body', { get: () => (body ??= stream(inner, end, () => (used = true))) });
@@ -92,17 +106,26 @@ const bodyUsed = Object.getOwnPropertyDescriptor(Response.prototype, 'bodyUsed')
 
 function stream(inner: ReadableStream, end: BodyEnd, read?: () => void): ReadableStream {
   let reader: ReadableStreamDefaultReader<unknown> | undefined;
+  let untouched = true;
   return new ReadableStream(
     {
       async pull(controller) {
+        end.begun();
         read?.();
         try {
           const { done, value } = await (reader ??= inner.getReader()).read();
-          if (!done) return controller.enqueue(value);
+          if (!done) controller.enqueue(value);
+          untouched &&= done;
+          if (!done) return;
           end.ended();
           controller.close();
         } catch (error) {
-          controller.error(end.broke(error));
+          const told = end.broke(error);
+          const other = untouched ? await end.instead() : undefined;
+          untouched = false;
+          if (!other?.body) return controller.error(told);
+          reader = other.body.getReader();
+          return this.pull!(controller);
         }
       },
       cancel(reason) {

@@ -14,7 +14,11 @@ export interface Context {
   usual(response: Response): Judgement;
   clock(): number;
   handed(response: Response, attempts: readonly Attempted[]): void;
+  /** Sends the request once more: the body of its answer broke before the caller had anything of it. */
+  again(job: FetchJob): Promise<Response>;
 }
+
+export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'>;
 
 /** The job of one request: it is sent to an endpoint's URL, and its answer is followed to the end of its body. */
 export async function send(
@@ -23,21 +27,22 @@ export async function send(
   init: Record<string, unknown>,
   rules: Rules,
   context: Context,
-): Promise<Omit<Job<Response>, 'options' | 'ofError'>> {
+): Promise<FetchJob> {
   const request = await outgoing(input, init, rules);
   const { signal } = request;
-  return {
+  const job = (first: boolean): FetchJob => ({
     send: (attempt) => fetch(join(known(attempt.url), request.path), { ...request.init(), signal: attempt.signal }),
     ofAnswer: (response) => accepted(context.accept, response, () => context.usual(response)),
     repeat: request.repeat,
     signal,
     hand(response, sent, judgement, told, deadline, attempts) {
-      if (!told) sent.pick.answered(judgement.outcome, judgement.waitMs, context.clock());
-      const handed = follow(response, sent, signal, deadline, context);
+      const again = first && request.repeat === 'idempotent' ? () => context.again(job(false)) : undefined;
+      const handed = follow(response, sent, told ? undefined : judgement, signal, deadline, context, again);
       context.handed(handed, attempts);
       return handed;
     },
-  };
+  });
+  return job(true);
 }
 
 const bases = new Map<string, Base>();
@@ -54,32 +59,69 @@ function known(url: string): Base {
 
 const [FAILURE, TIMED_OUT] = [OUTCOMES.indexOf('failure'), OUTCOMES.indexOf('timed_out')];
 
+/**
+ * How long an endpoint is told nothing of a head whose body goes on, in milliseconds. A body that ends by then is told as one with its head,
+ * and one that breaks is a failure and no success before: else who breaks all bodies would do well every other time. Clocks that differ by
+ * less than a second are in order.
+ */
+const HEAD_MS = 500;
+
 /** Follows the body to its end: until then the caller's signal and deadline hold, and the request counts as in flight. */
-function follow(response: Response, sent: Sent, signal: AbortSignal | undefined, deadline: number, { clock }: Context): Response {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new DOMException('the answer was not read before its deadline', 'TimeoutError');
-  if (deadline < Infinity && response.body) timer = setTimeout(() => sent.abort(late), Math.max(0, deadline - clock()));
-  const unlisten = signal && response.body ? onAbort(signal, () => sent.abort(signal.reason)) : undefined;
-  const over = (): void => {
-    clearTimeout(timer);
-    unlisten?.();
+function follow(
+  response: Response,
+  sent: Sent,
+  head: Judgement | undefined,
+  signal: AbortSignal | undefined,
+  deadline: number,
+  { clock }: Context,
+  again: (() => Promise<Response>) | undefined,
+): Response {
+  const { pick } = sent;
+  if (response.body === null) {
+    if (head) pick.tell(head.outcome, head.waitMs, clock());
+    return response;
+  }
+  const headAt = clock();
+  const timers: ReturnType<typeof setTimeout>[] = [];
+  const after = (ms: number, then: () => void): void => void timers.push(setTimeout(then, ms));
+  let untold = head;
+  const tellHead = (): void => {
+    if (untold) pick.answered(untold.outcome, untold.waitMs, headAt);
+    untold = undefined;
   };
+  if (head) after(HEAD_MS, tellHead);
+  const late = new DOMException('the answer was not read before its deadline', 'TimeoutError');
+  if (deadline < Infinity) after(Math.min(Math.max(0, deadline - headAt), 2 ** 31 - 1), () => sent.abort(late));
+  const unlisten = signal && onAbort(signal, () => sent.abort(signal.reason));
+  const over = (outcome: number | undefined): void => {
+    timers.forEach(clearTimeout);
+    unlisten?.();
+    if (outcome !== undefined) pick.tell(outcome, NaN, clock());
+    else if (untold) pick.tell(untold.outcome, untold.waitMs, headAt);
+    else pick.withdraw(clock());
+  };
+  const net = {};
   const end = {
+    begun: () => dropped?.unregister(net),
     ended(): void {
-      over();
-      sent.pick.withdraw(clock());
+      over(undefined);
     },
     broke(error: unknown): unknown {
-      over();
       const { reason } = sent;
-      if (reason === undefined) sent.pick.tell(FAILURE, NaN, clock());
-      else if (reason === late) sent.pick.tell(TIMED_OUT, NaN, clock());
-      else sent.pick.withdraw(clock());
+      over(reason === undefined ? FAILURE : reason === late ? TIMED_OUT : undefined);
       return reason ?? error;
+    },
+    async instead(): Promise<Response | undefined> {
+      if (sent.reason !== undefined) return undefined;
+      const other = await again?.().catch(() => undefined);
+      // Another status would not go with the head that the caller has.
+      if (other?.status === response.status) return other;
+      void other?.body?.cancel();
+      return undefined;
     },
   };
   const handed = followed(response, end);
-  if (response.body) dropped?.register(handed, () => (end.ended(), sent.abort(undefined)));
+  dropped?.register(handed, () => (end.ended(), sent.abort(new DOMException('nobody reads the answer', 'AbortError'))), net);
   return handed;
 }
 

@@ -3,7 +3,7 @@ import { RetryBudget } from './budget.js';
 import * as check from './check.js';
 import { Discovery } from './discovery.js';
 import { LbError } from './error.js';
-import { send } from './fetch.js';
+import { send, type FetchJob } from './fetch.js';
 import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { loop, type Job } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
@@ -96,8 +96,10 @@ class Lb implements LoadBalancer {
       usual: (response) => ofResponse(response, resolved.statusCodes, this.#lengthen),
       clock: () => this.#picker.clock(),
       handed: (response, attempts) => void this.#attempts.set(response, attempts),
+      again: (job) => run(job),
     });
-    return this.#run(job, resolved, key);
+    const run = (job: FetchJob): Promise<Response> => this.#run(job, resolved, key);
+    return run(job);
   };
 
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: LbCallOptions<T> = {}): Promise<T> {
