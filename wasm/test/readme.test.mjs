@@ -1,4 +1,4 @@
-// The JavaScript quick start of README.md, run as it stands but for the hosts in it.
+// The JavaScript quick starts of both README.md, run as they stand but for the hosts in them.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,12 +6,11 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { serve } from './support.mjs';
 
-const README = new URL('../../README.md', import.meta.url);
 const PACKAGE = new URL('../', import.meta.url);
 
-test('the quick start works with one server down', async (t) => {
-  const blocks = [...readFileSync(README, 'utf8').matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
-  assert.equal(blocks.length, 1, 'README.md has one ```js block');
+for (const readme of ['../README.md', 'README.md']) test(`the quick start of ${readme} works with one server down`, async (t) => {
+  const blocks = [...readFileSync(new URL(readme, PACKAGE), 'utf8').matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
+  assert.equal(blocks.length, 1, 'it has one ```js block');
   const [code] = blocks;
   assert.ok(code.trim().split('\n').length <= 12, 'of at most 12 lines');
 
