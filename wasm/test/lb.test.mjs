@@ -51,6 +51,23 @@ test('a value, a Response, and what accept says of them', async () => {
   assert.equal(await lb.call(({ attempt }) => attempt, { accept: () => undefined }), 1, 'as usual');
 });
 
+test('an error that says a status is judged by it: SDKs, ky and axios throw at statuses', async () => {
+  const status = (status, headers = {}) => Object.assign(new Error(String(status)), { status, headers });
+  const response = (status) => Object.assign(new Error(String(status)), { response: new Response(null, { status }) });
+  const [axios, got] = [Object.assign(new Error('x'), { response: { status: 503, headers: { 'retry-after': '7' } } }), Object.assign(new Error('x'), { statusCode: 500 })];
+  for (const [error, sent, health, failures] of [
+    [status(404), 1, 'healthy', 0], [response(404), 1, 'healthy', 0], [status(429, new Headers({ 'retry-after-ms': '9000' })), 2, 'overloaded', 1],
+    [response(503), 2, 'overloaded', 1], [axios, 2, 'overloaded', 1], [got, 2, 'healthy', 1],
+  ]) {
+    const lb = createBalancer({ endpoints: [{ url: A }, { url: B, priority: 1 }], now: () => 0, seed: 1, retry: { backoff: 0 } });
+    let calls = 0;
+    await lb.call(({ url }) => { calls++; if (url === A) throw error; return 'ok'; }).catch((other) => assert.equal(other.cause, error));
+    const [a] = lb.endpoints();
+    assert.deepEqual([calls, a.health, a.failures], [sent, health, failures], String(error));
+    if (error === axios) assert.ok(a.until >= 7000);
+  }
+});
+
 test('faults of the caller reject at once, and touch no endpoint', async () => {
   const lb = createBalancer({ endpoints: [A, B] });
   for (const send of [() => undefined.x, () => { throw new ReferenceError('x'); }, async () => null.x, () => new URL('nonsense')]) {

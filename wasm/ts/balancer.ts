@@ -1,7 +1,7 @@
 import type { Attempt } from './attempt.js';
 import type { RetryOptions } from './call.js';
 import { show } from './check.js';
-import { accepted, ofThrown, SUCCESS } from './judge.js';
+import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { loop } from './loop.js';
 import { Picker } from './picker.js';
 import type { Acceptance, Verdict } from './verdict.js';
@@ -37,7 +37,7 @@ export class Balancer extends Picker {
     return loop(this, {
       send,
       ofAnswer: (value) => accepted(accept, value, () => SUCCESS),
-      ofError: (error) => ofThrown(classify, error),
+      ofError: (error) => ofThrown(classify, error, (answer) => ofResponse(answer, undefined, (waitMs) => waitMs)),
       repeat: 'idempotent',
       signal,
       options,

@@ -4,6 +4,12 @@ import { ofNetworkError } from './network_error.js';
 import { retryAfter } from './retry_after.js';
 import { numbers, ofAnswer, ofError, type Acceptance, type Verdict } from './verdict.js';
 
+/** What of an answer counts. */
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+}
+
 export interface Judgement {
   readonly verdict: number;
   readonly waitMs: number;
@@ -28,7 +34,7 @@ export function judge(said: Verdict): Judgement {
 }
 
 /** What an HTTP answer means, by its status and headers. `statuses` are those to try again, if the caller says. */
-export function ofResponse(response: Response, statuses: readonly number[] | undefined, lengthen: (waitMs: number) => number): Judgement {
+export function ofResponse(response: Answered, statuses: readonly number[] | undefined, lengthen: (waitMs: number) => number): Judgement {
   const { status } = response;
   const usual = OF_STATUS[status] ?? SUCCESS;
   if (usual.verdict === OVERLOADED) {
@@ -50,11 +56,42 @@ export function accepted<T>(accept: ((value: T) => Acceptance | undefined) | und
   return said === undefined ? usual() : judge(ofAnswer(said));
 }
 
-/** What an error means, by the caller's `classify` or its kind; nothing for a fault of the caller's code. */
-export function ofThrown(classify: ((error: unknown) => Verdict | undefined) | undefined, error: unknown): Judgement | undefined {
+/** How answers with a status are judged. */
+export type ByStatus = (answer: Answered) => Judgement;
+
+/**
+ * What an error means, by the caller's `classify` or its kind; nothing for a fault of the caller's code. Clients that throw at statuses (SDKs,
+ * ky, axios) say the status in the error.
+ */
+export function ofThrown(
+  classify: ((error: unknown) => Verdict | undefined) | undefined,
+  error: unknown,
+  byStatus: ByStatus,
+): Judgement | undefined {
   const said = classify?.(error);
-  const usual = said === undefined ? ofNetworkError(error) : ofError(said);
+  if (said !== undefined) return judge(ofError(said));
+  const answered = answerOf(error);
+  if (answered && answered.status >= 400) return byStatus(answered);
+  const usual = ofNetworkError(error);
   return usual && judge(usual);
+}
+
+/** The answer that an error is about, if it says so. */
+function answerOf(error: unknown): Answered | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { response, status, statusCode, headers } = error as Error & Record<string, unknown>;
+  const at = typeof response === 'object' && response !== null ? (response as Record<string, unknown>) : { status: status ?? statusCode, headers };
+  const code = at['status'];
+  return typeof code === 'number' && code >= 100 && code <= 999 ? { status: code, headers: asHeaders(at['headers']) } : undefined;
+}
+
+function asHeaders(given: unknown): Headers {
+  if (given instanceof Headers) return given;
+  try {
+    return new Headers((given ?? {}) as HeadersInit);
+  } catch {
+    return new Headers();
+  }
 }
 
 /** The verdict for a call whose request must perhaps not be sent again. */

@@ -131,7 +131,7 @@ class Lb implements LoadBalancer {
       return await loop(this.#picker, {
         ...job,
         options,
-        ofError: (error) => ofThrown(resolved.classify, error),
+        ofError: (error) => ofThrown(resolved.classify, error, (answer) => ofResponse(answer, resolved.statusCodes, this.#lengthen)),
         sent: (sent) => this.#tellSent(sent),
       });
     } finally {
