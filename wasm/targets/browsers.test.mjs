@@ -1,0 +1,71 @@
+// Chromium and Firefox: the golden answers, a server that is down, bundled and by an import map, in pages, workers and a service worker.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import * as evenkeel from 'evenkeel';
+import { chromium } from 'playwright-core';
+import puppeteer from 'puppeteer-core';
+import { replay } from '../test/replay.mjs';
+import { FILES, HERE, bundle, serve, servers } from './support.mjs';
+
+const ANSWERS = Object.entries(FILES).reduce((sum, [name, text]) => sum + replay(name, text, evenkeel), 0);
+
+const BROWSERS = {
+  Chromium: ['/usr/bin/chromium', () => chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] })],
+  Firefox: ['/usr/bin/firefox-esr', () => puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true })],
+};
+
+const JS = 'text/javascript';
+const CHECK = `
+  import worker from '/worker.mjs';
+  globalThis.ask = async (path, servers) => (await worker.fetch(new Request(location.origin + path), { SERVERS: servers.join(' ') })).text();
+  globalThis.ready = true;`;
+
+/** Pages, and all of the package as it is shipped. */
+async function site(t) {
+  const shipped = readdirSync(`${HERE}../pkg`).filter((name) => name.endsWith('.js'));
+  return serve(t, {
+    '/': ['text/html', '<!doctype html><script type=module src=/check.mjs></script>'],
+    '/check.mjs': [JS, CHECK],
+    '/worker.mjs': [JS, await bundle('worker.mjs')],
+    '/map': ['text/html', `<!doctype html><script type=importmap>{"imports":{"evenkeel":"/pkg/index.js"}}</script>
+      <script type=module>import { createBalancer } from 'evenkeel';
+      globalThis.lb = (servers) => createBalancer({ endpoints: servers }); globalThis.ready = true;</script>`],
+    '/service_worker.mjs': [JS, await bundle('../examples/service_worker.mjs')],
+    '/plain': ['text/html', '<!doctype html>'],
+    ...Object.fromEntries(shipped.map((name) => [`/pkg/${name}`, [JS, readFileSync(`${HERE}../pkg/${name}`)]])),
+  });
+}
+
+for (const [name, [path, launch]] of Object.entries(BROWSERS)) {
+  test(name, { skip: !existsSync(path) && `${path} is not installed` }, async (t) => {
+    const [{ url }, some] = [await site(t), await servers(t)];
+    const browser = await launch();
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    const open = async (path) => {
+      await page.goto(url + path);
+      await page.waitForFunction('globalThis.ready || location.pathname === "/plain"');
+    };
+    await open('/');
+    const ask = (path) => page.evaluate(`ask(${JSON.stringify(path)}, ${JSON.stringify(some)})`);
+    assert.equal(await ask('/golden'), String(ANSWERS));
+    assert.equal(await ask('/requests'), '40');
+
+    await open('/map');
+    const text = `lb(${JSON.stringify(some)}).fetch('/item?i=7').then((response) => response.text())`;
+    assert.equal(await page.evaluate(text), 'item 7');
+
+    await open('/plain');
+    const script = `/service_worker.mjs?${some.map((server) => `server=${encodeURIComponent(server)}`).join('&')}`;
+    await page.evaluate(`navigator.serviceWorker.register(${JSON.stringify(script)}, { type: 'module' }).then(() => navigator.serviceWorker.ready).then(() => true)`);
+    // It takes over pages that are opened from now on.
+    await open('/plain');
+    const answers = await page.evaluate(`(async () => {
+      const answers = [];
+      for (let i = 0; i < 20; i++) answers.push(await (await fetch('/api/item?i=' + i)).text());
+      return answers;
+    })()`);
+    assert.deepEqual(answers, Array.from({ length: 20 }, (_, i) => `item ${i}`));
+  });
+}

@@ -1,0 +1,19 @@
+// What every runtime has to do: replay the golden files, and fetch over servers of which one dies.
+import * as evenkeel from 'evenkeel';
+import { replay } from '../test/replay.mjs';
+
+/** How many answers of the golden files were compared; throws at the first that differs. */
+export function golden(files) {
+  return Object.entries(files).reduce((sum, [name, text]) => sum + replay(name, text, evenkeel), 0);
+}
+
+/** `lb.fetch` over `servers`, of which some are down: how many of so many requests were answered well. */
+export async function requests(servers, count) {
+  const lb = evenkeel.createBalancer({ endpoints: servers });
+  let good = 0;
+  for (let i = 0; i < count; i++) {
+    const response = await lb.fetch(`/item?i=${i}`);
+    if (response.ok && (await response.text()) === `item ${i}`) good++;
+  }
+  return good;
+}
