@@ -28,6 +28,10 @@ export class Sent implements Attempt {
   #controller: AbortController | undefined;
   #aborted = false;
   #reason: unknown;
+  /** @internal Whether it ended with `value` as its answer, or as its error. */
+  ok = false;
+  /** @internal */
+  value: unknown;
 
   constructor(
     readonly pick: Pick,
@@ -46,6 +50,11 @@ export class Sent implements Attempt {
       if (this.#aborted) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
+  }
+
+  settle(ok: boolean, value: unknown): void {
+    this.ok = ok;
+    this.value = value;
   }
 
   abort(reason: unknown): void {

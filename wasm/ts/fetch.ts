@@ -4,7 +4,7 @@ import { OUTCOMES } from './generated.js';
 import { accepted, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
 import type { Job } from './loop.js';
-import { outgoing, type Rules } from './request.js';
+import { outgoing, type Outgoing, type Rules } from './request.js';
 import { base, join, type Base } from './url.js';
 import type { Acceptance } from './verdict.js';
 
@@ -14,6 +14,8 @@ export interface Context {
   usual(response: Response): Judgement;
   clock(): number;
   handed(response: Response, attempts: readonly Attempted[]): void;
+  /** How often a body that breaks may be asked for again. */
+  readonly retries: number;
   /** Sends the request once more: the body of its answer broke before the caller had anything of it. */
   again(job: FetchJob): Promise<Response>;
 }
@@ -21,28 +23,32 @@ export interface Context {
 export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'>;
 
 /** The job of one request: it is sent to an endpoint's URL, and its answer is followed to the end of its body. */
-export async function send(
+export function send(
   fetch: typeof globalThis.fetch,
   input: RequestInfo | URL,
   init: Record<string, unknown>,
   rules: Rules,
   context: Context,
-): Promise<FetchJob> {
-  const request = await outgoing(input, init, rules);
+): FetchJob | Promise<FetchJob> {
+  const request = outgoing(input, init, rules);
+  return request instanceof Promise ? request.then((request) => jobOf(fetch, request, context)) : jobOf(fetch, request, context);
+}
+
+function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, context: Context): FetchJob {
   const { signal } = request;
-  const job = (first: boolean): FetchJob => ({
+  const job = (left: number): FetchJob => ({
     send: (attempt) => fetch(join(known(attempt.url), request.path), { ...request.init(), signal: attempt.signal }),
     ofAnswer: (response) => accepted(context.accept, response, () => context.usual(response)),
     repeat: request.repeat,
     signal,
     hand(response, sent, judgement, told, deadline, attempts) {
-      const again = first && request.repeat === 'idempotent' ? () => context.again(job(false)) : undefined;
+      const again = left > 0 && request.repeat === 'idempotent' ? () => context.again(job(left - 1)) : undefined;
       const handed = follow(response, sent, told ? undefined : judgement, signal, deadline, context, again);
       context.handed(handed, attempts);
       return handed;
     },
   });
-  return job(true);
+  return job(context.retries);
 }
 
 const bases = new Map<string, Base>();
@@ -90,8 +96,13 @@ function follow(
     untold = undefined;
   };
   if (head) after(HEAD_MS, tellHead);
-  const late = new DOMException('the answer was not read before its deadline', 'TimeoutError');
-  if (deadline < Infinity) after(Math.min(Math.max(0, deadline - headAt), 2 ** 31 - 1), () => sent.abort(late));
+  let late: unknown;
+  if (deadline < Infinity) {
+    after(Math.min(Math.max(0, deadline - headAt), 2 ** 31 - 1), () => {
+      late = new DOMException('the answer was not read before its deadline', 'TimeoutError');
+      sent.abort(late);
+    });
+  }
   const unlisten = signal && onAbort(signal, () => sent.abort(signal.reason));
   const over = (outcome: number | undefined): void => {
     timers.forEach(clearTimeout);

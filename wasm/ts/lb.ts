@@ -91,15 +91,16 @@ class Lb implements LoadBalancer {
     if (idempotent !== undefined) check.flag('idempotent', idempotent);
     const rules = { idempotent, methods: resolved.methods };
     const fetch = this.options.fetch ?? globalThis.fetch;
-    const job = await send(fetch, input, rest as Record<string, unknown>, rules, {
+    const job = send(fetch, input, rest as Record<string, unknown>, rules, {
       accept: resolved.accept as LbFetchOptions['accept'],
       usual: (response) => ofResponse(response, resolved.statusCodes, this.#lengthen),
       clock: () => this.#picker.clock(),
       handed: (response, attempts) => void this.#attempts.set(response, attempts),
+      retries: (resolved.retry.attempts ?? 1) - 1,
       again: (job) => run(job),
     });
     const run = (job: FetchJob): Promise<Response> => this.#run(job, resolved, key);
-    return run(job);
+    return run(job instanceof Promise ? await job : job);
   };
 
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: LbCallOptions<T> = {}): Promise<T> {
@@ -135,7 +136,7 @@ class Lb implements LoadBalancer {
         sent: (sent) => this.#tellSent(sent),
       });
     } finally {
-      if (this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock());
+      if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock());
     }
   }
 

@@ -30,161 +30,238 @@ interface Answer<T> {
   readonly told: boolean;
 }
 
-type Settled<T> = { readonly sent: Sent } & ({ readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown });
-
 const [SUCCESS, IGNORABLE, TIMED_OUT] = (['success', 'ignorable', 'timed_out'] as const).map((name) => VERDICTS.indexOf(name));
 
 /** The loop around a `Call`: sends its attempts, keeps its timers. */
 export async function loop<T>(balancer: Picker, job: Job<T>): Promise<T> {
-  const { signal, repeat } = job;
+  const { signal } = job;
   signal?.throwIfAborted();
-  const begun = balancer.clock();
-  const call = new Call(balancer, job.options, begun);
-  const inFlight = new Map<number, Sent>();
-  const settled: Settled<T>[] = [];
-  const attempts: Attempted[] = [];
-  const controllers = new Set<Sent>();
-  let answer: Answer<T> | undefined;
-  let last: number = begun;
-  let wake = (): void => {};
+  const run = new Run(balancer, job);
+  const unlisten = signal && onAbort(signal, () => run.abort(signal.reason));
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const until = run.step();
+      if (until === undefined) return run.result();
+      await run.wait(until);
+    }
+  } catch (error) {
+    run.fail(error);
+    throw error;
+  } finally {
+    unlisten?.();
+    run.close();
+  }
+}
 
-  const start = ({ attempt, hedge }: Step & { type: 'send' }, now: number): void => {
+/** One run of the loop. It allocates little: most calls have one attempt. */
+class Run<T> {
+  readonly #balancer: Picker;
+  readonly #job: Job<T>;
+  readonly #call: Call;
+  readonly #begun: number;
+  /** Under way. */
+  readonly #inFlight: Sent[] = [];
+  /** Ended, and not looked at yet. */
+  #settled: Sent[] = [];
+  readonly #attempts: Attempted[] = [];
+  #answer: Answer<T> | undefined;
+  #end: LbErrorCode | undefined;
+  #last: number;
+  #aborted = false;
+  #wake: (() => void) | undefined;
+  #unwatch: (() => void) | undefined;
+
+  constructor(balancer: Picker, job: Job<T>) {
+    this.#balancer = balancer;
+    this.#job = job;
+    this.#begun = this.#last = balancer.clock();
+    this.#call = new Call(balancer, job.options, this.#begun);
+  }
+
+  /** Goes on until there is nothing to do but wait; until when, or nothing when the call is over. */
+  step(): number | undefined {
+    const [balancer, call] = [this.#balancer, this.#call];
+    for (;;) {
+      const now = (this.#last = balancer.clock());
+      if (this.#settled.length > 0) {
+        const settled = this.#settled;
+        this.#settled = [];
+        for (const sent of settled) this.#finish(sent, now);
+      }
+      const step = call.poll(now);
+      switch (step.type) {
+        case 'send':
+          this.#start(step, now);
+          break;
+        case 'cancel':
+          if (!this.#giveUp(step, now)) break;
+          this.#end = 'non_retryable_failure';
+          return undefined;
+        case 'wait':
+          return step.until;
+        case 'done':
+          // Without an answer, it is no success.
+          this.#end = step.end as LbErrorCode;
+          return undefined;
+      }
+    }
+  }
+
+  /** Waits for the time, an end, or an endpoint if it is that which is missing. */
+  async wait(until: number): Promise<void> {
+    const call = this.#call;
+    const waits = call.waitsForEndpoint;
+    if (waits) {
+      this.#unwatch ??= this.#balancer.watch(() => this.#wake?.());
+      until = Math.min(until, this.#balancer.due());
+    }
+    if (this.#settled.length === 0 && !this.#aborted) {
+      let timer;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        if (until < Infinity) timer = setTimeout(resolve, Math.min(Math.max(Math.ceil(until - this.#last), 0), LONGEST_TIMER));
+      });
+      if (timer !== undefined) clearTimeout(timer);
+    }
+    if (waits) call.endpointsChanged();
+  }
+
+  /** The answer, or an error that tells why there is none. */
+  result(): T {
+    const [answer, job] = [this.#answer, this.#job];
+    if (!answer) throw new LbError(this.#end!, this.#attempts);
+    const { value, sent, judgement, told } = answer;
+    if (!job.hand) {
+      this.#answer = undefined;
+      return value;
+    }
+    const { timeoutMs } = job.options;
+    const deadline = timeoutMs === undefined ? Infinity : this.#begun + timeoutMs;
+    const handed = job.hand(value, sent, judgement, told, deadline, this.#attempts);
+    // Its attempt is the taker's from here on.
+    this.#answer = undefined;
+    return handed;
+  }
+
+  /** The caller's signal aborts. */
+  abort(reason: unknown): void {
+    this.#aborted = true;
+    for (const sent of this.#inFlight) sent.abort(reason);
+    this.#answer?.sent.abort(reason);
+    this.#wake?.();
+  }
+
+  /** It ends in an error. */
+  fail(error: unknown): void {
+    const answer = this.#answer;
+    if (answer && !answer.told) answer.sent.pick.tell(answer.judgement.outcome, answer.judgement.waitMs, this.#last);
+    this.abort(error);
+    this.#answer = undefined;
+    for (const { pick } of this.#inFlight.splice(0)) pick.report('abandoned', NaN, this.#last);
+  }
+
+  close(): void {
+    this.#unwatch?.();
+    for (const sent of this.#inFlight) {
+      sent.pick.report('lost_race', NaN, this.#last);
+      sent.abort(late());
+    }
+    this.#call.free();
+  }
+
+  #start({ attempt, hedge }: Step & { type: 'send' }, now: number): void {
+    const [call, job] = [this.#call, this.#job];
     const pick = call.pick(now);
     if (!pick) return call.noEndpoint(now);
     if (!call.started(attempt, pick, now)) return;
     const sent = new Sent(pick, attempt, hedge, now);
-    inFlight.set(attempt, sent);
-    controllers.add(sent);
+    this.#inFlight.push(sent);
     job.sent?.(sent);
-    // An async function, so that a `send` that throws at once is a failed attempt, too.
-    (async () => job.send(sent))().then(
-      (value) => {
-        settled.push({ sent, ok: true, value });
-        wake();
-      },
-      (error: unknown) => {
-        settled.push({ sent, ok: false, error });
-        wake();
-      },
+    let result;
+    try {
+      result = job.send(sent);
+    } catch (error) {
+      // One that throws at once is a failed attempt, too.
+      sent.settle(false, error);
+      this.#settled.push(sent);
+      return;
+    }
+    (result instanceof Promise ? result : Promise.resolve(result)).then(
+      (value) => this.#settle(sent, true, value),
+      (error: unknown) => this.#settle(sent, false, error),
     );
-  };
+  }
 
-  const finish = (end: Settled<T>, now: number): void => {
-    const { sent } = end;
-    if (!inFlight.delete(sent.attempt)) return; // given up before
+  #settle(sent: Sent, ok: boolean, value: unknown): void {
+    sent.settle(ok, value);
+    this.#settled.push(sent);
+    this.#wake?.();
+  }
+
+  #finish(sent: Sent, now: number): void {
+    if (!this.#take(sent)) return; // given up before
+    const { job, answer } = { job: this.#job, answer: this.#answer };
+    const { ok, value, pick, url, hedge } = sent;
     let judgement;
     try {
-      judgement = end.ok ? job.ofAnswer(end.value) : job.ofError(end.error);
-    } catch (error) {
+      judgement = ok ? job.ofAnswer(value as T) : job.ofError(value);
+    } finally {
       // A fault of the caller's own says nothing of the endpoint, and ends the call.
-      sent.pick.withdraw(now);
-      throw error;
+      if (!judgement) {
+        pick.withdraw(now);
+        sent.abort(value);
+      }
     }
-    if (!judgement) {
-      sent.pick.withdraw(now);
-      throw (end as { error: unknown }).error;
-    }
-    const { hedge, url } = sent;
+    if (!judgement) throw value;
     const elapsedMs = now - sent.startedAt;
-    const verdict = forCall(judgement, repeat);
-    call.tell(sent.attempt, verdict, judgement.waitMs, now);
-    if (!end.ok) {
-      attempts.push({ url, hedge, error: end.error, elapsedMs });
-      sent.pick.tell(judgement.outcome, judgement.waitMs, now);
-      return drop(sent, end.error);
+    const verdict = forCall(judgement, job.repeat);
+    this.#call.tell(sent.attempt, verdict, judgement.waitMs, now);
+    const bettered = answer?.judgement.verdict === SUCCESS;
+    // What is good, or at fault itself, is what the call resolves with: then the taker tells.
+    const told = !ok || job.hand === undefined || bettered || !(verdict === SUCCESS || verdict === IGNORABLE);
+    if (told) pick.tell(judgement.outcome, judgement.waitMs, now);
+    if (!ok) {
+      this.#attempts.push({ url, hedge, error: value, elapsedMs });
+      sent.abort(value);
+      return;
     }
-    const status = (end.value as { status?: unknown } | null | undefined)?.status;
-    attempts.push(typeof status === 'number' ? { url, hedge, status, elapsedMs } : { url, hedge, elapsedMs });
-    const good = verdict === SUCCESS;
-    // What is good, or at fault itself, is what the call resolves with.
-    const told = !(good || verdict === IGNORABLE) || job.hand === undefined || answer?.judgement.verdict === SUCCESS;
-    if (told) sent.pick.tell(judgement.outcome, judgement.waitMs, now);
-    if (answer?.judgement.verdict === SUCCESS) return drop(sent, LATE);
-    if (answer) drop(answer.sent, LATE);
-    answer = { value: end.value, sent, judgement, told };
-  };
+    const status = (value as { status?: unknown } | null | undefined)?.status;
+    this.#attempts.push(typeof status === 'number' ? { url, hedge, status, elapsedMs } : { url, hedge, elapsedMs });
+    if (bettered) return sent.abort(late());
+    answer?.sent.abort(late());
+    this.#answer = { value: value as T, sent, judgement, told };
+  }
 
-  const giveUp = ({ attempt, outcome }: Step & { type: 'cancel' }, now: number): boolean => {
-    const sent = inFlight.get(attempt);
+  /** Gives an attempt up; tells that the call ends here, as its request may not be repeated. */
+  #giveUp({ attempt, outcome }: Step & { type: 'cancel' }, now: number): boolean {
+    const sent = this.#inFlight.find((sent) => sent.attempt === attempt);
     if (!sent) return false;
-    inFlight.delete(attempt);
-    sent.pick.report(outcome, NaN, now);
+    this.#take(sent);
+    const { pick, url, hedge } = sent;
+    pick.report(outcome, NaN, now);
     if (outcome !== 'timed_out') {
-      drop(sent, LATE);
+      sent.abort(late());
       return false;
     }
     const elapsedMs = now - sent.startedAt;
-    const error = new DOMException(`no answer from ${sent.url} in ${Math.round(elapsedMs)} ms`, 'TimeoutError');
-    attempts.push({ url: sent.url, hedge: sent.hedge, error, elapsedMs });
-    drop(sent, error);
-    // It may have been done, and what may not be repeated ends here.
-    return !MAY_REPEAT[repeat].includes(TIMED_OUT!);
-  };
+    const error = new DOMException(`no answer from ${url} in ${Math.round(elapsedMs)} ms`, 'TimeoutError');
+    this.#attempts.push({ url, hedge, error, elapsedMs });
+    sent.abort(error);
+    return !MAY_REPEAT[this.#job.repeat].includes(TIMED_OUT!);
+  }
 
-  const drop = (sent: Sent, reason: unknown): void => {
-    controllers.delete(sent);
-    sent.abort(reason);
-  };
-
-  const wait = async (until: number, now: number): Promise<void> => {
-    if (settled.length > 0) return;
-    let timer;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      if (until < Infinity) timer = setTimeout(resolve, Math.min(Math.max(Math.ceil(until - now), 0), LONGEST_TIMER));
-    });
-    clearTimeout(timer);
-  };
-
-  const unlisten = signal && onAbort(signal, () => {
-    for (const sent of controllers) sent.abort(signal.reason);
-    wake();
-  });
-  let unwatch: (() => void) | undefined;
-  try {
-    for (;;) {
-      signal?.throwIfAborted();
-      last = balancer.clock();
-      if (settled.length > 0) for (const end of settled.splice(0)) finish(end, last);
-      const step = call.poll(last);
-      if (step.type === 'send') start(step, last);
-      else if (step.type === 'cancel') {
-        if (giveUp(step, last)) throw new LbError('non_retryable_failure', attempts);
-      } else if (step.type === 'wait') {
-        const waits = call.waitsForEndpoint;
-        if (waits) unwatch ??= balancer.watch(() => wake());
-        await wait(waits ? Math.min(step.until, balancer.due()) : step.until, last);
-        if (waits) call.endpointsChanged();
-      } else if (answer) {
-        const { value, sent, judgement, told } = answer;
-        if (job.hand) {
-          const deadline = job.options.timeoutMs === undefined ? Infinity : begun + job.options.timeoutMs;
-          const handed = job.hand(value, sent, judgement, told, deadline, attempts);
-          // Its controller is the taker's from here on.
-          controllers.delete(sent);
-          return handed;
-        }
-        controllers.delete(sent);
-        return value;
-      } else throw new LbError(step.end as LbErrorCode, attempts);
-    }
-  } catch (error) {
-    if (answer && !answer.told) answer.sent.pick.tell(answer.judgement.outcome, answer.judgement.waitMs, last);
-    for (const sent of controllers) sent.abort(error);
-    throw error;
-  } finally {
-    unlisten?.();
-    unwatch?.();
-    const outcome = answer ? 'lost_race' : 'abandoned';
-    for (const sent of inFlight.values()) {
-      sent.pick.report(outcome, NaN, last);
-      sent.abort(LATE);
-    }
-    call.free();
+  /** Takes an attempt out of those under way, if it is. */
+  #take(sent: Sent): boolean {
+    const place = this.#inFlight.indexOf(sent);
+    if (place >= 0) this.#inFlight.splice(place, 1);
+    return place >= 0;
   }
 }
 
-const LATE = new DOMException('another attempt answered before', 'AbortError');
+function late(): DOMException {
+  return new DOMException('another attempt answered before', 'AbortError');
+}
 
 /** Beyond it, timers fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;

@@ -30,6 +30,11 @@ export class Notices {
     readonly all: ((event: unknown) => void) | undefined,
   ) {}
 
+  /** Whether anybody listens. */
+  get heard(): boolean {
+    return this.all !== undefined || this.#listeners.size > 0;
+  }
+
   on<Name extends keyof LbEvents>(name: Name, listener: (event: LbEvents[Name]) => void): () => void {
     if (!NAMES.includes(name)) throw new TypeError(`there is no event ${show(name)}; there are ${NAMES.join(', ')}`);
     if (typeof listener !== 'function') throw new TypeError(`listener must be a function, not ${show(listener)}`);
