@@ -1,4 +1,4 @@
-/** The clients: one that calls through evenkeel, with the settings of its side, and one that makes do without. */
+/** Calls servers in two ways: through evenkeel, with the settings of a side, and without it. */
 import { Balancer, Call, RetryBudget } from '../pkg/index.js';
 
 /** Sends each request as often as it takes, through a balancer of the package with the simulation's clock. */
@@ -10,7 +10,7 @@ export class EvenkeelClient {
   balancer;
 
   /** `send(index, attempt)` sends to the server of that number. */
-  constructor(timeline, { endpoints, policy, eject, retry, attempts, timeoutMs, seed, send }) {
+  constructor(timeline, { endpoints, policy, eject, retry, attempts, timeoutMs, hedge, seed, send }) {
     this.#timeline = timeline;
     this.#send = send;
     this.#retries = retry !== 'none';
@@ -18,6 +18,7 @@ export class EvenkeelClient {
     this.balancer = new Balancer({ endpoints, policy, seed, now, config: eject ? {} : { outlierDetection: false } });
     this.#options = { attempts: this.#retries ? attempts : 1, attemptTimeoutMs: timeoutMs };
     if (retry === 'budget') this.#options.budget = new RetryBudget();
+    if (hedge && retry === 'budget') this.#options.hedge = hedge;
     this.numbers = new Map(endpoints.map((url, number) => [url, number]));
   }
 

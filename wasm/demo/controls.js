@@ -1,4 +1,4 @@
-/** The servers' switches: by click, slider and keys; for API keys, their quotas. */
+/** Lets the viewer change the servers by click, slider and keys; of API keys, the quotas. */
 import { MODES } from './servers.js';
 import { MOST_QUOTA, MOST_SLOW } from './state.js';
 import { modeText } from './texts.js';
@@ -48,7 +48,7 @@ export class Controls {
   }
 
   #label({ name, text, slider, button }, mode, value) {
-    const shown = this.#quotas ? `${value} a second` : modeText(mode, value);
+    const shown = this.#quotas ? `${value}/s` : modeText(mode, value);
     const [word, ...times] = shown.split(' ');
     text.replaceChildren(word, Object.assign(document.createElement('span'), { textContent: times.length > 0 ? ` ${times.join(' ')}` : '' }));
     slider.setAttribute('aria-valuetext', shown);

@@ -1,4 +1,4 @@
-/** The strip below the lanes: how calls ended in each half second of the last 40. */
+/** Draws the strip below the lanes: how calls ended in each half second of the last 40 seconds. */
 import { fitted, palette } from './draw.js';
 
 export const SLOT_MS = 500;

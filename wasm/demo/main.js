@@ -1,4 +1,4 @@
-/** The page: one run at a time, its clock, and what the viewer does to it. */
+/** Runs the page: one run at a time, its clock, and what the viewer does to it. */
 import { Controls } from './controls.js';
 import { Panel } from './panel.js';
 import { namesOf, Simulation } from './simulation.js';

@@ -1,4 +1,4 @@
-/** One side of the page: its figures, a lane for each server, and its settings. */
+/** Shows one side of the page: its figures, a lane for each server, and its settings. */
 import { Canvas, Dots, LATE_MS, RESULTS } from './draw.js';
 import { History, SLOT_MS, Strip } from './history.js';
 import { POLICIES } from './state.js';
@@ -22,6 +22,7 @@ export class Panel {
     const name = sideName(settings);
     this.element.setAttribute('aria-label', name);
     this.element.querySelector('h2').textContent = name;
+    this.element.querySelector('.last').textContent = scene === 'keys' ? '429/s' : 'ejections';
     this.#rows = names.map((server, place) => this.#row(server, () => clicked(place)));
     this.element.querySelector('ol').append(...this.#rows.map(({ item }) => item));
     this.#settings(changed);
@@ -68,7 +69,8 @@ export class Panel {
     const lost = calls === 0 ? 0 : errors / calls;
     this.#figure('errors', percent(lost), '%', lost > 0.002 ? 'failing' : 'well');
     this.#figure('attempts', String(Math.round(perSecond)), '');
-    this.#figure('ejections', String(figures.ejections), '');
+    if (this.scene === 'keys') this.#figure('last', String(Math.round(figures.recent.limitedPerSecond)), '');
+    else this.#figure('last', String(figures.ejections), '');
     const line = caption(this.scene, this.names, side.servers, figures);
     const target = this.element.querySelector('.caption');
     if (target.dataset.line !== line) {

@@ -84,7 +84,7 @@ export class ApiKey {
   /** How much of its quota is used, 0..=1. */
   get level() {
     this.#turn();
-    return Math.min(1, this.used / Math.max(1, (this.quota * WINDOW_MS) / 1000));
+    return this.quota === 0 ? 1 : Math.min(1, (this.used * 1000) / (this.quota * WINDOW_MS));
   }
 
   receive(attempt) {

@@ -1,4 +1,4 @@
-/** One run: the same requests to two sides, each with servers of its own that have the same faults. */
+/** Plays one run: the same requests to two sides, each with servers of its own that have the same faults. */
 import { EvenkeelClient, PlainClient } from './client.js';
 import { stream } from './random.js';
 import { ApiKey, Server, SERVICE_MS } from './servers.js';
@@ -9,10 +9,14 @@ const SERVERS = ['A', 'B', 'C', 'D', 'E', 'F'];
 const KEYS = ['1', '2'];
 const QUOTAS = [15, 60];
 
-/** How much of what six servers can do is asked of them, how long a client waits for one, and how often it tries. */
-const BUSY = { servers: 0.4, storm: 0.65, keys: 1 };
+/** How much of what the servers can do is asked of them at most, how long a client waits for one, and how often it tries. */
+const BUSY = { servers: 0.3, storm: 0.75, keys: 1 };
 const TIMEOUT_MS = { servers: 2000, storm: 1000, keys: 30_000 };
 const ATTEMPTS = { servers: 3, storm: 4, keys: 3 };
+/** As `createBalancer` does: who hangs costs a second, not the request. */
+const HEDGE = { servers: { afterMs: 1000 } };
+/** Balancers tell the last 256 events apart: they are asked so often that none is lost, whatever the frames. */
+const COUNT_MS = 1000;
 
 export function namesOf(scene) {
   return scene === 'keys' ? KEYS : SERVERS;
@@ -28,7 +32,7 @@ export class Simulation {
     const { scene, rate, seed, actions } = state;
     this.scene = scene;
     this.names = namesOf(scene);
-    this.workers = Math.max(1, Math.round((rate * SERVICE_MS) / 1000 / this.names.length / BUSY[scene]));
+    this.workers = Math.ceil((rate * SERVICE_MS) / 1000 / this.names.length / BUSY[scene]);
     this.#actions = [...actions];
     const { names, workers } = this;
     this.sides = state.sides.map((settings, place) => new Side(this.timeline, settings, { scene, seed, names, workers, watcher: watch(place) }));
@@ -97,9 +101,15 @@ class Side {
       endpoints: names.map((name) => `https://${name.toLowerCase()}.example`),
       attempts: ATTEMPTS[scene],
       timeoutMs: TIMEOUT_MS[scene],
+      hedge: HEDGE[scene],
       seed,
       send: (place, request, end) => this.#send(place, request, end),
     });
+    const count = () => {
+      this.client.ejections();
+      timeline.after(COUNT_MS, count);
+    };
+    count();
   }
 
   call(request) {
@@ -119,6 +129,7 @@ class Side {
       givenUp: false,
       end: (result, retryAfterMs) => {
         if (attempt.givenUp) return;
+        if (result === 'limited') this.statistics.limited(this.#timeline.now);
         watcher?.ended(place, result, this.#timeline.now - begun);
         end(result, retryAfterMs);
       },

@@ -1,4 +1,4 @@
-/** What the viewer sets, and how it stands in the page's address, so that a link shows the same run. */
+/** Keeps what the viewer sets, and writes it into the page's address, so that a link shows the same run. */
 import { MODES } from './servers.js';
 
 export const POLICIES = ['round_robin', 'random', 'least_request', 'peak_ewma', 'pick_first'];

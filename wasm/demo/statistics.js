@@ -1,4 +1,4 @@
-/** Figures of the last seconds: how long calls took, how many failed, and where attempts went. */
+/** Counts for the last seconds how long calls took, how many failed, and where attempts went. */
 
 const SLOT_MS = 500;
 const SLOTS = 20;
@@ -19,6 +19,7 @@ export class Statistics {
       number: -1,
       calls: 0,
       errors: 0,
+      limited: 0,
       times: new Uint32Array(CLASSES),
       longest: new Float64Array(CLASSES),
       sent: new Uint32Array(endpoints),
@@ -28,6 +29,11 @@ export class Statistics {
   sent(now, endpoint) {
     this.attempts++;
     this.#slot(now).sent[endpoint]++;
+  }
+
+  /** An attempt was answered by 429. */
+  limited(now) {
+    this.#slot(now).limited++;
   }
 
   ended(now, tookMs, good) {
@@ -55,6 +61,7 @@ export class Statistics {
       p99: percentile(recent, calls, 0.99),
       shares: Array.from(this.#slots[0].sent, (_, place) => (sent === 0 ? 0 : sum((slot) => slot.sent[place], latest) / sent)),
       perSecond: covered === 0 ? 0 : sent / covered,
+      limitedPerSecond: covered === 0 ? 0 : sum((slot) => slot.limited, latest) / covered,
     };
   }
 
@@ -62,7 +69,7 @@ export class Statistics {
     const number = Math.floor(now / SLOT_MS);
     const slot = this.#slots[number % SLOTS];
     if (slot.number !== number) {
-      Object.assign(slot, { number, calls: 0, errors: 0 });
+      Object.assign(slot, { number, calls: 0, errors: 0, limited: 0 });
       slot.times.fill(0);
       slot.longest.fill(0);
       slot.sent.fill(0);

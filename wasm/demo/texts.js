@@ -1,4 +1,4 @@
-/** What the page says: of the scenes, of servers, and of what a side does just now. */
+/** Says in words what the scenes are about, how a server is, and what a side does just now. */
 
 export const SCENE_TEXTS = {
   servers: {
@@ -61,7 +61,7 @@ export function caption(scene, names, servers, { health, recent, queues }) {
   const { calls, errors, shares, p99, perSecond } = recent;
   if (calls === 0) return 'Waiting for the first answers.';
   const lost = errors / calls;
-  const failing = lost < 0.002 ? '' : ` *${percent(lost)}\u00a0%* of the calls fail.`;
+  const failing = lost < 0.002 ? '' : ` *${percent(lost)}\u00a0%* of the calls failed.`;
   if (scene === 'keys') {
     const used = names.filter((_, place) => servers[place].level >= 1);
     const wait = p99 > 1000 ? ` The slowest take *${time(p99).join('\u00a0')}*.` : '';
