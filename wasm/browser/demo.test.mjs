@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { serve } from '../demo/serve.mjs';
+import { act, format, parse } from '../demo/state.js';
 
 const CHROMIUM = '/usr/bin/chromium';
 const PICTURE = fileURLToPath(new URL('../demo/screenshot.png', import.meta.url));
@@ -24,9 +25,8 @@ test('the server shows the demo and the package, and nothing else', async () => 
   const status = async (path) => (await fetch(new URL(path, served.url), { redirect: 'manual' })).status;
   assert.equal(await status('/'), 302);
   for (const path of ['/demo/', '/demo/main.js', '/pkg/index.js']) assert.equal(await status(path), 200, path);
-  for (const path of ['/package.json', '/demo/%2e%2e%2fpackage.json', '/demo/..%2f..%2fREADME.md', '/node_modules/', '/demo/%00', '/demo/%', '/pkg']) {
-    assert.equal(await status(path), 404, path);
-  }
+  const outside = ['/package.json', '/demo/%2e%2e%2fpackage.json', '/demo/..%2f..%2fREADME.md', '/node_modules/'];
+  for (const path of [...outside, '/demo/%00', '/demo/%', '/pkg']) assert.equal(await status(path), 404, path);
   assert.equal((await fetch(served.url, { method: 'POST' })).status, 405);
 });
 
@@ -42,6 +42,16 @@ test('without the package, the server says what to run', () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('an address says all that was set, and holds a hundred actions', () => {
+  const state = parse('#scene=storm&seed=4294967295&rate=60&left=random.keep.none&right=pick_first.eject.unbounded&do=5*h.7as20.7cd');
+  assert.deepEqual(parse(format(state)), state);
+  assert.deepEqual(state.actions[1], { at: 7, target: 0, mode: 'slow', amount: 20 });
+  for (let at = 10; at < 500; at++) act(state, { at, target: at % 6, mode: at % 2 ? 'well' : 'failing', amount: 1 });
+  assert.equal(state.actions.length, 100);
+  assert.deepEqual(parse(format(state)), state);
+  assert.equal(state.actions.at(-1).at, 499);
 });
 
 describe('in Chromium', () => {
@@ -82,7 +92,8 @@ describe('in Chromium', () => {
   seen('the right client notices what the left one does not', () =>
     visit('', {}, async (page) => {
       const { sides: [left, right] } = await at(page, 20_000);
-      console.log(`after 20 s: left p99 ${left.recent.p99} ms, ${left.errors} errors; right p99 ${right.recent.p99} ms, ${right.errors} errors, ${right.ejections} ejections`);
+      const figures = ({ recent, errors, ejections }) => `p99 ${recent.p99} ms, ${errors} errors, ${ejections} ejections`;
+      console.log(`after 20 s: left ${figures(left)}; right ${figures(right)}`);
       assert.equal(left.recent.p99, 2000);
       assert(rate(left) > 0.2, rate(left));
       assert.equal(left.ejections, 0);
@@ -218,7 +229,8 @@ describe('in Chromium', () => {
     visit('#rate=1000', {}, async (page) => {
       await page.waitForFunction(() => globalThis.demo.cost().frames > 240, undefined, { timeout: 60_000 });
       const { frames, passedMs, totalMs, longestMs } = await page.evaluate(() => globalThis.demo.cost());
-      console.log(`${Math.round((1000 * frames) / passedMs)} frames a second, ${(totalMs / frames).toFixed(2)} ms each, the longest ${longestMs.toFixed(1)} ms, of the 16.7 ms there are`);
+      const each = `${(totalMs / frames).toFixed(2)} ms each, the longest ${longestMs.toFixed(1)} ms, of the 16.7 ms there are`;
+      console.log(`${Math.round((1000 * frames) / passedMs)} frames a second, ${each}`);
     }));
 
   seen('the picture is of the demo', () =>

@@ -50,7 +50,9 @@ export class Controls {
   #label({ name, text, slider, button }, mode, value) {
     const shown = this.#quotas ? `${value}/s` : modeText(mode, value);
     const [word, ...times] = shown.split(' ');
-    text.replaceChildren(word, Object.assign(document.createElement('span'), { textContent: times.length > 0 ? ` ${times.join(' ')}` : '' }));
+    const more = document.createElement('span');
+    more.textContent = times.map((part) => ` ${part}`).join('');
+    text.replaceChildren(word, more);
     slider.setAttribute('aria-valuetext', shown);
     button.setAttribute('aria-label', this.#quotas ? `Key ${name}: ${shown}` : `Server ${name}: ${shown}`);
   }

@@ -3,7 +3,7 @@ import { Controls } from './controls.js';
 import { Panel } from './panel.js';
 import { namesOf, Simulation } from './simulation.js';
 import { act, format, parse, RATES } from './state.js';
-import { modeText, SCENE_TEXTS } from './texts.js';
+import { modeText, OWN_LEAD, SCENE_TEXTS } from './texts.js';
 
 /** Figures are written so often; dots move with every frame. */
 const WRITE_MS = 250;
@@ -46,8 +46,9 @@ function begin() {
   for (const panel of panels) panel.begin(now);
   controls = new Controls(find('controls'), { scene, servers: simulation.servers, names: simulation.names, act: perform, now });
   const { title, lead, hint } = SCENE_TEXTS[scene];
+  const told = !/(left|right|do)=/.test(format(state));
   find('title').textContent = title;
-  find('lead').textContent = lead;
+  find('lead').textContent = told ? lead : OWN_LEAD;
   find('hint').innerHTML = hint;
   find('rate').value = state.rate;
   find('storm').hidden = find('heal').hidden = scene === 'keys';
@@ -115,7 +116,7 @@ function frame(at) {
 function pause(on) {
   paused = on;
   find('pause').setAttribute('aria-pressed', String(on));
-  find('pause').textContent = on ? 'Go on' : 'Pause';
+  find('pause').textContent = on ? 'Resume' : 'Pause';
 }
 
 find('rate').append(...RATES.map((rate) => new Option(rate.toLocaleString('en'), rate)));

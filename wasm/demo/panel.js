@@ -4,6 +4,11 @@ import { History, SLOT_MS, Strip } from './history.js';
 import { POLICIES } from './state.js';
 import { caption, modeText, percent, POLICY_TEXTS, sideName, time } from './texts.js';
 
+/** The colour of each mode. */
+const STATES = { well: 'well', slow: 'slow', hanging: 'slow', failing: 'failing', dead: 'failing' };
+/** What the balancer says of an endpoint that is not healthy. */
+const HEALTHS = { ejected: 'ejected', half_open: 'to be probed', probing: 'probed', overloaded: 'at rest', down: 'down' };
+
 export class Panel {
   element;
   #rows;
@@ -75,31 +80,28 @@ export class Panel {
     const target = this.element.querySelector('.caption');
     if (target.dataset.line !== line) {
       target.dataset.line = line;
-      target.replaceChildren(...line.split('*').map((text, at) => (at % 2 ? Object.assign(document.createElement('b'), { textContent: text }) : text)));
+      target.replaceChildren(...line.split('*').map((text, at) => (at % 2 ? element('b', text) : text)));
     }
     side.servers.forEach((server, place) => this.#status(this.#rows[place], server, figures.health[place], shares[place]));
   }
 
   #status({ item, bar, share, status }, server, health, part) {
-    const away = health !== 'healthy';
     const used = server.level >= 1;
-    item.dataset.state = away ? 'ejected' : used ? 'failing' : server.mode === 'hanging' ? 'slow' : server.mode === 'dead' ? 'failing' : server.mode;
+    item.dataset.state = health !== 'healthy' ? 'ejected' : used ? 'failing' : STATES[server.mode];
     bar.style.transform = `scaleX(${part})`;
     share.textContent = `${percent(part)}\u00a0%`;
-    const words = { ejected: 'ejected', half_open: 'to be probed', probing: 'probed', overloaded: 'at rest', down: 'down' };
-    status.textContent = words[health] ?? (used ? 'used up' : server.mode === 'well' ? queued(server) : queued(server) || modeText(server.mode, server.slowness));
+    const mode = server.mode === 'well' ? '' : modeText(server.mode, server.slowness);
+    status.textContent = HEALTHS[health] ?? (used ? 'used up' : queued(server) || mode);
   }
 
   #figure(name, value, unit, state) {
     const field = this.element.querySelector(`[data-figure="${name}"]`);
-    field.replaceChildren(value, unit === '' ? '' : Object.assign(document.createElement('small'), { textContent: unit }));
+    field.replaceChildren(value, unit === '' ? '' : element('small', unit));
     if (state) field.dataset.state = state;
   }
 
   #row(name, clicked) {
-    const item = document.createElement('li');
-    item.innerHTML = '<span class="name"></span><span class="share"><span class="bar"><i></i></span><span class="percent"></span><span class="status"></span></span>';
-    item.dataset.state = 'well';
+    const item = document.getElementById('lane').content.firstElementChild.cloneNode(true);
     item.addEventListener('click', clicked);
     const [label, bar, share, status] = ['.name', 'i', '.percent', '.status'].map((part) => item.querySelector(part));
     label.textContent = name;
@@ -124,6 +126,10 @@ export class Panel {
       });
     }
   }
+}
+
+function element(tag, text) {
+  return Object.assign(document.createElement(tag), { textContent: text });
 }
 
 function queued({ queue }) {

@@ -27,15 +27,20 @@ export class Simulation {
   #actions;
   #next;
 
-  /** `watch(side)` gives who is told of what a side sends, and how that ends: `{ sent(place), ended(place, result, tookMs), called(tookMs, good) }`. */
+  /**
+   * `watch(side)` gives who is told of what a side sends, how that ends, and how calls do:
+   * `{ sent(place), ended(place, result, tookMs), called(tookMs, good) }`.
+   */
   constructor(state, watch = () => undefined) {
     const { scene, rate, seed, actions } = state;
     this.scene = scene;
     this.names = namesOf(scene);
     this.workers = Math.ceil((rate * SERVICE_MS) / 1000 / this.names.length / BUSY[scene]);
     this.#actions = [...actions];
-    const { names, workers } = this;
-    this.sides = state.sides.map((settings, place) => new Side(this.timeline, settings, { scene, seed, names, workers, watcher: watch(place) }));
+    const { names, timeline, workers } = this;
+    this.sides = state.sides.map((settings, place) => {
+      return new Side(timeline, settings, { scene, seed, names, workers, watcher: watch(place) });
+    });
     this.#next = stream(seed, rate);
     this.#arrive();
   }
