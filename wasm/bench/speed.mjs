@@ -71,7 +71,7 @@ async function picks() {
     await compare(
       `${policy}: pick and report, beside a plain JavaScript twin`,
       1.5,
-      () => nanosOf(1_000_000, (loops) => { for (let i = 0; i < loops; i++) lb.pick().success(); }),
+      () => nanosOf(1_000_000, (loops) => { for (let i = 0; i < loops; i++) lb.pick().ok(); }),
       () => nanosOf(1_000_000, (loops) => { for (let i = 0; i < loops; i++) twin.report(twin.pick(), 1000, 1); }),
     );
   }

@@ -6,8 +6,8 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 126_900, gzip: 60_900, brotli: 53_000 },
-  'five.wasm': { raw: 73_300, gzip: 35_300, brotli: 31_100 },
+  'lb.wasm': { raw: 134_700, gzip: 62_900, brotli: 53_800 },
+  'five.wasm': { raw: 75_700, gzip: 35_200, brotli: 30_400 },
 };
 
 for (const file of process.argv.slice(2)) {

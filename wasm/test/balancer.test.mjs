@@ -9,7 +9,7 @@ const C = 'https://c.example';
 function picks(balancer, count) {
   return Array.from({ length: count }, () => {
     const pick = balancer.pick();
-    pick.success();
+    pick.ok();
     return pick.url;
   });
 }
@@ -97,7 +97,7 @@ test('endpoints with as many requests in flight as they may have are busy', () =
   assert.equal(balancer.pick(), null);
   assert.deepEqual(balancer.noPick, { reason: 'busy', until: undefined });
   assert.deepEqual(balancer.endpoints().map(({ candidacy, inFlight }) => [candidacy, inFlight]), [['full', 2], ['full', 2]]);
-  open.find(({ url }) => url === B).success();
+  open.find(({ url }) => url === B).ok();
   assert.equal(balancer.pick().url, B);
   assert.equal(balancer.noPick, undefined);
 });
@@ -123,18 +123,18 @@ test('a pick is reported once', () => {
     return [successes, failures, canceled];
   };
   const pick = balancer.pick();
-  pick.failure();
+  pick.fail();
   const other = balancer.pick();
-  pick.success();
-  pick.abandon();
+  pick.ok();
+  pick.cancel();
   pick.overloaded();
   pick[Symbol.dispose]();
   assert.deepEqual(counts(), [0, 1, 0]);
-  other.failure();
+  other.fail();
   assert.deepEqual(counts(), [0, 2, 0], 'the other was still open');
   balancer.pick().overloaded(500);
   balancer.pick().overloaded();
-  balancer.pick().success(123);
+  balancer.pick().ok(123);
   balancer.pick()[Symbol.dispose]();
   assert.deepEqual(counts(), [1, 4, 1]);
 });
@@ -142,8 +142,8 @@ test('a pick is reported once', () => {
 test('many picks may be open, and end in any order', () => {
   const balancer = new Balancer({ endpoints: [A, B] });
   const open = Array.from({ length: 100 }, () => balancer.pick());
-  open.filter((pick) => pick.url === A).forEach((pick) => pick.success());
-  open.reverse().forEach((pick) => pick.failure());
+  open.filter((pick) => pick.url === A).forEach((pick) => pick.ok());
+  open.reverse().forEach((pick) => pick.fail());
   assert.deepEqual(balancer.endpoints().map(({ successes, failures }) => [successes, failures]), [[50, 0], [0, 50]]);
 });
 
@@ -152,14 +152,14 @@ test('the pick of an endpoint that left is harmless', () => {
   const pick = balancer.pick();
   balancer.update([B]);
   assert.equal(pick.url, A);
-  pick.failure();
+  pick.fail();
   assert.deepEqual(balancer.endpoints().map(({ url, failures }) => [url, failures]), [[B, 0]]);
 });
 
 test('a clock that goes backwards or jumps does no harm', () => {
   const balancer = new Balancer({ endpoints: [A, B] });
   for (const now of [1e3, 0, -1e9, 3.2e10, Infinity, -Infinity, 5e-324, 1]) {
-    balancer.pick({ now }).success(now);
+    balancer.pick({ now }).ok(now);
     balancer.update([A, B], now);
   }
   assert.equal(balancer.endpoints().reduce((sum, { successes }) => sum + successes, 0), 8);

@@ -17,9 +17,9 @@ function start(options = {}) {
 function fail(balancer, url, times) {
   for (let failures = 0; failures < times; ) {
     const pick = balancer.pick();
-    if (pick.url !== url) pick.success();
+    if (pick.url !== url) pick.ok();
     else {
-      pick.failure();
+      pick.fail();
       failures += 1;
     }
   }
@@ -30,7 +30,7 @@ function urls(balancer, picks) {
   for (let i = 0; i < picks; i++) {
     const pick = balancer.pick();
     seen.add(pick.url);
-    pick.success();
+    pick.ok();
   }
   return [...seen].sort();
 }
@@ -52,7 +52,7 @@ test('an endpoint that fails is ejected, and a probe brings it back', () => {
   assert.deepEqual([of(B).health, of(B).until], ['probing', until + 10_000]);
   assert.deepEqual(urls(balancer, 30), [A, C], 'one probe at a time');
   clock.now += 5;
-  probe.success();
+  probe.ok();
   assert.deepEqual(urls(balancer, 30), [A, B, C]);
   assert.equal(of(B).health, 'healthy');
   assert.deepEqual(balancer.events(), [
@@ -67,24 +67,24 @@ test('a probe that fails, or never ends, ejects for longer', () => {
   const { balancer, clock, of } = start();
   fail(balancer, B, 5);
   clock.now = of(B).until;
-  balancer.pick().failure();
-  balancer.pick().success();
+  balancer.pick().fail();
+  balancer.pick().ok();
   assert.equal(of(B).reason, 'probe_failed');
   assert.ok(of(B).until >= clock.now + 2437);
   clock.now = of(B).until;
   const lost = balancer.pick();
   assert.equal(lost.url, B);
   clock.now += 10_000;
-  balancer.pick().success();
+  balancer.pick().ok();
   assert.equal(of(B).reason, 'probe_timed_out');
-  lost.success();
+  lost.ok();
 });
 
 test('its settings: presets, changes, none', () => {
   const ejected = (outlierDetection, failures) => {
     const { balancer, of } = start({ config: { outlierDetection } });
     fail(balancer, B, failures);
-    balancer.pick().success();
+    balancer.pick().ok();
     return of(B).health === 'ejected';
   };
   assert.deepEqual([ejected({ consecutiveFailures: 2 }, 1), ejected({ consecutiveFailures: 2 }, 2)], [false, true]);
@@ -104,7 +104,7 @@ test('success rates eject when the interval ends', () => {
   fail(balancer, B, 20);
   assert.equal(of(B).health, 'healthy');
   clock.now += 10_001;
-  balancer.pick().success();
+  balancer.pick().ok();
   assert.deepEqual([of(B).health, of(B).reason], ['ejected', 'success_rate']);
 });
 
@@ -112,7 +112,7 @@ test('the time of an ejection follows its settings', () => {
   const outlierDetection = { consecutiveFailures: 1, baseEjectionMs: 100, maxEjectionMs: 100, halfOpen: false };
   const { balancer, clock, of } = start({ config: { outlierDetection } });
   fail(balancer, B, 1);
-  balancer.pick().success();
+  balancer.pick().ok();
   assert.ok(of(B).until >= 1050 && of(B).until <= 1100, String(of(B).until));
   clock.now = 1100;
   assert.deepEqual(urls(balancer, 9), [A, B, C], 'it just comes back');
@@ -172,7 +172,7 @@ test('events of endpoints that come and go, and of those that nobody took', () =
 test('without a seed, nothing is told twice', () => {
   const balancer = new Balancer({ endpoints: [A, B], now: () => 5 });
   balancer.remove(B);
-  balancer.pick().success();
+  balancer.pick().ok();
   assert.deepEqual(balancer.events().map(({ type, url }) => [type, url]), [['added', A], ['added', B], ['removed', B]]);
 });
 
@@ -182,10 +182,10 @@ test('how long an endpoint takes, and what is under way', () => {
   const pick = balancer.pick();
   assert.equal(of(A).inFlight, 1);
   clock.now += 12.5;
-  pick.success();
+  pick.ok();
   assert.deepEqual([of(A).inFlight, of(A).latencyMs], [0, 12.5]);
   const slow = start({ endpoints: [A], policy: 'peak_ewma', config: { latency: { failurePenaltyMs: 700 } } });
-  slow.balancer.pick().failure();
+  slow.balancer.pick().fail();
   assert.equal(slow.of(A).latencyMs, 700);
 });
 
@@ -203,8 +203,8 @@ test('events are counted, and the calm after an undo is told', () => {
   const fail = (url, times) => {
     while (times > 0) {
       const pick = balancer.pick();
-      if (pick.url !== url) pick.success();
-      else if (times-- > 0) pick.failure();
+      if (pick.url !== url) pick.ok();
+      else if (times-- > 0) pick.fail();
     }
   };
   // With one ejected, the other fails, too: the ejection gained nothing.

@@ -139,9 +139,9 @@ test('times that are no numbers', () => {
   assert.throws(() => balancer.update([], '0'), matches(TypeError, 'not "0"'));
   assert.equal(balancer.size, 1);
   const pick = balancer.pick();
-  assert.throws(() => pick.success(NaN), RangeError);
+  assert.throws(() => pick.ok(NaN), RangeError);
   assert.throws(() => pick.overloaded(-1), matches(RangeError, 'retryAfterMs must be'));
-  pick.success();
+  pick.ok();
   assert.equal(balancer.endpoints()[0].successes, 1, 'the pick was still open');
 });
 

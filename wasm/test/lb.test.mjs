@@ -129,7 +129,7 @@ test('a listener that throws, and one that calls back in, harm nobody', async (t
   const reported = t.mock.method(console, 'error', () => {});
   const lb = createBalancer({ endpoints: [A, B], retry: { backoff: 0 }, onEvent: () => { throw new Error('bug'); } });
   lb.on('retry', () => { throw new Error('bug'); });
-  lb.on('retry', () => { lb.pick()?.success(); lb.update([A, B, C]); });
+  lb.on('retry', () => { lb.pick()?.ok(); lb.update([A, B, C]); });
   assert.equal(await lb.call(({ attempt }) => { if (attempt < 3) throw new Error('down'); return 'ok'; }), 'ok');
   assert.ok(reported.mock.callCount() >= 4);
 });
@@ -153,7 +153,7 @@ test('picks with a key: hashed, so numbers near each other spread', () => {
     for (let key = 0; key < 10_000; key++) {
       const pick = lb.pick({ key });
       seen.add(pick.url);
-      pick.success();
+      pick.ok();
     }
     assert.equal(seen.size, 20, policy);
   }
@@ -163,8 +163,8 @@ test('state goes over to another balancer', () => {
   const lb = createBalancer({ endpoints: [A, B], policy: 'round_robin' });
   for (let i = 0; i < 40; i++) {
     const pick = lb.pick();
-    if (pick.url === A) pick.failure();
-    else pick.success();
+    if (pick.url === A) pick.fail();
+    else pick.ok();
   }
   const next = createBalancer({ endpoints: [A, B] });
   assert.equal(next.restore(lb.state()), 2);

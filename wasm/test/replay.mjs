@@ -78,8 +78,8 @@ class Replay {
     requests: (number, failing = '') => {
       for (let request = 0; request < Number(number); request += 1) {
         const pick = this.balancer.pick();
-        if (failing.split(',').includes(address(pick))) pick.failure();
-        else pick.success();
+        if (failing.split(',').includes(address(pick))) pick.fail();
+        else pick.ok();
       }
     },
     down: (addr) => {

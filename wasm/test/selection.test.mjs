@@ -11,7 +11,7 @@ function count(balancer, picks, options) {
   for (let i = 0; i < picks; i++) {
     const pick = balancer.pick(options);
     counts[pick.url] = (counts[pick.url] ?? 0) + 1;
-    pick.success();
+    pick.ok();
   }
   return counts;
 }
@@ -38,7 +38,7 @@ test('without a policy it is peak EWMA: what is slow gets little, and weights co
         const pick = balancer.pick();
         picked += Number(pick.url === A);
         now += pick.url === A ? slow : 20;
-        pick.success();
+        pick.ok();
       }
       const share = (picked * (weight + size - 1)) / (3000 * weight);
       assert.ok(slow === 20 ? Math.abs(share - 1) < 0.15 : share < 0.2, `${size} ${weight} ${slow}: ${share}`);
@@ -147,7 +147,7 @@ test('a balancer without a seed keeps what it was told before its first pick', (
   const before = balancer.endpoints().map(({ index, ...rest }) => rest);
   const pick = balancer.pick({ avoid: [A, D] });
   assert.equal(pick.url, B);
-  pick.failure();
+  pick.fail();
   const after = balancer.endpoints();
   const told = { failures: 0, latencyMs: undefined };
   assert.deepEqual(after.map(({ index, ...rest }) => ({ ...rest, ...told })), before);

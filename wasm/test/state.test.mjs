@@ -13,10 +13,10 @@ function start(endpoints, now = 1e8, options = {}) {
 /** One that has ejected B, for some five seconds. */
 function learned() {
   const { clock, balancer } = start([A, B, C], 50, { policy: 'peak_ewma' });
-  for (let i = 0; i < 5; i++) balancer.pick({ avoid: [A, C] }).failure();
+  for (let i = 0; i < 5; i++) balancer.pick({ avoid: [A, C] }).fail();
   const pick = balancer.pick();
   clock.now += 30;
-  pick.success();
+  pick.ok();
   return { clock, balancer, left: balancer.endpoints()[1].until - clock.now };
 }
 
@@ -35,7 +35,7 @@ test('ejections and answer times go on, by another clock', () => {
 
 test('what was reported here is newer', () => {
   const { balancer } = start([A, B]);
-  for (let i = 0; i < 5; i++) balancer.pick({ avoid: [A] }).failure();
+  for (let i = 0; i < 5; i++) balancer.pick({ avoid: [A] }).fail();
   assert.equal(balancer.importState(learned().balancer.exportState()).kept, 1);
 });
 

@@ -13,7 +13,7 @@ new Balancer({ policy: 'ring_hash(minimum=64, maximum=128)', config: { levels: '
 const { added }: { added: number } = balancer.update(new Set(['https://a.example']));
 const pick: Pick | null = balancer.pick({ key: 'user 7', avoid: ['https://a.example'], now: added });
 const reason: PickReason | undefined = pick?.why;
-pick?.success();
+pick?.ok();
 {
   using scoped = balancer.pick();
   scoped?.url.toUpperCase();

@@ -54,55 +54,90 @@ function wrapped(response: Response, end: BodyEnd): Response {
   return wrapper;
 }
 
-/** The response itself: in Node and in pages only JavaScript reads it, by these methods. This spares a stream around the stream. */
+/** The response itself: in Node and in pages only JavaScript reads it, by its methods. This spares a stream around the stream. */
 function patched(response: Response, end: BodyEnd): Response {
-  let body: ReadableStream | undefined;
-  // What was made of our stream once it was asked for.
-  let other: Response | undefined;
-  const define = (name: string, descriptor: PropertyDescriptor): void => {
-    Object.defineProperty(response, name, { configurable: true, ...descriptor });
-  };
-  const inner = response.body!;
-  for (const name of READERS) {
-    const read = response[name as 'text'] as (() => Promise<string>) | undefined;
-    if (!read) continue;
-    define(name, {
-      value: async (): Promise<unknown> => {
-        end.begun();
-        if (body) return (other ??= new Response(body, response))[name as 'text']();
-        try {
-          const value = await read.call(response);
-          end.ended();
-          return value;
-        } catch (error) {
-          // JSON that does not parse was read to its end.
-          if (error instanceof SyntaxError) {
-            end.ended();
-            throw error;
-          }
-          const told = end.broke(error);
-          other = await end.instead();
-          if (!other) throw told;
-          return other[name as 'text']();
-        }
-      },
-    });
-  }
-  const clone = response.clone.bind(response);
-  define('clone', {
-    // One of the two is followed: the network's body is read as far as the faster one.
-    value: (): Response => {
-      end.begun();
-      return body ? (other ??= new Response(body, response)).clone() : clone();
-    },
-  });
-  let used = false;
-  define('body', { get: () => (body ??= stream(inner, end, () => (used = true))) });
-  define('bodyUsed', { get: () => (body ? used || other?.bodyUsed === true : bodyUsed!.call(response)) });
+  Object.setPrototypeOf(response, (FOLLOWED ??= prototype()));
+  Object.defineProperty(response, READING, { value: new Reading(response, end) });
   return response;
 }
 
-const bodyUsed = Object.getOwnPropertyDescriptor(Response.prototype, 'bodyUsed')?.get;
+const READING = Symbol('evenkeel');
+
+/** How far a response has been read. */
+class Reading {
+  #body: ReadableStream | undefined;
+  /** What was made of our stream once it was asked for, or the answer that stands in. */
+  #other: Response | undefined;
+  #used = false;
+
+  constructor(
+    readonly response: Response,
+    readonly end: BodyEnd,
+  ) {}
+
+  get body(): ReadableStream {
+    const inner = () => native<ReadableStream>('body', this.response);
+    return (this.#body ??= stream(inner(), this.end, () => (this.#used = true)));
+  }
+
+  get used(): boolean {
+    return this.#body ? this.#used || this.#other?.bodyUsed === true : native<boolean>('bodyUsed', this.response);
+  }
+
+  clone(): Response {
+    const { end, response } = this;
+    end.begun();
+    // One of the two is followed: the network's body is read as far as the faster one.
+    return this.#body ? this.#wrapped().clone() : Response.prototype.clone.call(response);
+  }
+
+  async read(name: 'text'): Promise<unknown> {
+    const { end, response } = this;
+    end.begun();
+    if (this.#body) return this.#wrapped()[name]();
+    try {
+      const value = await Response.prototype[name].call(response);
+      end.ended();
+      return value;
+    } catch (error) {
+      // JSON that does not parse was read to its end.
+      if (error instanceof SyntaxError) {
+        end.ended();
+        throw error;
+      }
+      const told = end.broke(error);
+      const other = await end.instead();
+      if (!other) throw told;
+      return other[name]();
+    }
+  }
+
+  #wrapped(): Response {
+    const { status, statusText, headers } = this.response;
+    return (this.#other ??= new Response(this.#body, { status, statusText, headers }));
+  }
+}
+
+/** What a response says without us. */
+function native<T>(name: 'body' | 'bodyUsed', response: Response): T {
+  return Object.getOwnPropertyDescriptor(Response.prototype, name)!.get!.call(response) as T;
+}
+
+/** Made once: properties of each response would cost more than what they follow. */
+let FOLLOWED: object | undefined;
+
+function prototype(): object {
+  type Followed = { [READING]: Reading };
+  const own: PropertyDescriptorMap = {
+    body: { get(this: Followed) { return this[READING].body; } },
+    bodyUsed: { get(this: Followed) { return this[READING].used; } },
+    clone: { value(this: Followed) { return this[READING].clone(); } },
+  };
+  for (const name of READERS) {
+    if (name in Response.prototype) own[name] = { value(this: Followed) { return this[READING].read(name as 'text'); } };
+  }
+  return Object.create(Response.prototype, own) as object;
+}
 
 function stream(inner: ReadableStream, end: BodyEnd, read?: () => void): ReadableStream {
   let reader: ReadableStreamDefaultReader<unknown> | undefined;

@@ -72,8 +72,11 @@ export class Call {
   readonly #key: string | check.Bits | undefined;
   readonly #budget: WasmBudget;
 
-  constructor(balancer: Picker, options: RetryOptions = {}, now?: number) {
-    const { key, attempts, timeoutMs, attemptTimeoutMs, backoff, maxPushBackMs, pushBackJitter, waitForReady, budget, hedge } = options;
+  /** @internal The last parameter is for the loop, whose options are shared by many calls. */
+  constructor(balancer: Picker, options: RetryOptions, now: number, key: Key | undefined);
+  constructor(balancer: Picker, options?: RetryOptions, now?: number);
+  constructor(balancer: Picker, options: RetryOptions = {}, now?: number, key: Key | undefined = options.key) {
+    const { attempts, timeoutMs, attemptTimeoutMs, backoff, maxPushBackMs, pushBackJitter, waitForReady, budget, hedge } = options;
     if (attempts !== undefined) check.integer('attempts', attempts, 1, 0xffff_ffff);
     if (timeoutMs !== undefined) check.positive('timeoutMs', timeoutMs);
     if (attemptTimeoutMs !== undefined) check.positive('attemptTimeoutMs', attemptTimeoutMs);

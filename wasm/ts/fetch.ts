@@ -87,6 +87,8 @@ function follow(
     if (head) pick.tell(head.outcome, head.waitMs, clock());
     return response;
   }
+  // What stays while the body is followed must not hold the response: the net would never find it.
+  const { status } = response;
   const headAt = clock();
   const timers: ReturnType<typeof setTimeout>[] = [];
   const after = (ms: number, then: () => void): void => void timers.push(setTimeout(then, ms));
@@ -126,7 +128,7 @@ function follow(
       if (sent.reason !== undefined) return undefined;
       const other = await again?.().catch(() => undefined);
       // Another status would not go with the head that the caller has.
-      if (other?.status === response.status) return other;
+      if (other?.status === status) return other;
       void other?.body?.cancel();
       return undefined;
     },

@@ -64,7 +64,7 @@ class Lb implements LoadBalancer {
     const { endpoints, policy, seed, now, onEvent } = options;
     const defaults = resolve(options);
     const budget = defaults.retry.budget ?? new RetryBudget();
-    this.#defaults = { ...defaults, retry: { ...defaults.retry, budget } };
+    this.#defaults = { ...defaults, retry: { ...defaults.retry, budget }, unhedged: { ...defaults.unhedged, budget } };
     this.#picker = new Picker({
       config: config(options),
       ...(policy === undefined ? {} : { policy }),
@@ -124,16 +124,21 @@ class Lb implements LoadBalancer {
 
   async #run<T>(job: Omit<Job<T>, 'options' | 'ofError'>, resolved: Resolved, key: PickOptions['key']): Promise<T> {
     if (this.#disposed) throw new Error('the balancer has been disposed of');
-    if (job.signal) check.signal('signal', job.signal);
-    const { hedge, ...unhedged } = resolved.retry;
-    const options = { ...(job.repeat === 'idempotent' && hedge ? { hedge } : {}), ...unhedged, ...(key === undefined ? {} : { key }) };
-    if (this.#discovery) await this.#endpoints(options.timeoutMs, job.signal);
+    const { send, ofAnswer, repeat, signal, hand } = job;
+    if (signal) check.signal('signal', signal);
+    const options = repeat === 'idempotent' ? resolved.retry : resolved.unhedged;
+    if (this.#discovery) await this.#endpoints(options.timeoutMs, signal);
     try {
       return await loop(this.#picker, {
-        ...job,
-        options,
+        send,
+        ofAnswer,
         ofError: (error) => ofThrown(resolved.classify, error, (answer) => ofResponse(answer, resolved.statusCodes, this.#lengthen)),
+        repeat,
+        signal,
+        options,
+        key,
         sent: (sent) => this.#tellSent(sent),
+        hand,
       });
     } finally {
       if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock());
@@ -174,7 +179,7 @@ class Lb implements LoadBalancer {
   pick(options: PickOptions = {}): Pick | null {
     if (this.#disposed) throw new Error('the balancer has been disposed of');
     known('options', check.object('options', options), ['key', 'avoid', 'now']);
-    this.#notices.take();
+    if (this.#notices.heard) this.#notices.take();
     return this.#picker.pick(options);
   }
 

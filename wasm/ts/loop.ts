@@ -4,7 +4,7 @@ import { LbError, type LbErrorCode } from './error.js';
 import { MAY_REPEAT, VERDICTS, type Repeat } from './generated.js';
 import { forCall, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
-import type { Picker } from './picker.js';
+import type { Key, Picker } from './picker.js';
 
 /** What a call is about. */
 export interface Job<T> {
@@ -15,10 +15,14 @@ export interface Job<T> {
   readonly repeat: Repeat;
   readonly signal: AbortSignal | undefined;
   readonly options: RetryOptions;
+  /** Goes before that of the options. */
+  readonly key?: Key | undefined;
   /** Is told of each attempt that is sent. */
   sent?(attempt: Sent): void;
   /** Takes over the answer that the call resolves with: its attempt, if that has not been reported, and when all must be over. */
-  hand?(value: T, sent: Sent, judgement: Judgement, told: boolean, deadline: number, attempts: readonly Attempted[]): T;
+  readonly hand?:
+    | ((value: T, sent: Sent, judgement: Judgement, told: boolean, deadline: number, attempts: readonly Attempted[]) => T)
+    | undefined;
 }
 
 /** An answer to return: a good one, or until there is, the last. */
@@ -76,7 +80,7 @@ class Run<T> {
     this.#balancer = balancer;
     this.#job = job;
     this.#begun = this.#last = balancer.clock();
-    this.#call = new Call(balancer, job.options, this.#begun);
+    this.#call = new Call(balancer, job.options, this.#begun, job.key);
   }
 
   /** Goes on until there is nothing to do but wait; until when, or nothing when the call is over. */

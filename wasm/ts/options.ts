@@ -89,6 +89,8 @@ const RETRY = ['limit', 'methods', 'statusCodes', 'backoff', 'budget'];
 /** What is needed of the balancer's and a request's options together. */
 export interface Resolved {
   readonly retry: RetryOptions;
+  /** The same without hedges, for what may not be done twice. */
+  readonly unhedged: RetryOptions;
   readonly methods: readonly string[];
   readonly statusCodes: readonly number[] | undefined;
   readonly classify: RequestDefaults['classify'];
@@ -129,8 +131,10 @@ export function resolve(given: RequestDefaults & { accept?: unknown }, base?: Re
   else if (hedge !== undefined) merged['hedge'] = known('hedge', check.object('hedge', hedge), ['afterMs', 'after', 'max']);
   if (timeoutMs !== undefined) merged['timeoutMs'] = check.positive('timeoutMs', timeoutMs);
   if (attemptTimeoutMs !== undefined) merged['attemptTimeoutMs'] = check.positive('attemptTimeoutMs', attemptTimeoutMs);
+  const { hedge: _, ...unhedged } = merged;
   return {
     retry: merged,
+    unhedged,
     methods: rules?.methods ?? base?.methods ?? IDEMPOTENT_METHODS,
     statusCodes: rules?.statusCodes ?? base?.statusCodes,
     classify: classify ?? base?.classify,

@@ -13,6 +13,7 @@ export type { PickReason } from './generated.js';
 export class Pick {
   #balancer: WasmBalancer | undefined;
   readonly #ticket: number;
+  #netted = false;
   readonly #clock: () => number;
 
   constructor(
@@ -36,12 +37,12 @@ export class Pick {
   }
 
   /** The endpoint did its work. */
-  success(now?: number): void {
+  ok(now?: number): void {
     this.report('success', NaN, now);
   }
 
   /** It did not: it answered with an error. */
-  failure(now?: number): void {
+  fail(now?: number): void {
     this.report('failure', NaN, now);
   }
 
@@ -71,18 +72,25 @@ export class Pick {
   }
 
   /** The caller gave up before an answer. */
-  abandon(now?: number): void {
+  cancel(now?: number): void {
     this.report('abandoned', NaN, now);
   }
 
   [Symbol.dispose](): void {
-    this.abandon();
+    this.cancel();
   }
 
   /** @internal */
   report(outcome: Outcome, retryAfterMs: number, now?: number): void {
     const at = this.#time(now);
     this.#redeem()?.report(at, this.#ticket, OUTCOMES.indexOf(outcome), retryAfterMs);
+  }
+
+  /** @internal Reports it as abandoned should it be dropped. */
+  net(): this {
+    this.#netted = dropped !== undefined;
+    dropped?.register(this, { balancer: this.#balancer!, ticket: this.#ticket, clock: this.#clock }, this);
+    return this;
   }
 
   /** @internal Reports by the core's number. */
@@ -124,6 +132,32 @@ export class Pick {
   #redeem(): WasmBalancer | undefined {
     const balancer = this.#balancer;
     this.#balancer = undefined;
+    if (this.#netted) {
+      this.#netted = false;
+      dropped!.unregister(this);
+    }
     return balancer;
   }
 }
+
+interface Lost {
+  readonly balancer: WasmBalancer;
+  readonly ticket: number;
+  readonly clock: () => number;
+}
+
+let warned = false;
+
+/** A net for picks that nobody reports. */
+const dropped =
+  typeof FinalizationRegistry === 'function'
+    ? new FinalizationRegistry<Lost>(({ balancer, ticket, clock }) => {
+        try {
+          balancer.report(clock(), ticket, OUTCOMES.indexOf('abandoned'), NaN);
+        } catch {
+          // A clock that throws: the endpoint stays busy.
+        }
+        if (!warned) console.warn('evenkeel: a pick was dropped without a report, and counts as abandoned; say pick.ok(), fail() or cancel(), or `using pick`');
+        warned = true;
+      })
+    : undefined;

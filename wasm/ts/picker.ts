@@ -262,7 +262,8 @@ export class Picker {
     this.#noPick = undefined;
     const index = Math.floor(packed / MOST_WHYS) % MOST_SLOTS;
     const ticket = Math.floor(packed / (MOST_WHYS * MOST_SLOTS));
-    return new Pick(this.#wasm, ticket, this.#clock, index, this.url(index), WHYS[packed % MOST_WHYS]!);
+    const pick = new Pick(this.#wasm, ticket, this.#clock, index, this.url(index), WHYS[packed % MOST_WHYS]!);
+    return ticket < FEW ? pick : pick.net();
   }
 
   /** @internal */
@@ -327,3 +328,9 @@ export class Picker {
     return now === undefined ? this.#clock() : check.time(now);
   }
 }
+
+/**
+ * So many picks may be under way that are not watched for being dropped: that costs as much as a pick. Tickets are used again, so theirs are
+ * the lowest, and no more can ever be lost.
+ */
+const FEW = 64;

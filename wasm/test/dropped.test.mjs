@@ -1,0 +1,54 @@
+// Picks, calls and answers that are dropped come back when the garbage collector finds them.
+import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { test } from 'node:test';
+import { runInNewContext } from 'node:vm';
+import { createBalancer } from 'evenkeel';
+import { serve } from './support.mjs';
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc');
+
+const inFlight = (lb) => lb.endpoints().reduce((sum, { inFlight }) => sum + inFlight, 0);
+
+/** Collects garbage until no more than that is in flight. */
+async function until(lb, most) {
+  while (inFlight(lb) > most) {
+    gc();
+    await new Promise(setImmediate);
+  }
+}
+
+test('dropped picks come back, but for a few; and are warned about once', async (t) => {
+  const warned = t.mock.method(console, 'warn', () => {});
+  const lb = createBalancer({ endpoints: ['https://a.example', 'https://b.example'] });
+  for (let i = 0; i < 2000; i++) lb.pick();
+  assert.equal(inFlight(lb), 2000);
+  await until(lb, 64);
+  assert.equal(warned.mock.callCount(), 1);
+  for (let i = 0; i < 2000; i++) lb.pick().ok();
+  assert.ok(inFlight(lb) <= 64);
+});
+
+test('dropped calls come back', async () => {
+  const lb = createBalancer({ endpoints: ['https://a.example'], hedge: false });
+  for (let i = 0; i < 500; i++) void lb.call(() => new Promise(() => {}));
+  await new Promise(setImmediate);
+  assert.equal(inFlight(lb), 500);
+  await until(lb, 64);
+});
+
+test('an answer that nobody reads ends its request, and its socket goes', async (t) => {
+  let gone;
+  const closed = new Promise((resolve) => (gone = resolve));
+  const server = await serve(t, (_, response) => {
+    response.on('close', gone);
+    response.writeHead(200);
+    response.write('and so on');
+  });
+  const lb = createBalancer({ endpoints: [server.url] });
+  assert.equal((await lb.fetch('/')).status, 200);
+  assert.equal(inFlight(lb), 1);
+  await until(lb, 0);
+  await closed;
+});
