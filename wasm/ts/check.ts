@@ -29,6 +29,12 @@ export function object<T>(name: string, value: T): T & object {
   return value;
 }
 
+/** Several URLs, or objects with URLs; one alone is none. */
+export function iterable<T>(name: string, value: Iterable<T>): Iterable<T> {
+  if (typeof value !== 'string' && typeof value?.[Symbol.iterator] === 'function') return value;
+  throw new TypeError(`${name} must be an iterable of URLs, not ${show(value)}`);
+}
+
 /** A duration that must take some time. */
 export function positive(name: string, value: unknown): number {
   const limit = `${name} must be a finite number of milliseconds above 0`;
