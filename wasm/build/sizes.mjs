@@ -10,7 +10,9 @@ import { buildSync } from 'esbuild';
 const LIMITS = {
   'lb.wasm': { raw: 125_700, gzip: 60_700, brotli: 52_900 },
   'five.wasm': { raw: 72_100, gzip: 35_100, brotli: 30_900 },
-  'index.js': { raw: 191_700, gzip: 77_000, brotli: 66_200 },
+  'index.js': { raw: 192_000, gzip: 76_900, brotli: 66_300 },
+  // Without the module.
+  'slim.js': { raw: 31_100, gzip: 10_700, brotli: 9_700 },
 };
 
 function download(file) {

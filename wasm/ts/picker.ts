@@ -7,6 +7,7 @@ import { Balancer as WasmBalancer } from './glue.js';
 import { Pick } from './pick.js';
 import { parse, type Policy } from './policy.js';
 import { pairs, type BalancerConfig } from './settings.js';
+import { started } from './start.js';
 import { decode, encode } from './state.js';
 import { endpoints, type EndpointInfo } from './status.js';
 
@@ -103,6 +104,7 @@ export class Picker {
   readonly #zoneNumbers = new Map<string, number>();
 
   constructor(options: BalancerOptions = {}) {
+    started();
     const { endpoints = [], policy = 'peak_ewma', config = {}, budget, seed, now = () => performance.now() } = options;
     if (typeof policy !== 'string') throw new TypeError(`policy must be a string, not ${check.show(policy)}`);
     if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);

@@ -42,15 +42,14 @@ fn main() -> Result<()> {
     inline::write(&package, &full.bytes)?;
     let project = wasm.join("tsconfig.json");
     node(wasm, "node_modules/typescript/bin/tsc", &["--project".into(), project])?;
+    let entry = package.join("index.js");
+    node(wasm, "build/commonjs.mjs", &[entry.clone(), package.join("index.cjs")])?;
 
     let five = Module::build(wasm, &["--no-default-features"])?;
     let module = env::current_exe()?.with_file_name("five.wasm");
     fs::write(&module, five.bytes)?;
-    node(
-        wasm,
-        "build/sizes.mjs",
-        &["--write".into(), package.join("lb.wasm"), module, package.join("index.js")],
-    )
+    let files = ["--write".into(), package.join("lb.wasm"), module, entry, package.join("slim.js")];
+    node(wasm, "build/sizes.mjs", &files)
 }
 
 /// Runs a script of this folder.
