@@ -164,3 +164,23 @@ function matches(type, message) {
     return true;
   };
 }
+
+test('a pick that throws leaves nothing to the next one', () => {
+  const options = { endpoints: [A, B, 'https://c.example', 'https://d.example'], policy: 'rendezvous', seed: 1, now: () => 0 };
+  const urls = (balancer) => Array.from({ length: 20 }, () => balancer.pick().url);
+  const failing = new Balancer(options);
+  const fails = [
+    [{ key: 'a', avoid: null }, /avoid must be an iterable of URLs, not null/],
+    [{ key: 'a', avoid: 7 }, /avoid must be an iterable of URLs, not 7/],
+    [{ key: 'a', avoid: [A, { toString: () => { throw new Error('mine'); } }] }, /mine/],
+    [{ key: 'a', avoid: [B, Symbol.iterator, { [Symbol.toPrimitive]: () => ({}) }] }, TypeError],
+    [{ avoid: [A], key: { hash: -1 } }, RangeError],
+    [{ avoid: [A], key: NaN }, /key must be a string, a finite number, a bigint or \{ hash \}, not NaN/],
+    [{ avoid: [A], key: 'a', now: NaN }, RangeError],
+  ];
+  const undisturbed = new Balancer(options);
+  for (const [pick, error] of fails) {
+    assert.throws(() => failing.pick(pick), error);
+    assert.deepEqual(urls(failing), urls(undisturbed));
+  }
+});

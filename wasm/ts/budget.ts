@@ -1,5 +1,6 @@
 import * as check from './check.js';
 import { Budget as WasmBudget } from './glue.js';
+import { started } from './start.js';
 
 export interface RetryBudgetOptions {
   /** Retries for each success, 0..=1000, to three decimals. Default 0.2. */
@@ -21,6 +22,7 @@ export class RetryBudget {
   readonly wasm: WasmBudget;
 
   constructor(options: RetryBudgetOptions = {}) {
+    started();
     const { ratio = 0.2, minPerSec = 10, ttlMs = 3000, deposits = 'successes' } = check.object('options', options);
     check.number('ratio', ratio, 0, 1000);
     check.integer('minPerSec', minPerSec, 0, 1_000_000);
@@ -53,6 +55,7 @@ export class TokenThrottle {
   readonly wasm: WasmBudget;
 
   constructor(options: TokenThrottleOptions = {}) {
+    started();
     const { maxTokens = 10, tokenRatio = 0.1 } = check.object('options', options);
     check.integer('maxTokens', maxTokens, 1, 1000);
     check.number('tokenRatio', tokenRatio, 0.001, 1000);

@@ -29,6 +29,12 @@ export function object<T>(name: string, value: T): T & object {
   return value;
 }
 
+/** Several URLs, or objects with URLs; one alone is none. */
+export function iterable<T>(name: string, value: Iterable<T>): Iterable<T> {
+  if (typeof value !== 'string' && typeof value?.[Symbol.iterator] === 'function') return value;
+  throw new TypeError(`${name} must be an iterable of URLs, not ${show(value)}`);
+}
+
 /** A duration that must take some time. */
 export function positive(name: string, value: unknown): number {
   const limit = `${name} must be a finite number of milliseconds above 0`;
@@ -93,9 +99,9 @@ export type Bits = [hi: number, lo: number];
 /** A request's key: what is hashed, or a hash of 64 bits. */
 export function key(value: unknown): string | Bits {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'bigint' || (typeof value === 'number' && Number.isFinite(value))) return String(value);
   if (typeof value !== 'object' || value === null || !('hash' in value)) {
-    throw new TypeError(`key must be a string, a number, a bigint or { hash }, not ${show(value)}`);
+    throw new TypeError(`key must be a string, a finite number, a bigint or { hash }, not ${show(value)}`);
   }
   return bits('key.hash must be an', value.hash);
 }

@@ -207,6 +207,8 @@ class Run<T> {
     if (!this.#take(sent)) return; // given up before
     const { job, answer } = { job: this.#job, answer: this.#answer };
     const { ok, value, pick, url, hedge } = sent;
+    // It outlives the call with the body of its answer, and must not hold that.
+    sent.value = undefined;
     let judgement;
     try {
       judgement = ok ? job.ofAnswer(value as T) : job.ofError(value);

@@ -7,6 +7,7 @@ import { Balancer as WasmBalancer } from './glue.js';
 import { Pick } from './pick.js';
 import { parse, type Policy } from './policy.js';
 import { pairs, type BalancerConfig } from './settings.js';
+import { started } from './start.js';
 import { decode, encode } from './state.js';
 import { endpoints, type EndpointInfo } from './status.js';
 
@@ -103,6 +104,7 @@ export class Picker {
   readonly #zoneNumbers = new Map<string, number>();
 
   constructor(options: BalancerOptions = {}) {
+    started();
     const { endpoints = [], policy = 'peak_ewma', config = {}, budget, seed, now = () => performance.now() } = options;
     if (typeof policy !== 'string') throw new TypeError(`policy must be a string, not ${check.show(policy)}`);
     if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
@@ -143,13 +145,11 @@ export class Picker {
   pick({ key, avoid, now }: PickOptions = {}): Pick | null {
     const at = this.#time(now);
     const wasm = this.wasm;
-    if (key !== undefined) this.stageKey(check.key(key));
-    if (avoid !== undefined) {
-      for (const url of typeof avoid === 'string' ? [avoid] : [...avoid]) {
-        const index = this.#indices.get(String(url));
-        if (index !== undefined) wasm.avoid(index);
-      }
-    }
+    const checked = key === undefined ? undefined : check.key(key);
+    const slots = avoid === undefined ? [] : this.#slots(avoid);
+    // Nothing is laid ready before all is checked: a pick that throws leaves nothing to the next one.
+    if (checked !== undefined) this.stageKey(checked);
+    for (const index of slots) wasm.avoid(index);
     return this.toPick(wasm.pick(at));
   }
 
@@ -278,12 +278,15 @@ export class Picker {
     return number;
   }
 
+  /** The slots of those of these URLs that are in the set. */
+  #slots(urls: Iterable<string | URL>): number[] {
+    const texts = typeof urls === 'string' ? [urls] : Array.from(check.iterable('avoid', urls), String);
+    return texts.map((url) => this.#indices.get(url)).filter((index) => index !== undefined);
+  }
+
   /** Checks every endpoint before the first one is taken over: bad input changes nothing. */
   #stage(endpoints: Iterable<EndpointSpec>): void {
-    if (typeof endpoints === 'string' || typeof endpoints?.[Symbol.iterator] !== 'function') {
-      throw new TypeError(`endpoints must be an iterable of URLs, not ${check.show(endpoints)}`);
-    }
-    const checked = Array.from(endpoints, (endpoint, place) => {
+    const checked = Array.from(check.iterable('endpoints', endpoints), (endpoint, place) => {
       const name = `endpoint ${place}`;
       const spec = typeof endpoint === 'object' && endpoint !== null && 'url' in endpoint ? endpoint : { url: endpoint };
       const url = check.url(name, spec.url);

@@ -1,7 +1,7 @@
 /** The package's entry in Workers, which compile a module only when it is imported as a file. */
-import { initSync } from './glue.js';
 import module from './lb.wasm';
+import { start } from './start.js';
 
-initSync({ module });
+start(module);
 
 export * from './lib.js';

@@ -4,9 +4,10 @@
 //! It writes the tables of names and settings that the TypeScript has from the core
 //! (`ts/generated.ts`; a test fails when what is committed is out of date), compiles the wasm crate,
 //! writes the JavaScript glue with the library behind the wasm-bindgen command line (so that
-//! nothing has to be installed), shrinks the module, inlines it as base64, and compiles the
-//! TypeScript layer around it.
+//! nothing has to be installed), shrinks the module, inlines it as text, and compiles the
+//! TypeScript layer around it. What a browser downloads of it goes to `wasm/sizes.txt`.
 
+mod inline;
 mod module;
 mod options;
 mod snip;
@@ -19,8 +20,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 
 use crate::module::Module;
 
@@ -40,23 +39,17 @@ fn main() -> Result<()> {
 
     let full = Module::build(wasm, &[])?;
     full.write(&package)?;
-    inline(&package, &full.bytes)?;
+    inline::write(&package, &full.bytes)?;
     let project = wasm.join("tsconfig.json");
     node(wasm, "node_modules/typescript/bin/tsc", &["--project".into(), project])?;
+    let entry = package.join("index.js");
+    node(wasm, "build/commonjs.mjs", &[entry.clone(), package.join("index.cjs")])?;
 
     let five = Module::build(wasm, &["--no-default-features"])?;
     let module = env::current_exe()?.with_file_name("five.wasm");
     fs::write(&module, five.bytes)?;
-    node(wasm, "build/sizes.mjs", &[package.join("lb.wasm"), module])
-}
-
-/// Writes the module as base64 text, from which `index.js` starts it synchronously.
-fn inline(package: &Path, module: &[u8]) -> Result<()> {
-    let text = BASE64_STANDARD.encode(module);
-    let types = "declare const base64: string;\nexport default base64;\n";
-    fs::write(package.join("lb.base64.js"), format!("export default \"{text}\";\n"))?;
-    fs::write(package.join("lb.base64.d.ts"), types)?;
-    Ok(())
+    let files = ["--write".into(), package.join("lb.wasm"), module, entry, package.join("slim.js")];
+    node(wasm, "build/sizes.mjs", &files)
 }
 
 /// Runs a script of this folder.
