@@ -31,6 +31,9 @@ async function site(t) {
     '/map': ['text/html', `<!doctype html><script type=importmap>{"imports":{"evenkeel":"/pkg/index.js"}}</script>
       <script type=module>import { createBalancer } from 'evenkeel';
       globalThis.lb = (servers) => createBalancer({ endpoints: servers }); globalThis.ready = true;</script>`],
+    '/csp': ['text/html', '<!doctype html><script type=module src=/csp.mjs></script>', { 'content-security-policy': "script-src 'self'" }],
+    '/csp.mjs': [JS, `import { createBalancer, LbError } from '/pkg/index.js';
+      try { createBalancer({ endpoints: ['https://a.example'] }); document.title = 'made'; } catch (error) { document.title = error.message; }`],
     '/service_worker.mjs': [JS, await bundle('../examples/service_worker.mjs')],
     '/plain': ['text/html', '<!doctype html>'],
     ...Object.fromEntries(shipped.map((name) => [`/pkg/${name}`, [JS, readFileSync(`${HERE}../pkg/${name}`)]])),
@@ -55,6 +58,12 @@ for (const [name, [path, launch]] of Object.entries(BROWSERS)) {
     await open('/map');
     const text = `lb(${JSON.stringify(some)}).fetch('/item?i=7').then((response) => response.text())`;
     assert.equal(await page.evaluate(text), 'item 7');
+
+    // Where WebAssembly is forbidden, importing harms nothing, and using it says why.
+    await page.goto(`${url}/csp`);
+    let title;
+    do title = await page.title(); while (title === '');
+    assert.match(title, /a Content-Security-Policy must allow 'wasm-unsafe-eval'/);
 
     await open('/plain');
     const script = `/service_worker.mjs?${some.map((server) => `server=${encodeURIComponent(server)}`).join('&')}`;

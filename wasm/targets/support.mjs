@@ -21,8 +21,8 @@ export async function serve(t, files = {}) {
     const { pathname, searchParams } = new URL(request.url, 'http://x');
     response.setHeader('access-control-allow-origin', '*');
     if (files[pathname]) {
-      const [type, content] = files[pathname];
-      return response.writeHead(200, { 'content-type': type, ...state.headers }).end(content);
+      const [type, content, headers] = files[pathname];
+      return response.writeHead(200, { 'content-type': type, ...headers }).end(content);
     }
     state.hits++;
     response.end(`item ${searchParams.get('i')}`);
