@@ -30,6 +30,7 @@ mod reason;
 #[cfg(feature = "web")]
 mod registry;
 mod removal;
+mod skipped;
 mod status;
 #[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
 mod tls;
@@ -44,10 +45,10 @@ use core::future::Future;
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 
-pub use answer::{Answer, Skipped};
+pub use answer::Answer;
 pub(crate) use believe::Set;
 pub use boxed::BoxDiscover;
-pub use combine::{Map, Merge, OrElse};
+pub use combine::{Map, Merge, OrElse, WithEmpty};
 #[cfg(feature = "consul")]
 pub use consul::Consul;
 pub(crate) use driver::{Listener, drive};
@@ -66,6 +67,7 @@ pub use publisher::{Published, Publisher};
 #[cfg(feature = "web")]
 pub use registry::RegistryError;
 pub use removal::{Empty, Removal};
+pub use skipped::Skipped;
 pub use status::DiscoveryStatus;
 #[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
 pub use tls::{Tls, TlsError};
@@ -123,9 +125,38 @@ pub trait Discover: Send + 'static {
         PollerConfig::default()
     }
 
+    /// Returns what an answer without endpoints means, where the source itself decides it; by
+    /// default, [`Removal::empty`] does.
+    fn empty(&self) -> Option<Empty> {
+        None
+    }
+
+    /// Hears, before the first lookup, what an answer without endpoints means. Sources made of
+    /// others tell it to each of them; there is nothing to do for the rest.
+    fn heed(&mut self, _empty: Empty) {}
+
+    /// Decides for this source what an answer without endpoints means, whatever [`Removal::empty`]
+    /// says.
+    ///
+    /// ```
+    /// use evenkeel::{Discover, DnsSrv, Empty, Fixed};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let canaries = DnsSrv::new("_http._tcp.canary.example.com.")?.with_empty(Empty::Accept);
+    /// let all = DnsSrv::new("_http._tcp.web.example.com.")?.merge(canaries);
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn with_empty(self, empty: Empty) -> WithEmpty<Self>
+    where
+        Self: Sized,
+    {
+        WithEmpty::new(self, empty)
+    }
+
     /// Takes the endpoints of another source in as well, as soon as either has some. Each is asked
-    /// by its own settings, and what one has found stays while it fails; where both name a target,
-    /// the better priority counts.
+    /// by its own settings, has its own status among [`DiscoveryStatus::parts`], and what one has
+    /// found stays while it fails; where both name a target, the better priority counts.
     ///
     /// ```
     /// use evenkeel::{Discover, DnsSrv, Fixed};
