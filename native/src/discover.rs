@@ -103,6 +103,33 @@ pub trait Discover: Send + 'static {
 
     /// Asks once. Dropped when it takes longer than [`PollerConfig::timeout`].
     ///
+    /// It waits by `.await` alone: a call that blocks keeps its thread from everything else, and
+    /// cannot be dropped. On a runtime of one thread, that stops the whole program, this balancer's
+    /// requests and time limits with it, and nothing can tell of it; on several threads, the rest
+    /// goes on, and [`DiscoveryStatus::error`] says so after the time limit. Put such a call on a
+    /// thread of its own:
+    ///
+    /// ```
+    /// use evenkeel::{Answer, Discover, Endpoint};
+    /// # fn ask_the_old_library() -> std::io::Result<Vec<String>> { Ok(vec!["10.0.0.1:80".into()]) }
+    ///
+    /// struct OldLibrary;
+    ///
+    /// impl Discover for OldLibrary {
+    ///     type Error = Box<dyn std::error::Error + Send + Sync>;
+    ///
+    ///     async fn lookup(&mut self) -> Result<Answer, Self::Error> {
+    ///         let targets = tokio::task::spawn_blocking(ask_the_old_library).await??;
+    ///         let endpoints = targets.iter().map(|target| Ok(Endpoint::new(target.parse()?)));
+    ///         Ok(Answer::new(endpoints.collect::<Result<Vec<_>, Self::Error>>()?))
+    ///     }
+    /// }
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # assert_eq!(OldLibrary.lookup().await.unwrap().endpoints.len(), 1);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Whatever keeps the source from a good answer; the endpoints known so far stay in force.
     fn lookup(&mut self) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
