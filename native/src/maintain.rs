@@ -223,11 +223,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let now = self.shared.clock.now();
         match woken {
             Woken::Set(set) => {
-                self.adopt(now, set);
-                if self.awaits_clients(now) {
+                let differs = self.adopt(now, set);
+                if differs && self.awaits_clients(now) {
                     return;
                 }
-                self.news.set = true;
+                self.news.set |= differs;
             }
             Woken::Made(made) => {
                 self.unmerged += 1;

@@ -77,8 +77,8 @@ impl<C> Found<C> {
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Takes over what discovery found. Those that left the whole set stay for now, if they have a
-    /// client or the removal grace keeps them. O(n).
-    pub(super) fn adopt(&mut self, now: Instant, set: Set) {
+    /// client or the removal grace keeps them. Tells that something differs, or may. O(n).
+    pub(super) fn adopt(&mut self, now: Instant, set: Set) -> bool {
         let mut named = folded(set.endpoints);
         let above = self.cap(&mut named, set.whole);
         self.shared
@@ -86,6 +86,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             .send_if_modified(|status| core::mem::replace(&mut status.above_max, above) != above);
         let (mut named, mut fresh) = (named.into_iter().peekable(), Vec::new());
         self.left.clear();
+        // Nothing is known of a set yet, not even that it is empty.
+        let mut differs = self.found.is_empty();
         for (target, found) in &mut self.found {
             // Both are in the order of addresses.
             fresh.extend(core::iter::from_fn(|| named.next_if(|next| next.addr < *target)));
@@ -93,8 +95,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 // What is the same stays: others know it by its name's place in memory.
                 if found.endpoint != endpoint {
                     found.endpoint = endpoint;
+                    differs = true;
                 }
-                found.left = None;
+                differs |= found.left.take().is_some();
             } else if set.whole {
                 let begun = Left { since: now, answers: 0, drained: false };
                 let left = found.left.get_or_insert(begun);
@@ -104,13 +107,19 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 self.left.push(target.clone());
             }
         }
-        for endpoint in fresh.into_iter().chain(named) {
+        fresh.extend(named);
+        differs |= !fresh.is_empty() || !self.left.is_empty();
+        if !differs {
+            return false;
+        }
+        for endpoint in fresh {
             self.found.insert(endpoint.addr.clone(), Found::new(endpoint));
         }
         let useless = |found: &Found<F::Client>| found.client().is_none() || found.down;
         self.let_go(now, useless);
         self.leaving = !self.left.is_empty();
         self.tell(now);
+        true
     }
 
     /// Takes those out that are too many: unknown ones first, and always the same of them. Returns

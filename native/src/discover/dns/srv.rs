@@ -195,8 +195,10 @@ impl DnsSrv {
         let (mut endpoints, mut ttl) = (Vec::new(), found.ttl(Instant::now()));
         if self.resolve_targets {
             let addresses = |(host, port): &(String, u16)| -> Vec<Target> {
-                let ips = self.hosts.addresses(host).into_iter();
-                ips.map(|ip| Target::at(host, (ip, *port).into())).collect()
+                let ips = self.hosts.addresses(host);
+                let Some(&first) = ips.first() else { return Vec::new() };
+                let first = Target::at(host, (first, *port).into());
+                ips.into_iter().map(|ip| first.clone().with_ip(ip)).collect()
             };
             endpoints = split::split(found.endpoints.clone(), addresses);
             self.hosts.note(&mut skipped);
