@@ -30,6 +30,7 @@ mod reason;
 #[cfg(feature = "web")]
 mod registry;
 mod removal;
+mod skipped;
 mod status;
 #[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
 mod tls;
@@ -44,10 +45,10 @@ use core::future::Future;
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 
-pub use answer::{Answer, Skipped};
+pub use answer::Answer;
 pub(crate) use believe::Set;
 pub use boxed::BoxDiscover;
-pub use combine::{Map, Merge, OrElse};
+pub use combine::{Map, Merge, OrElse, WithEmpty};
 #[cfg(feature = "consul")]
 pub use consul::Consul;
 pub(crate) use driver::{Listener, drive};
@@ -66,6 +67,7 @@ pub use publisher::{Published, Publisher};
 #[cfg(feature = "web")]
 pub use registry::RegistryError;
 pub use removal::{Empty, Removal};
+pub use skipped::Skipped;
 pub use status::DiscoveryStatus;
 #[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
 pub use tls::{Tls, TlsError};
@@ -101,6 +103,33 @@ pub trait Discover: Send + 'static {
 
     /// Asks once. Dropped when it takes longer than [`PollerConfig::timeout`].
     ///
+    /// It waits by `.await` alone: a call that blocks keeps its thread from everything else, and
+    /// cannot be dropped. On a runtime of one thread, that stops the whole program, this balancer's
+    /// requests and time limits with it, and nothing can tell of it; on several threads, the rest
+    /// goes on, and [`DiscoveryStatus::error`] says so after the time limit. Put such a call on a
+    /// thread of its own:
+    ///
+    /// ```
+    /// use evenkeel::{Answer, Discover, Endpoint};
+    /// # fn ask_the_old_library() -> std::io::Result<Vec<String>> { Ok(vec!["10.0.0.1:80".into()]) }
+    ///
+    /// struct OldLibrary;
+    ///
+    /// impl Discover for OldLibrary {
+    ///     type Error = Box<dyn std::error::Error + Send + Sync>;
+    ///
+    ///     async fn lookup(&mut self) -> Result<Answer, Self::Error> {
+    ///         let targets = tokio::task::spawn_blocking(ask_the_old_library).await??;
+    ///         let endpoints = targets.iter().map(|target| Ok(Endpoint::new(target.parse()?)));
+    ///         Ok(Answer::new(endpoints.collect::<Result<Vec<_>, Self::Error>>()?))
+    ///     }
+    /// }
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # assert_eq!(OldLibrary.lookup().await.unwrap().endpoints.len(), 1);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Whatever keeps the source from a good answer; the endpoints known so far stay in force.
     fn lookup(&mut self) -> impl Future<Output = Result<Answer, Self::Error>> + Send;
@@ -123,9 +152,38 @@ pub trait Discover: Send + 'static {
         PollerConfig::default()
     }
 
+    /// Returns what an answer without endpoints means, where the source itself decides it; by
+    /// default, [`Removal::empty`] does.
+    fn empty(&self) -> Option<Empty> {
+        None
+    }
+
+    /// Hears, before the first lookup, what an answer without endpoints means. Sources made of
+    /// others tell it to each of them; there is nothing to do for the rest.
+    fn heed(&mut self, _empty: Empty) {}
+
+    /// Decides for this source what an answer without endpoints means, whatever [`Removal::empty`]
+    /// says.
+    ///
+    /// ```
+    /// use evenkeel::{Discover, DnsSrv, Empty, Fixed};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let canaries = DnsSrv::new("_http._tcp.canary.example.com.")?.with_empty(Empty::Accept);
+    /// let all = DnsSrv::new("_http._tcp.web.example.com.")?.merge(canaries);
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn with_empty(self, empty: Empty) -> WithEmpty<Self>
+    where
+        Self: Sized,
+    {
+        WithEmpty::new(self, empty)
+    }
+
     /// Takes the endpoints of another source in as well, as soon as either has some. Each is asked
-    /// by its own settings, and what one has found stays while it fails; where both name a target,
-    /// the better priority counts.
+    /// by its own settings, has its own status among [`DiscoveryStatus::parts`], and what one has
+    /// found stays while it fails; where both name a target, the better priority counts.
     ///
     /// ```
     /// use evenkeel::{Discover, DnsSrv, Fixed};

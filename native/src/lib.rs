@@ -65,7 +65,7 @@ pub use discover::RegistryError;
 pub use discover::dns::{self, DnsHost, DnsSrv, Family};
 pub use discover::{
     Answer, BoxDiscover, Discover, DiscoveryStatus, Empty, Ended, Fixed, Map, Merge, OrElse,
-    Published, Publisher, Removal, Skipped, Watch,
+    Published, Publisher, Removal, Skipped, Watch, WithEmpty,
 };
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};

@@ -10,6 +10,7 @@ mod publish;
 mod trouble;
 
 use core::panic::AssertUnwindSafe;
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -45,7 +46,9 @@ pub(crate) struct Maintenance<F: Factory, P> {
     rng: CounterRng,
     /// What discovery has found.
     found: BTreeMap<Target, Found<F::Client>>,
-    /// Some of them left, and serve for want of others.
+    /// Those of them that left, in the order of addresses.
+    left: Vec<Target>,
+    /// Some of those serve for want of others.
     leaving: bool,
     /// When the grace of one that left may be over.
     grace_at: Option<Instant>,
@@ -54,6 +57,8 @@ pub(crate) struct Maintenance<F: Factory, P> {
     cluster: Cluster,
     /// By the index of its slot, the client of each endpoint in the cluster.
     clients: Vec<Option<Arc<Client<F::Client>>>>,
+    /// Whose clients those are: what is in the same slot as before has the same client.
+    slots: Vec<Option<Slot>>,
     /// The half-open endpoints that picks may probe.
     offered: BTreeSet<Slot>,
     heed: Heed,
@@ -66,6 +71,8 @@ pub(crate) struct Maintenance<F: Factory, P> {
     unmerged: usize,
     /// Clients are taken over again from then on, or when all are made.
     rest_until: Instant,
+    /// How long it took when endpoints or clients were last taken over.
+    effort: Duration,
     /// When the next client is to be tried again.
     retry_at: Option<Instant>,
     /// When to look if endpoints need no watching any more.
@@ -108,18 +115,21 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             pace,
             policy,
             found: BTreeMap::new(),
+            left: Vec::new(),
             leaving: false,
             grace_at: None,
             removal,
             heed: health::heed(&cluster),
             cluster,
             clients: Vec::new(),
+            slots: Vec::new(),
             offered: BTreeSet::new(),
             making: JoinSet::new(),
             line: VecDeque::new(),
             stamp: 0,
             unmerged: 0,
             rest_until: Instant::ZERO,
+            effort: Duration::ZERO,
             retry_at: None,
             sweep_at: None,
             trouble: Trouble::default(),
@@ -178,10 +188,13 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Takes a turn; tells that nothing panicked.
     fn guarded_turn(&mut self, woken: Woken<F::Client>) -> bool {
         let turn = catch_unwind(AssertUnwindSafe(|| self.turn(woken)));
-        turn.inspect_err(|panic| {
+        if let Err(panic) = &turn {
             self.shared.supervisor.panicked("code that the balancer calls", &**panic);
-        })
-        .is_ok()
+            // Whatever was not taken over is by the next.
+            self.news.set = true;
+            self.slots.clear();
+        }
+        turn.is_ok()
     }
 
     async fn wake(
@@ -210,8 +223,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let now = self.shared.clock.now();
         match woken {
             Woken::Set(set) => {
-                self.news.set = true;
-                self.adopt(now, set);
+                let differs = self.adopt(now, set);
+                if differs && self.awaits_clients(now) {
+                    return;
+                }
+                self.news.set |= differs;
             }
             Woken::Made(made) => {
                 self.unmerged += 1;
@@ -265,7 +281,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             // Many clients that come one by one are taken over together: half of the time at most
             // goes into it.
             let end = self.shared.clock.now();
-            self.rest_until = end + end.saturating_since(begun);
+            self.effort = end.saturating_since(begun);
+            self.rest_until = end + self.effort;
         }
     }
 
@@ -276,34 +293,58 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             found.client().is_some() && worst.is_none_or(|worst| found.endpoint.priority <= worst)
         });
         let changes = self.cluster.update(now, ready.map(Found::as_served));
-        if changes.is_empty() {
+        if changes.is_empty() && self.slots.len() == self.cluster.slots() {
             return false;
         }
-        self.clients.clear();
         self.clients.resize_with(self.cluster.slots(), || None);
-        let (mut down, mut known) = (Vec::new(), self.found.values());
-        for (slot, endpoint) in self.cluster.iter() {
-            // Both are in the order of addresses.
-            let Some(found) = known.find(|found| found.endpoint.addr == endpoint.addr) else {
-                break;
-            };
-            self.clients[slot.index()] = found.client().cloned();
-            if found.down {
-                down.push(slot);
+        self.slots.resize(self.cluster.slots(), None);
+        // It is the user's code that drops a client: none is before all are in their places.
+        let mut replaced = Vec::new();
+        for (index, known) in self.slots.iter_mut().enumerate() {
+            let slot = self.cluster.live(index);
+            if *known == slot && slot.is_some() {
+                continue;
+            }
+            let endpoint = slot.and_then(|slot| self.cluster.get(slot));
+            let found = endpoint.and_then(|endpoint| self.found.get(&endpoint.addr));
+            let client = found.and_then(Found::client).cloned();
+            replaced.push(core::mem::replace(&mut self.clients[index], client));
+            *known = slot;
+            if let Some(slot) = slot.filter(|_| found.is_some_and(|found| found.down)) {
+                self.cluster.set_down(now, slot, true);
             }
         }
-        for slot in down {
-            self.cluster.set_down(now, slot, true);
+        true
+    }
+
+    /// Begins to make clients where a set of many endpoints needs some, and tells that the set is
+    /// to be taken over with them: in one step, which takes long, and not in two. That waits for no
+    /// longer than such a step takes.
+    fn awaits_clients(&mut self, now: Instant) -> bool {
+        if self.found.len() <= LONG || self.cluster.is_empty() {
+            return false;
         }
+        self.line_up();
+        self.queue_up();
+        self.fill();
+        if self.making.is_empty() {
+            return false;
+        }
+        if self.unmerged == 0 {
+            self.rest_until = self.rest_until.max(now + self.effort);
+        }
+        self.unmerged += 1;
         true
     }
 
     /// Returns the worst priority that may serve while there was none yet: that of the best
     /// endpoint whose first client is awaited. Its level comes up first, if it can.
     fn worst_to_begin_with(&self) -> Option<u16> {
+        if !self.cluster.is_empty() {
+            return None;
+        }
         let awaited = self.found.values().filter(|found| found.is_eligible() && found.is_awaited());
-        let best = awaited.map(|found| found.endpoint.priority).min();
-        best.filter(|_| self.cluster.is_empty())
+        awaited.map(|found| found.endpoint.priority).min()
     }
 
     fn client(&self, slot: Slot) -> Option<&Arc<Client<F::Client>>> {

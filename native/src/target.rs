@@ -71,6 +71,11 @@ impl Target {
         Self { host: host.into(), ip, port: addr.port() }
     }
 
+    /// Moves the host, whose name is kept in one place for all of its addresses.
+    pub(crate) fn with_ip(self, ip: IpAddr) -> Self {
+        Self { ip: Some(ip), ..self }
+    }
+
     /// Returns the host's name, or its IP address as text where no name is known.
     pub fn host(&self) -> &str {
         &self.host

@@ -2,13 +2,12 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel_core::Endpoint;
+use tokio::sync::watch;
 
+use super::{DiscoveryStatus, Skipped};
 use crate::error::SharedError;
 use crate::factory::BoxError;
 use crate::target::Target;
-
-/// So many reasons are kept of what an answer skipped; all are counted.
-const REASONS: usize = 16;
 
 /// What a source answers: the whole set, or what of it could be found.
 ///
@@ -43,6 +42,8 @@ pub struct Answer {
     pub error: Option<SharedError>,
     /// Who answered, such as a name server or a member of a cluster.
     pub server: Option<Arc<str>>,
+    /// How the sources are doing that this one is made of.
+    pub parts: Vec<watch::Receiver<DiscoveryStatus>>,
 }
 
 impl Answer {
@@ -95,39 +96,5 @@ impl Answer {
     /// Says that a part of the answer is no endpoint, and why.
     pub fn skip(&mut self, reason: impl Into<Arc<str>>) {
         self.skipped.note(reason);
-    }
-}
-
-/// What of an answer was no endpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
-    count: usize,
-    reasons: Vec<Arc<str>>,
-}
-
-impl Skipped {
-    /// Notes one more, with the reason.
-    pub fn note(&mut self, reason: impl Into<Arc<str>>) {
-        self.count += 1;
-        if self.reasons.len() < REASONS {
-            self.reasons.push(reason.into());
-        }
-    }
-
-    /// Adds what another answer skipped.
-    pub fn add(&mut self, other: Self) {
-        self.count += other.count;
-        let room = REASONS - self.reasons.len();
-        self.reasons.extend(other.reasons.into_iter().take(room));
-    }
-
-    /// Returns how many there were.
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Returns the reasons of the first 16.
-    pub fn reasons(&self) -> &[Arc<str>] {
-        &self.reasons
     }
 }

@@ -46,8 +46,15 @@ impl Belief {
         status: &watch::Sender<DiscoveryStatus>,
     ) -> (PollerAnswer, Option<Set>) {
         let answer = result.unwrap_or_else(Answer::failed);
-        let Answer { endpoints, ttl, retry_after, absent, partial, skipped, error, server } =
+        let Answer { endpoints, ttl, retry_after, absent, partial, skipped, error, server, parts } =
             answer;
+        status.send_if_modified(|status| {
+            let more = parts.len() > status.parts.len();
+            if more {
+                status.parts = parts;
+            }
+            more
+        });
         if endpoints.is_empty()
             && let Some(error) = error
         {

@@ -4,7 +4,7 @@ use core::pin::Pin;
 
 use evenkeel_core::discovery::poller::PollerConfig;
 
-use super::{Answer, Discover, Ended};
+use super::{Answer, Discover, Empty, Ended};
 use crate::factory::BoxError;
 
 /// Hides which source it is, so that a program can choose one when it runs.
@@ -55,6 +55,14 @@ impl Discover for BoxDiscover {
     fn poller(&self) -> PollerConfig {
         self.0.poller()
     }
+
+    fn empty(&self) -> Option<Empty> {
+        self.0.empty()
+    }
+
+    fn heed(&mut self, empty: Empty) {
+        self.0.heed(empty);
+    }
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -64,6 +72,8 @@ trait DynDiscover: Send {
     fn lookup(&mut self) -> Boxed<'_, Result<Answer, BoxError>>;
     fn changed(&mut self) -> Boxed<'_, Result<(), Ended>>;
     fn poller(&self) -> PollerConfig;
+    fn empty(&self) -> Option<Empty>;
+    fn heed(&mut self, empty: Empty);
 }
 
 impl<D: Discover> DynDiscover for D {
@@ -77,5 +87,13 @@ impl<D: Discover> DynDiscover for D {
 
     fn poller(&self) -> PollerConfig {
         Discover::poller(self)
+    }
+
+    fn empty(&self) -> Option<Empty> {
+        Discover::empty(self)
+    }
+
+    fn heed(&mut self, empty: Empty) {
+        Discover::heed(self, empty);
     }
 }

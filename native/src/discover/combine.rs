@@ -7,7 +7,7 @@ use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 
 use super::driven::{Driven, Part};
-use super::{Answer, Discover, Ended};
+use super::{Answer, Discover, Empty, Ended};
 use crate::factory::BoxError;
 use crate::target::Target;
 
@@ -32,6 +32,14 @@ pub struct OrElse<A, B> {
 pub struct Map<D, F> {
     source: D,
     change: F,
+}
+
+/// A source that decides itself what an answer without endpoints means; see
+/// [`Discover::with_empty`].
+#[derive(Debug)]
+pub struct WithEmpty<D> {
+    source: D,
+    empty: Empty,
 }
 
 /// What was told of the parts.
@@ -86,6 +94,7 @@ impl<A: Discover, B: Discover> Discover for Merge<A, B> {
         all.absent &= other.absent;
         all.endpoints.extend(other.endpoints);
         all.skipped.add(other.skipped);
+        all.parts.extend(other.parts);
         all.error = all.error.or(other.error);
         all.server = match (all.server, other.server) {
             (Some(one), Some(two)) => Some(format!("{one}, {two}").into()),
@@ -102,6 +111,11 @@ impl<A: Discover, B: Discover> Discover for Merge<A, B> {
     fn poller(&self) -> PollerConfig {
         let first = self.first.poller();
         if first.check().is_err() { first } else { self.second.poller() }
+    }
+
+    fn heed(&mut self, empty: Empty) {
+        self.first.heed(empty);
+        self.second.heed(empty);
     }
 }
 
@@ -131,8 +145,9 @@ impl<A: Discover, B: Discover> Discover for OrElse<A, B> {
         let wanted = !core::mem::take(&mut self.told.news);
         let first = self.first.drive(wanted)?;
         first.settled().await;
-        let own = first.answer();
+        let mut own = first.answer();
         if !own.endpoints.is_empty() {
+            own.parts.extend(self.fallback.status());
             return Ok(self.told.answer(own));
         }
         let fallback = self.fallback.drive(wanted)?;
@@ -140,6 +155,7 @@ impl<A: Discover, B: Discover> Discover for OrElse<A, B> {
         let mut other = fallback.answer();
         other.absent &= own.absent;
         other.error = own.error.or(other.error);
+        other.parts.splice(..0, own.parts);
         Ok(self.told.answer(other))
     }
 
@@ -151,6 +167,11 @@ impl<A: Discover, B: Discover> Discover for OrElse<A, B> {
     fn poller(&self) -> PollerConfig {
         let first = self.first.poller();
         if first.check().is_err() { first } else { self.fallback.poller() }
+    }
+
+    fn heed(&mut self, empty: Empty) {
+        self.first.heed(empty);
+        self.fallback.heed(empty);
     }
 }
 
@@ -179,10 +200,48 @@ where
     fn poller(&self) -> PollerConfig {
         self.source.poller()
     }
+
+    fn empty(&self) -> Option<Empty> {
+        self.source.empty()
+    }
+
+    fn heed(&mut self, empty: Empty) {
+        self.source.heed(empty);
+    }
 }
 
 impl<D: fmt::Debug, F> fmt::Debug for Map<D, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl<D> WithEmpty<D> {
+    pub(super) fn new(source: D, empty: Empty) -> Self {
+        Self { source, empty }
+    }
+}
+
+impl<D: Discover> Discover for WithEmpty<D> {
+    type Error = D::Error;
+
+    async fn lookup(&mut self) -> Result<Answer, D::Error> {
+        self.source.lookup().await
+    }
+
+    async fn changed(&mut self) -> Result<(), Ended> {
+        self.source.changed().await
+    }
+
+    fn poller(&self) -> PollerConfig {
+        self.source.poller()
+    }
+
+    fn empty(&self) -> Option<Empty> {
+        Some(self.empty)
+    }
+
+    fn heed(&mut self, _: Empty) {
+        self.source.heed(self.empty);
     }
 }

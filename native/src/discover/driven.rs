@@ -28,6 +28,8 @@ type Known = Option<Vec<Endpoint<Target>>>;
 #[derive(Debug)]
 pub(super) struct Part<D> {
     source: Option<D>,
+    /// What an answer without endpoints means, unless the source decides it.
+    empty: Empty,
     driven: Option<Driven>,
 }
 
@@ -45,14 +47,14 @@ pub(super) struct Driven {
 
 impl<D: Discover> Part<D> {
     pub(super) fn new(source: D) -> Self {
-        Self { source: Some(source), driven: None }
+        Self { source: Some(source), empty: Empty::default(), driven: None }
     }
 
     /// Returns it driven: it is started, if it was not yet, and else asked soon, if that is wanted.
     pub(super) fn drive(&mut self, wanted: bool) -> Result<&mut Driven, BoxError> {
         if let Some(source) = self.source.take() {
             let poller = Poller::new(source.poller())?;
-            self.driven = Some(Driven::start(source, poller));
+            self.driven = Some(Driven::start(source, poller, self.empty));
         } else if let Some(driven) = self.driven.as_ref().filter(|_| wanted) {
             driven.wanted.notify_one();
         }
@@ -67,6 +69,16 @@ impl<D: Discover> Part<D> {
         }
     }
 
+    /// Hears what an answer without endpoints means.
+    pub(super) fn heed(&mut self, empty: Empty) {
+        self.empty = empty;
+    }
+
+    /// Returns its own status, if it is driven.
+    pub(super) fn status(&self) -> Option<watch::Receiver<DiscoveryStatus>> {
+        self.driven.as_ref().map(|driven| driven.status.clone())
+    }
+
     /// Returns settings for whoever hears its news: they are bad if its own are.
     pub(super) fn poller(&self) -> PollerConfig {
         let own = self.source.as_ref().map(Discover::poller).unwrap_or_default();
@@ -75,7 +87,7 @@ impl<D: Discover> Part<D> {
 }
 
 impl Driven {
-    fn start(source: impl Discover, poller: Poller) -> Self {
+    fn start(source: impl Discover, poller: Poller, empty: Empty) -> Self {
         let wanted = Arc::new(Notify::new());
         let (known, knows) = watch::channel(None);
         let (status, tells) = watch::channel(DiscoveryStatus::default());
@@ -97,7 +109,7 @@ impl Driven {
                         known.send_modify(|known| take_over(known, set));
                     }
                 };
-                tokio::join!(drive(source, poller, rng, Empty::Keep, listener), collect);
+                tokio::join!(drive(source, poller, rng, empty, listener), collect);
             }
         });
         let task = AbortOnDrop(task.abort_handle());
@@ -131,6 +143,7 @@ impl Driven {
 
     /// Returns what is known. Without endpoints it is absent if a set of none was believed.
     pub(super) fn answer(&mut self) -> Answer {
+        let parts = vec![self.status.clone()];
         let known = self.known.borrow_and_update();
         let endpoints = known.iter().flatten().cloned();
         let absent = known.as_ref().is_some_and(Vec::is_empty);
@@ -141,6 +154,7 @@ impl Driven {
             skipped: status.skipped.clone(),
             error: status.error.clone(),
             server: status.server.clone(),
+            parts,
             ..Answer::new(endpoints)
         }
     }

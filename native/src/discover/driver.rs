@@ -33,6 +33,8 @@ pub(crate) async fn drive<D: Discover>(
     empty: Empty,
     listener: Listener<'_>,
 ) {
+    let empty = source.empty().unwrap_or(empty);
+    source.heed(empty);
     let mut belief = Belief::new(empty);
     loop {
         let rounds = rounds(&mut source, &mut poller, &mut rng, &mut belief, &listener);

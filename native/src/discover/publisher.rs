@@ -11,6 +11,9 @@ use crate::error::SharedError;
 use crate::factory::BoxError;
 use crate::target::Target;
 
+/// So many endpoints are copied at a time.
+const SLICE: usize = 4_096;
+
 /// Tells a balancer its endpoints, as they come and go: a source that pushes.
 ///
 /// Every update is seen at once, and those that come together count as one. Clones tell the same
@@ -53,7 +56,7 @@ pub struct Published {
 
 #[derive(Debug)]
 struct State {
-    endpoints: BTreeMap<Target, Endpoint<Target>>,
+    endpoints: Arc<BTreeMap<Target, Endpoint<Target>>>,
     says: Says,
 }
 
@@ -70,7 +73,7 @@ impl Publisher {
     /// Makes a publisher, and the source that it feeds. A balancer over it waits until something is
     /// published.
     pub fn new() -> (Self, Published) {
-        let state = State { endpoints: BTreeMap::new(), says: Says::Nothing };
+        let state = State { endpoints: Arc::default(), says: Says::Nothing };
         let (state, receiver) = watch::channel(state);
         (Self { state }, Published { state: receiver, absent: false, confirm: false })
     }
@@ -79,14 +82,17 @@ impl Publisher {
     /// [`absent`](Self::absent).
     pub fn replace(&self, endpoints: impl IntoIterator<Item = Endpoint<Target>>) {
         let endpoints = folded(endpoints).into_iter();
-        let endpoints = endpoints.map(|endpoint| (endpoint.addr.clone(), endpoint)).collect();
-        self.state.send_modify(|state| *state = State { endpoints, says: Says::Endpoints });
+        let endpoints: BTreeMap<_, _> =
+            endpoints.map(|endpoint| (endpoint.addr.clone(), endpoint)).collect();
+        let new = State { endpoints: endpoints.into(), says: Says::Endpoints };
+        // The old set is dropped last: the balancer does not wait for it.
+        self.state.send_replace(new);
     }
 
     /// Adds an endpoint, or puts it in the place of the one with the same target.
     pub fn upsert(&self, endpoint: Endpoint<Target>) {
         self.state.send_modify(|state| {
-            state.endpoints.insert(endpoint.addr.clone(), endpoint);
+            Arc::make_mut(&mut state.endpoints).insert(endpoint.addr.clone(), endpoint);
             state.says = Says::Endpoints;
         });
     }
@@ -95,8 +101,9 @@ impl Publisher {
     /// nothing else is published: see [`absent`](Self::absent).
     pub fn remove(&self, target: &Target) -> bool {
         self.state.send_if_modified(|state| {
-            let removed = state.endpoints.remove(target).is_some();
+            let removed = state.endpoints.contains_key(target);
             if removed {
+                Arc::make_mut(&mut state.endpoints).remove(target);
                 state.says = Says::Endpoints;
             }
             removed
@@ -112,8 +119,7 @@ impl Publisher {
 
     /// Publishes that the service is decidedly not there: no endpoint stays.
     pub fn absent(&self) {
-        let endpoints = BTreeMap::new();
-        self.state.send_modify(|state| *state = State { endpoints, says: Says::Absent });
+        self.state.send_replace(State { endpoints: Arc::default(), says: Says::Absent });
     }
 
     /// Waits until nobody listens any more: the balancer is gone.
@@ -128,15 +134,25 @@ impl Discover for Published {
     /// Waits for the first update; after it, answers at once.
     async fn lookup(&mut self) -> Result<Answer, BoxError> {
         let published = |state: &State| !matches!(state.says, Says::Nothing);
-        let state = self.state.wait_for(published).await;
-        let state = state.map_err(|_| "every publisher was dropped before it said anything")?;
-        let absent = matches!(state.says, Says::Absent);
-        self.confirm = absent && !self.absent;
-        self.absent = absent;
-        if let Says::Error(error) = &state.says {
-            return Err(Arc::clone(error).into());
+        let (published, absent) = {
+            let state = self.state.wait_for(published).await;
+            let state = state.map_err(|_| "every publisher was dropped before it said anything")?;
+            let absent = matches!(state.says, Says::Absent);
+            self.confirm = absent && !self.absent;
+            self.absent = absent;
+            if let Says::Error(error) = &state.says {
+                return Err(Arc::clone(error).into());
+            }
+            (Arc::clone(&state.endpoints), absent)
+        };
+        let mut endpoints = Vec::with_capacity(published.len());
+        for endpoint in published.values() {
+            endpoints.push(endpoint.clone());
+            if endpoints.len() % SLICE == 0 {
+                // A long list must not keep other tasks from running.
+                tokio::task::yield_now().await;
+            }
         }
-        let endpoints = state.endpoints.values().cloned();
         Ok(Answer { absent, ..Answer::new(endpoints) })
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use evenkeel_core::Instant;
 use evenkeel_core::discovery::poller::SourceHealth;
+use tokio::sync::watch;
 
 use super::{Ended, Skipped};
 use crate::error::SharedError;
@@ -40,6 +41,9 @@ pub struct DiscoveryStatus {
     /// The source will say no more of itself when it has news, and why. What is known stays in
     /// force.
     pub ended: Option<Ended>,
+    /// Each part of a source that is [made of others](crate::Discover::merge), in their order, once
+    /// it is asked. Failures, server and skipped records above are those of all parts together.
+    pub parts: Vec<watch::Receiver<DiscoveryStatus>>,
 }
 
 impl Default for DiscoveryStatus {
@@ -58,6 +62,7 @@ impl Default for DiscoveryStatus {
             skipped: Skipped::default(),
             above_max: 0,
             ended: None,
+            parts: Vec::new(),
         }
     }
 }

@@ -77,32 +77,49 @@ impl<C> Found<C> {
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Takes over what discovery found. Those that left the whole set stay for now, if they have a
-    /// client or the removal grace keeps them. O(n).
-    pub(super) fn adopt(&mut self, now: Instant, set: Set) {
+    /// client or the removal grace keeps them. Tells that something differs, or may. O(n).
+    pub(super) fn adopt(&mut self, now: Instant, set: Set) -> bool {
         let mut named = folded(set.endpoints);
         let above = self.cap(&mut named, set.whole);
         self.shared
             .discovery
             .send_if_modified(|status| core::mem::replace(&mut status.above_max, above) != above);
         let (mut named, mut fresh) = (named.into_iter().peekable(), Vec::new());
+        self.left.clear();
+        // Nothing is known of a set yet, not even that it is empty.
+        let mut differs = self.found.is_empty();
         for (target, found) in &mut self.found {
             // Both are in the order of addresses.
             fresh.extend(core::iter::from_fn(|| named.next_if(|next| next.addr < *target)));
             if let Some(endpoint) = named.next_if(|next| next.addr == *target) {
-                (found.endpoint, found.left) = (endpoint, None);
+                // What is the same stays: others know it by its name's place in memory.
+                if found.endpoint != endpoint {
+                    found.endpoint = endpoint;
+                    differs = true;
+                }
+                differs |= found.left.take().is_some();
             } else if set.whole {
                 let begun = Left { since: now, answers: 0, drained: false };
                 let left = found.left.get_or_insert(begun);
                 left.answers = left.answers.saturating_add(1);
             }
+            if found.left.is_some() {
+                self.left.push(target.clone());
+            }
         }
-        for endpoint in fresh.into_iter().chain(named) {
+        fresh.extend(named);
+        differs |= !fresh.is_empty() || !self.left.is_empty();
+        if !differs {
+            return false;
+        }
+        for endpoint in fresh {
             self.found.insert(endpoint.addr.clone(), Found::new(endpoint));
         }
         let useless = |found: &Found<F::Client>| found.client().is_none() || found.down;
         self.let_go(now, useless);
-        self.leaving = self.found.values().any(|found| found.left.is_some());
+        self.leaving = !self.left.is_empty();
         self.tell(now);
+        true
     }
 
     /// Takes those out that are too many: unknown ones first, and always the same of them. Returns
@@ -147,16 +164,17 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let replaced =
             |found: &Found<F::Client>| levels.get(&found.endpoint.priority).copied().unwrap_or(any);
         let mut changed = self.let_go(now, replaced);
-        for found in self.found.values_mut().filter(|found| found.left.is_some()) {
+        self.leaving = false;
+        for target in &self.left {
+            let Some(found) = self.found.get_mut(target) else { continue };
             let replaced = replaced(found);
-            if let Some(left) = found.left.as_mut().filter(|left| replaced && !left.drained) {
-                left.drained = true;
-                changed = true;
-            }
+            let Some(left) = found.left.as_mut().filter(|left| !left.drained) else { continue };
+            left.drained = replaced;
+            changed |= replaced;
+            self.leaving |= !replaced;
         }
-        let mut left = self.found.values().filter_map(|found| found.left);
-        self.leaving = left.any(|left| !left.drained);
-        if changed {
+        // Without a grace, those that left were told so when they did.
+        if changed && (!self.removal.grace.is_zero() || self.removal.grace_answers > 0) {
             self.tell(now);
         }
         changed
@@ -167,8 +185,10 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let goes = |found: &Found<F::Client>| {
             found.left.is_some_and(|left| !self.in_grace(now, left)) && may(found)
         };
-        let going = self.found.iter().filter(|(_, found)| goes(found));
-        let going: Vec<_> = going.map(|(target, _)| target.clone()).collect();
+        let left = self.left.iter().cloned();
+        let (going, stays): (Vec<_>, Vec<_>) =
+            left.partition(|target| self.found.get(target).is_some_and(goes));
+        self.left = stays;
         let gone: Vec<_> = going.iter().map(|target| self.found.remove(target)).collect();
         // It is the user's code that drops a client: none is before all are out.
         !gone.is_empty()
@@ -181,7 +201,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             SourceHealth::Pending | SourceHealth::Stale { .. } => false,
         };
         self.grace_at = None;
-        for left in self.found.values_mut().filter_map(|found| found.left.as_mut()) {
+        for target in &self.left {
+            let left = self.found.get_mut(target).and_then(|found| found.left.as_mut());
+            let Some(left) = left else { continue };
             if !passes {
                 left.since = now;
             }
@@ -209,13 +231,12 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             }
         });
         let endpoints: Vec<_> = told.collect();
-        self.shared.discovered.send_if_modified(|set| {
-            let other = *set.endpoints != *endpoints;
-            if other {
-                *set = Discovered { version: set.version + 1, endpoints: endpoints.into() };
-            }
-            other
-        });
+        let known = self.shared.discovered.borrow().clone();
+        if *known.endpoints != *endpoints {
+            let new = Discovered { version: known.version + 1, endpoints: endpoints.into() };
+            // The old set is dropped last: readers do not wait for it.
+            self.shared.discovered.send_replace(new);
+        }
     }
 
     /// Tells that an endpoint has a client and is well.

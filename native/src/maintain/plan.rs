@@ -16,12 +16,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Lines the endpoints up: by priorities, subset and zones, and who is well. A subset of 10
     /// makes 10 candidates, and the 10 of the next ranks come next.
     pub(super) fn line_up(&mut self) {
-        if self.all_are_candidates() {
-            for found in self.found.values_mut() {
-                // Nobody makes a client for one that left.
-                found.line = if found.left.is_none() { Line::Candidate } else { Line::Out };
-                found.left_out = None;
-            }
+        if self.line_up_all() {
             return;
         }
         let well =
@@ -42,14 +37,24 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
-    /// Tells that settings and priorities leave nobody out.
-    fn all_are_candidates(&self) -> bool {
+    /// Makes all of them candidates; tells that settings and priorities leave nobody out.
+    fn line_up_all(&mut self) -> bool {
         let config = self.cluster.settings();
-        let mut levels = self.found.values().map(|found| found.endpoint.priority);
-        let first = levels.next();
         let overflows = config.max_in_flight > 0 && config.overflow;
-        let one_level = levels.all(|level| Some(level) == first);
-        config.subset == 0 && config.zone == Zone::NONE && (overflows || one_level)
+        if config.subset > 0 || config.zone != Zone::NONE {
+            return false;
+        }
+        let mut first = None;
+        for found in self.found.values_mut() {
+            let priority = found.endpoint.priority;
+            if *first.get_or_insert(priority) != priority && !overflows {
+                return false;
+            }
+            // Nobody makes a client for one that left.
+            found.line = if found.left.is_none() { Line::Candidate } else { Line::Out };
+            found.left_out = None;
+        }
+        true
     }
 
     /// Tells that nothing is known against an endpoint.

@@ -139,8 +139,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     }
 
     fn publish_counts(&self, pickable: usize) {
-        let present = || self.found.values().filter(|found| found.left.is_none());
-        let none = if present().any(Found::is_eligible) {
+        let mut present = self.found.values().filter(|found| found.left.is_none());
+        let none = if present.any(Found::is_eligible) {
             self.cluster.candidates().next().is_none().then(|| self.cluster.unavailable())
         } else {
             Some(PickError::AllDrained)
@@ -153,7 +153,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             | PickError::Declined => None,
         };
         let counts = Counts {
-            endpoints: present().count(),
+            endpoints: self.found.len() - self.left.len(),
             ready: self.cluster.len(),
             pickable,
             settled: self.settled,

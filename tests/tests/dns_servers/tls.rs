@@ -192,7 +192,21 @@ async fn a_silent_server_takes_one_time_out_and_is_asked_last() {
     let took = begun.elapsed();
     assert!(UNIT <= took && took < UNIT * 3, "{took:?}");
     let again = outcome(&source.lookup().await);
-    assert!(again.contains("was not asked, for it was silent"), "{again}");
+    assert!(again.contains("was not asked, for 0 s ago it timed out"), "{again}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_asked_again_for_its_certificate_says_so() {
+    let behind = with_srv(|asked| send(&good(asked)));
+    let front = Secure::to(behind.addr(), &Authority::new().certifies("dns.test")).await;
+    let server = named(front.addr, "dns.test", &Authority::new());
+    let next = Hostile::start(|asked| send(&says(asked, ResponseCode::ServFail)));
+    let mut source = source([server, next.addr().into()]);
+    let _of_the_first = source.lookup().await;
+    let again = outcome(&source.lookup().await);
+    let met = "was not asked, for 0 s ago it made no secure connection: invalid peer certificate: \
+               UnknownIssuer";
+    assert!(again.contains(met), "{again}");
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! Sources made of others.
 
+use core::convert::Infallible;
 use core::time::Duration;
 
-use evenkeel::{BuildError, Discover, Fixed, PickError, PollerConfig, Publisher, SourceHealth};
+use evenkeel::{
+    Balancer, BoxDiscover, BuildError, Discover, Empty, Fixed, PickError, PollerConfig, Publisher,
+    Removal, SourceHealth, Target,
+};
 use evenkeel_tests::source::{Says, Script, Source, source};
 
-use crate::{at, becomes, bed, error, known, status};
+use crate::{Bed, at, becomes, bed, error, known, status};
 
 /// Asked every 5 s.
 fn polled(says: Says) -> (Source, Script) {
@@ -143,13 +147,83 @@ async fn bad_settings_of_a_part_are_told_when_building() {
     let build = |result: Result<_, BuildError>| match result {
         Err(BuildError::Poller(error)) => error.to_string(),
         Err(error) => panic!("{error}"),
-        Ok(evenkeel::Balancer { .. }) => panic!("it is built"),
+        Ok(Balancer { .. }) => panic!("it is built"),
     };
-    let client = async |target: evenkeel::Target| Ok::<_, core::convert::Infallible>(target);
+    let client = async |target: Target| Ok::<_, Infallible>(target);
     let expected = "`timeout` is 0: it must be above 0";
-    let built = |source| evenkeel::Balancer::builder(source).build(client);
-    assert_eq!(build(built(evenkeel::BoxDiscover::new(bad().merge(fixed())))), expected);
-    assert_eq!(build(built(evenkeel::BoxDiscover::new(fixed().merge(bad())))), expected);
-    assert_eq!(build(built(evenkeel::BoxDiscover::new(bad().or_else(fixed())))), expected);
-    assert_eq!(build(built(evenkeel::BoxDiscover::new(fixed().or_else(bad())))), expected);
+    let built = |source| Balancer::builder(source).build(client);
+    assert_eq!(build(built(BoxDiscover::new(bad().merge(fixed())))), expected);
+    assert_eq!(build(built(BoxDiscover::new(fixed().merge(bad())))), expected);
+    assert_eq!(build(built(BoxDiscover::new(bad().or_else(fixed())))), expected);
+    assert_eq!(build(built(BoxDiscover::new(fixed().or_else(bad())))), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_follow_the_rule_for_empty_answers_or_their_own() {
+    let soon = Empty::KeepFor(Duration::from_secs(20));
+    for (rule, own, left) in [
+        (Empty::Keep, None, "a:80 b:80"),
+        (Empty::Accept, None, "a:80"),
+        (soon, None, "a:80"),
+        (Empty::Keep, Some(Empty::Accept), "a:80"),
+        (Empty::Keep, Some(soon), "a:80"),
+        (Empty::Accept, Some(Empty::Keep), "a:80 b:80"),
+    ] {
+        let ((one, first), (two, second)) =
+            (polled(Says::Endpoints("a:80")), polled(Says::Endpoints("b:80")));
+        // A rule passes through what a source is wrapped in.
+        let two = match own {
+            Some(own) => BoxDiscover::new(two.with_empty(own).map(Some)),
+            None => BoxDiscover::new(two.map(Some)),
+        };
+        let removal = Removal { empty: rule, ..Removal::default() };
+        let factory = async |target: Target| Ok::<_, Infallible>(target);
+        let bed: Bed = Balancer::builder(one.merge(two)).removal(removal).build(factory).unwrap();
+        becomes(&bed, "a:80 b:80").await;
+        second.say(Says::Endpoints(""));
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        assert_eq!(known(&bed), left, "{rule:?} {own:?}");
+        first.say(Says::Endpoints(""));
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        let is_none = rule != Empty::Keep && own.is_none();
+        assert_eq!(known(&bed).is_empty(), is_none, "{rule:?} {own:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_part_has_a_status_of_its_own() {
+    let ((one, _first), (two, second)) =
+        (polled(Says::Endpoints("a:80")), polled(Says::Error("kaputt")));
+    let (publisher, three) = Publisher::new();
+    let bed = bed(one.merge(two).merge(three));
+    let all = status(&bed, |status| status.parts.len() == 2).await;
+    // The first part of all is made of two.
+    let parts = &all.parts[0].borrow().parts.clone();
+    let [first, failing] = &parts[..] else { panic!("{parts:?}") };
+    let failed = failing.clone().wait_for(|status| status.error.is_some()).await.unwrap().clone();
+    assert_eq!((failed.error.unwrap().to_string().as_str(), failed.failures > 0), ("kaputt", true));
+    let well = first.borrow().clone();
+    assert_eq!((well.health, well.failures), (SourceHealth::Fresh, 0));
+    assert_eq!(all.parts[1].borrow().health, SourceHealth::Pending);
+    publisher.replace([at("c:80")]);
+    becomes(&bed, "a:80 c:80").await;
+    assert_eq!(all.parts[1].borrow().health, SourceHealth::Fresh);
+    // What is told is live.
+    second.say(Says::Endpoints("b:80"));
+    becomes(&bed, "a:80 b:80 c:80").await;
+    assert!(failing.borrow().error.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_has_a_status_once_it_is_asked() {
+    let ((one, first), (two, _second)) =
+        (polled(Says::Endpoints("a:80")), polled(Says::Endpoints("z:80")));
+    let removal = Removal { empty: Empty::Accept, ..Removal::default() };
+    let factory = async |target: Target| Ok::<_, Infallible>(target);
+    let bed: Bed = Balancer::builder(one.or_else(two)).removal(removal).build(factory).unwrap();
+    becomes(&bed, "a:80").await;
+    assert_eq!(bed.discovery().borrow().parts.len(), 1);
+    first.say(Says::Endpoints(""));
+    becomes(&bed, "z:80").await;
+    assert_eq!(bed.discovery().borrow().parts.len(), 2);
 }

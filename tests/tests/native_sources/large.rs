@@ -1,13 +1,14 @@
 //! Very many endpoints: all of them arrive.
 
+use core::convert::Infallible;
 use core::fmt::Write as _;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use evenkeel::{Change, Publisher, Target};
+use evenkeel::{Balancer, Change, Publisher, Target};
 
 use crate::file::Scene;
-use crate::{Bed, at, bed};
+use crate::{Bed, PATIENCE, at, bed};
 
 const MANY: u32 = 100_000;
 
@@ -60,4 +61,29 @@ async fn changes_of_more_than_1_024_endpoints_are_all_told() {
         }
     }
     assert_eq!(told, (1_400, 1));
+}
+
+#[tokio::test]
+async fn a_client_that_never_comes_holds_up_no_news_of_many_endpoints() {
+    let (publisher, source) = Publisher::new();
+    let factory = async |target: Target| {
+        if target.host() == "never" {
+            core::future::pending::<()>().await;
+        }
+        Ok::<_, Infallible>(target)
+    };
+    let bed: Bed = Balancer::builder(source).build(factory).unwrap();
+    let many = |from: u32| (from..from + 5_000).map(|i| at(&name(i)));
+    publisher.replace(many(0));
+    bed.ready().await;
+    publisher.replace(many(50).chain([at("never:80")]));
+    let served = || bed.endpoints().into_iter().filter(|one| one.candidate).collect::<Vec<_>>();
+    let first = many(50).next().map(|one| one.addr);
+    let taken_over = async {
+        while served().first().map(|one| one.target.clone()) != first || served().len() < 5_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, taken_over).await.expect("in time");
+    assert_eq!((served().len(), bed.endpoints().len()), (5_000, 5_001));
 }

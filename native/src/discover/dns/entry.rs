@@ -13,10 +13,8 @@ use super::life::Life;
 use super::name;
 use super::resolve::Resolved;
 
-/// A question that failed is asked again after this, doubled with each failure, and at the latest
-/// after so long (RFC 9520 §3.2).
+/// A question that failed is asked again after this, doubled with each failure.
 const RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
 /// An answer that says nothing of its life holds for so long.
 const UNSAID: Duration = Duration::from_secs(30);
@@ -144,15 +142,16 @@ impl Host {
         }
     }
 
-    /// Returns when the older of its addresses was told, where there are some that DNS told.
+    /// Returns when the older of its addresses was told, or asked for in vain, where there are some
+    /// that DNS told, or a question failed.
     pub(super) fn told(&self) -> Option<Instant> {
-        let entries = self.entries.iter().filter(|entry| !entry.addrs.is_empty());
+        let entries = self.entries.iter().filter(|entry| entry.is_doubtful());
         entries.filter_map(|entry| entry.due).map(Life::since).min()
     }
 
-    /// Lets its addresses be asked for again now.
+    /// Lets its addresses, and what failed, be asked for again now.
     pub(super) fn doubt(&mut self) {
-        for entry in self.entries.iter_mut().filter(|entry| !entry.addrs.is_empty()) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_doubtful()) {
             entry.due = None;
         }
     }
@@ -166,12 +165,14 @@ impl Host {
         }
     }
 
-    /// Takes the end of a question. Returns whether the addresses are others now.
+    /// Takes the end of a question; one that failed is asked again after `longest`, if not before.
+    /// Returns whether the addresses are others now.
     pub(super) fn take(
         &mut self,
         kind: Kind,
         result: Result<Resolved, LookupError>,
         now: Instant,
+        longest: Duration,
     ) -> bool {
         let entry = self.entry(kind);
         entry.pending = false;
@@ -189,7 +190,7 @@ impl Host {
             Err(error) => {
                 let wait = RETRY * 2_u32.saturating_pow(entry.failures.min(16));
                 entry.failures = entry.failures.saturating_add(1);
-                entry.due = Some(Life::new(now, wait.min(LONGEST_RETRY)));
+                entry.due = Some(Life::new(now, wait.min(longest.max(RETRY))));
                 entry.last = Last::Failed(Arc::new(error));
                 entry.addrs.clone_from(&before);
             }
@@ -247,11 +248,57 @@ impl Host {
 }
 
 impl Entry {
+    /// Tells that DNS may say something else when it is asked again.
+    fn is_doubtful(&self) -> bool {
+        !self.addrs.is_empty() || matches!(self.last, Last::Failed(_))
+    }
+
     fn put(&mut self, addrs: Vec<IpAddr>) {
         (self.unusable, self.addrs) = addrs.into_iter().partition(|&ip| is_unusable(ip));
         self.addrs.sort_unstable();
         self.addrs.dedup();
         self.last = if self.addrs.is_empty() { Last::NoAddress } else { Last::Addresses };
         self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_secs(60);
+
+    fn no_answer() -> Result<Resolved, LookupError> {
+        Err(LookupError::NoAnswer { question: "h.test A".into(), tried: Vec::new() })
+    }
+
+    /// Returns a host with an address of one kind, whose other kind has failed so often.
+    fn half_known(failures: u32, now: Instant) -> Host {
+        let mut host = Host::new(Name::from_ascii("h.test.").unwrap());
+        let life = Duration::from_secs(3_600);
+        host.put(Kind::V6, vec![Ipv6Addr::LOCALHOST.into()], life, now);
+        for _ in 0..failures {
+            host.take(Kind::V4, no_answer(), now, LONGEST);
+        }
+        host
+    }
+
+    #[test]
+    fn a_question_that_failed_is_asked_again_within_the_back_off_of_the_source() {
+        let now = Instant::now();
+        for (failures, wait) in [(1, 1), (2, 2), (6, 32), (7, 60), (30, 60)] {
+            let host = half_known(failures, now);
+            let due = |seconds| host.is_due(Kind::V4, now + Duration::from_secs(seconds));
+            assert!(!due(wait - 1) && due(wait), "after {failures} failures");
+        }
+    }
+
+    #[test]
+    fn a_question_that_failed_is_asked_again_where_endpoints_fail() {
+        let now = Instant::now();
+        let mut host = half_known(30, now);
+        assert_eq!(host.told(), Some(now));
+        host.doubt();
+        assert!(host.is_due(Kind::V4, now));
     }
 }

@@ -107,18 +107,7 @@ impl fmt::Display for ServerError {
 
 impl Error for ServerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.cause {
-            Cause::Failed(error) | Cause::Tls(error) => Some(&**error),
-            Cause::TimedOut(_)
-            | Cause::Code(_)
-            | Cause::Status(_)
-            | Cause::Truncated
-            | Cause::Referral
-            | Cause::WrongQuestion
-            | Cause::Unusable(_)
-            | Cause::Resting(_)
-            | Cause::Both { .. } => None,
-        }
+        self.cause.source()
     }
 }
 
@@ -140,8 +129,13 @@ pub enum Cause {
     WrongQuestion,
     /// What it sent cannot be read.
     Unusable(String),
-    /// It was not asked, because it was found silent so long ago.
-    Resting(Duration),
+    /// It was not asked, because of what was met when it was, and nothing was heard of it since.
+    Resting {
+        /// How long ago that was.
+        ago: Duration,
+        /// What was met.
+        met: Box<Cause>,
+    },
     /// The network.
     Failed(SharedError),
     /// There is no secure connection: its certificate, or it does not speak TLS.
@@ -169,12 +163,29 @@ impl fmt::Display for Cause {
             Self::Referral => f.write_str("referred to other servers"),
             Self::WrongQuestion => f.write_str("answered another question"),
             Self::Unusable(what) => write!(f, "sent what is no answer: {what}"),
-            Self::Resting(ago) => {
-                write!(f, "was not asked, for it was silent {} s ago", ago.as_secs())
+            Self::Resting { ago, met } => {
+                write!(f, "was not asked, for {} s ago it {met}", ago.as_secs())
             }
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::Tls(error) => write!(f, "made no secure connection: {error}"),
             Self::Both { udp, tcp } => write!(f, "over UDP {udp}, over TCP {tcp}"),
+        }
+    }
+}
+
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(error) | Self::Tls(error) => Some(&**error),
+            Self::Resting { met, .. } => met.source(),
+            Self::TimedOut(_)
+            | Self::Code(_)
+            | Self::Status(_)
+            | Self::Truncated
+            | Self::Referral
+            | Self::WrongQuestion
+            | Self::Unusable(_)
+            | Self::Both { .. } => None,
         }
     }
 }
@@ -201,7 +212,7 @@ impl Cause {
     /// Tells that the server said nothing at all, or nothing that it can be trusted with.
     pub(super) fn is_silence(&self) -> bool {
         match self {
-            Self::TimedOut(_) | Self::Failed(_) | Self::Tls(_) | Self::Resting(_) => true,
+            Self::TimedOut(_) | Self::Failed(_) | Self::Tls(_) | Self::Resting { .. } => true,
             Self::Code(_)
             | Self::Status(_)
             | Self::Truncated

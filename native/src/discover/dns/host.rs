@@ -188,7 +188,7 @@ impl Discover for DnsHost {
         let answer = self.look_up().await;
         self.failed = answer.is_err();
         let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
-        self.hosts.hold(ttl, self.settings.poller.max);
+        self.hosts.hold(ttl, &self.settings.poller);
         answer
     }
 

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use evenkeel_core::discovery::poller::PollerConfig;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hickory_proto::rr::{Name, Record};
@@ -25,6 +26,9 @@ const CONCURRENT: usize = 32;
 /// News that come one after the other are told together after so long.
 const TOGETHER: Duration = Duration::from_millis(200);
 
+/// A question that failed is asked again after so long at the latest (RFC 9520 §3.2).
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
 /// Hosts and their addresses. Questions under way go on while nobody waits, until this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
@@ -42,6 +46,8 @@ pub(super) struct Hosts {
     untold: bool,
     /// Until then the last answer holds, and nobody looks again unless endpoints fail.
     holds: Option<Instant>,
+    /// A question that failed is asked again after so long, if not before.
+    longest_retry: Duration,
 }
 
 /// The end of a question.
@@ -140,7 +146,7 @@ impl Hosts {
             }
         }
         if let Some(host) = self.all.get_mut(&text)
-            && host.take(kind, result, now)
+            && host.take(kind, result, now, self.longest_retry)
         {
             self.news = self.news.or(Some(now));
         }
@@ -190,9 +196,10 @@ impl Hosts {
         self.all.values_mut().for_each(Host::retry);
     }
 
-    /// Notes for how long an answer holds, if it does: at most for `most`.
-    pub(super) fn hold(&mut self, ttl: Option<Duration>, most: Duration) {
-        self.holds = ttl.map(|ttl| Instant::now() + ttl.min(most));
+    /// Notes for how long an answer holds, if it does, by the settings of the source.
+    pub(super) fn hold(&mut self, ttl: Option<Duration>, settings: &PollerConfig) {
+        self.holds = ttl.map(|ttl| Instant::now() + ttl.min(settings.max));
+        self.longest_retry = settings.backoff_max.min(LONGEST_RETRY);
     }
 
     /// Lets addresses be asked for again if the last answer still holds: so early somebody looks

@@ -50,8 +50,9 @@ enum Way {
 struct Standing {
     /// When it last said anything, if only that it cannot help.
     heard: Option<Instant>,
-    /// When it last left a question without an answer, and nothing was heard of it since.
-    silent: Option<Instant>,
+    /// When it last left a question without an answer, and what was met instead, if nothing was
+    /// heard of it since.
+    silent: Option<(Instant, Cause)>,
 }
 
 impl Server {
@@ -74,11 +75,12 @@ impl Server {
         self.name.clone()
     }
 
-    /// Returns how long ago it was found silent, if that was lately.
-    pub(super) fn silent_for(&self, now: Instant) -> Option<Duration> {
+    /// Returns how long ago it was found silent, and what was met, if that was lately.
+    pub(super) fn rests(&self, now: Instant) -> Option<Cause> {
         let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        let ago = now.saturating_duration_since(standing.silent?);
-        (ago < REST).then_some(ago)
+        let (since, met) = standing.silent.as_ref()?;
+        let ago = now.saturating_duration_since(*since);
+        (ago < REST).then(|| Cause::Resting { ago, met: Box::new(met.clone()) })
     }
 
     /// Asks within the timeout. The answer says what there is, or that there is nothing.
@@ -92,16 +94,18 @@ impl Server {
             Way::Https(kept) => kept.ask(query, self.timeout).await,
         };
         let result = whole(answer).and_then(judge);
-        let silent = matches!(&result, Err(cause) if cause.is_silence());
+        let silence = result.as_ref().err().filter(|cause| cause.is_silence());
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         // Some servers and firewalls drop one type, and are well otherwise.
         let one_type = query.query_type() == RecordType::AAAA;
         let since = if one_type { now.checked_sub(LATELY).unwrap_or(begun) } else { begun };
-        if !silent {
-            *standing = Standing { heard: Some(now), silent: None };
-        } else if standing.heard.is_none_or(|heard| heard < since) {
-            standing.silent = Some(now);
+        match silence {
+            None => *standing = Standing { heard: Some(now), silent: None },
+            Some(cause) if standing.heard.is_none_or(|heard| heard < since) => {
+                standing.silent = Some((now, cause.clone()));
+            }
+            Some(_) => {}
         }
         result
     }

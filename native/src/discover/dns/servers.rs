@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hickory_proto::op::{Message, Query};
 use tokio::time::Instant;
 
-use super::error::{Cause, LookupError, ServerError};
+use super::error::{LookupError, ServerError};
 use super::name;
 use super::name_server::NameServer;
 use super::server::Server;
@@ -53,12 +53,12 @@ impl Servers {
         if !order.is_empty() {
             order.rotate_left(turn % self.all.len());
         }
-        order.sort_by_key(|server| server.silent_for(begun).is_some());
+        order.sort_by_key(|server| server.rests(begun).is_some());
         let (mut tried, mut heard) = (Vec::new(), false);
         for _ in 0..self.manner.attempts {
             for server in &order {
-                let cause = match server.silent_for(Instant::now()) {
-                    Some(ago) if heard => Cause::Resting(ago),
+                let cause = match server.rests(Instant::now()) {
+                    Some(rests) if heard => rests,
                     Some(_) | None => match server.ask(query).await {
                         Ok(answer) => return Ok((answer, server.name())),
                         Err(cause) => cause,

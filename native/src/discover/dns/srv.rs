@@ -42,7 +42,9 @@ use records::{Found, Options};
 /// further questions on the way, to a server that does not answer, to another one, over TCP, and
 /// for aliases, are counted with the first; a target of which nothing is known is asked for at
 /// every lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the
-/// addresses that were told longest ago are asked for again, of 32 targets.
+/// addresses that were told longest ago are asked for again, of 32 targets. A question that failed
+/// is asked again with the lookups, after 1 s and twice as long with each failure, up to
+/// [`PollerConfig::backoff_max`].
 ///
 /// ```
 /// use core::net::SocketAddr;
@@ -193,8 +195,10 @@ impl DnsSrv {
         let (mut endpoints, mut ttl) = (Vec::new(), found.ttl(Instant::now()));
         if self.resolve_targets {
             let addresses = |(host, port): &(String, u16)| -> Vec<Target> {
-                let ips = self.hosts.addresses(host).into_iter();
-                ips.map(|ip| Target::at(host, (ip, *port).into())).collect()
+                let ips = self.hosts.addresses(host);
+                let Some(&first) = ips.first() else { return Vec::new() };
+                let first = Target::at(host, (first, *port).into());
+                ips.into_iter().map(|ip| first.clone().with_ip(ip)).collect()
             };
             endpoints = split::split(found.endpoints.clone(), addresses);
             self.hosts.note(&mut skipped);
@@ -272,7 +276,7 @@ impl Discover for DnsSrv {
         let answer = self.look_up().await;
         self.failed = answer.is_err();
         let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
-        self.hosts.hold(ttl, self.settings.poller.max);
+        self.hosts.hold(ttl, &self.settings.poller);
         answer
     }
 

@@ -16,9 +16,14 @@ pub(super) fn split<A, B>(
     endpoints: Vec<Endpoint<A>>,
     addresses: impl Fn(&A) -> Vec<B>,
 ) -> Vec<Endpoint<B>> {
+    let resolved = endpoints.into_iter().map(|endpoint| {
+        let addresses = addresses(&endpoint.addr);
+        (endpoint, addresses)
+    });
+    let resolved: Vec<_> = resolved.collect();
     let mut factors: BTreeMap<u16, u64> = BTreeMap::new();
-    for endpoint in &endpoints {
-        let parts = (addresses(&endpoint.addr).len() as u64).max(1);
+    for (endpoint, addresses) in &resolved {
+        let parts = (addresses.len() as u64).max(1);
         let needed = parts / gcd(parts, endpoint.weight.into()).max(1);
         let factor = factors.entry(endpoint.priority).or_insert(1);
         let common = *factor / gcd(*factor, needed) * needed;
@@ -27,8 +32,7 @@ pub(super) fn split<A, B>(
         }
     }
     let mut parts = Vec::new();
-    for endpoint in endpoints {
-        let addresses = addresses(&endpoint.addr);
+    for (endpoint, addresses) in resolved {
         let share = u64::from(endpoint.weight) * factors[&endpoint.priority]
             / (addresses.len() as u64).max(1);
         let share = share.max(u64::from(endpoint.weight > 0));
