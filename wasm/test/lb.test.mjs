@@ -116,6 +116,21 @@ test('events: retries, hedges, ejections, returns, updates', async () => {
   assert.deepEqual(told.at(-1), ['update', { added: 1, removed: 1, changed: 0 }]);
 });
 
+test('a call is not hedged unless somebody asks for it', async () => {
+  let [now, sent] = [0, 0];
+  for (const [balancer, call, expected] of [[undefined, undefined, 1], [{ afterMs: 0 }, undefined, 2], [undefined, { afterMs: 0 }, 2], [{ afterMs: 0 }, false, 1]]) {
+    const lb = createBalancer({ endpoints: [A, B], ...(balancer ? { hedge: balancer } : {}) });
+    sent = 0;
+    const caller = new AbortController();
+    const running = lb.call(() => { sent++; return new Promise(() => {}); }, { signal: caller.signal, ...(call === undefined ? {} : { hedge: call }) });
+    while (sent < expected) await new Promise(setImmediate);
+    for (now = 0; now < 20; now++) await new Promise(setImmediate);
+    caller.abort();
+    await assert.rejects(running);
+    assert.equal(sent, expected);
+  }
+});
+
 test('hedges are told', async () => {
   const told = [];
   const lb = createBalancer({ endpoints: [A, B], hedge: { afterMs: 1 }, onEvent: (event) => told.push(event) });

@@ -1,6 +1,6 @@
 // Compiled, not run: what users write, and what must not compile.
-import { Balancer, Call, LbError, RetryBudget, TokenThrottle } from 'evenkeel';
-import type { BalancerEvent, CallOptions, EndpointInfo, Imported, Pick, PickReason, Step } from 'evenkeel';
+import { Balancer, Call, createBalancer, LbError, poll, RetryBudget, TokenThrottle } from 'evenkeel';
+import type { BalancerEvent, CallOptions, EndpointInfo, Imported, LoadBalancer, Pick, PickReason, Step } from 'evenkeel';
 
 const balancer = new Balancer({
   endpoints: ['https://a.example', new URL('https://b.example'), { url: 'https://c.example', weight: 2, priority: 1 }],
@@ -71,4 +71,21 @@ balancer.call(() => 1, { classify: () => 'success' });
 // @ts-expect-error: internal
 balancer.wasm;
 
+const lb: LoadBalancer = createBalancer({
+  endpoints: async () => ({ endpoints: ['https://a.example'], ttlMs: 5000 }),
+  retry: { limit: 1, methods: ['GET'], statusCodes: [502], budget: false },
+  hedge: { after: 'p95' },
+  eject: { successRate: { floor: 80 } },
+  accept: ({ ok }) => (ok ? undefined : 'ignorable'),
+});
+const drop: typeof fetch = lb.fetch;
+const sent: Promise<Response> = lb.fetch('/x', { method: 'PUT', body: () => new ReadableStream(), key: 7, idempotent: true, timeoutMs: 100 });
+const off: () => void = lb.on('eject', ({ url, until }) => void [url?.length, until.toFixed()]);
+createBalancer({ endpoints: poll('https://list.example') }).pick({ key: { hash: 1n } })?.ok();
+// @ts-expect-error: no such option
+createBalancer({ endpoints: [], retries: 3 });
+// @ts-expect-error: no such event
+lb.on('ejected', () => {});
+
+export { drop, off, sent };
 export { failed, imported, judged, told, until, reason, response, text };

@@ -1,5 +1,6 @@
 import type { Attempted, Sent } from './attempt.js';
 import { RetryBudget } from './budget.js';
+import type { RetryOptions } from './call.js';
 import * as check from './check.js';
 import { Discovery } from './discovery.js';
 import { LbError } from './error.js';
@@ -16,6 +17,9 @@ import { known } from './spelling.js';
 import type { EndpointInfo } from './status.js';
 import { spelled } from './url.js';
 
+/** What `fetch` takes, and what evenkeel takes besides. */
+export type LbRequestInit = Omit<RequestInit, 'body'> & LbFetchOptions;
+
 /** Sends requests to a service's endpoints: which one gets the next, and whether a failed one is tried again elsewhere. */
 export interface LoadBalancer {
   /**
@@ -24,7 +28,7 @@ export interface LoadBalancer {
    *
    * @throws {LbError} when no attempt was answered; the signal's reason when that aborts.
    */
-  readonly fetch: (input: RequestInfo | URL, init?: RequestInit & LbFetchOptions) => Promise<Response>;
+  readonly fetch: (input: RequestInfo | URL, init?: LbRequestInit) => Promise<Response>;
   /** Calls `send` with one endpoint after another until it gives a good answer; without one, resolves with the last. */
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options?: LbCallOptions<T>): Promise<T>;
   /** Picks an endpoint for a request of your own, to be told how that ended; `null` if there is none. */
@@ -64,7 +68,8 @@ class Lb implements LoadBalancer {
     const { endpoints, policy, seed, now, onEvent } = options;
     const defaults = resolve(options);
     const budget = defaults.retry.budget ?? new RetryBudget();
-    this.#defaults = { ...defaults, retry: { ...defaults.retry, budget }, unhedged: { ...defaults.unhedged, budget } };
+    const { retry, fetched, unhedged } = defaults;
+    this.#defaults = { ...defaults, retry: { ...retry, budget }, fetched: { ...fetched, budget }, unhedged: { ...unhedged, budget } };
     this.#picker = new Picker({
       config: config(options),
       ...(policy === undefined ? {} : { policy }),
@@ -85,7 +90,7 @@ class Lb implements LoadBalancer {
   }
 
   // Its own, so that it can be handed on: `ky.create({ fetch: lb.fetch })`.
-  readonly fetch = async (input: RequestInfo | URL, init: RequestInit & LbFetchOptions = {}): Promise<Response> => {
+  readonly fetch = async (input: RequestInfo | URL, init: LbRequestInit = {}): Promise<Response> => {
     const { key, idempotent, retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept, ...rest } = check.object('init', init ?? {});
     const resolved = this.#resolve({ retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } as LbFetchOptions);
     if (idempotent !== undefined) check.flag('idempotent', idempotent);
@@ -99,7 +104,7 @@ class Lb implements LoadBalancer {
       retries: (resolved.retry.attempts ?? 1) - 1,
       again: (job) => run(job),
     });
-    const run = (job: FetchJob): Promise<Response> => this.#run(job, resolved, key);
+    const run = (job: FetchJob): Promise<Response> => this.#run(job, resolved, resolved.fetched, key);
     return run(job instanceof Promise ? await job : job);
   };
 
@@ -116,17 +121,17 @@ class Lb implements LoadBalancer {
         repeat: idempotent ? ('idempotent' as const) : ('sequential' as const),
         signal,
       };
-      return this.#run(job, resolved, key);
+      return this.#run(job, resolved, resolved.retry, key);
     } catch (error) {
       return Promise.reject(error as Error);
     }
   }
 
-  async #run<T>(job: Omit<Job<T>, 'options' | 'ofError'>, resolved: Resolved, key: PickOptions['key']): Promise<T> {
+  async #run<T>(job: Omit<Job<T>, 'options' | 'ofError'>, resolved: Resolved, hedged: RetryOptions, key: PickOptions['key']): Promise<T> {
     if (this.#disposed) throw new Error('the balancer has been disposed of');
     const { send, ofAnswer, repeat, signal, hand } = job;
     if (signal) check.signal('signal', signal);
-    const options = repeat === 'idempotent' ? resolved.retry : resolved.unhedged;
+    const options = repeat === 'idempotent' ? hedged : resolved.unhedged;
     if (this.#discovery) await this.#endpoints(options.timeoutMs, signal);
     try {
       return await loop(this.#picker, {

@@ -16,7 +16,7 @@ export type { FailurePercentage, OutlierDetection, OutlierPreset, SuccessRate } 
 export type { Candidacy, EjectionReason, EndpointInfo, Health } from './status.js';
 export type { Acceptance, Verdict } from './verdict.js';
 export { createBalancer } from './lb.js';
-export type { LoadBalancer } from './lb.js';
+export type { LbRequestInit, LoadBalancer } from './lb.js';
 export type { LbEvents } from './notices.js';
 export type { LbCallOptions, LbFetchOptions, LbOptions, RequestDefaults, Retry } from './options.js';
 export { poll } from './source.js';

@@ -4,6 +4,7 @@ import * as check from './check.js';
 import { IDEMPOTENT_METHODS, SETTINGS, type Settings } from './generated.js';
 import type { EndpointSpec, Key } from './picker.js';
 import type { Policy } from './policy.js';
+import type { Body } from './request.js';
 import type { BalancerConfig } from './settings.js';
 import type { Source } from './source.js';
 import { known } from './spelling.js';
@@ -28,8 +29,8 @@ export interface RequestDefaults {
   /** `false` for one attempt. */
   readonly retry?: Retry | false;
   /**
-   * When another attempt goes beside one that takes long, for requests that may be done twice. Default `{ afterMs: 1000, max: 1 }`: who hangs
-   * costs a second, not the request. `false` for never.
+   * When another attempt goes beside one that takes long, for requests that may be done twice. Default of `fetch` `{ afterMs: 1000, max: 1 }`:
+   * who hangs costs a second, not the request. Default of `call`: never, as only its caller knows what it costs. `false` for never.
    */
   readonly hedge?: Hedge | false;
   /** Bounds a request with its retries, and the reading of the answer. Default: no bound, as with fetch. */
@@ -74,6 +75,8 @@ export interface LbCallOptions<T = unknown> extends RequestDefaults {
 
 /** What a request of `fetch` says beside fetch's own. */
 export interface LbFetchOptions extends RequestDefaults {
+  /** As fetch's, or a function that makes it anew for each attempt: for streams. */
+  readonly body?: Body | undefined;
   readonly key?: Key;
   /** Whether it may be done twice. Default: by its method, and with an `Idempotency-Key`. */
   readonly idempotent?: boolean;
@@ -89,6 +92,8 @@ const RETRY = ['limit', 'methods', 'statusCodes', 'backoff', 'budget'];
 /** What is needed of the balancer's and a request's options together. */
 export interface Resolved {
   readonly retry: RetryOptions;
+  /** The same with the hedges of `fetch`, if nothing else is said of them. */
+  readonly fetched: RetryOptions;
   /** The same without hedges, for what may not be done twice. */
   readonly unhedged: RetryOptions;
   readonly methods: readonly string[];
@@ -131,9 +136,11 @@ export function resolve(given: RequestDefaults & { accept?: unknown }, base?: Re
   else if (hedge !== undefined) merged['hedge'] = known('hedge', check.object('hedge', hedge), ['afterMs', 'after', 'max']);
   if (timeoutMs !== undefined) merged['timeoutMs'] = check.positive('timeoutMs', timeoutMs);
   if (attemptTimeoutMs !== undefined) merged['attemptTimeoutMs'] = check.positive('attemptTimeoutMs', attemptTimeoutMs);
-  const { hedge: _, ...unhedged } = merged;
+  const { hedge: said, ...unhedged } = merged;
+  const hedges = said !== undefined || hedge === false || (base !== undefined && base.fetched.hedge === undefined);
   return {
     retry: merged,
+    fetched: hedges ? merged : { ...merged, hedge: HEDGE },
     unhedged,
     methods: rules?.methods ?? base?.methods ?? IDEMPOTENT_METHODS,
     statusCodes: rules?.statusCodes ?? base?.statusCodes,
@@ -142,7 +149,8 @@ export function resolve(given: RequestDefaults & { accept?: unknown }, base?: Re
   };
 }
 
-const DEFAULTS: RetryOptions = { attempts: 3, hedge: { afterMs: 1000, max: 1 } };
+const DEFAULTS: RetryOptions = { attempts: 3 };
+const HEDGE: Hedge = { afterMs: 1000, max: 1 };
 
 function retries(retry: Retry | false, shared: Budget | undefined): Pick<Resolved, 'methods' | 'statusCodes'> & { retry: RetryOptions } {
   if (retry === false) return { retry: { attempts: 1 }, methods: IDEMPOTENT_METHODS, statusCodes: undefined };
