@@ -40,6 +40,34 @@ test('settings live on the balancer, and a call may say otherwise', async () => 
   assert.equal(await count({ retry: { limit: 1 } }), 2);
   assert.equal(await count({ retry: false }), 1);
   assert.equal(await count({ idempotent: false }), 1, 'it may have been done');
+  assert.equal(await count({ retry: { statusCodes: [502] } }), 5, 'what is not said stays');
+});
+
+test('a request that says something of retries keeps what the balancer says else', async (t) => {
+  const server = await serve(t, (_, response) => response.writeHead(500).end());
+  const retry = { methods: ['GET'], statusCodes: [500], limit: 3, backoff: 0 };
+  const lb = createBalancer({ endpoints: [server.url], eject: false, retry });
+  const count = async (init) => {
+    const before = server.hits;
+    await (await lb.fetch('/', init)).text();
+    return server.hits - before;
+  };
+  assert.equal(await count({ retry: { limit: 1 } }), 2);
+  assert.equal(await count({ method: 'PUT', retry: { limit: 1 } }), 1, 'the balancer allows GET alone');
+  assert.equal(await count({ retry: { statusCodes: [502] } }), 1);
+  assert.equal(await count({ retry: { methods: ['PUT'] }, method: 'PUT' }), 4);
+});
+
+test('a fault of the caller harms none of those in flight', async () => {
+  const lb = createBalancer({ endpoints: [A, B], eject: { consecutiveFailures: 1 }, retry: { budget: false } });
+  for (let i = 0; i < 40; i++) {
+    const call = lb.call(({ attempt }) => (attempt === 1 ? new Promise(() => {}) : attempt), {
+      hedge: { afterMs: 0 },
+      accept: () => { throw new Error('mine'); },
+    });
+    await assert.rejects(call, /mine/);
+  }
+  for (const { health, canceled, failures, inFlight } of lb.endpoints()) assert.deepEqual([health, canceled, failures, inFlight], ['healthy', 0, 0, 0]);
 });
 
 test('a value, a Response, and what accept says of them', async () => {

@@ -61,6 +61,19 @@ test('no list yet: requests wait for it, within their time', async () => {
   await assert.rejects(failing.call(url), (error) => error instanceof LbError && error.code === 'no_endpoints');
 });
 
+test('what the first list takes is gone from the time of its request', async (t) => {
+  let now = 0;
+  const set = t.mock.method(globalThis, 'setTimeout', (then, ms) => {
+    // The bound on the list is cleared before it is due.
+    if (ms === 40) setImmediate(() => { now += ms; then(); });
+  });
+  const slow = (takes) => createBalancer({ endpoints: () => ((now += takes), [A]), now: () => now, timeoutMs: 100, retry: false });
+  const call = slow(60).call(() => new Promise(() => {}));
+  await assert.rejects(call, { code: 'deadline' });
+  assert.deepEqual(set.mock.calls.map(({ arguments: [, ms] }) => ms), [100, 40]);
+  await assert.rejects(slow(100).call(() => 1), { code: 'deadline' });
+});
+
 test('endpoints that fail make it ask again', async () => {
   let [now, asked] = [0, 0];
   const lb = createBalancer({ endpoints: () => (asked++, asked > 1 ? [B] : [A, B]), now: () => now, policy: 'round_robin', retry: { backoff: 0, budget: false } });

@@ -43,7 +43,7 @@ export class Discovery {
       if (now >= this.#due) void this.refresh(now);
       return undefined;
     }
-    if (IN_WORKERS) return this.#ask();
+    if (IN_WORKERS) return now >= this.#due ? this.#ask() : undefined;
     return this.#pending ?? (now >= this.#due ? this.refresh(now) : undefined);
   }
 

@@ -17,7 +17,7 @@ export interface Context {
   /** How often a body that breaks may be asked for again. */
   readonly retries: number;
   /** Sends the request once more: the body of its answer broke before the caller had anything of it. */
-  again(job: FetchJob): Promise<Response>;
+  again(job: FetchJob, deadline: number): Promise<Response>;
 }
 
 export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'>;
@@ -42,7 +42,7 @@ function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, context: Conte
     repeat: request.repeat,
     signal,
     hand(response, sent, judgement, told, deadline, attempts) {
-      const again = left > 0 && request.repeat === 'idempotent' ? () => context.again(job(left - 1)) : undefined;
+      const again = left > 0 && request.repeat === 'idempotent' ? () => context.again(job(left - 1), deadline) : undefined;
       const handed = follow(response, sent, told ? undefined : judgement, signal, deadline, context, again);
       context.handed(handed, attempts);
       return handed;
@@ -125,7 +125,7 @@ function follow(
       return reason ?? error;
     },
     async instead(): Promise<Response | undefined> {
-      if (sent.reason !== undefined) return undefined;
+      if (sent.reason !== undefined || clock() >= deadline) return undefined;
       const other = await again?.().catch(() => undefined);
       // Another status would not go with the head that the caller has.
       if (other?.status === status) return other;

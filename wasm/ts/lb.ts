@@ -1,15 +1,15 @@
-import type { Attempted, Sent } from './attempt.js';
+import type { Attempt, Attempted, Sent } from './attempt.js';
 import { RetryBudget } from './budget.js';
 import type { RetryOptions } from './call.js';
 import * as check from './check.js';
 import { Discovery } from './discovery.js';
 import { LbError } from './error.js';
-import { send, type FetchJob } from './fetch.js';
+import { send } from './fetch.js';
 import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
+import { onAbort } from './listeners.js';
 import { loop, type Job } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
 import { CALL, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
-import type { Attempt } from './attempt.js';
 import type { Pick } from './pick.js';
 import { Picker, type Changes, type EndpointSpec, type PickOptions } from './picker.js';
 import type { Source } from './source.js';
@@ -102,10 +102,13 @@ class Lb implements LoadBalancer {
       clock: () => this.#picker.clock(),
       handed: (response, attempts) => void this.#attempts.set(response, attempts),
       retries: (resolved.retry.attempts ?? 1) - 1,
-      again: (job) => run(job),
+      again: (job, deadline) => {
+        // Within the time of the request that it is for.
+        const timeoutMs = deadline - this.#picker.clock();
+        return this.#run(job, resolved, timeoutMs < Infinity ? { ...resolved.fetched, timeoutMs } : resolved.fetched, key);
+      },
     });
-    const run = (job: FetchJob): Promise<Response> => this.#run(job, resolved, resolved.fetched, key);
-    return run(job instanceof Promise ? await job : job);
+    return this.#run(job instanceof Promise ? await job : job, resolved, resolved.fetched, key);
   };
 
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: LbCallOptions<T> = {}): Promise<T> {
@@ -131,8 +134,8 @@ class Lb implements LoadBalancer {
     if (this.#disposed) throw new Error('the balancer has been disposed of');
     const { send, ofAnswer, repeat, signal, hand } = job;
     if (signal) check.signal('signal', signal);
-    const options = repeat === 'idempotent' ? hedged : resolved.unhedged;
-    if (this.#discovery) await this.#endpoints(options.timeoutMs, signal);
+    let options = repeat === 'idempotent' ? hedged : resolved.unhedged;
+    if (this.#discovery) options = await this.#endpoints(options, signal);
     try {
       return await loop(this.#picker, {
         send,
@@ -150,24 +153,29 @@ class Lb implements LoadBalancer {
     }
   }
 
-  /** Waits for the first list of the source, as long as the request may take. */
-  async #endpoints(timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const first = this.#discovery!.touch(this.#picker.clock());
-    if (!first) return;
+  /** Waits for the first list of the source, as long as the request may take; the options with the time that is left. */
+  async #endpoints(options: RetryOptions, signal: AbortSignal | undefined): Promise<RetryOptions> {
+    const { timeoutMs } = options;
+    const begun = this.#picker.clock();
+    const first = this.#discovery!.touch(begun);
+    if (!first) return options;
     signal?.throwIfAborted();
     let timer;
-    let stop: (() => void) | undefined;
+    let unlisten: (() => void) | undefined;
     const bounds = new Promise<void>((_, reject) => {
       if (timeoutMs !== undefined) timer = setTimeout(() => reject(new LbError('deadline', [])), timeoutMs);
-      stop = () => reject(signal!.reason);
-      signal?.addEventListener('abort', stop);
+      unlisten = signal && onAbort(signal, () => reject(signal.reason));
     });
     try {
       await Promise.race([first, bounds]);
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', stop!);
+      unlisten?.();
     }
+    if (timeoutMs === undefined) return options;
+    const left = timeoutMs - (this.#picker.clock() - begun);
+    if (left <= 0) throw new LbError('deadline', []);
+    return { ...options, timeoutMs: left };
   }
 
   #tellSent({ attempt, hedge, url }: Sent): void {

@@ -213,10 +213,12 @@ class Run<T> {
     try {
       judgement = ok ? job.ofAnswer(value as T) : job.ofError(value);
     } finally {
-      // A fault of the caller's own says nothing of the endpoint, and ends the call.
+      // A fault of the caller's own says nothing of this endpoint or the others, and ends the call.
       if (!judgement) {
-        pick.withdraw(now);
-        sent.abort(value);
+        for (const other of [sent, ...this.#inFlight.splice(0)]) {
+          other.pick.withdraw(now);
+          other.abort(value);
+        }
       }
     }
     if (!judgement) throw value;

@@ -152,15 +152,19 @@ export function resolve(given: RequestDefaults & { accept?: unknown }, base?: Re
 const DEFAULTS: RetryOptions = { attempts: 3 };
 const HEDGE: Hedge = { afterMs: 1000, max: 1 };
 
-function retries(retry: Retry | false, shared: Budget | undefined): Pick<Resolved, 'methods' | 'statusCodes'> & { retry: RetryOptions } {
-  if (retry === false) return { retry: { attempts: 1 }, methods: IDEMPOTENT_METHODS, statusCodes: undefined };
-  const { limit = 2, methods, statusCodes, backoff, budget } = known('retry', check.object('retry', retry), RETRY);
-  check.integer('retry.limit', limit, 0, 100);
-  return {
-    retry: { attempts: limit + 1, ...(backoff === undefined ? {} : { backoff }), ...budgets(budget, shared) },
-    methods: methods === undefined ? IDEMPOTENT_METHODS : check.list('retry.methods', methods).map((name) => check.text('a method', name).toUpperCase()),
-    statusCodes: statusCodes && check.list('retry.statusCodes', statusCodes).map((status) => check.integer('a status', status, 100, 599)),
+/** What is said of retries; what is not said stays as it is. */
+function retries(retry: Retry | false, shared: Budget | undefined): Partial<Resolved> {
+  if (retry === false) return { retry: { attempts: 1 } };
+  const { limit, methods, statusCodes, backoff, budget } = known('retry', check.object('retry', retry), RETRY);
+  if (limit !== undefined) check.integer('retry.limit', limit, 0, 100);
+  const said: { -readonly [Name in keyof Resolved]?: Resolved[Name] } = {
+    retry: { ...(limit === undefined ? {} : { attempts: limit + 1 }), ...(backoff === undefined ? {} : { backoff }), ...budgets(budget, shared) },
   };
+  if (methods !== undefined) said.methods = check.list('retry.methods', methods).map((name) => check.text('a method', name).toUpperCase());
+  if (statusCodes !== undefined) {
+    said.statusCodes = check.list('retry.statusCodes', statusCodes).map((status) => check.integer('a status', status, 100, 599));
+  }
+  return said;
 }
 
 function budgets(budget: Retry['budget'], shared: Budget | undefined): { budget?: Budget } {

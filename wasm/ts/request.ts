@@ -1,5 +1,5 @@
 import { show } from './check.js';
-import { IDEMPOTENCY_KEY, IDEMPOTENT_METHODS, type Repeat } from './generated.js';
+import { IDEMPOTENCY_KEY, type Repeat } from './generated.js';
 import { path } from './url.js';
 
 /** A body, as fetch takes it, or a function that makes it anew for each attempt: for streams. */
@@ -8,7 +8,6 @@ export type Body = BodyInit | null | (() => BodyInit | null);
 /** What `fetch` sends, whichever endpoint gets it. */
 export interface Outgoing {
   readonly path: string;
-  readonly method: string;
   readonly repeat: Repeat;
   readonly signal: AbortSignal | undefined;
   /** What an attempt's fetch is told, but for its signal. */
@@ -36,7 +35,6 @@ function ofParts(path: string, init: Record<string, unknown>, rules: Rules): Out
   const once = !made && isStream(body);
   return {
     path,
-    method: name,
     repeat: once ? 'never' : repeat(name, rest['headers'], rules),
     signal: (signal as AbortSignal | null | undefined) ?? undefined,
     init() {
@@ -83,8 +81,6 @@ function repeat(method: string, headers: unknown, { idempotent, methods }: Rules
   if (idempotent !== undefined) return idempotent ? 'idempotent' : 'sequential';
   return methods.includes(method) || has(headers, IDEMPOTENCY_KEY) ? 'idempotent' : 'sequential';
 }
-
-export { IDEMPOTENT_METHODS };
 
 function has(headers: unknown, name: string): boolean {
   if (headers === undefined || headers === null) return false;

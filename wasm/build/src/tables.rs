@@ -117,11 +117,9 @@ fn http(text: &mut String) -> Result<()> {
         format!("[{status}, {verdict}, {outcome}]")
     };
     let runs: Vec<_> = (0..1000).filter(begins).map(run).collect();
-    writeln!(
-        text,
-        "export const STATUSES: readonly (readonly [status: number, verdict: number, outcome: number])[] = [{}];",
-        runs.join(", ")
-    )?;
+    let row = "readonly [status: number, verdict: number, outcome: number]";
+    let runs = runs.join(", ");
+    writeln!(text, "export const STATUSES: readonly ({row})[] = [{runs}];")?;
     writeln!(
         text,
         "\n/** The methods that may be sent again, and the header that makes any request so. */"
