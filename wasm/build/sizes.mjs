@@ -10,9 +10,9 @@ import { buildSync } from 'esbuild';
 const LIMITS = {
   'lb.wasm': { raw: 134_700, gzip: 62_900, brotli: 53_800 },
   'five.wasm': { raw: 75_700, gzip: 35_200, brotli: 30_400 },
-  'index.js': { raw: 231_200, gzip: 88_900, brotli: 76_300 },
+  'index.js': { raw: 232_000, gzip: 89_200, brotli: 76_600 },
   // Without the module.
-  'slim.js': { raw: 56_700, gzip: 19_900, brotli: 18_000 },
+  'slim.js': { raw: 57_400, gzip: 20_200, brotli: 18_300 },
 };
 
 function download(file) {
