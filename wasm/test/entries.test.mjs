@@ -20,6 +20,26 @@ test('require gives the CommonJS build, which works', async () => {
   assert.deepEqual(Object.keys(require('evenkeel')).sort(), Object.keys(await import('evenkeel')).sort());
 });
 
+test('the other entries can be required, and share what they have in common', async () => {
+  const require = createRequire(import.meta.url);
+  for (const name of ['doh', 'slim', 'steering']) {
+    const [required, imported] = [require(`evenkeel/${name}`), await import(`evenkeel/${name}`)];
+    assert.deepEqual(Object.keys(required).sort(), Object.keys(imported).sort());
+    assert.equal(required.SourceError, require('evenkeel').SourceError);
+    assert.equal(imported.SourceError, (await import('evenkeel')).SourceError);
+  }
+});
+
+test('who bundles for require gets ES modules all the same, and no file to look for', () => {
+  const contents = `console.log(new (require('evenkeel').Balancer)({ endpoints: ['${A}'] }).pick().url)`;
+  for (const platform of ['node', 'browser']) {
+    const { outputFiles } = buildSync({ stdin: { contents, resolveDir: fileURLToPath(PACKAGE) }, bundle: true, write: false, format: 'cjs', platform });
+    assert.doesNotMatch(outputFiles[0].text, /readFileSync/);
+    const { stdout, stderr } = spawnSync(process.execPath, ['-'], { input: outputFiles[0].text, encoding: 'utf8' });
+    assert.equal(stdout, `${A}\n`, stderr);
+  }
+});
+
 test('slim works once it has its module, and says so before', () => {
   const script = `
     import { readFileSync } from 'node:fs';
@@ -36,7 +56,7 @@ test('slim works once it has its module, and says so before', () => {
 
 test('in edge runtimes, the module is imported as they want it', () => {
   const plugin = readFileSync(new URL('pkg/edge.js', PACKAGE), 'utf8');
-  assert.match(plugin, /from '\.\/lb\.wasm\?module'/);
+  assert.match(plugin, /from "\.\/lb\.wasm\?module"/);
   const script = `
     import { register } from 'node:module';
     register('data:text/javascript,' + encodeURIComponent(\`
