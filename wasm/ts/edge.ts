@@ -2,6 +2,8 @@
 import module from './lb.wasm?module';
 import { start } from './start.js';
 
+// Next's server hands over a module of another realm, which does not look like one of this.
+if (!(module instanceof WebAssembly.Module)) Object.setPrototypeOf(module, WebAssembly.Module.prototype);
 start(module);
 
 export * from './lib.js';
