@@ -2,16 +2,13 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import * as evenkeel from 'evenkeel';
-import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
-import { replay } from '../test/replay.mjs';
-import { FILES, HERE, bundle, serve, servers } from './support.mjs';
-
-const ANSWERS = Object.entries(FILES).reduce((sum, [name, text]) => sum + replay(name, text, evenkeel), 0);
+import { CHROMIUM } from './chromium.mjs';
+import { ANSWERS, HERE, bundle, serve, servers } from './support.mjs';
+import { works } from './table.mjs';
 
 const BROWSERS = {
-  Chromium: ['/usr/bin/chromium', () => chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] })],
+  Chromium: ['/usr/bin/chromium', CHROMIUM],
   Firefox: ['/usr/bin/firefox-esr', () => puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true })],
 };
 
@@ -54,10 +51,12 @@ for (const [name, [path, launch]] of Object.entries(BROWSERS)) {
     const ask = (path) => page.evaluate(`ask(${JSON.stringify(path)}, ${JSON.stringify(some)})`);
     assert.equal(await ask('/golden'), String(ANSWERS));
     assert.equal(await ask('/requests'), '40');
+    works(name, 'module script, bundled by esbuild');
 
     await open('/map');
     const text = `lb(${JSON.stringify(some)}).fetch('/item?i=7').then((response) => response.text())`;
     assert.equal(await page.evaluate(text), 'item 7');
+    works(name, 'import map, no bundler');
 
     // Where WebAssembly is forbidden, importing harms nothing, and using it says why.
     await page.goto(`${url}/csp`);
@@ -76,5 +75,6 @@ for (const [name, [path, launch]] of Object.entries(BROWSERS)) {
       return answers;
     })()`);
     assert.deepEqual(answers, Array.from({ length: 20 }, (_, i) => `item ${i}`));
+    works(name, 'service worker');
   });
 }

@@ -8,26 +8,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EdgeRuntime } from 'edge-runtime';
-import { replay } from '../test/replay.mjs';
-import * as evenkeel from 'evenkeel';
-import { FILES, HERE, bundle, serve, servers, start, through } from './support.mjs';
-
-const ANSWERS = Object.entries(FILES).reduce((sum, [name, text]) => sum + replay(name, text, evenkeel), 0);
+import { ANSWERS, HERE, bundle, serve, servers, start, through } from './support.mjs';
+import { version, works } from './table.mjs';
 
 const RUNTIMES = {
-  Node: [process.execPath, []],
   Deno: ['node_modules/@deno/linux-x64-glibc/deno', ['run', '--allow-all', '--no-lock']],
   Bun: ['node_modules/@oven/bun-linux-x64/bin/bun', ['run']],
 };
 
 for (const [name, [command, args]] of Object.entries(RUNTIMES)) {
-  const program = command.startsWith('/') ? command : HERE + command;
+  const program = HERE + command;
   test(`${name}: golden files, and a server that is down`, async (t) => {
     const line = await start(t, program, [...args, 'script.mjs', 'check', ...(await servers(t))]).line();
     assert.deepEqual(JSON.parse(line), { golden: ANSWERS, requests: 40 });
+    works(`${name} ${version(name.toLowerCase())}`, 'import');
   });
 
-  if (name !== 'Node') test(`${name}: a worker over three servers of which one dies loses nothing`, async (t) => {
+  test(`${name}: a worker over three servers of which one dies loses nothing`, async (t) => {
     const origins = [await serve(t), await serve(t), await serve(t)];
     const port = await start(t, program, [...args, 'script.mjs', 'serve', ...origins.map(({ url }) => url)]).line();
     assert.equal(await through(`http://127.0.0.1:${port}`, origins), 0);
@@ -78,6 +75,7 @@ const config :Workerd.Config = (
   assert.equal(await get('/golden'), String(ANSWERS));
   assert.equal(await get('/requests'), '40');
   assert.equal(await through(`http://127.0.0.1:${port}`, origins), 0);
+  works(`workerd ${version('workerd')}`, 'lb.wasm imported, bundled by esbuild');
 });
 
 test('edge-runtime: golden files, and a server that is down', async (t) => {
@@ -87,4 +85,5 @@ test('edge-runtime: golden files, and a server that is down', async (t) => {
   const ask = (path) => runtime.evaluate(`worker.fetch(new Request('http://x${path}'), ${JSON.stringify({ SERVERS: urls.join(' ') })}).then((response) => response.text())`);
   assert.equal(await ask('/golden'), String(ANSWERS));
   assert.equal(await ask('/requests'), '40');
+  works(`edge-runtime ${version('edge-runtime')}`, 'bundled by esbuild');
 });

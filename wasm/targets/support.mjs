@@ -6,6 +6,8 @@ import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import * as evenkeel from 'evenkeel';
+import { replay } from '../test/replay.mjs';
 
 export const HERE = fileURLToPath(new URL('.', import.meta.url));
 
@@ -13,6 +15,9 @@ const folder = new URL('../../tests/golden/', import.meta.url);
 const names = readdirSync(folder).filter((name) => name.endsWith('.txt'));
 /** The golden files by name. */
 export const FILES = Object.fromEntries(names.map((name) => [name, readFileSync(new URL(name, folder), 'utf8')]));
+
+/** How many answers they have. */
+export const ANSWERS = Object.entries(FILES).reduce((sum, [name, text]) => sum + replay(name, text, evenkeel), 0);
 
 /** A server that answers items, and static files if told so. */
 export async function serve(t, files = {}) {

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 const PACKAGE = new URL('../', import.meta.url);
 
@@ -43,6 +42,37 @@ test('in Workers, nothing forbidden happens at module scope', () => {
   assert.equal(node('--conditions=workerd', '--input-type=module', '--eval', script).trim(), 'https://a.example');
 });
 
-test('the types are as documented', () => {
-  node('node_modules/typescript/bin/tsc', '--project', fileURLToPath(new URL('test/tsconfig.json', PACKAGE)));
+// How TypeScript finds types: as Node does, of which year, or as bundlers do.
+for (const [module, moduleResolution] of [['node16', 'node16'], ['nodenext', 'nodenext'], ['esnext', 'bundler']]) {
+  test(`the types are as documented: ${moduleResolution}, and nothing in them is skipped`, () => {
+    // Without a file of settings, the files are those named; bundlers have no `import x = require()`.
+    const files = ['test/types.ts', ...(moduleResolution === 'bundler' ? [] : ['test/types.cts'])];
+    const options = { target: 'es2022', lib: 'es2022,esnext.disposable,dom', types: '', module, moduleResolution, skipLibCheck: 'false' };
+    const flags = Object.entries({ ...options, strict: 'true', exactOptionalPropertyTypes: 'true', noEmit: 'true', ignoreConfig: 'true' });
+    node('node_modules/typescript/bin/tsc', ...flags.flatMap(([name, value]) => [`--${name}`, value]), ...files);
+  });
+}
+
+test('what is shipped: each entry, what entries share, and nothing twice', () => {
+  const { stdout, stderr, status } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: PACKAGE, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  const packed = JSON.parse(stdout);
+  const { files } = Array.isArray(packed) ? packed[0] : Object.values(packed)[0];
+  const names = files.map(({ path }) => path.replace(/shared-\w+/, 'shared')).sort();
+  const entries = ['doh', 'index', 'lite', 'slim', 'steering'].flatMap((name) => ['.cjs', '.d.cts', '.d.ts', '.js'].map((end) => `pkg/${name}${end}`));
+  const others = ['pkg/LICENSE-APACHE', 'pkg/LICENSE-MIT', 'pkg/all.cjs', 'pkg/edge.js', 'pkg/lb.text.js', 'pkg/lb.wasm', 'pkg/lb.wasm.d.ts', 'pkg/lite.text.js', 'pkg/workerd.js'];
+  const shared = names.filter((name) => name === 'pkg/shared.js');
+  assert.deepEqual(names, ['README.md', 'package.json', ...entries, ...others, ...shared].sort());
+
+  // The module is there as a file and as text, the small one as text; no code is in two files of ES modules.
+  const magic = files.filter(({ path }) => readFileSync(new URL(path, PACKAGE), 'latin1').includes('asm\x01\0\0\0') || /text = "\\0asm/.test(readFileSync(new URL(path, PACKAGE), 'utf8')));
+  assert.deepEqual(magic.map(({ path }) => path).sort(), ['pkg/lb.text.js', 'pkg/lb.wasm', 'pkg/lite.text.js']);
+  const seen = new Map();
+  for (const { path } of files.filter(({ path }) => path.endsWith('.js') && !path.endsWith('.text.js'))) {
+    for (const [code] of readFileSync(new URL(path, PACKAGE), 'utf8').matchAll(/^(?:async )?(?:function|class) (\w+)[^\n]*\n(?:[^}\n][^\n]*\n){3,}/gm)) {
+      assert.ok(!seen.has(code), `${path} and ${seen.get(code)} both have ${code.slice(0, 60)}`);
+      seen.set(code, path);
+    }
+  }
+  assert.ok(seen.size > 20, `${seen.size}`);
 });

@@ -1,5 +1,9 @@
 // Compiled, not run: what users write, and what must not compile.
 import { Balancer, Call, createBalancer, LbError, poll, RetryBudget, TokenThrottle } from 'evenkeel';
+import { doh, type DohOptions } from 'evenkeel/doh';
+import module from 'evenkeel/lb.wasm';
+import { init, type LoadBalancer as SlimBalancer } from 'evenkeel/slim';
+import { SourceError, steering } from 'evenkeel/steering';
 import type { BalancerEvent, CallOptions, EndpointInfo, Imported, LoadBalancer, Pick, PickReason, Step } from 'evenkeel';
 
 const balancer = new Balancer({
@@ -87,5 +91,18 @@ createBalancer({ endpoints: [], retries: 3 });
 // @ts-expect-error: no such event
 lb.on('ejected', () => {});
 
-export { drop, off, sent };
+init(module);
+const slim: SlimBalancer = lb;
+const names: DohOptions = { resolver: ['https://dns.example'], form: 'json', family: 4, addresses: true };
+createBalancer({ endpoints: doh('_api._tcp.example.com', names) });
+createBalancer({ endpoints: steering('https://s.example', { pathways: { a: 'https://a.example' }, current: () => ({ pathway: 'a', throughput: 1 }) }) });
+createBalancer({ endpoints: () => { throw new SourceError('not now', 1000); } });
+// @ts-expect-error: whoever is asked learns what for
+doh('example.com', {});
+// @ts-expect-error: no such family
+doh('example.com', { resolver: 'https://dns.example', family: 5 });
+// @ts-expect-error: no pathways
+steering('https://s.example', {});
+
+export { drop, off, sent, slim };
 export { failed, imported, judged, told, until, reason, response, text };

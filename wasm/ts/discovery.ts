@@ -9,18 +9,21 @@ export interface Follower {
   clock(): number;
 }
 
-/** How long a list holds that does not say, and the first and the longest wait after a failure. */
-const [TTL, FIRST, LONGEST] = [30_000, 1000, 60_000];
+/** How long a list holds that does not say, the first and the longest wait after a failure, and how long a function may take: the core's poller has these. */
+const [TTL, FIRST, LONGEST, PATIENCE] = [30_000, 1000, 60_000, 30_000];
 
 /**
  * Asks a source when requests come and its list is no longer good, so that no timer is needed: the request that finds it so does not wait.
- * Failures and empty lists leave the endpoints as they are, and the next question waits twice as long each time.
+ * Failures and empty lists leave the endpoints as they are, and the next question waits twice as long each time, give or take 20 %, or as long as
+ * the failure asks for.
  */
 export class Discovery {
   #known = false;
   #due = -Infinity;
   #asked = -Infinity;
   #failures = 0;
+  #question = 0;
+  #answered = 0;
   #pending: Promise<void> | undefined;
   #closed = false;
   #feed: AsyncIterator<Iterable<EndpointSpec>> | undefined;
@@ -43,8 +46,8 @@ export class Discovery {
       if (now >= this.#due) void this.refresh(now);
       return undefined;
     }
-    if (IN_WORKERS) return now >= this.#due ? this.#ask() : undefined;
-    return this.#pending ?? (now >= this.#due ? this.refresh(now) : undefined);
+    if (IN_WORKERS) return now >= this.#due ? this.#ask(now) : undefined;
+    return now >= this.#due ? this.refresh(now) : this.#pending;
   }
 
   /** Endpoints fail: the list may be old. It is asked for again, at most once in five seconds. */
@@ -55,10 +58,10 @@ export class Discovery {
   /** Asks now; those who come while a question is under way share it. */
   refresh(now: number): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    // What a request of a Worker began ends with that request, and no other may wait for it.
-    if (this.#pending && !(IN_WORKERS && now - this.#asked >= 1000)) return this.#pending;
-    this.#asked = now;
-    const asked = this.#ask().finally(() => {
+    // What a request of a Worker began ends with that request, and no other may wait for it. A function that hangs is asked again; lists come when they come.
+    const patience = IN_WORKERS ? 1000 : typeof this.source === 'function' ? PATIENCE : Infinity;
+    if (this.#pending && !(now - this.#asked >= patience)) return this.#pending;
+    const asked = this.#ask(now).finally(() => {
       if (this.#pending === asked) this.#pending = undefined;
       // Lists that come by themselves are taken as they come.
       if (this.#feed && this.#failures === 0) void this.refresh(this.#due);
@@ -71,19 +74,27 @@ export class Discovery {
     void this.#feed?.return?.().catch(() => undefined);
   }
 
-  async #ask(): Promise<void> {
+  async #ask(now: number): Promise<void> {
+    this.#asked = now;
+    const question = ++this.#question;
+    // What comes after the answer to a later question is old.
+    const late = (): boolean => this.#closed || question < this.#answered;
     try {
-      const { endpoints, ttlMs } = listing(await this.#next());
-      if (this.#closed) return;
+      const { endpoints, ttlMs, error } = listing(await this.#next());
+      if (late()) return;
       const list = [...endpoints];
       if (list.length === 0 && this.#known) throw new RangeError('the list is empty: the endpoints stay as they are');
       this.follower.update(list);
       this.#known = true;
+      this.#answered = question;
+      if (error !== undefined) throw error;
       this.#failures = 0;
       this.#due = this.follower.clock() + ttlMs;
     } catch (error) {
-      const wait = Math.min(FIRST * 2 ** this.#failures++, LONGEST);
-      this.#due = this.follower.clock() + wait;
+      if (late()) return;
+      const around = 0.8 + 0.4 * Math.random();
+      const wait = Math.min(FIRST * 2 ** this.#failures++, LONGEST) * around;
+      this.#due = this.follower.clock() + Math.max(wait, asked(error));
       this.follower.failed(error);
     }
   }
@@ -112,9 +123,15 @@ export class Discovery {
 
 const IN_WORKERS = (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent === 'Cloudflare-Workers';
 
-function listing(answer: Listing): { readonly endpoints: Iterable<EndpointSpec>; readonly ttlMs: number } {
+function listing(answer: Listing): { readonly endpoints: Iterable<EndpointSpec>; readonly ttlMs: number; readonly error?: unknown } {
   check.object('the list', answer);
   if (Symbol.iterator in answer) return { endpoints: answer, ttlMs: TTL };
-  const { endpoints, ttlMs = TTL } = answer;
-  return { endpoints, ttlMs: check.duration('ttlMs', ttlMs) };
+  const { endpoints, ttlMs = TTL, error } = answer;
+  return { endpoints, ttlMs: check.duration('ttlMs', ttlMs), error };
+}
+
+/** How long a failure asks to wait, in milliseconds, within a day. */
+function asked(error: unknown): number {
+  const wait = (error as { readonly retryAfterMs?: unknown } | null | undefined)?.retryAfterMs;
+  return typeof wait === 'number' && wait > 0 ? Math.min(wait, 86_400_000) : 0;
 }

@@ -1,3 +1,5 @@
+export { SourceError } from './ask.js';
+export type { AskOptions } from './ask.js';
 export type { Attempt, Attempted } from './attempt.js';
 export { Balancer } from './balancer.js';
 export type { CallOptions } from './balancer.js';

@@ -4,8 +4,8 @@
 //! It writes the tables of names and settings that the TypeScript has from the core
 //! (`ts/generated.ts`; a test fails when what is committed is out of date), compiles the wasm crate,
 //! writes the JavaScript glue with the library behind the wasm-bindgen command line (so that
-//! nothing has to be installed), shrinks the module, inlines it as text, and compiles the
-//! TypeScript layer around it. What a browser downloads of it goes to `wasm/sizes.txt`.
+//! nothing has to be installed), shrinks the module, inlines it as text, compiles the TypeScript layer around
+//! it, and bundles the entries and their types. What a browser downloads of it goes to `wasm/sizes.txt`.
 
 mod inline;
 mod module;
@@ -23,6 +23,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::module::Module;
 
+/// What a browser may download.
+const ENTRIES: [&str; 5] = ["index.js", "lite.js", "slim.js", "doh.js", "steering.js"];
+
 fn main() -> Result<()> {
     let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("wasm/build has a parent")?;
     tables::write(&wasm.join("ts/generated.ts"))?;
@@ -39,16 +42,17 @@ fn main() -> Result<()> {
 
     let full = Module::build(wasm, &[])?;
     full.write(&package)?;
-    inline::write(&package, &full.bytes)?;
+    inline::write(&package, "lb", &full.bytes)?;
+    let few = Module::build(wasm, &["--no-default-features"])?;
+    inline::write(&package, "lite", &few.bytes)?;
     let project = wasm.join("tsconfig.json");
     node(wasm, "node_modules/typescript/bin/tsc", &["--project".into(), project])?;
-    let entry = package.join("index.js");
-    node(wasm, "build/commonjs.mjs", &[entry.clone(), package.join("index.cjs")])?;
+    node(wasm, "build/bundle.mjs", core::slice::from_ref(&package))?;
 
-    let five = Module::build(wasm, &["--no-default-features"])?;
-    let module = env::current_exe()?.with_file_name("five.wasm");
-    fs::write(&module, five.bytes)?;
-    let files = ["--write".into(), package.join("lb.wasm"), module, entry, package.join("slim.js")];
+    let module = env::current_exe()?.with_file_name("lite.wasm");
+    fs::write(&module, few.bytes)?;
+    let mut files = vec!["--write".into(), package.join("lb.wasm"), module];
+    files.extend(ENTRIES.map(|entry| package.join(entry)));
     node(wasm, "build/sizes.mjs", &files)
 }
 

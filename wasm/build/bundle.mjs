@@ -1,0 +1,51 @@
+// Makes the package of what tsc has written: `node bundle.mjs FOLDER`. Each entry of package.json gets its JavaScript, what they share is in
+// files of its own; each gets its types in one file; and nothing else stays, so that nothing is shipped twice but the module: as a file, and
+// as text for those that cannot load one.
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { buildSync, build } from 'esbuild';
+import { roll } from './types.mjs';
+
+const [, , folder] = process.argv;
+const { exports } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+const targets = new Set(JSON.stringify(exports).match(/pkg\/[\w.]+/g).map((path) => basename(path)));
+const named = (end) => [...targets].filter((file) => file.endsWith(end));
+const out = join(folder, '../pkg.new');
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out);
+
+/** What stays as it is: modules, and their text, which each entry imports from beside it. */
+const KEPT = /\.(wasm(\?module)?|text\.js)$/;
+const kept = { name: 'kept', setup: (build) => build.onResolve({ filter: KEPT }, ({ path }) => ({ path, external: true })) };
+const common = { bundle: true, target: 'es2022', charset: 'utf8', logLevel: 'error' };
+await build({ ...common, entryPoints: named('.js').map((file) => join(folder, file)), outdir: out, format: 'esm', splitting: true, chunkNames: 'shared-[hash]', plugins: [kept] });
+
+// For `require` there is one bundle; it needs no text, as who loads it has files: bundlers take the ES modules even then ("module").
+const COMMONJS = {
+  'index.cjs': `const { lib, tryStart, FULL } = require('./all.cjs');
+tryStart(() => require('node:fs').readFileSync(require('node:path').join(__dirname, 'lb.wasm')), FULL);
+module.exports = lib;`,
+  // Who has files does not count bytes.
+  'lite.cjs': `module.exports = require('./index.cjs');`,
+  'slim.cjs': `const { lib, start, FULL } = require('./all.cjs');\nmodule.exports = { ...lib, init: (module) => start(module, FULL) };`,
+  'doh.cjs': `module.exports = require('./all.cjs').doh;`,
+  'steering.cjs': `module.exports = require('./all.cjs').steering;`,
+};
+const missing = named('.cjs').filter((file) => !(file in COMMONJS));
+if (missing.length > 0) throw new Error(`package.json exports ${missing.join(', ')}, which build/bundle.mjs does not make`);
+const contents = ['lib', 'doh', 'steering'].map((name) => `export * as ${name} from './${name}.js';`).concat(`export { start, tryStart } from './start.js'; export { FULL } from './full.js';`).join('');
+buildSync({ ...common, stdin: { contents, resolveDir: folder }, outfile: join(out, 'all.cjs'), format: 'cjs', charset: 'ascii' });
+for (const [file, text] of Object.entries(COMMONJS)) writeFileSync(join(out, file), `'use strict';\n${text}\n`);
+
+// Types are told once, for `require`; who imports is led there, which TypeScript allows in this direction only.
+const types = roll(folder, named('.d.cts').map((file) => file.replace('.d.cts', '')));
+for (const [entry, text] of types) {
+  writeFileSync(join(out, `${entry}.d.cts`), text);
+  writeFileSync(join(out, `${entry}.d.ts`), `export * from './${entry}.cjs';\n`);
+}
+writeFileSync(join(out, 'lb.wasm.d.ts'), 'declare const module: WebAssembly.Module;\nexport default module;\n');
+
+for (const file of ['LICENSE-APACHE', 'LICENSE-MIT', 'lb.wasm', 'lb.text.js', 'lite.text.js']) renameSync(join(folder, file), join(out, file));
+for (const file of targets) if (!existsSync(join(out, file))) throw new Error(`package.json exports ${file}, which was not made`);
+rmSync(folder, { recursive: true });
+renameSync(out, folder);
