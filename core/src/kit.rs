@@ -23,7 +23,7 @@ pub const GROUPS: usize = 4;
 
 /// Settings, and the parts that heed them.
 pub trait Kit: Settings + Copy + 'static {
-    /// The parts: [`Bare`], [`Small`], [`Full`].
+    /// The parts: [`Bare`], [`Small`], [`Seen`], [`Full`].
     type Parts: Parts;
 }
 
@@ -76,6 +76,18 @@ pub struct SmallWithEvents<R = Evenkeel>(PhantomData<R>);
 impl<R: Rules> Parts for SmallWithEvents<R> {
     type Rules = R;
     type Counts = ();
+    type Warmth = ();
+    type Groups<T> = Nothing<T>;
+    type Events<St: Store> = Ring<St>;
+}
+
+/// The same, and counts of reports: what pages and dashboards show.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<R = Evenkeel>(PhantomData<R>);
+
+impl<R: Rules> Parts for Seen<R> {
+    type Rules = R;
+    type Counts = Counts;
     type Warmth = ();
     type Groups<T> = Nothing<T>;
     type Events<St: Store> = Ring<St>;

@@ -15,7 +15,7 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(out);
 
 /** What stays as it is: modules, and their text, which each entry imports from beside it. */
-const KEPT = /\.(wasm(\?module)?|text\.js)$/;
+const KEPT = /\.(wasm(\?module)?|text\.js|module\.js)$/;
 const kept = { name: 'kept', setup: (build) => build.onResolve({ filter: KEPT }, ({ path }) => ({ path, external: true })) };
 const common = { bundle: true, target: 'es2022', charset: 'utf8', logLevel: 'error' };
 await build({ ...common, entryPoints: named('.js').map((file) => join(folder, file)), outdir: out, format: 'esm', splitting: true, chunkNames: 'shared-[hash]', plugins: [kept] });
@@ -25,7 +25,8 @@ const COMMONJS = {
   'index.cjs': `const { lib, tryStart, FULL } = require('./all.cjs');
 tryStart(() => require('node:fs').readFileSync(require('node:path').join(__dirname, 'lb.wasm')), FULL);
 module.exports = lib;`,
-  // Who has files does not count bytes.
+  // Who has files has WebAssembly, and does not count bytes.
+  'asm.cjs': `module.exports = require('./index.cjs');`,
   'lite.cjs': `module.exports = require('./index.cjs');`,
   'slim.cjs': `const { lib, start, FULL } = require('./all.cjs');\nmodule.exports = { ...lib, init: (module) => start(module, FULL) };`,
   'doh.cjs': `module.exports = require('./all.cjs').doh;`,
@@ -45,7 +46,7 @@ for (const [entry, text] of types) {
 }
 writeFileSync(join(out, 'lb.wasm.d.ts'), 'declare const module: WebAssembly.Module;\nexport default module;\n');
 
-for (const file of ['LICENSE-APACHE', 'LICENSE-MIT', 'lb.wasm', 'lb.text.js', 'lite.text.js']) renameSync(join(folder, file), join(out, file));
+for (const file of ['LICENSE-APACHE', 'LICENSE-MIT', 'lb.wasm', 'lb.text.js', 'lite.text.js', 'asm.module.js']) renameSync(join(folder, file), join(out, file));
 for (const file of targets) if (!existsSync(join(out, file))) throw new Error(`package.json exports ${file}, which was not made`);
 rmSync(folder, { recursive: true });
 renameSync(out, folder);

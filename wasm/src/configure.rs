@@ -4,6 +4,8 @@ use wasm_bindgen::prelude::*;
 
 use crate::balancer::BALANCERS;
 #[cfg(feature = "full")]
+use crate::balancer::number;
+#[cfg(feature = "full")]
 use crate::fault::Fault;
 use crate::parts::Policy;
 
@@ -22,10 +24,12 @@ pub fn set(balancer: u32, index: u32, number: f64) {
     BALANCERS.with(balancer, |balancer| balancer.settings.put(index as usize, number as u64));
 }
 
-/// Takes the policy of this number, and those of its two parameters that are given.
+/// Takes the policy of this number, and those of its two parameters that are given: 1 for the first,
+/// 2 for the second, 3 for both; each in two halves.
 #[cfg(feature = "full")]
 #[wasm_bindgen]
-pub fn set_policy(balancer: u32, index: u32, given: u32, first: u64, second: u64) {
+pub fn set_policy(balancer: u32, index: u32, given: u32, hi: u32, lo: u32, hi2: u32, lo2: u32) {
+    let [first, second] = [number(hi, lo), number(hi2, lo2)];
     let parameters = [(given & 1 != 0).then_some(first), (given & 2 != 0).then_some(second)];
     BALANCERS.with(balancer, |balancer| match Policy::numbered(index as usize, parameters) {
         Some(Ok(policy)) => balancer.policy = policy,

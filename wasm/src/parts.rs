@@ -4,7 +4,7 @@
 pub(crate) use everything::{AnyPolicy as Policy, Config as Kit};
 pub use few::NAMES as FEW_POLICIES;
 #[cfg(not(feature = "full"))]
-pub(crate) use few::{Defaults as Kit, Five as Policy};
+pub(crate) use few::{Five as Policy, Shown as Kit};
 
 #[cfg(feature = "full")]
 mod everything {
@@ -14,12 +14,23 @@ mod everything {
 
 /// Five policies and our rules of health, with our defaults.
 mod few {
-    #[cfg(not(feature = "full"))]
-    pub(crate) use evenkeel_core::Defaults;
     use evenkeel_core::error::TableFull;
     use evenkeel_core::load::{Ewma, Needs};
     use evenkeel_core::policy::{LeastRequest, PeakEwma, Random, RoundRobin, WeightedRoundRobin};
     use evenkeel_core::{Cx, Policy, View};
+
+    /// Our default settings, with events and counts.
+    #[derive(Clone, Copy, Debug, Default)]
+    #[cfg(not(feature = "full"))]
+    pub(crate) struct Shown;
+
+    #[cfg(not(feature = "full"))]
+    impl evenkeel_core::Settings for Shown {}
+
+    #[cfg(not(feature = "full"))]
+    impl evenkeel_core::Kit for Shown {
+        type Parts = evenkeel_core::kit::Seen;
+    }
 
     macro_rules! five {
         ($($policy:ident: $name:literal,)+) => {

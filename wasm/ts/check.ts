@@ -122,5 +122,10 @@ function bits(name: string, value: unknown): Bits {
   if (typeof value === 'number' && !Number.isSafeInteger(value)) throw new RangeError(`${limit}, not ${value}`);
   const bits = BigInt(value);
   if (BigInt.asUintN(64, bits) !== bits) throw new RangeError(`${limit}, not ${value}`);
+  return halves(bits);
+}
+
+/** 64 bits as two numbers. */
+export function halves(bits: bigint): Bits {
   return [Number(bits >> 32n), Number(bits & 0xffff_ffffn)];
 }

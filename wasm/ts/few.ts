@@ -4,6 +4,7 @@ import type { Parts } from './parts.js';
 
 /** A few policies and the default settings. */
 export const FEW: Parts = {
+  complete: false,
   options: ['eject'],
   checkGroup() {},
   policy(text) {

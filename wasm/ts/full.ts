@@ -5,4 +5,4 @@ import { checkGroup, OPTIONS, pairs } from './settings.js';
 import { exportState, importState } from './state.js';
 
 /** All that there is. */
-export const FULL: Parts = { options: OPTIONS, checkGroup, policy: parse, settings: pairs, throwFault, exportState, importState };
+export const FULL: Parts = { complete: true, options: OPTIONS, checkGroup, policy: parse, settings: pairs, throwFault, exportState, importState };

@@ -15,6 +15,8 @@ export interface Imported {
 
 /** What is not in every module: policies with parameters, settings, states, and their texts. */
 export interface Parts {
+  /** Nothing is missing. */
+  readonly complete: boolean;
   /** The settings' names, or those of the groups that they are in. */
   readonly options: readonly string[];
   /** Refuses what is not known within a group of settings. */

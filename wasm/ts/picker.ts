@@ -112,7 +112,8 @@ export class Picker {
       texts.free();
     });
     const [index, first, second] = parts.policy(policy);
-    module.set_policy(handle, index, Number(first !== undefined) + 2 * Number(second !== undefined), first ?? 0n, second ?? 0n);
+    const given = Number(first !== undefined) + 2 * Number(second !== undefined);
+    module.set_policy(handle, index, given, ...check.halves(first ?? 0n), ...check.halves(second ?? 0n));
     parts.throwFault(handle, 'parameter');
     for (const [setting, number] of parts.settings(config, (name) => this.#zone(name))) module.set(handle, setting, number);
     this.#seeded = seed !== undefined;

@@ -1,25 +1,41 @@
-import { initSync } from './glue.js';
+import { adopt, initSync } from './glue.js';
 import { use } from './memory.js';
 import type { Parts } from './parts.js';
 
 /** Why nothing can be made yet, if so. */
 let hindrance: { readonly text: string; readonly cause?: unknown } | undefined = { text: 'evenkeel is not started: call init of evenkeel/slim first' };
 
+/** What the module has that was started. */
 let parts: Parts | undefined;
 
-/** Starts the module, from its bytes or compiled, which has these parts. */
+/** Something has been made in it: another one cannot take its place any more. */
+let inUse = false;
+
+/** Starts the module, from its bytes or compiled, which has these parts. A page that imports several entries has the largest. */
 export function start(module: WebAssembly.Module | BufferSource, its: Parts): void {
-  use(initSync({ module }).memory);
-  parts = its;
-  hindrance = undefined;
+  if (!wants(its)) return;
+  const before = adopt(undefined);
+  try {
+    become(initSync({ module }), its);
+  } catch (error) {
+    adopt(before);
+    throw error;
+  }
+}
+
+/** Takes what stands for a module that was started. */
+export function startAs(exports: { readonly memory: WebAssembly.Memory }, its: Parts): void {
+  if (!wants(its)) return;
+  adopt(exports);
+  become(exports, its);
 }
 
 /** Starts it where that may be forbidden: who imports the package learns of it when it is used, and not before. */
 export function tryStart(module: () => WebAssembly.Module | BufferSource, its: Parts): void {
   try {
-    start(module(), its);
+    if (wants(its)) start(module(), its);
   } catch (cause) {
-    hindrance = { text: "evenkeel cannot start its WebAssembly: a Content-Security-Policy must allow 'wasm-unsafe-eval'", cause };
+    hindrance = { text: "evenkeel cannot start its WebAssembly: a Content-Security-Policy must allow 'wasm-unsafe-eval', or import evenkeel/asm", cause };
   }
 }
 
@@ -29,6 +45,16 @@ export function tryStart(module: () => WebAssembly.Module | BufferSource, its: P
  * @throws {Error} if it did not start.
  */
 export function started(): Parts {
-  if (parts && !hindrance) return parts;
-  throw new Error(hindrance?.text, { cause: hindrance?.cause });
+  if (!parts) throw new Error(hindrance?.text, { cause: hindrance?.cause });
+  inUse = true;
+  return parts;
+}
+
+function wants(its: Parts): boolean {
+  return !parts || (its.complete && !parts.complete && !inUse);
+}
+
+function become({ memory }: { readonly memory: WebAssembly.Memory }, its: Parts): void {
+  use(memory);
+  parts = its;
 }

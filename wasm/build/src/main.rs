@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::module::Module;
 
 /// What a browser may download.
-const ENTRIES: [&str; 5] = ["index.js", "lite.js", "slim.js", "doh.js", "steering.js"];
+const ENTRIES: [&str; 6] = ["index.js", "lite.js", "slim.js", "asm.js", "doh.js", "steering.js"];
 
 fn main() -> Result<()> {
     let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("wasm/build has a parent")?;
@@ -43,6 +43,8 @@ fn main() -> Result<()> {
     let full = Module::build(wasm, &[])?;
     full.write(&package)?;
     inline::write(&package, "lb", &full.bytes)?;
+    let asm = [package.join("lb.wasm"), package.join("asm.module.js")];
+    node(wasm, "build/asm.mjs", &asm)?;
     let few = Module::build(wasm, &["--no-default-features"])?;
     inline::write(&package, "lite", &few.bytes)?;
     let project = wasm.join("tsconfig.json");

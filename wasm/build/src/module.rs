@@ -26,13 +26,26 @@ const WASM_OPT: &[&str] = &[
     "--enable-sign-ext",
     "--enable-mutable-globals",
     "--enable-nontrapping-float-to-int",
-    "--enable-reference-types",
     "--enable-multivalue",
     "-o",
 ];
 
-/// Keeps LLVM from rewriting loops for speed: they become longer.
-const SHORT_LOOPS: &str = "target.wasm32-unknown-unknown.rustflags = ['-Cllvm-args=-disable-lsr']";
+/// Keeps LLVM from rewriting loops for speed, as they become longer, and wasm-bindgen from making a
+/// table of JavaScript's objects: none goes in.
+const FLAGS: &str = "target.wasm32-unknown-unknown.rustflags = \
+    ['-Cllvm-args=-disable-lsr', '-Ctarget-feature=-reference-types']";
+
+/// Lets the glue go over other functions, or none; returns those that it went over.
+const ADOPT: &str = "
+export function adopt(exports) {
+  const before = wasm;
+  wasm = exports;
+  return before;
+}
+";
+const ADOPT_TYPE: &str = "
+export function adopt(exports: object | undefined): object | undefined;
+";
 
 /// A module with its glue.
 pub(crate) struct Module {
@@ -61,8 +74,8 @@ impl Module {
     /// Writes `lb.wasm` and the glue around it.
     pub(crate) fn write(&self, package: &Path) -> Result<()> {
         fs::write(package.join("lb.wasm"), &self.bytes)?;
-        fs::write(package.join("glue.js"), &self.glue)?;
-        fs::write(package.join("glue.d.ts"), &self.types)?;
+        fs::write(package.join("glue.js"), format!("{}{ADOPT}", self.glue))?;
+        fs::write(package.join("glue.d.ts"), format!("{}{ADOPT_TYPE}", self.types))?;
         Ok(())
     }
 }
@@ -72,7 +85,7 @@ fn compile(wasm: &Path, options: &[&str]) -> Result<PathBuf> {
     let target = target()?;
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--package", "evenkeel-wasm", "--profile", "wasm", "--target", TARGET])
-        .args(["--config", SHORT_LOOPS, "--target-dir"])
+        .args(["--config", FLAGS, "--target-dir"])
         .arg(&target)
         .args(options)
         .current_dir(wasm)
@@ -80,7 +93,13 @@ fn compile(wasm: &Path, options: &[&str]) -> Result<PathBuf> {
         .context("cannot run cargo")?;
     let advice = "for a missing target: rustup target add";
     ensure!(status.success(), "evenkeel-wasm does not compile; {advice} {TARGET}");
-    Ok(target.join(TARGET).join("wasm/evenkeel_wasm.wasm"))
+    // The standard library says that it uses references, of which nothing is left.
+    let module = target.join("evenkeel-featureless.wasm");
+    let compiled = target.join(TARGET).join("wasm/evenkeel_wasm.wasm");
+    let options = ["-all", "-g", "--strip-target-features", "-o"].map(PathBuf::from);
+    let arguments: Vec<_> = options.into_iter().chain([module.clone(), compiled]).collect();
+    node(wasm, "node_modules/binaryen/bin/wasm-opt", &arguments)?;
+    Ok(module)
 }
 
 /// Runs `wasm-opt` on a module.
