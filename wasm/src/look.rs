@@ -1,14 +1,13 @@
 //! What is known of a balancer's endpoints, and what changed, as rows of numbers.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use evenkeel_core::balancer::Status;
 use evenkeel_core::{Event, EventKind, Instant};
 use wasm_bindgen::prelude::*;
 
-use crate::balancer::Balancer;
+use crate::balancer::BALANCERS;
 use crate::convert::{fraction, millis};
+use crate::memory;
+use crate::url::Url;
 
 /// The number of no name.
 const NONE: u8 = u8::MAX;
@@ -29,7 +28,7 @@ macro_rules! row {
 
 row! {
     ENDPOINT_COLUMNS,
-    fn endpoint_row(status: Status<'_, String>, calm_until: Option<Instant>) {
+    fn endpoint_row(status: Status<'_, Url>, calm_until: Option<Instant>) {
         "index": f64::from(status.slot.index() as u32),
         "weight": status.endpoint.weight.into(),
         "priority": status.endpoint.priority.into(),
@@ -53,7 +52,7 @@ row! {
 
 row! {
     EVENT_COLUMNS,
-    fn event_row(event: Event<'_, String>) {
+    fn event_row(event: Event<'_, Url>) {
         "type": event.kind.index().into(),
         "at": millis(Some(event.at)),
         "index": match event.endpoint {
@@ -85,32 +84,30 @@ fn detail(kind: EventKind) -> u32 {
     }
 }
 
+/// Writes a row for each endpoint, in the order of the URLs: how many numbers.
 #[wasm_bindgen]
-impl Balancer {
-    /// Returns the URLs, one a line, in their order.
-    pub fn urls(&self) -> String {
-        let mut urls = String::new();
-        self.each(&mut |status| {
-            urls.push_str(&status.endpoint.addr);
-            urls.push('\n');
-        });
-        urls
-    }
+pub fn endpoints(balancer: u32) -> usize {
+    BALANCERS
+        .with(balancer, |balancer| {
+            memory::write_numbers(&mut |numbers| {
+                balancer.each(&mut |status| {
+                    let calm_until = balancer.core.calm_until(status.endpoint.priority);
+                    numbers.extend_from_slice(&endpoint_row(&status, calm_until));
+                });
+            })
+        })
+        .unwrap_or_default()
+}
 
-    /// Returns a row for each endpoint, in the order of the URLs.
-    pub fn endpoints(&self) -> Vec<f64> {
-        let mut rows = Vec::new();
-        self.each(&mut |status| {
-            let calm_until = self.core.calm_until(status.endpoint.priority);
-            rows.extend_from_slice(&endpoint_row(&status, calm_until));
-        });
-        rows
-    }
-
-    /// Takes out a row for each event since it was asked last, oldest first.
-    pub fn events(&mut self) -> Vec<f64> {
-        let mut rows = Vec::new();
-        self.core.events().for_each(|event| rows.extend_from_slice(&event_row(&event)));
-        rows
-    }
+/// Takes out a row for each event since it was asked last, oldest first: how many numbers.
+#[wasm_bindgen]
+pub fn events(balancer: u32) -> usize {
+    BALANCERS
+        .with(balancer, |balancer| {
+            memory::write_numbers(&mut |numbers| {
+                let events = balancer.core.events();
+                events.for_each(|event| numbers.extend_from_slice(&event_row(&event)));
+            })
+        })
+        .unwrap_or_default()
 }

@@ -73,7 +73,7 @@ class Replay {
       const wait = outcome === 'overloaded' && numbers.length > 0 ? [Number(numbers.shift())] : [];
       const [pick] = this.open.splice(Number(numbers[0] ?? '1') - 1, 1);
       if (outcome === 'overloaded') pick.overloaded(...wait);
-      else pick.report(outcome, NaN);
+      else pick.report(outcome);
     },
     requests: (number, failing = '') => {
       for (let request = 0; request < Number(number); request += 1) {
@@ -142,7 +142,7 @@ class Replay {
         this.wake = Math.round(step.until * 1e6);
         return step.until === Infinity ? 'wait' : `wait ${Number(step.until.toFixed(6))}`;
       case 'cancel':
-        this.sent.pick.report(step.outcome, NaN);
+        this.sent.pick.report(step.outcome);
         return `cancel ${step.attempt}`;
       case 'done':
         return `done ${step.end}`;

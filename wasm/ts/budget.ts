@@ -1,5 +1,6 @@
 import * as check from './check.js';
-import { Budget as WasmBudget } from './glue.js';
+import { balance, free_budget, retry_budget, token_throttle, unlimited_budget } from './glue.js';
+import { freeWith } from './handle.js';
 import { started } from './start.js';
 
 export interface RetryBudgetOptions {
@@ -19,7 +20,7 @@ export interface RetryBudgetOptions {
  */
 export class RetryBudget {
   /** @internal */
-  readonly wasm: WasmBudget;
+  readonly handle: number;
 
   constructor(options: RetryBudgetOptions = {}) {
     started();
@@ -30,12 +31,12 @@ export class RetryBudget {
     if (deposits !== 'successes' && deposits !== 'calls') {
       throw new TypeError(`deposits must be 'successes' or 'calls', not ${check.show(deposits)}`);
     }
-    this.wasm = WasmBudget.ratio(Math.round(ratio * 1000), minPerSec, ttlMs, deposits === 'calls');
+    this.handle = kept(this, retry_budget(Math.round(ratio * 1000), minPerSec, ttlMs, deposits === 'calls'));
   }
 
   /** How many retries it would allow at this time of the clock of the balancers that use it. */
   balance(now: number): number {
-    return this.wasm.balance(check.time(now));
+    return balance(this.handle, check.time(now));
   }
 }
 
@@ -52,30 +53,35 @@ export interface TokenThrottleOptions {
  */
 export class TokenThrottle {
   /** @internal */
-  readonly wasm: WasmBudget;
+  readonly handle: number;
 
   constructor(options: TokenThrottleOptions = {}) {
     started();
     const { maxTokens = 10, tokenRatio = 0.1 } = check.object('options', options);
     check.integer('maxTokens', maxTokens, 1, 1000);
     check.number('tokenRatio', tokenRatio, 0.001, 1000);
-    this.wasm = WasmBudget.tokens(maxTokens, Math.round(tokenRatio * 1000));
+    this.handle = kept(this, token_throttle(maxTokens, Math.round(tokenRatio * 1000)));
   }
 
   /** How many tokens there are. */
   get tokens(): number {
-    return this.wasm.balance(0) / 1000;
+    return balance(this.handle, 0) / 1000;
   }
 }
 
 export type Budget = RetryBudget | TokenThrottle;
 
-/** The wasm side of a budget, or of one that bounds nothing. */
-export function wasmBudget(budget: Budget | undefined): WasmBudget {
-  return budget?.wasm ?? (unlimited ??= WasmBudget.unlimited());
+/** The module's budget, or one that bounds nothing. */
+export function budgetHandle(budget: Budget | undefined): number {
+  return budget?.handle ?? (unlimited ??= unlimited_budget());
 }
 
-let unlimited: WasmBudget | undefined;
+let unlimited: number | undefined;
+
+function kept(budget: object, handle: number): number {
+  freeWith(budget, () => free_budget(handle));
+  return handle;
+}
 
 export function budget(value: unknown): Budget {
   if (value instanceof RetryBudget || value instanceof TokenThrottle) return value;

@@ -1,9 +1,11 @@
-import { budget as checkBudget, wasmBudget, type Budget } from './budget.js';
+import { budget as checkBudget, budgetHandle, type Budget } from './budget.js';
 import * as check from './check.js';
 import { ENDS, JITTERS, MOST_DETAILS, MOST_STEPS, OUTCOMES, STEPS, type EndName, type Jitter, type Outcome } from './generated.js';
-import { Call as WasmCall, type Budget as WasmBudget } from './glue.js';
+import * as module from './glue.js';
+import { freeWith, isFree } from './handle.js';
 import type { Pick } from './pick.js';
 import type { Key, Picker } from './picker.js';
+import { readNumbers } from './memory.js';
 import { numbers, type Verdict } from './verdict.js';
 
 export type { Jitter } from './generated.js';
@@ -67,56 +69,41 @@ export type Step =
  * Poll it until it is done.
  */
 export class Call {
-  readonly #wasm: WasmCall;
+  readonly #handle: number;
   readonly #balancer: Picker;
   readonly #key: string | check.Bits | undefined;
-  readonly #budget: WasmBudget;
+  /** It lives as long as this. */
+  readonly #budget: Budget | undefined;
 
   /** @internal The last parameter is for the loop, whose options are shared by many calls. */
   constructor(balancer: Picker, options: RetryOptions, now: number, key: Key | undefined);
   constructor(balancer: Picker, options?: RetryOptions, now?: number);
-  constructor(balancer: Picker, options: RetryOptions = {}, now?: number, key: Key | undefined = options.key) {
-    const { attempts, timeoutMs, attemptTimeoutMs, backoff, maxPushBackMs, pushBackJitter, waitForReady, budget, hedge } = options;
-    if (attempts !== undefined) check.integer('attempts', attempts, 1, 0xffff_ffff);
+  constructor(balancer: Picker, options: RetryOptions = {}, now?: number, key?: Key) {
+    const { timeoutMs, hedge, budget } = options;
+    const policy = CallPolicy.of(options);
     if (timeoutMs !== undefined) check.positive('timeoutMs', timeoutMs);
-    if (attemptTimeoutMs !== undefined) check.positive('attemptTimeoutMs', attemptTimeoutMs);
-    if (maxPushBackMs !== undefined) check.duration('maxPushBackMs', maxPushBackMs);
-    if (pushBackJitter !== undefined) check.flag('pushBackJitter', pushBackJitter);
-    if (waitForReady !== undefined) check.flag('waitForReady', waitForReady);
-    const { base, cap, jitter } = waits(backoff);
     const at = now === undefined ? balancer.clock() : check.time(now);
     const [delay, hedges] = (hedge === undefined ? undefined : hedging(balancer, hedge, at)) ?? [NaN, 0];
-    this.#budget = wasmBudget(budget === undefined ? balancer.budget : checkBudget(budget));
+    const itsKey = key ?? options.key;
+    this.#budget = budget === undefined ? balancer.budget : checkBudget(budget);
     this.#balancer = balancer;
-    this.#key = key === undefined ? undefined : check.key(key);
-    this.#wasm = new WasmCall(
-      at,
-      attempts ?? 3,
-      timeoutMs ?? NaN,
-      attemptTimeoutMs ?? NaN,
-      base,
-      cap,
-      jitter,
-      maxPushBackMs ?? NaN,
-      pushBackJitter ?? false,
-      waitForReady ?? false,
-      delay,
-      hedges,
-    );
+    this.#key = itsKey === undefined ? undefined : check.key(itsKey);
+    const handle = (this.#handle = module.begin_call(policy.handle, at, timeoutMs ?? NaN, delay, hedges));
+    if (arguments.length < 4) freeWith(this, () => module.end_call(handle));
   }
 
   /** What to do now. */
   poll(now?: number): Step {
-    const wasm = this.#wasm;
-    const packed = wasm.poll(this.#time(now), this.#balancer.wasm, this.#budget);
-    const type = STEPS[packed % MOST_STEPS]!;
-    const detail = Math.floor(packed / MOST_STEPS) % MOST_DETAILS;
+    const handle = this.#handle;
+    const packed = module.poll(handle, this.#time(now), this.#balancer.seeded(), budgetHandle(this.#budget));
+    const type = STEPS[packed & (MOST_STEPS - 1)]!;
+    const detail = (packed / MOST_STEPS) & (MOST_DETAILS - 1);
     const attempt = Math.floor(packed / (MOST_STEPS * MOST_DETAILS));
     switch (type) {
       case 'send':
-        return { type, attempt, deadline: wasm.until(), hedge: detail === 1 };
+        return { type, attempt, deadline: module.step_until(handle), hedge: detail === 1 };
       case 'wait':
-        return { type, until: wasm.until() };
+        return { type, until: module.step_until(handle) };
       case 'cancel':
         return { type, attempt, outcome: OUTCOMES[detail]! };
       case 'done':
@@ -127,9 +114,10 @@ export class Call {
   /** Picks an endpoint, if possible one that the call has not tried; after two failures, of the next priority that has one. */
   pick(now?: number): Pick | null {
     const at = this.#time(now);
-    const wasm = this.#balancer.wasm;
-    if (this.#key !== undefined) this.#balancer.stageKey(this.#key);
-    return this.#balancer.toPick(wasm.pick_for(at, this.#wasm));
+    const balancer = this.#balancer;
+    const handle = balancer.seeded();
+    if (this.#key !== undefined) balancer.stageKey(this.#key);
+    return balancer.toPick(module.pick_for(handle, at, this.#handle));
   }
 
   /**
@@ -138,52 +126,97 @@ export class Call {
    * `overloaded` only to one that does not rest. Only then is the budget asked for them.
    */
   started(attempt: number, pick: Pick, now?: number): boolean {
-    const [at, balancer] = [this.#time(now), this.#balancer.wasm];
-    if (pick.ticket === undefined) return false;
-    const starts = this.#wasm.started(at, attempt, balancer, pick.ticket, this.#budget);
+    const at = this.#time(now);
+    const { ticket } = pick;
+    if (ticket === undefined) return false;
+    const starts = module.started(this.#handle, at, attempt, this.#balancer.handle, ticket, budgetHandle(this.#budget));
     if (!starts) pick.forget();
     return starts;
   }
 
   /** There is no endpoint for the attempt sent last: the call ends, waits, or goes on with those in flight and without hedges. */
   noEndpoint(now?: number): void {
-    this.#wasm.no_endpoint(this.#time(now), this.#balancer.noPick?.reason === 'busy');
+    module.no_endpoint(this.#handle, this.#time(now), this.#balancer.noPick?.reason === 'busy');
   }
 
   /** Whether it waits until there is an endpoint (`waitForReady`). */
   get waitsForEndpoint(): boolean {
-    return this.#wasm.waits_for_endpoint();
+    return module.waits_for_endpoint(this.#handle);
   }
 
   /** There may be an endpoint now, for a call that waits for one. */
   endpointsChanged(): void {
-    this.#wasm.endpoints_changed();
+    module.endpoints_changed(this.#handle);
   }
 
   /** The attempt ended. That of an attempt which is not under way changes nothing. */
   onOutcome(attempt: number, verdict: Verdict, now?: number): void {
-    this.#wasm.on_outcome(this.#time(now), attempt, ...numbers(verdict));
+    this.tell(attempt, ...numbers(verdict), this.#time(now));
   }
 
   /** @internal The attempt ended, by the core's number of its verdict. */
   tell(attempt: number, verdict: number, waitMs: number, now: number): void {
-    this.#wasm.on_outcome(now, attempt, verdict, waitMs);
+    module.on_outcome(this.#handle, now, attempt, verdict, waitMs);
   }
 
   /** The URLs tried last, at most 8, oldest first. */
   tried(): string[] {
-    return Array.from(this.#wasm.tried(), (index) => this.#balancer.url(index));
+    return Array.from(readNumbers(module.tried(this.#handle)), (index) => this.#balancer.url(index));
   }
 
-  /** @internal Frees the wasm side at once, rather than when the garbage collector comes round to it. */
-  free(): void {
-    this.#wasm.free();
+  /** Ends it: it stands for nothing from here on. Without that, it ends when it is collected. */
+  [Symbol.dispose](): void {
+    isFree(this);
+    this.end();
+  }
+
+  /** @internal Of calls of the loop, which nobody else holds. */
+  end(): void {
+    module.end_call(this.#handle);
   }
 
   #time(now: number | undefined): number {
     return now === undefined ? this.#balancer.clock() : check.time(now);
   }
 }
+
+/** What many calls have in common, in the module. */
+class CallPolicy {
+  readonly handle: number;
+
+  constructor({ attempts, attemptTimeoutMs, backoff, maxPushBackMs, pushBackJitter, waitForReady }: RetryOptions) {
+    if (attempts !== undefined) check.integer('attempts', attempts, 1, 0xffff_ffff);
+    if (attemptTimeoutMs !== undefined) check.positive('attemptTimeoutMs', attemptTimeoutMs);
+    if (maxPushBackMs !== undefined) check.duration('maxPushBackMs', maxPushBackMs);
+    if (pushBackJitter !== undefined) check.flag('pushBackJitter', pushBackJitter);
+    if (waitForReady !== undefined) check.flag('waitForReady', waitForReady);
+    const { base, cap, jitter } = waits(backoff);
+    const handle = (this.handle = module.retry_policy(
+      attempts ?? 3,
+      attemptTimeoutMs ?? NaN,
+      base,
+      cap,
+      jitter,
+      maxPushBackMs ?? NaN,
+      pushBackJitter ?? false,
+      waitForReady ?? false,
+    ));
+    freeWith(this, () => module.free_retry_policy(handle));
+  }
+
+  /** That of these options: the same again for the same options, if nobody can change them. */
+  static of(options: RetryOptions): CallPolicy {
+    let policy = known.get(options);
+    if (!policy) {
+      policy = new CallPolicy(options);
+      if (Object.isFrozen(options) && Object.isFrozen(options.backoff)) known.set(options, policy);
+    }
+    return policy;
+  }
+}
+
+/** Of options that are frozen. */
+const known = new WeakMap<RetryOptions, CallPolicy>();
 
 /** NaN stands for what is left out. */
 function waits(backoff: Backoff | undefined): { base: number; cap: number; jitter: number } {
@@ -205,6 +238,6 @@ function hedging(balancer: Picker, hedge: Hedge, now: number): [delay: number, m
   const percent = /^p(\d\d?(?:\.\d)?)$/.exec(check.text('hedge.after', after))?.[1];
   const perMille = Math.round(Number(percent) * 10);
   if (!(perMille > 0)) throw new RangeError(`hedge.after must be a percentile in p0.1..=p99.9, not ${check.show(after)}`);
-  const delay = balancer.wasm.percentile(now, perMille);
+  const delay = module.percentile(balancer.seeded(), now, perMille);
   return Number.isNaN(delay) ? undefined : [delay, max];
 }

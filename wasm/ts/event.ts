@@ -74,7 +74,7 @@ function zeros<Name extends string>(names: readonly Name[]): Record<Name, number
   return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
 }
 
-/** Reads the rows of the wasm side: what is not there is left out. */
+/** Reads the rows of the module: what is not there is left out. */
 export function events(numbers: Float64Array, url: (index: number) => string): BalancerEvent[] {
   return rows(EVENT_COLUMNS, numbers).map(({ type, at, index, until, detail }) => {
     const kind = EVENTS[type];

@@ -1,11 +1,14 @@
 import { SETTINGS } from './generated.js';
-import type { Balancer as WasmBalancer } from './glue.js';
+import { fault } from './glue.js';
+import { readBytes, readNumbers } from './memory.js';
 
-/** Throws what the wasm side finds wrong, if anything; `texts` are those of its kind, by number. */
-export function throwFault(wasm: WasmBalancer, texts: readonly string[]): void {
-  const name = wasm.fault_name();
-  const [index, ...numbers] = wasm.fault();
-  if (index !== undefined) throw new RangeError(fill(texts[Number(index)]!, facts(name, numbers)));
+/** Throws what the module finds wrong, if anything; `texts` are those of its kind, by number. */
+export function throwFault(balancer: number, texts: readonly string[]): void {
+  const length = fault(balancer);
+  if (length < 0) return;
+  const halves = readNumbers(8);
+  const [index, ...numbers] = [0, 2, 4, 6].map((at) => (BigInt(halves[at]!) << 32n) | BigInt(halves[at + 1]!));
+  throw new RangeError(fill(texts[Number(index)]!, facts(new TextDecoder().decode(readBytes(length)), numbers)));
 }
 
 /** Fills the gaps of a text. */

@@ -69,7 +69,8 @@ class Lb implements LoadBalancer {
     const defaults = resolve(options);
     const budget = defaults.retry.budget ?? new RetryBudget();
     const { retry, fetched, unhedged } = defaults;
-    this.#defaults = { ...defaults, retry: { ...retry, budget }, fetched: { ...fetched, budget }, unhedged: { ...unhedged, budget } };
+    const [retrying, fetching, alone] = [retry, fetched, unhedged].map((options) => Object.freeze({ ...options, budget }));
+    this.#defaults = { ...defaults, retry: retrying!, fetched: fetching!, unhedged: alone! };
     this.#picker = new Picker({
       config: config(options),
       ...(policy === undefined ? {} : { policy }),

@@ -162,16 +162,16 @@ class Run<T> {
     if (answer && !answer.told) answer.sent.pick.tell(answer.judgement.outcome, answer.judgement.waitMs, this.#last);
     this.abort(error);
     this.#answer = undefined;
-    for (const { pick } of this.#inFlight.splice(0)) pick.report('abandoned', NaN, this.#last);
+    for (const { pick } of this.#inFlight.splice(0)) pick.report('abandoned', this.#last);
   }
 
   close(): void {
     this.#unwatch?.();
     for (const sent of this.#inFlight) {
-      sent.pick.report('lost_race', NaN, this.#last);
+      sent.pick.report('lost_race', this.#last);
       sent.abort(late());
     }
-    this.#call.free();
+    this.#call.end();
   }
 
   #start({ attempt, hedge }: Step & { type: 'send' }, now: number): void {
@@ -247,7 +247,7 @@ class Run<T> {
     if (!sent) return false;
     this.#take(sent);
     const { pick, url, hedge } = sent;
-    pick.report(outcome, NaN, now);
+    pick.report(outcome, now);
     if (outcome !== 'timed_out') {
       sent.abort(late());
       return false;

@@ -1,6 +1,6 @@
 import { duration, time } from './check.js';
 import { OUTCOMES, OUTCOME_OF_VERDICT, type Outcome, type PickReason } from './generated.js';
-import type { Balancer as WasmBalancer } from './glue.js';
+import { answered, report, withdraw } from './glue.js';
 import { numbers, type Verdict } from './verdict.js';
 
 export type { PickReason } from './generated.js';
@@ -11,15 +11,14 @@ export type { PickReason } from './generated.js';
  * `using pick = balancer.pick()` reports it as abandoned if nothing else was.
  */
 export class Pick {
-  #balancer: WasmBalancer | undefined;
+  #owner: PickOwner | undefined;
   readonly #ticket: number;
   #netted = false;
-  readonly #clock: () => number;
 
+  /** @internal */
   constructor(
-    balancer: WasmBalancer,
+    owner: PickOwner,
     ticket: number,
-    clock: () => number,
     /** The endpoint's slot: a small number that it keeps while it is in the set. */
     readonly index: number,
     /** The endpoint's URL, as it was given. */
@@ -31,49 +30,48 @@ export class Pick {
      */
     readonly why: PickReason,
   ) {
-    this.#balancer = balancer;
+    this.#owner = owner;
     this.#ticket = ticket;
-    this.#clock = clock;
   }
 
   /** The endpoint did its work. */
   ok(now?: number): void {
-    this.report('success', NaN, now);
+    this.#report(NUMBER.success, NaN, now);
   }
 
   /** It did not: it answered with an error. */
   fail(now?: number): void {
-    this.report('failure', NaN, now);
+    this.#report(NUMBER.failure, NaN, now);
   }
 
   /** It refused for now, perhaps saying for how many milliseconds (`Retry-After`). */
   overloaded(retryAfterMs?: number, now?: number): void {
-    this.report('overloaded', retryAfterMs === undefined ? NaN : duration('retryAfterMs', retryAfterMs), now);
+    this.#report(NUMBER.overloaded, retryAfterMs === undefined ? NaN : duration('retryAfterMs', retryAfterMs), now);
   }
 
   /** It did not answer in time. */
   timedOut(now?: number): void {
-    this.report('timed_out', NaN, now);
+    this.#report(NUMBER.timed_out, NaN, now);
   }
 
   /** It could not be reached: nothing was sent. */
   neverSent(now?: number): void {
-    this.report('never_sent', NaN, now);
+    this.#report(NUMBER.never_sent, NaN, now);
   }
 
   /** It answered, and the request is at fault (such as a 404): nothing for or against it. */
   ignorable(now?: number): void {
-    this.report('ignorable', NaN, now);
+    this.#report(NUMBER.ignorable, NaN, now);
   }
 
   /** It answered, and asked the whole call to wait (such as a 429): it is well. */
   pushedBack(now?: number): void {
-    this.report('pushed_back', NaN, now);
+    this.#report(NUMBER.pushed_back, NaN, now);
   }
 
   /** The caller gave up before an answer. */
   cancel(now?: number): void {
-    this.report('abandoned', NaN, now);
+    this.#report(NUMBER.abandoned, NaN, now);
   }
 
   [Symbol.dispose](): void {
@@ -81,79 +79,88 @@ export class Pick {
   }
 
   /** @internal */
-  report(outcome: Outcome, retryAfterMs: number, now?: number): void {
-    const at = this.#time(now);
-    this.#redeem()?.report(at, this.#ticket, OUTCOMES.indexOf(outcome), retryAfterMs);
+  report(outcome: Outcome, now?: number): void {
+    this.#report(NUMBER[outcome], NaN, now);
   }
 
   /** @internal Reports it as abandoned should it be dropped. */
   net(): this {
     this.#netted = dropped !== undefined;
-    dropped?.register(this, { balancer: this.#balancer!, ticket: this.#ticket, clock: this.#clock }, this);
+    dropped?.register(this, { owner: this.#owner!, ticket: this.#ticket }, this);
     return this;
   }
 
   /** @internal Reports by the core's number. */
   tell(outcome: number, waitMs: number, now: number): void {
-    this.#redeem()?.report(now, this.#ticket, outcome, waitMs);
+    const owner = this.#owner;
+    if (!owner) return;
+    this.forget();
+    report(owner.handle, now, this.#ticket, outcome, waitMs);
   }
 
   /** @internal Reports the head of an answer, by the core's number; the body counts as in flight until `tell` or `withdraw`. */
   answered(outcome: number, waitMs: number, now: number): void {
-    if (this.#balancer?.answered(now, this.#ticket, outcome, waitMs) === false) this.#redeem();
+    const owner = this.#owner;
+    if (owner && !answered(owner.handle, now, this.#ticket, outcome, waitMs)) this.forget();
   }
 
   /** @internal Makes it as if it had never been picked. */
   withdraw(now: number): void {
-    this.#redeem()?.withdraw(now, this.#ticket);
+    const owner = this.#owner;
+    this.forget();
+    if (owner) withdraw(owner.handle, now, this.#ticket);
   }
 
   /** @internal Reports what a verdict on the attempt says of the endpoint. */
   conclude(verdict: Verdict, now?: number): void {
-    const at = this.#time(now);
     const [number, waitMs] = numbers(verdict);
-    this.#redeem()?.report(at, this.#ticket, OUTCOME_OF_VERDICT[number]!, waitMs);
+    this.#report(OUTCOME_OF_VERDICT[number]!, waitMs, now);
   }
 
   /** @internal It was put back: there is nothing to report. */
   forget(): void {
-    this.#redeem();
-  }
-
-  /** @internal The number that stands for this pick, until it is reported. */
-  get ticket(): number | undefined {
-    return this.#balancer && this.#ticket;
-  }
-
-  #time(now: number | undefined): number {
-    return now === undefined ? this.#clock() : time(now);
-  }
-
-  #redeem(): WasmBalancer | undefined {
-    const balancer = this.#balancer;
-    this.#balancer = undefined;
+    this.#owner = undefined;
     if (this.#netted) {
       this.#netted = false;
       dropped!.unregister(this);
     }
-    return balancer;
+  }
+
+  /** @internal The number that stands for this pick, until it is reported. */
+  get ticket(): number | undefined {
+    return this.#owner && this.#ticket;
+  }
+
+  #report(outcome: number, waitMs: number, now: number | undefined): void {
+    if (now !== undefined) time(now);
+    else if (!this.#owner) return;
+    this.tell(outcome, waitMs, now ?? this.#owner!.clock());
   }
 }
 
-interface Lost {
-  readonly balancer: WasmBalancer;
-  readonly ticket: number;
-  readonly clock: () => number;
+/** The balancer that a pick is of. */
+export interface PickOwner {
+  /** It is freed no earlier than the balancer is collected. */
+  readonly handle: number;
+  clock(): number;
 }
+
+interface Lost {
+  readonly owner: PickOwner;
+  readonly ticket: number;
+}
+
+/** The core's number of each outcome. */
+const NUMBER = Object.fromEntries(OUTCOMES.map((name, index) => [name, index])) as Readonly<Record<Outcome, number>>;
 
 let warned = false;
 
 /** A net for picks that nobody reports. */
 const dropped =
   typeof FinalizationRegistry === 'function'
-    ? new FinalizationRegistry<Lost>(({ balancer, ticket, clock }) => {
+    ? new FinalizationRegistry<Lost>(({ owner, ticket }) => {
         try {
-          balancer.report(clock(), ticket, OUTCOMES.indexOf('abandoned'), NaN);
+          report(owner.handle, owner.clock(), ticket, NUMBER.abandoned, NaN);
         } catch {
           // A clock that throws: the endpoint stays busy.
         }

@@ -3,13 +3,16 @@ import * as check from './check.js';
 import { EventLog, events, type BalancerEvent, type EventCounts } from './event.js';
 import { throwFault } from './fault.js';
 import { CONFIG_ERRORS, MOST_SLOTS, MOST_WHYS, PARAMETER_ERRORS, REFUSALS, STATE_ERRORS, WHYS, type Refusal } from './generated.js';
-import { Balancer as WasmBalancer } from './glue.js';
+import * as module from './glue.js';
+import { freeWith } from './handle.js';
+import { readBytes, readNumbers, write, writeText } from './memory.js';
 import { Pick } from './pick.js';
 import { parse, type Policy } from './policy.js';
 import { pairs, type BalancerConfig } from './settings.js';
 import { started } from './start.js';
 import { decode, encode } from './state.js';
 import { endpoints, type EndpointInfo } from './status.js';
+import { Texts } from './texts.js';
 
 export type { PolicyName } from './generated.js';
 export type { Policy } from './policy.js';
@@ -89,15 +92,17 @@ export interface NoPick {
 export class Picker {
   /** @internal Of calls that have none of their own. */
   readonly budget: Budget | undefined;
-  readonly #wasm: WasmBalancer;
-  readonly #clock: () => number;
+  /** @internal The balancer in the module. */
+  readonly handle: number;
+  readonly #now: () => number;
   #seeded: boolean;
   #noPick: NoPick | undefined;
-  /** Taken from the wasm side, but not yet by the user. */
+  /** Taken from the module, but not yet by the user. */
   readonly #events = new EventLog();
+  readonly #texts = new Texts();
   /** URLs by slot index, of those that left until another one has their slot. */
-  #urls: string[] = [];
-  #indices = new Map<string, number>();
+  readonly #urls: string[] = [];
+  readonly #indices = new Map<string, number>();
   readonly #watchers = new Set<() => void>();
   /** Names by number, from 1 on. */
   readonly #zones: (string | undefined)[] = [undefined];
@@ -108,15 +113,20 @@ export class Picker {
     const { endpoints = [], policy = 'peak_ewma', config = {}, budget, seed, now = () => performance.now() } = options;
     if (typeof policy !== 'string') throw new TypeError(`policy must be a string, not ${check.show(policy)}`);
     if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
-    this.#clock = () => check.time(now());
+    this.#now = now;
     this.budget = budget === undefined ? undefined : checkBudget(budget);
-    this.#wasm = new WasmBalancer();
-    this.#wasm.set_policy(...parse(policy));
-    throwFault(this.#wasm, PARAMETER_ERRORS);
-    for (const pair of pairs(config, (name) => this.#zone(name))) this.#wasm.set(...pair);
+    const [handle, texts] = [(this.handle = module.new_balancer()), this.#texts];
+    freeWith(this, () => {
+      module.free_balancer(handle);
+      texts.free();
+    });
+    const [index, first, second] = parse(policy);
+    module.set_policy(handle, index, Number(first !== undefined) + 2 * Number(second !== undefined), first ?? 0n, second ?? 0n);
+    throwFault(handle, PARAMETER_ERRORS);
+    for (const [setting, number] of pairs(config, (name) => this.#zone(name))) module.set(handle, setting, number);
     this.#seeded = seed !== undefined;
-    this.#wasm.seed(...check.seed(seed ?? 0));
-    throwFault(this.#wasm, CONFIG_ERRORS);
+    module.seed(handle, ...check.seed(seed ?? 0));
+    throwFault(handle, CONFIG_ERRORS);
     this.update(endpoints);
   }
 
@@ -124,33 +134,39 @@ export class Picker {
   update(endpoints: Iterable<EndpointSpec>, now?: number): Changes {
     const at = this.#time(now);
     this.#stage(endpoints);
-    return this.#changed(this.#wasm.update(at));
+    module.update(this.handle, at);
+    return this.#changed();
   }
 
   /** Adds one endpoint, or changes the one of the same URL. */
   insert(endpoint: EndpointSpec, now?: number): Changes {
     const at = this.#time(now);
     this.#stage([endpoint]);
-    return this.#changed(this.#wasm.insert(at));
+    module.insert(this.handle, at);
+    return this.#changed();
   }
 
   /** Takes out the endpoint of this URL; whether it was there. */
   remove(url: string | URL, now?: number): boolean {
-    const removed = this.#wasm.remove(this.#time(now), check.url('url', url));
+    const at = this.#time(now);
+    const text = this.#texts.get(check.url('url', url));
+    const removed = text !== undefined && module.remove(this.handle, at, text);
     this.#index();
     return removed;
   }
 
   /** Picks the endpoint for a request; `null` if there is none. */
-  pick({ key, avoid, now }: PickOptions = {}): Pick | null {
+  pick(options?: PickOptions): Pick | null {
+    if (options === undefined) return this.toPick(module.pick(this.seeded(), this.clock()));
+    const { key, avoid, now } = options;
     const at = this.#time(now);
-    const wasm = this.wasm;
+    const handle = this.seeded();
     const checked = key === undefined ? undefined : check.key(key);
     const slots = avoid === undefined ? [] : this.#slots(avoid);
     // Nothing is laid ready before all is checked: a pick that throws leaves nothing to the next one.
     if (checked !== undefined) this.stageKey(checked);
-    for (const index of slots) wasm.avoid(index);
-    return this.toPick(wasm.pick(at));
+    for (const index of slots) module.avoid(handle, index);
+    return this.toPick(module.pick(handle, at));
   }
 
   /** Why the last pick found nothing, if it did. */
@@ -160,7 +176,7 @@ export class Picker {
 
   /** Every endpoint, in the order of URLs. */
   endpoints(): EndpointInfo[] {
-    return endpoints(this.#listed(), this.#wasm.endpoints(), (number) => this.#zones[number]);
+    return endpoints((index) => this.url(index), readNumbers(module.endpoints(this.handle)), (number) => this.#zones[number]);
   }
 
   /** What changed since it was asked last, oldest first, for logs and metrics: the last 256 events. */
@@ -182,9 +198,9 @@ export class Picker {
   setDown(url: string | URL, down: boolean, now?: number): boolean {
     const at = this.#time(now);
     check.flag('down', down);
-    const wasm = this.wasm;
+    const handle = this.seeded();
     const index = this.#indices.get(check.url('url', url));
-    if (index !== undefined) wasm.set_down(at, index, down);
+    if (index !== undefined) module.set_down(handle, at, index, down);
     this.#tell();
     return index !== undefined;
   }
@@ -194,7 +210,7 @@ export class Picker {
    * whose turn is next. Keep the date beside it. A text is for the same version of this package.
    */
   exportState(now?: number): string {
-    return encode(this.#wasm.export_state(this.#time(now)));
+    return encode(readBytes(module.export_state(this.handle, this.#time(now))));
   }
 
   /**
@@ -207,10 +223,14 @@ export class Picker {
     check.text('text', text);
     check.duration('ageMs', ageMs);
     const at = this.#time(now);
-    const [endpoints, kept = 0, unknown = 0] = this.wasm.import_state(at, decode(text), ageMs);
-    throwFault(this.#wasm, STATE_ERRORS);
-    if (endpoints === undefined) throw new RangeError('the text is not what a balancer of this version exports');
-    return { endpoints, kept, unknown };
+    const handle = this.seeded();
+    write(decode(text));
+    if (module.import_state(handle, at, ageMs)) {
+      const [endpoints = 0, kept = 0, unknown = 0] = readNumbers(3);
+      return { endpoints, kept, unknown };
+    }
+    throwFault(handle, STATE_ERRORS);
+    throw new RangeError('the text is not what a balancer of this version exports');
   }
 
   /** How many endpoints there are. */
@@ -218,21 +238,21 @@ export class Picker {
     return this.#indices.size;
   }
 
-  /** @internal The wasm side, seeded: only a request may ask for random numbers in Workers. */
-  get wasm(): WasmBalancer {
+  /** @internal The balancer in the module, seeded: only a request may ask for random numbers in Workers. */
+  seeded(): number {
     if (!this.#seeded) {
       const [hi = 0, lo = 0] = crypto.getRandomValues(new Uint32Array(2));
       this.#takeEvents();
-      this.#wasm.seed(hi, lo);
+      module.seed(this.handle, hi, lo);
       this.#seeded = true;
       this.#index();
     }
-    return this.#wasm;
+    return this.handle;
   }
 
   /** @internal When an endpoint may come back. */
   due(): number {
-    return this.#wasm.due();
+    return module.due(this.handle);
   }
 
   /** @internal Calls back whenever there may be an endpoint that there was not before; returns how to end that. */
@@ -243,26 +263,29 @@ export class Picker {
 
   /** @internal */
   clock(): number {
-    return this.#clock();
+    const now = this.#now;
+    return check.time(now());
   }
 
   /** @internal The key of the next pick. */
   stageKey(key: string | check.Bits): void {
-    if (typeof key === 'string') this.#wasm.key_of(key);
-    else this.#wasm.key(...key);
+    if (typeof key !== 'string') return module.key(this.handle, ...key);
+    writeText(key);
+    module.key_of_text(this.handle);
   }
 
   /** @internal */
   toPick(packed: number): Pick | null {
     if (packed < 0) {
-      const until = this.#wasm.until();
+      const until = module.until(this.handle);
       this.#noPick = { reason: REFUSALS[-1 - packed]!, until: until < Infinity ? until : undefined };
       return null;
     }
     this.#noPick = undefined;
-    const index = Math.floor(packed / MOST_WHYS) % MOST_SLOTS;
+    // The lowest 32 bits hold slot and reason, and some of the ticket.
+    const index = (packed >>> WHY_BITS) & (MOST_SLOTS - 1);
     const ticket = Math.floor(packed / (MOST_WHYS * MOST_SLOTS));
-    const pick = new Pick(this.#wasm, ticket, this.#clock, index, this.url(index), WHYS[packed % MOST_WHYS]!);
+    const pick = new Pick(this, ticket, index, this.url(index), WHYS[packed & (MOST_WHYS - 1)]!);
     return ticket < FEW ? pick : pick.net();
   }
 
@@ -297,11 +320,12 @@ export class Picker {
       return { url, weight, priority, zone, draining };
     });
     for (const { url, weight, priority, zone, draining } of checked) {
-      this.#wasm.stage(url, weight, priority, zone === undefined ? 0 : this.#zone(zone), draining);
+      module.stage(this.handle, this.#texts.keep(url), weight, priority, zone === undefined ? 0 : this.#zone(zone), draining);
     }
   }
 
-  #changed([added = 0, removed = 0, changed = 0]: Uint32Array): Changes {
+  #changed(): Changes {
+    const [added = 0, removed = 0, changed = 0] = readNumbers(3);
     this.#index();
     this.#tell();
     return { added, removed, changed };
@@ -309,26 +333,26 @@ export class Picker {
 
   #index(): void {
     this.#indices.clear();
-    for (const { url, index } of this.endpoints()) {
+    const slots = readNumbers(module.slots(this.handle));
+    for (let at = 0; at < slots.length; at += 2) {
+      const [index, url] = [slots[at]!, this.#texts.of(slots[at + 1]!)];
       this.#urls[index] = url;
       this.#indices.set(url, index);
     }
+    this.#texts.retain(this.#urls);
   }
 
   #tell(): void {
     for (const changed of this.#watchers) changed();
   }
 
-  #listed(): string[] {
-    return this.#wasm.urls().split('\n').slice(0, -1);
-  }
-
   #takeEvents(): void {
-    this.#events.push(events(this.#wasm.events(), (index) => this.url(index)));
+    const length = module.events(this.handle);
+    if (length > 0) this.#events.push(events(readNumbers(length), (index) => this.url(index)));
   }
 
   #time(now: number | undefined): number {
-    return now === undefined ? this.#clock() : check.time(now);
+    return now === undefined ? this.clock() : check.time(now);
   }
 }
 
@@ -337,3 +361,5 @@ export class Picker {
  * the lowest, and no more can ever be lost.
  */
 const FEW = 64;
+
+const WHY_BITS = Math.log2(MOST_WHYS);

@@ -1,11 +1,12 @@
 import { initSync } from './glue.js';
+import { use } from './memory.js';
 
 /** Why nothing can be made yet, if so. */
 let hindrance: { readonly text: string; readonly cause?: unknown } | undefined = { text: 'evenkeel is not started: call init of evenkeel/slim first' };
 
 /** Starts the module, from its bytes or compiled. */
 export function start(module: WebAssembly.Module | BufferSource): void {
-  initSync({ module });
+  use(initSync({ module }).memory);
   hindrance = undefined;
 }
 

@@ -42,10 +42,10 @@ export interface EndpointInfo {
   readonly canceled: number;
 }
 
-/** Reads the rows of the wasm side. */
-export function endpoints(urls: string[], numbers: Float64Array, zoneName: (number: number) => string | undefined): EndpointInfo[] {
-  return rows(ENDPOINT_COLUMNS, numbers).map(({ zone, draining, candidate, candidacy, health, reason, until, calmUntil, held, latency, ...row }, place) => ({
-    url: urls[place]!,
+/** Reads the rows of the module. */
+export function endpoints(url: (index: number) => string, numbers: Float64Array, zoneName: (number: number) => string | undefined): EndpointInfo[] {
+  return rows(ENDPOINT_COLUMNS, numbers).map(({ zone, draining, candidate, candidacy, health, reason, until, calmUntil, held, latency, ...row }) => ({
+    url: url(row.index),
     ...row,
     zone: zoneName(zone),
     draining: draining === 1,
