@@ -19,16 +19,18 @@ await build({ ...common, entryPoints: named('.js').map((file) => join(folder, fi
 
 // For `require` there is one bundle; it needs no text, as who loads it has files: bundlers take the ES modules even then ("module").
 const COMMONJS = {
-  'index.cjs': `const { lib, tryStart } = require('./all.cjs');
-tryStart(() => require('node:fs').readFileSync(require('node:path').join(__dirname, 'lb.wasm')));
+  'index.cjs': `const { lib, tryStart, FULL } = require('./all.cjs');
+tryStart(() => require('node:fs').readFileSync(require('node:path').join(__dirname, 'lb.wasm')), FULL);
 module.exports = lib;`,
-  'slim.cjs': `const { lib, start } = require('./all.cjs');\nmodule.exports = { ...lib, init: start };`,
+  // Who has files does not count bytes.
+  'lite.cjs': `module.exports = require('./index.cjs');`,
+  'slim.cjs': `const { lib, start, FULL } = require('./all.cjs');\nmodule.exports = { ...lib, init: (module) => start(module, FULL) };`,
   'doh.cjs': `module.exports = require('./all.cjs').doh;`,
   'steering.cjs': `module.exports = require('./all.cjs').steering;`,
 };
 const missing = named('.cjs').filter((file) => !(file in COMMONJS));
 if (missing.length > 0) throw new Error(`package.json exports ${missing.join(', ')}, which build/bundle.mjs does not make`);
-const contents = ['lib', 'doh', 'steering'].map((name) => `export * as ${name} from './${name}.js';`).concat(`export { start, tryStart } from './start.js';`).join('');
+const contents = ['lib', 'doh', 'steering'].map((name) => `export * as ${name} from './${name}.js';`).concat(`export { start, tryStart } from './start.js'; export { FULL } from './full.js';`).join('');
 buildSync({ ...common, stdin: { contents, resolveDir: folder }, outfile: join(out, 'all.cjs'), format: 'cjs', charset: 'ascii' });
 for (const [file, text] of Object.entries(COMMONJS)) writeFileSync(join(out, file), `'use strict';\n${text}\n`);
 
@@ -40,5 +42,5 @@ for (const [entry, text] of types) {
 }
 writeFileSync(join(out, 'lb.wasm.d.ts'), 'declare const module: WebAssembly.Module;\nexport default module;\n');
 
-for (const file of ['lb.wasm', 'lb.text.js']) copyFileSync(join(folder, file), join(out, file));
+for (const file of ['lb.wasm', 'lb.text.js', 'lite.text.js']) copyFileSync(join(folder, file), join(out, file));
 for (const file of targets) if (!existsSync(join(out, file))) throw new Error(`package.json exports ${file}, which was not made`);

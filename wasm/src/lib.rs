@@ -35,6 +35,7 @@ pub mod url;
 pub use call::{DETAILS, STEPS};
 pub use look::{ENDPOINT_COLUMNS, EVENT_COLUMNS};
 pub use names::verdict;
+pub use parts::FEW_POLICIES;
 pub use tickets::{SLOTS, TICKETS, WHYS};
 
 #[cfg(target_arch = "wasm32")]

@@ -2,8 +2,9 @@
 
 #[cfg(feature = "full")]
 pub(crate) use everything::{AnyPolicy as Policy, Config as Kit};
+pub use few::NAMES as FEW_POLICIES;
 #[cfg(not(feature = "full"))]
-pub(crate) use few::{Defaults as Kit, Four as Policy};
+pub(crate) use few::{Defaults as Kit, Five as Policy};
 
 #[cfg(feature = "full")]
 mod everything {
@@ -11,24 +12,28 @@ mod everything {
     pub(crate) use evenkeel_core::policy::AnyPolicy;
 }
 
-/// Four policies and our rules of health, with our defaults.
-#[cfg(not(feature = "full"))]
+/// Five policies and our rules of health, with our defaults.
 mod few {
+    #[cfg(not(feature = "full"))]
     pub(crate) use evenkeel_core::Defaults;
     use evenkeel_core::error::TableFull;
     use evenkeel_core::load::{Ewma, Needs};
-    use evenkeel_core::policy::{LeastRequest, PeakEwma, Random, WeightedRoundRobin};
+    use evenkeel_core::policy::{LeastRequest, PeakEwma, Random, RoundRobin, WeightedRoundRobin};
     use evenkeel_core::{Cx, Policy, View};
 
-    macro_rules! four {
-        ($($policy:ident,)+) => {
-            /// One of four policies.
+    macro_rules! five {
+        ($($policy:ident: $name:literal,)+) => {
+            /// Their names, by number.
+            pub const NAMES: &[&str] = &[$($name),+];
+
+            /// One of five policies.
             #[derive(Clone, Debug)]
-            pub(crate) enum Four {
+            pub(crate) enum Five {
                 $($policy($policy),)+
             }
 
-            impl Four {
+            #[cfg_attr(feature = "full", expect(dead_code, reason = "there are all policies"))]
+            impl Five {
                 /// Makes the policy of this number; [`PeakEwma`] if there is none.
                 pub(crate) fn numbered(index: u32) -> Self {
                     let mut next = 0..;
@@ -39,7 +44,7 @@ mod few {
                 }
             }
 
-            impl Policy for Four {
+            impl Policy for Five {
                 type Load = Ewma;
 
                 #[inline]
@@ -80,14 +85,15 @@ mod few {
         };
     }
 
-    four! {
-        WeightedRoundRobin,
-        Random,
-        LeastRequest,
-        PeakEwma,
+    five! {
+        RoundRobin: "round_robin",
+        WeightedRoundRobin: "weighted_round_robin",
+        Random: "random",
+        LeastRequest: "least_request",
+        PeakEwma: "peak_ewma",
     }
 
-    impl Default for Four {
+    impl Default for Five {
         fn default() -> Self {
             Self::PeakEwma(PeakEwma::new())
         }

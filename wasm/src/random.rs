@@ -29,31 +29,34 @@ impl ChaCha8 {
     /// Makes the next block (Bernstein 2008): its columns and diagonals are mixed in turn, and what
     /// it began with is added.
     fn fill(&mut self) {
-        self.block = self.start;
-        for round in 0..8 {
-            // In odd rounds, each row is read from where the diagonals begin.
-            let shift = round % 2;
-            for column in 0..4 {
-                self.mix([0, 1, 2, 3].map(|row| 4 * row + (column + row * shift) % 4));
-            }
+        let mut block = self.start;
+        for _ in 0..4 {
+            mix(&mut block, [0, 4, 8, 12]);
+            mix(&mut block, [1, 5, 9, 13]);
+            mix(&mut block, [2, 6, 10, 14]);
+            mix(&mut block, [3, 7, 11, 15]);
+            mix(&mut block, [0, 5, 10, 15]);
+            mix(&mut block, [1, 6, 11, 12]);
+            mix(&mut block, [2, 7, 8, 13]);
+            mix(&mut block, [3, 4, 9, 14]);
         }
-        for (word, start) in self.block.iter_mut().zip(self.start) {
+        for (word, start) in block.iter_mut().zip(self.start) {
             *word = word.wrapping_add(start);
         }
+        self.block = block;
         self.given = 0;
         let [.., low, high, _, _] = &mut self.start;
         *low = low.wrapping_add(1);
         *high = high.wrapping_add(u32::from(*low == 0));
     }
+}
 
-    /// Mixes four words of the block.
-    fn mix(&mut self, [a, b, c, d]: [usize; 4]) {
-        for (to, with, from, turn) in [(a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)] {
-            // The indices are below 16.
-            let block = &mut self.block;
-            block[to % 16] = block[to % 16].wrapping_add(block[with % 16]);
-            block[from % 16] = (block[from % 16] ^ block[to % 16]).rotate_left(turn);
-        }
+/// Mixes four words of the block. Inlined, so that the words stay out of memory.
+#[inline]
+fn mix(block: &mut [u32; 16], [a, b, c, d]: [usize; 4]) {
+    for (to, with, from, turn) in [(a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)] {
+        block[to] = block[to].wrapping_add(block[with]);
+        block[from] = (block[from] ^ block[to]).rotate_left(turn);
     }
 }
 

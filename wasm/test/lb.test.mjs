@@ -26,7 +26,7 @@ test('an option that there is not names the nearest one', () => {
       return true;
     }, JSON.stringify(options));
   }
-  assert.throws(() => createBalancer({ endpoints: [A], xyzzy: 1 }), /has no "xyzzy"; known are endpoints, policy, eject/);
+  assert.throws(() => createBalancer({ endpoints: [A], xyzzy: 1 }), /has no "xyzzy"; known are endpoints, policy, fetch/);
 });
 
 test('settings live on the balancer, and a call may say otherwise', async () => {

@@ -59,16 +59,16 @@ test('what is shipped: each entry, what entries share, and nothing twice', () =>
   const packed = JSON.parse(stdout);
   const { files } = Array.isArray(packed) ? packed[0] : Object.values(packed)[0];
   const names = files.map(({ path }) => path.replace(/shared-\w+/, 'shared')).sort();
-  const entries = ['doh', 'index', 'slim', 'steering'].flatMap((name) => ['.cjs', '.d.cts', '.d.ts', '.js'].map((end) => `pkg/${name}${end}`));
-  const others = ['pkg/LICENSE-APACHE', 'pkg/LICENSE-MIT', 'pkg/all.cjs', 'pkg/edge.js', 'pkg/lb.text.js', 'pkg/lb.wasm', 'pkg/lb.wasm.d.ts', 'pkg/workerd.js'];
+  const entries = ['doh', 'index', 'lite', 'slim', 'steering'].flatMap((name) => ['.cjs', '.d.cts', '.d.ts', '.js'].map((end) => `pkg/${name}${end}`));
+  const others = ['pkg/LICENSE-APACHE', 'pkg/LICENSE-MIT', 'pkg/all.cjs', 'pkg/edge.js', 'pkg/lb.text.js', 'pkg/lb.wasm', 'pkg/lb.wasm.d.ts', 'pkg/lite.text.js', 'pkg/workerd.js'];
   const shared = names.filter((name) => name === 'pkg/shared.js');
   assert.deepEqual(names, ['README.md', 'package.json', ...entries, ...others, ...shared].sort());
 
-  // The module is there as a file and as text; no code is in two files of ES modules.
+  // The module is there as a file and as text, the small one as text; no code is in two files of ES modules.
   const magic = files.filter(({ path }) => readFileSync(new URL(path, PACKAGE), 'latin1').includes('asm\x01\0\0\0') || /text = "\\0asm/.test(readFileSync(new URL(path, PACKAGE), 'utf8')));
-  assert.deepEqual(magic.map(({ path }) => path).sort(), ['pkg/lb.text.js', 'pkg/lb.wasm']);
+  assert.deepEqual(magic.map(({ path }) => path).sort(), ['pkg/lb.text.js', 'pkg/lb.wasm', 'pkg/lite.text.js']);
   const seen = new Map();
-  for (const { path } of files.filter(({ path }) => path.endsWith('.js') && path !== 'pkg/lb.text.js')) {
+  for (const { path } of files.filter(({ path }) => path.endsWith('.js') && !path.endsWith('.text.js'))) {
     for (const [code] of readFileSync(new URL(path, PACKAGE), 'utf8').matchAll(/^(?:async )?(?:function|class) (\w+)[^\n]*\n(?:[^}\n][^\n]*\n){3,}/gm)) {
       assert.ok(!seen.has(code), `${path} and ${seen.get(code)} both have ${code.slice(0, 60)}`);
       seen.set(code, path);

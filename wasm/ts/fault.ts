@@ -1,14 +1,17 @@
-import { SETTINGS } from './generated.js';
+import { CONFIG_ERRORS, PARAMETER_ERRORS, SETTINGS, STATE_ERRORS } from './generated.js';
 import { fault } from './glue.js';
 import { readBytes, readNumbers } from './memory.js';
+import type { FaultKind } from './parts.js';
 
-/** Throws what the module finds wrong, if anything; `texts` are those of its kind, by number. */
-export function throwFault(balancer: number, texts: readonly string[]): void {
+const TEXTS: Readonly<Record<FaultKind, readonly string[]>> = { parameter: PARAMETER_ERRORS, setting: CONFIG_ERRORS, state: STATE_ERRORS };
+
+/** Throws what the module finds wrong, if anything. */
+export function throwFault(balancer: number, kind: FaultKind): void {
   const length = fault(balancer);
   if (length < 0) return;
   const halves = readNumbers(8);
   const [index, ...numbers] = [0, 2, 4, 6].map((at) => (BigInt(halves[at]!) << 32n) | BigInt(halves[at + 1]!));
-  throw new RangeError(fill(texts[Number(index)]!, facts(new TextDecoder().decode(readBytes(length)), numbers)));
+  throw new RangeError(fill(TEXTS[kind][Number(index)]!, facts(new TextDecoder().decode(readBytes(length)), numbers)));
 }
 
 /** Fills the gaps of a text. */

@@ -42,6 +42,9 @@ export type OutlierPreset = (typeof BOOKS)[number];
 export const POLICIES = ['round_robin', 'random', 'weighted_round_robin', 'weighted_random', 'least_request', 'peak_ewma', 'rendezvous', 'maglev', 'ring_hash', 'ketama', 'pick_first'] as const;
 export type PolicyName = (typeof POLICIES)[number];
 
+export const FEW_POLICIES = ['round_robin', 'weighted_round_robin', 'random', 'least_request', 'peak_ewma'] as const;
+export type FewPolicyName = (typeof FEW_POLICIES)[number];
+
 export const KINDS = ['flag', 'count', 'time', 'zone', 'book'] as const;
 export type SettingKind = (typeof KINDS)[number];
 

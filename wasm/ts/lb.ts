@@ -190,9 +190,9 @@ class Lb implements LoadBalancer {
     return own === undefined ? this.#defaults : resolve(options, this.#defaults);
   }
 
-  pick(options: PickOptions = {}): Pick | null {
+  pick(options?: PickOptions): Pick | null {
     if (this.#disposed) throw new Error('the balancer has been disposed of');
-    known('options', check.object('options', options), ['key', 'avoid', 'now']);
+    if (options !== undefined) known('options', check.object('options', options), ['key', 'avoid', 'now']);
     if (this.#notices.heard) this.#notices.take();
     return this.#picker.pick(options);
   }

@@ -1,13 +1,14 @@
 import { RetryBudget, type Budget, type RetryBudgetOptions } from './budget.js';
 import type { Backoff, Hedge, RetryOptions } from './call.js';
 import * as check from './check.js';
-import { IDEMPOTENT_METHODS, SETTINGS, type Settings } from './generated.js';
+import { IDEMPOTENT_METHODS, type Settings } from './generated.js';
 import type { EndpointSpec, Key } from './picker.js';
 import type { Policy } from './policy.js';
 import type { Body } from './request.js';
 import type { BalancerConfig } from './settings.js';
 import type { Source } from './source.js';
 import { known } from './spelling.js';
+import { started } from './start.js';
 import type { Acceptance, Verdict } from './verdict.js';
 
 /** What may be tried again, and how often. */
@@ -84,8 +85,7 @@ export interface LbFetchOptions extends RequestDefaults {
 }
 
 const REQUEST = ['retry', 'hedge', 'timeoutMs', 'attemptTimeoutMs', 'classify', 'accept'] as const;
-const SETTING = [...new Set(SETTINGS.map(([, path]) => path.split('.')[0]!))].filter((name) => name !== 'outlierDetection' && name !== 'seed');
-const ALL = ['endpoints', 'policy', 'eject', 'fetch', 'now', 'seed', 'onEvent', ...REQUEST, ...SETTING];
+const OWN = ['endpoints', 'policy', 'fetch', 'now', 'seed', 'onEvent', ...REQUEST];
 export const CALL = ['key', 'idempotent', 'signal', ...REQUEST];
 const RETRY = ['limit', 'methods', 'statusCodes', 'backoff', 'budget'];
 
@@ -103,7 +103,7 @@ export interface Resolved {
 }
 
 export function checked(options: LbOptions): LbOptions {
-  known('options', check.object('options', options), ALL);
+  known('options', check.object('options', options), [...OWN, ...started().options]);
   const { fetch, now, onEvent } = options;
   for (const [name, value] of Object.entries({ fetch, now, onEvent })) if (value !== undefined) callable(name, value);
   return options;
@@ -111,18 +111,11 @@ export function checked(options: LbOptions): LbOptions {
 
 /** The settings of the core among the options. */
 export function config(options: LbOptions): BalancerConfig {
-  const settings = Object.fromEntries(SETTING.map((name) => [name, options[name as 'levels']]));
+  const { options: names, checkGroup } = started();
+  const { eject, ...settings } = Object.fromEntries(names.map((name) => [name, options[name as 'levels' | 'eject']]));
   // Options within groups are named by their settings.
-  for (const [group, value] of Object.entries({ ...settings, outlierDetection: options.eject })) inner(group, value);
-  return { ...settings, ...(options.eject === undefined ? {} : { outlierDetection: options.eject }) };
-}
-
-function inner(group: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null) return;
-  const within = SETTINGS.map(([, path]) => path).filter((path) => path.startsWith(`${group}.`));
-  const name = group.replace('outlierDetection', 'eject');
-  known(name, value, [...new Set(within.map((path) => path.slice(group.length + 1).split('.')[0]!))]);
-  for (const [key, part] of Object.entries(value)) inner(`${group}.${key}`, part);
+  for (const [group, value] of Object.entries({ ...settings, eject })) checkGroup(group, value);
+  return { ...settings, ...(eject === undefined ? {} : { outlierDetection: eject as NonNullable<LbOptions['eject']> }) };
 }
 
 /** Adds a request's options to those of the balancer. */

@@ -1,20 +1,20 @@
 import { budget as checkBudget, type Budget } from './budget.js';
 import * as check from './check.js';
 import { EventLog, events, type BalancerEvent, type EventCounts } from './event.js';
-import { throwFault } from './fault.js';
-import { CONFIG_ERRORS, MOST_SLOTS, MOST_WHYS, PARAMETER_ERRORS, REFUSALS, STATE_ERRORS, WHYS, type Refusal } from './generated.js';
+import { MOST_SLOTS, MOST_WHYS, REFUSALS, WHYS, type Refusal } from './generated.js';
 import * as module from './glue.js';
 import { freeWith } from './handle.js';
-import { readBytes, readNumbers, write, writeText } from './memory.js';
+import { readNumbers, writeText } from './memory.js';
 import { Pick } from './pick.js';
-import { parse, type Policy } from './policy.js';
-import { pairs, type BalancerConfig } from './settings.js';
+import type { Imported, Parts } from './parts.js';
+import type { Policy } from './policy.js';
+import type { BalancerConfig } from './settings.js';
 import { started } from './start.js';
-import { decode, encode } from './state.js';
 import { endpoints, type EndpointInfo } from './status.js';
 import { Texts } from './texts.js';
 
 export type { PolicyName } from './generated.js';
+export type { Imported } from './parts.js';
 export type { Policy } from './policy.js';
 
 /**
@@ -68,16 +68,6 @@ export interface PickOptions {
   readonly now?: number;
 }
 
-/** What became of an imported state. */
-export interface Imported {
-  /** Endpoints that go on with what was known of them. */
-  readonly endpoints: number;
-  /** Endpoints that keep what was reported of them here: it is newer. */
-  readonly kept: number;
-  /** Endpoints of the state that are not in the set. */
-  readonly unknown: number;
-}
-
 /**
  * Why there is no endpoint to pick: there are none; all drain or have weight 0; all are ejected, overloaded or down; all have as
  * many requests in flight as they may have (`busy`), perhaps until another one comes back; or the policy wants none of them.
@@ -94,6 +84,7 @@ export class Picker {
   readonly budget: Budget | undefined;
   /** @internal The balancer in the module. */
   readonly handle: number;
+  readonly #parts: Parts;
   readonly #now: () => number;
   #seeded: boolean;
   #noPick: NoPick | undefined;
@@ -109,7 +100,7 @@ export class Picker {
   readonly #zoneNumbers = new Map<string, number>();
 
   constructor(options: BalancerOptions = {}) {
-    started();
+    const parts = (this.#parts = started());
     const { endpoints = [], policy = 'peak_ewma', config = {}, budget, seed, now = () => performance.now() } = options;
     if (typeof policy !== 'string') throw new TypeError(`policy must be a string, not ${check.show(policy)}`);
     if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
@@ -120,13 +111,13 @@ export class Picker {
       module.free_balancer(handle);
       texts.free();
     });
-    const [index, first, second] = parse(policy);
+    const [index, first, second] = parts.policy(policy);
     module.set_policy(handle, index, Number(first !== undefined) + 2 * Number(second !== undefined), first ?? 0n, second ?? 0n);
-    throwFault(handle, PARAMETER_ERRORS);
-    for (const [setting, number] of pairs(config, (name) => this.#zone(name))) module.set(handle, setting, number);
+    parts.throwFault(handle, 'parameter');
+    for (const [setting, number] of parts.settings(config, (name) => this.#zone(name))) module.set(handle, setting, number);
     this.#seeded = seed !== undefined;
     module.seed(handle, ...check.seed(seed ?? 0));
-    throwFault(handle, CONFIG_ERRORS);
+    parts.throwFault(handle, 'setting');
     this.update(endpoints);
   }
 
@@ -210,7 +201,7 @@ export class Picker {
    * whose turn is next. Keep the date beside it. A text is for the same version of this package.
    */
   exportState(now?: number): string {
-    return encode(readBytes(module.export_state(this.handle, this.#time(now))));
+    return this.#parts.exportState(this.handle, this.#time(now));
   }
 
   /**
@@ -223,14 +214,7 @@ export class Picker {
     check.text('text', text);
     check.duration('ageMs', ageMs);
     const at = this.#time(now);
-    const handle = this.seeded();
-    write(decode(text));
-    if (module.import_state(handle, at, ageMs)) {
-      const [endpoints = 0, kept = 0, unknown = 0] = readNumbers(3);
-      return { endpoints, kept, unknown };
-    }
-    throwFault(handle, STATE_ERRORS);
-    throw new RangeError('the text is not what a balancer of this version exports');
+    return this.#parts.importState(this.seeded(), at, text, ageMs);
   }
 
   /** How many endpoints there are. */

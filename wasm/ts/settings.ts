@@ -1,6 +1,7 @@
 import * as check from './check.js';
 import { BOOKS, PRESETS, SETTINGS } from './generated.js';
 import type { Levels, OutlierDetection, OutlierPreset, Settings } from './generated.js';
+import { known } from './spelling.js';
 
 export type { FailurePercentage, Latency, Levels, OutlierDetection, OutlierPreset, SuccessRate } from './generated.js';
 
@@ -80,3 +81,16 @@ function text(value: OutlierPreset | true): OutlierPreset {
 }
 
 const ENVOYS_FACTOR = 140;
+
+const PATHS = SETTINGS.map(([, path]) => path);
+
+/** The names of settings, and of the groups that they are in, as `createBalancer` has them. */
+export const OPTIONS: readonly string[] = [...new Set(PATHS.map((path) => path.split('.')[0]!.replace('outlierDetection', 'eject')))].filter((name) => name !== 'seed');
+
+/** Refuses what is not known within a group. */
+export function checkGroup(group: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const within = PATHS.map((path) => path.replace('outlierDetection', 'eject')).filter((path) => path.startsWith(`${group}.`));
+  known(group, value, [...new Set(within.map((path) => path.slice(group.length + 1).split('.')[0]!))]);
+  for (const [key, part] of Object.entries(value)) checkGroup(`${group}.${key}`, part);
+}

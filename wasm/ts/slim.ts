@@ -1,3 +1,10 @@
 /** The package without its module: whoever loads `evenkeel/lb.wasm` calls `init` before anything else. */
-export { start as init } from './start.js';
+import { FULL } from './full.js';
+import { start } from './start.js';
+
+/** Starts the module, from its bytes or compiled. */
+export function init(module: WebAssembly.Module | BufferSource): void {
+  start(module, FULL);
+}
+
 export * from './lib.js';

@@ -9,13 +9,13 @@ use std::path::Path;
 
 use anyhow::Result;
 
-/// Writes `lb.text.js`, and how many characters it must have where it arrives.
-pub(crate) fn write(package: &Path, module: &[u8]) -> Result<()> {
+/// Writes `NAME.text.js`, and how many characters it must have where it arrives.
+pub(crate) fn write(package: &Path, name: &str, module: &[u8]) -> Result<()> {
     let (text, length) = (literal(module)?, module.len());
     let script = format!("export const length = {length};\nexport const text = {text};\n");
     let types = "export declare const length: number;\nexport declare const text: string;\n";
-    fs::write(package.join("lb.text.js"), script)?;
-    fs::write(package.join("lb.text.d.ts"), types)?;
+    fs::write(package.join(format!("{name}.text.js")), script)?;
+    fs::write(package.join(format!("{name}.text.d.ts")), types)?;
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::module::Module;
 
 /// What a browser may download.
-const ENTRIES: [&str; 4] = ["index.js", "slim.js", "doh.js", "steering.js"];
+const ENTRIES: [&str; 5] = ["index.js", "lite.js", "slim.js", "doh.js", "steering.js"];
 
 fn main() -> Result<()> {
     let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("wasm/build has a parent")?;
@@ -45,14 +45,15 @@ fn main() -> Result<()> {
 
     let full = Module::build(wasm, &[])?;
     full.write(&parts)?;
-    inline::write(&parts, &full.bytes)?;
+    inline::write(&parts, "lb", &full.bytes)?;
+    let few = Module::build(wasm, &["--no-default-features"])?;
+    inline::write(&parts, "lite", &few.bytes)?;
     let project = wasm.join("tsconfig.json");
     node(wasm, "node_modules/typescript/bin/tsc", &["--project".into(), project])?;
     node(wasm, "build/bundle.mjs", &[parts, package.clone()])?;
 
-    let five = Module::build(wasm, &["--no-default-features"])?;
-    let module = env::current_exe()?.with_file_name("five.wasm");
-    fs::write(&module, five.bytes)?;
+    let module = env::current_exe()?.with_file_name("lite.wasm");
+    fs::write(&module, few.bytes)?;
     let mut files = vec!["--write".into(), package.join("lb.wasm"), module];
     files.extend(ENTRIES.map(|entry| package.join(entry)));
     node(wasm, "build/sizes.mjs", &files)

@@ -56,6 +56,7 @@ const LISTS: &[(&str, &str, &[&str])] = &[
     ("JITTERS", "Jitter", Jitter::NAMES),
     ("BOOKS", "OutlierPreset", Book::NAMES),
     ("POLICIES", "PolicyName", AnyPolicy::NAMES),
+    ("FEW_POLICIES", "FewPolicyName", evenkeel_wasm::FEW_POLICIES),
     ("KINDS", "SettingKind", Kind::NAMES),
     ("REPEATS", "Repeat", Repeat::NAMES),
     ("ENDPOINT_COLUMNS", "EndpointColumn", evenkeel_wasm::ENDPOINT_COLUMNS),
