@@ -1,18 +1,15 @@
-// Makes the package of what tsc has written: `node bundle.mjs FOLDER`. Each entry of package.json gets its JavaScript, what they share is in
-// files of its own; each gets its types in one file; and nothing else stays, so that nothing is shipped twice but the module: as a file, and
-// as text for those that cannot load one.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+// Makes the package of what tsc has written: `node bundle.mjs FROM TO`. Each entry of package.json gets its JavaScript, and what they share is in
+// files of its own; each gets its types in one file. Nothing is shipped twice but the module: as a file, and as text for those that cannot
+// load one.
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { buildSync, build } from 'esbuild';
 import { roll } from './types.mjs';
 
-const [, , folder] = process.argv;
+const [, , folder, out] = process.argv;
 const { exports } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 const targets = new Set(JSON.stringify(exports).match(/pkg\/[\w.]+/g).map((path) => basename(path)));
 const named = (end) => [...targets].filter((file) => file.endsWith(end));
-const out = join(folder, '../pkg.new');
-rmSync(out, { recursive: true, force: true });
-mkdirSync(out);
 
 /** What stays as it is: modules, and their text, which each entry imports from beside it. */
 const KEPT = /\.(wasm(\?module)?|text\.js|module\.js)$/;
@@ -46,7 +43,5 @@ for (const [entry, text] of types) {
 }
 writeFileSync(join(out, 'lb.wasm.d.ts'), 'declare const module: WebAssembly.Module;\nexport default module;\n');
 
-for (const file of ['LICENSE-APACHE', 'LICENSE-MIT', 'lb.wasm', 'lb.text.js', 'lite.text.js', 'asm.module.js']) renameSync(join(folder, file), join(out, file));
+for (const file of ['lb.wasm', 'lb.text.js', 'lite.text.js', 'asm.module.js']) copyFileSync(join(folder, file), join(out, file));
 for (const file of targets) if (!existsSync(join(out, file))) throw new Error(`package.json exports ${file}, which was not made`);
-rmSync(folder, { recursive: true });
-renameSync(out, folder);

@@ -68,7 +68,8 @@ export function url(name: string, value: unknown): string {
   return text;
 }
 
-function parses(text: string): boolean {
+/** Whether it is a URL; older browsers have no `URL.canParse`. */
+export function parses(text: string): boolean {
   try {
     return new URL(text) instanceof URL;
   } catch {

@@ -9,7 +9,7 @@ export interface Follower {
   clock(): number;
 }
 
-/** How long a list holds that does not say, the first and the longest wait after a failure, and how long a function may take: the core's poller has these. */
+/** How long a list holds that does not say, and the first and the longest wait after a failure, as in the core's poller; how long a function may take. */
 const [TTL, FIRST, LONGEST, PATIENCE] = [30_000, 1000, 60_000, 30_000];
 
 /**
@@ -58,7 +58,8 @@ export class Discovery {
   /** Asks now; those who come while a question is under way share it. */
   refresh(now: number): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    // What a request of a Worker began ends with that request, and no other may wait for it. A function that hangs is asked again; lists come when they come.
+    // What a request of a Worker began ends with that request, and no other may wait for it. A function that hangs is asked again;
+    // lists come when they come.
     const patience = IN_WORKERS ? 1000 : typeof this.source === 'function' ? PATIENCE : Infinity;
     if (this.#pending && !(now - this.#asked >= patience)) return this.#pending;
     const asked = this.#ask(now).finally(() => {

@@ -126,7 +126,9 @@ class Hosts {
       if (here.length > 0) this.#known.set(key, here);
       return here.length === 0;
     });
-    if (left.length > QUESTIONS) throw new SourceError(`the addresses of all targets are ${left.length} questions, and the most are ${QUESTIONS}: leave addresses off`);
+    if (left.length > QUESTIONS) {
+      throw new SourceError(`the addresses of all targets are ${left.length} questions, and the most are ${QUESTIONS}: leave addresses off`);
+    }
     const ttls = additionals.filter(({ name, type }) => wanted.has(asked(name, type))).map(({ ttl }) => ttl);
     let error: unknown;
     let empty: Found | undefined;

@@ -1,5 +1,6 @@
 /**
- * Endpoints from a content steering manifest: a server says in which order a player's networks are to be used (HLS: RFC 8216bis §7; DASH: ETSI TS 103 998).
+ * Endpoints from a content steering manifest: a server says in which order a player's networks are to be used
+ * (HLS: RFC 8216bis §7; DASH: ETSI TS 103 998).
  */
 import { ask, json, SourceError, where, type AskOptions } from './ask.js';
 import * as check from './check.js';
@@ -20,7 +21,7 @@ export interface SteeringOptions extends AskOptions {
 
 const OPTIONS = ['pathways', 'protocol', 'current', 'fetch', 'headers', 'timeoutMs'];
 
-/** The longest manifest in bytes, how long one holds that does not say in seconds, and the most clones. */
+/** The longest manifest in bytes, how long one holds that does not say in seconds, and the most pathways with their clones. */
 const [MOST, TTL, CLONES] = [2 ** 20, 300, 256];
 
 const DAY = 86_400;
@@ -29,8 +30,8 @@ const DAY = 86_400;
  * The pathways as a server wants them used: the first of its list has the priority 0, and one that it leaves out is not used. Clones become endpoints
  * of their own.
  *
- * Until there is a manifest, and where none can be had, the pathways serve in the order in which they are given. One that cannot be loaded is asked for
- * again when the last one's time is over, and one that is gone (410) is not.
+ * Until there is a manifest, and where none can be had, the pathways serve in the order in which they are given. One that cannot be
+ * loaded is asked for again when the last one's time is over, and one that is gone (410) is not.
  *
  * @throws {TypeError | RangeError} if an option is wrong.
  * @example
@@ -108,7 +109,8 @@ function read(body: unknown, at: string, pathways: ReadonlyMap<string, string>):
   const clones = cloned(manifest['PATHWAY-CLONES'] ?? [], pathways);
   const order = manifest['PATHWAY-PRIORITY'] ?? manifest['SERVICE-LOCATION-PRIORITY'];
   if (!Array.isArray(order)) throw new Error(`PATHWAY-PRIORITY must be an array of ids, not ${JSON.stringify(order)}`);
-  const urls = [...new Set(order as unknown[])].map((id) => pathways.get(id as string) ?? clones.get(id as string)).filter((url) => url !== undefined);
+  const named = [...new Set(order as string[])].map((id) => pathways.get(id) ?? clones.get(id));
+  const urls = named.filter((url) => url !== undefined);
   if (urls.length === 0) throw new Error(`PATHWAY-PRIORITY names none of the pathways: ${JSON.stringify(order)}`);
   return {
     endpoints: urls.map((url, priority) => ({ url, priority })),
@@ -137,7 +139,8 @@ function cloned(list: unknown, pathways: ReadonlyMap<string, string>): Map<strin
     for (const [name, value] of Object.entries(fields('PARAMS', PARAMS))) url.searchParams.set(name, string(`PARAMS.${name}`, value));
     clones.set(id, url.href);
   }
-  if (clones.size + pathways.size > CLONES) throw new Error(`there are ${clones.size + pathways.size} pathways and clones, and the most are ${CLONES}`);
+  const count = clones.size + pathways.size;
+  if (count > CLONES) throw new Error(`there are ${count} pathways and clones, and the most are ${CLONES}`);
   return clones;
 }
 

@@ -5,7 +5,7 @@
 //! (`ts/generated.ts`; a test fails when what is committed is out of date), compiles the wasm crate,
 //! writes the JavaScript glue with the library behind the wasm-bindgen command line (so that
 //! nothing has to be installed), shrinks the module, inlines it as text, compiles the TypeScript layer around
-//! it, and bundles the entries and their types. What a browser downloads of it goes to `wasm/sizes.txt`.
+//! it into `wasm/out`, and bundles the entries and their types. What a browser downloads of it goes to `wasm/sizes.txt`.
 
 mod inline;
 mod module;
@@ -30,26 +30,29 @@ fn main() -> Result<()> {
     let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("wasm/build has a parent")?;
     tables::write(&wasm.join("ts/generated.ts"))?;
 
-    let package = wasm.join("pkg");
-    if package.exists() {
-        fs::remove_dir_all(&package).context("cannot empty wasm/pkg")?;
+    let (parts, package) = (wasm.join("out"), wasm.join("pkg"));
+    for folder in [&parts, &package] {
+        if folder.exists() {
+            fs::remove_dir_all(folder)
+                .with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+        fs::create_dir_all(folder)?;
     }
-    fs::create_dir_all(&package)?;
     for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
         fs::copy(wasm.join("..").join(license), package.join(license))
             .with_context(|| format!("cannot copy {license}"))?;
     }
 
     let full = Module::build(wasm, &[])?;
-    full.write(&package)?;
-    inline::write(&package, "lb", &full.bytes)?;
-    let asm = [package.join("lb.wasm"), package.join("asm.module.js")];
+    full.write(&parts)?;
+    inline::write(&parts, "lb", &full.bytes)?;
+    let asm = [parts.join("lb.wasm"), parts.join("asm.module.js")];
     node(wasm, "build/asm.mjs", &asm)?;
     let few = Module::build(wasm, &["--no-default-features"])?;
-    inline::write(&package, "lite", &few.bytes)?;
+    inline::write(&parts, "lite", &few.bytes)?;
     let project = wasm.join("tsconfig.json");
     node(wasm, "node_modules/typescript/bin/tsc", &["--project".into(), project])?;
-    node(wasm, "build/bundle.mjs", core::slice::from_ref(&package))?;
+    node(wasm, "build/bundle.mjs", &[parts, package.clone()])?;
 
     let module = env::current_exe()?.with_file_name("lite.wasm");
     fs::write(&module, few.bytes)?;

@@ -1,3 +1,4 @@
+import * as check from '../check.js';
 import { A, AAAA, CNAME, SOA, SRV, TYPES, seconds, type DnsRecord, type Message } from './message.js';
 
 /** The JSON form of DNS answers, as Cloudflare and Google give them; no standard says what it is. Whatever is wrong with it throws. */
@@ -30,10 +31,10 @@ function read1(record: Readonly<Record<string, unknown>>): DnsRecord | undefined
   const words = data.trim().split(/\s+/);
   switch (type) {
     case A:
-      if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(data) || !URL.canParse(`http://${data}`)) break;
+      if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(data) || !check.parses(`http://${data}`)) break;
       return { ...head, text: data, numbers: [] };
     case AAAA:
-      if (!/^[\da-f:.]+$/i.test(data) || !URL.canParse(`http://[${data}]`)) break;
+      if (!/^[\da-f:.]+$/i.test(data) || !check.parses(`http://[${data}]`)) break;
       return { ...head, text: `[${data}]`, numbers: [] };
     case CNAME:
       return { ...head, text: lower(data), numbers: [] };
