@@ -20,6 +20,7 @@ use crate::balancer::Balancer;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::error::PickError;
+use crate::lease::Lease;
 use crate::shared::Clients;
 use crate::target::Target;
 pub use error::{AttemptError, CallError, Cause};
@@ -74,7 +75,7 @@ impl<C, P: Policy> Balancer<C, P> {
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<T, CallError<E>> {
-        self.call_with(None, retry, attempt).await
+        self.call_with(None, retry, attempt).await.map(|(answer, _told)| answer)
     }
 
     /// Does what [`call`](Self::call) does for a request with a key, as
@@ -89,15 +90,17 @@ impl<C, P: Policy> Balancer<C, P> {
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<T, CallError<E>> {
-        self.call_with(Some(key), retry, attempt).await
+        self.call_with(Some(key), retry, attempt).await.map(|(answer, _told)| answer)
     }
 
-    async fn call_with<T, E, Fut: Future<Output = Result<T, E>>>(
+    /// Returns the answer with its lease, where that is still to be told: a good answer, or one to
+    /// a request at fault. How long it took is learnt; dropped, the lease tells the rest.
+    pub(crate) async fn call_with<T, E, Fut: Future<Output = Result<T, E>>>(
         &self,
         key: Option<u64>,
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         mut attempt: impl FnMut(Attempt<C>) -> Fut,
-    ) -> Result<T, CallError<E>> {
+    ) -> Result<(T, Option<Lease<C>>), CallError<E>> {
         let clock = self.shared.clock;
         let mut now = clock.now();
         let policy = retry.policy_at(now);
@@ -140,7 +143,7 @@ impl<C, P: Policy> Balancer<C, P> {
                         call.endpoints_changed();
                     }
                     let Some((flight, result)) = ended else { continue };
-                    let verdict = retry.verdict(&result);
+                    let (verdict, outcome) = retry.judge(&result);
                     call.on_outcome(now, flight.attempt, verdict);
                     match result {
                         Ok(value) => {
@@ -148,11 +151,16 @@ impl<C, P: Policy> Balancer<C, P> {
                             if verdict == Verdict::Success {
                                 retry.observe(now, now.saturating_since(flight.began));
                             }
-                            answer = Some(value);
+                            let mut lease = flight.lease;
+                            let ends = matches!(verdict, Verdict::Success | Verdict::Ignorable);
+                            lease.answered(outcome);
+                            answer = Some((value, ends.then_some(lease)));
                         }
-                        Err(error) => failed.push(&flight, now, Cause::Failed(error)),
+                        Err(error) => {
+                            failed.push(&flight, now, Cause::Failed(error));
+                            flight.lease.report(outcome);
+                        }
                     }
-                    flight.lease.report(verdict.outcome());
                 }
                 Step::Cancel { attempt, outcome } => {
                     let Some(flight) = in_flight.take(attempt) else { continue };
@@ -160,6 +168,10 @@ impl<C, P: Policy> Balancer<C, P> {
                     let late = outcome == Outcome::TimedOut;
                     failed.push(&flight, now, if late { Cause::TimedOut } else { Cause::GivenUp });
                     flight.lease.report(outcome);
+                    if late && !retry.follows_late::<E>() {
+                        let end = End::NonRetryableFailure;
+                        return answer.ok_or(CallError { end, unavailable: None, ..failed });
+                    }
                 }
                 Step::Done(end) => {
                     // A hedge that finds no endpoint is not the end.

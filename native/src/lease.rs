@@ -30,7 +30,12 @@ impl Due {
     fn report<C>(&self, client: &Client<C>) {
         // Learnt from before it is taken off: in between, a new endpoint would look as if it had
         // never been asked.
-        let Some(outcome) = self.outcome else { return };
+        let Some(outcome) = self.outcome else {
+            if self.needs.in_flight {
+                client.load.end();
+            }
+            return;
+        };
         if self.needs.time && client.load.observe(self.chosen.sent, client.clock.now(), outcome) {
             client.marks.mark(self.chosen.slot.index());
         }
@@ -40,6 +45,23 @@ impl Due {
         if self.chosen.decides || client.vitals.heeds(outcome) {
             self.tell(client, outcome);
         }
+    }
+
+    fn answered<C>(&mut self, client: &Client<C>, outcome: Outcome) {
+        self.outcome = Some(outcome);
+        if self.needs.time && client.load.observe(self.chosen.sent, client.clock.now(), outcome) {
+            client.marks.mark(self.chosen.slot.index());
+        }
+        self.needs.time = false;
+    }
+
+    #[cfg(feature = "http-verdict")]
+    fn tell_now<C>(&mut self, client: &Client<C>) {
+        let Some(outcome) = self.outcome.take() else { return };
+        if self.chosen.decides || client.vitals.heeds(outcome) {
+            self.tell(client, outcome);
+        }
+        self.chosen.decides = false;
     }
 
     #[inline(never)]
@@ -228,6 +250,18 @@ impl<C> Lease<C> {
 
     pub(crate) fn client(&self) -> Arc<Client<C>> {
         Arc::clone(&self.client)
+    }
+
+    /// Learns now how long the answer took; dropped, it tells the outcome. Until then, the request
+    /// counts as in flight.
+    pub(crate) fn answered(&mut self, outcome: Outcome) {
+        self.due.answered(&self.client, outcome);
+    }
+
+    /// Tells the endpoint's health of the outcome now, and nothing when it is dropped.
+    #[cfg(feature = "http-verdict")]
+    pub(crate) fn tell(&mut self) {
+        self.due.tell_now(&self.client);
     }
 }
 
