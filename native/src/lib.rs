@@ -19,6 +19,9 @@
 //! # }
 //! ```
 //!
+//! With the feature `http` there is an HTTP client over it, `http::Client`; with `reqwest`, the same
+//! over a client of yours: `reqwest::ClientWithBalancer`.
+//!
 //! Every decision is made by [`evenkeel_core`], which does no I/O; this crate feeds it from the
 //! network.
 
