@@ -117,6 +117,15 @@ impl<K, A> Retry<K, A> {
         Retry { policy, classify, accept, budget, latencies }
     }
 
+    /// Ends a call after `timeout`, above zero, with all its attempts and waits; by default, it may
+    /// take for ever.
+    ///
+    /// # Errors
+    /// [`RetryPolicyError`] if it is zero, or below the time of one attempt.
+    pub fn timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
+        Ok(Self { policy: self.policy.with_timeout(timeout)?, ..self })
+    }
+
     /// Bounds the retries and hedges of all calls together, by default not at all. A call takes a
     /// lock for a moment when it begins, at the end of each attempt, and before each retry or
     /// hedge.
@@ -143,12 +152,6 @@ impl<K, A> Retry<K, A> {
         Ok(Self { latencies: Some(Latencies { shared: Arc::new(Mutex::new(at)), hedges }), ..self })
     }
 
-    /// Bounds each whole call otherwise than the policy does, above zero.
-    #[cfg(any(feature = "http", feature = "reqwest"))]
-    pub(crate) fn within(self, timeout: Duration) -> Self {
-        Self { policy: self.policy.with_timeout(timeout).unwrap_or(self.policy), ..self }
-    }
-
     /// Never hedges.
     #[cfg(any(feature = "http", feature = "reqwest"))]
     pub(crate) fn unhedged(self) -> Self {
@@ -157,7 +160,7 @@ impl<K, A> Retry<K, A> {
 
     /// Returns the bound of a whole call, if there is one.
     #[cfg(any(feature = "http", feature = "reqwest"))]
-    pub(crate) fn timeout(&self) -> Option<Duration> {
+    pub(crate) fn whole(&self) -> Option<Duration> {
         self.policy.timeout()
     }
 

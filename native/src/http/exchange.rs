@@ -21,6 +21,7 @@ use super::unused::MayBeUnused;
 use super::verdict::judge;
 use crate::balancer::Balancer;
 use crate::call::{Accept, Attempt, CallError, Classify, Retry};
+use crate::lease::Lease;
 use crate::reason::with_sources;
 
 /// An error of a client that sends a request.
@@ -164,10 +165,12 @@ where
     if !plan.repeat.hedges() || plan.begun.is_some() {
         retry = retry.unhedged();
     }
-    if let Some(timeout) = plan.timeout {
-        retry = retry.within(timeout);
+    if let Some(timeout) = plan.timeout
+        && let Ok(bounded) = retry.clone().timeout(timeout)
+    {
+        retry = bounded;
     }
-    let timeout = retry.timeout();
+    let timeout = retry.whole();
     let judge = Judge { plan, classify: rules.classify.as_deref() };
     let retry = retry.classify(&judge).accept(&judge);
     let log = Log::default();
@@ -190,7 +193,7 @@ where
             }
         }
     };
-    let (answer, lease) = balancer.call_with(plan.key, &retry, attempt).await?;
+    let (answer, lease) = balancer.call_with(plan.key, &retry, attempt, Lease::followed).await?;
     let attempts = log.attempts(answer.place);
     let response = answer.response.take().expect("it is taken once");
     let deadline = timeout.and_then(|limit| Some((began.checked_add(limit)?, limit)));

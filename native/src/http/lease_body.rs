@@ -25,8 +25,8 @@ use crate::lease::Lease;
 /// before: the endpoint is told of a good head half a second later, or at the body's end if that
 /// is earlier. How long the answer took is learnt at its head.
 ///
-/// For clients of your own, make one with [`new`](Self::new) from what
-/// [`Balancer::pick`](crate::Balancer::pick) leads to.
+/// For clients of your own, make one with [`new`](Self::new) of what
+/// [`Balancer::call_lease`](crate::Balancer::call_lease) returns.
 #[must_use = "an answer that is dropped unread may cost its connection"]
 pub struct LeaseBody<B> {
     /// Gone once it has ended, which frees its connection.
@@ -57,7 +57,7 @@ impl<B: Body> LeaseBody<B> {
     /// Follows the body of an answer whose head is good: its endpoint is told of a success unless
     /// the body breaks.
     pub fn new<C: Send + Sync + 'static>(body: B, mut lease: Lease<C>) -> Self {
-        lease.answered(Outcome::Success);
+        lease.learn(Outcome::Success);
         Self::following(body, Some(lease), None, None)
     }
 
