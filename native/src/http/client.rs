@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ::http::response::Parts;
-use ::http::{Method, Request, Response};
+use ::http::{Request, Response};
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, Verdict};
@@ -16,7 +16,6 @@ use super::exchange::{Plan, Rules, exchange, repeat};
 use super::lease_body::LeaseBody;
 use super::path::Path;
 use super::pool::{Connections, Pool};
-use super::request::RequestBuilder;
 use crate::balancer::Balancer;
 use crate::call::{Attempt, Retry};
 use crate::discover::Discover;
@@ -130,41 +129,6 @@ impl<P: Policy> Client<P> {
     /// Waits as [`Balancer::ready`] does.
     pub async fn ready(&self) {
         self.balancer.ready().await;
-    }
-
-    /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
-    pub fn get(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::GET, path)
-    }
-
-    /// Begins a HEAD.
-    pub fn head(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::HEAD, path)
-    }
-
-    /// Begins a POST.
-    pub fn post(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::POST, path)
-    }
-
-    /// Begins a PUT.
-    pub fn put(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::PUT, path)
-    }
-
-    /// Begins a PATCH.
-    pub fn patch(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::PATCH, path)
-    }
-
-    /// Begins a DELETE.
-    pub fn delete(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::DELETE, path)
-    }
-
-    /// Begins a request with this method.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
-        RequestBuilder::new(self.clone(), method, path)
     }
 
     /// Sends a request as it is, but for its origin, for which an endpoint stands in: what a proxy

@@ -29,8 +29,45 @@ pub struct RequestBuilder<P = AnyPolicy> {
     timeout: Option<Duration>,
 }
 
+impl<P: Policy> Client<P> {
+    /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
+    pub fn get(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::GET, path)
+    }
+
+    /// Begins a HEAD.
+    pub fn head(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::HEAD, path)
+    }
+
+    /// Begins a POST.
+    pub fn post(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::POST, path)
+    }
+
+    /// Begins a PUT.
+    pub fn put(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::PUT, path)
+    }
+
+    /// Begins a PATCH.
+    pub fn patch(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::PATCH, path)
+    }
+
+    /// Begins a DELETE.
+    pub fn delete(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Begins a request with this method.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
+        RequestBuilder::new(self.clone(), method, path)
+    }
+}
+
 impl<P: Policy> RequestBuilder<P> {
-    pub(super) fn new(client: Client<P>, method: Method, path: &str) -> Self {
+    fn new(client: Client<P>, method: Method, path: &str) -> Self {
         let mut request = Request::new(Body::default());
         *request.method_mut() = method;
         let path = Path::new(path).map_err(BadRequest::from);

@@ -4,14 +4,13 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ::http::response::Parts;
-use ::reqwest::{Body, Client, Method, Request, Response};
+use ::reqwest::{Body, Client, Request, Response};
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, Verdict};
 
 use super::error::Error;
 use super::origin::{Origin, Origins, bad};
-use super::request::RequestBuilder;
 use super::template::Template;
 use crate::balancer::Balancer;
 use crate::call::{Attempt, Retry};
@@ -120,44 +119,8 @@ impl<P: Policy> ClientWithBalancer<P> {
         self.balancer.ready().await;
     }
 
-    /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
-    pub fn get(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::GET, path)
-    }
-
-    /// Begins a POST.
-    pub fn post(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::POST, path)
-    }
-
-    /// Begins a PUT.
-    pub fn put(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::PUT, path)
-    }
-
-    /// Begins a PATCH.
-    pub fn patch(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::PATCH, path)
-    }
-
-    /// Begins a DELETE.
-    pub fn delete(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::DELETE, path)
-    }
-
-    /// Begins a HEAD.
-    pub fn head(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::HEAD, path)
-    }
-
-    /// Begins a request with this method.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
-        let whole = if path.contains("://") {
-            path.to_owned()
-        } else {
-            format!("http://service.invalid/{}", path.trim_start_matches('/'))
-        };
-        RequestBuilder::new(self.clone(), self.client.request(method, whole))
+    pub(super) fn inner(&self) -> &Client {
+        &self.client
     }
 
     pub(super) async fn exchange(

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ::reqwest::Response;
+use ::reqwest::{Method, Response};
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, hash};
@@ -21,8 +21,50 @@ pub struct RequestBuilder<P = AnyPolicy> {
     repeat: Option<Repeat>,
 }
 
+impl<P: Policy> ClientWithBalancer<P> {
+    /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
+    pub fn get(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::GET, path)
+    }
+
+    /// Begins a POST.
+    pub fn post(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::POST, path)
+    }
+
+    /// Begins a PUT.
+    pub fn put(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::PUT, path)
+    }
+
+    /// Begins a PATCH.
+    pub fn patch(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::PATCH, path)
+    }
+
+    /// Begins a DELETE.
+    pub fn delete(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Begins a HEAD.
+    pub fn head(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::HEAD, path)
+    }
+
+    /// Begins a request with this method.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
+        let whole = if path.contains("://") {
+            path.to_owned()
+        } else {
+            format!("http://service.invalid/{}", path.trim_start_matches('/'))
+        };
+        RequestBuilder::new(self.clone(), self.inner().request(method, whole))
+    }
+}
+
 impl<P: Policy> RequestBuilder<P> {
-    pub(super) fn new(client: ClientWithBalancer<P>, inner: ::reqwest::RequestBuilder) -> Self {
+    fn new(client: ClientWithBalancer<P>, inner: ::reqwest::RequestBuilder) -> Self {
         Self { client, inner, key: None, repeat: None }
     }
 
