@@ -1,4 +1,4 @@
-//! Balancing over a [`reqwest::Client`](::reqwest::Client) of yours, and what its answers mean.
+//! Balancing over a [`reqwest::Client`] of yours, and what its answers mean.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -69,10 +69,10 @@ impl<P: Policy> Client<P> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use core::time::Duration;
     /// use evenkeel::http::{Client, Connections};
-    /// use evenkeel::{Balancer, Fixed, LeastRequest, Retry, RetryPolicy};
+    /// use evenkeel::{Balancer, Fixed, Retry, RetryPolicy, RoundRobin};
     ///
     /// let balancer = Balancer::builder(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)
-    ///     .policy(LeastRequest::default())
+    ///     .policy(RoundRobin::new())
     ///     .build(Connections::default().max_age(Duration::from_secs(300)))?;
     /// let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(5))?;
     /// let client = Client::new(balancer).with_retry(Retry::new(policy));
