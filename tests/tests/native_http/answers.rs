@@ -6,9 +6,12 @@ use hyper::StatusCode;
 
 use super::{Act, client, status, two};
 
+/// Statuses, requests by class and server, and the failure.
+type Row = (&'static [u16], [[usize; 2]; 3], bool);
+
 /// How often each of two servers is asked if the first answers so, for requests that are
-/// idempotent, sequential, and never sent again; and whether its endpoint has failed.
-const TABLE: &[(&[u16], [[usize; 2]; 3], bool)] = &[
+/// idempotent, sequential, and never sent again; and whether it counts as failed or refused.
+const TABLE: &[Row] = &[
     (&[200, 201, 204, 301, 304, 399], [[1, 0], [1, 0], [1, 0]], false),
     (&[400, 401, 403, 404, 407, 409, 422, 431, 451, 499], [[1, 0], [1, 0], [1, 0]], false),
     (&[501, 505, 506, 508, 510, 511], [[1, 0], [1, 0], [1, 0]], false),
@@ -16,7 +19,7 @@ const TABLE: &[(&[u16], [[usize; 2]; 3], bool)] = &[
     (&[500, 502, 504, 507, 520, 530, 599], [[1, 1], [1, 0], [1, 0]], true),
     (&[408], [[1, 1], [1, 0], [1, 0]], true),
     (&[425], [[1, 1], [1, 0], [1, 0]], false),
-    // Refused unread: a write may go elsewhere, too. That is no failure.
+    // Refused unread: a write may go elsewhere, too. It counts among those that failed or refused.
     (&[429, 503], [[1, 1], [1, 1], [1, 0]], true),
 ];
 

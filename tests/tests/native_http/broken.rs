@@ -1,7 +1,7 @@
 //! No answer: refused, closed, reset, no HTTP. What never left goes elsewhere at once; what may have
 //! been done is sent again only if it may be done twice.
 
-use std::error::Error as _;
+use core::error::Error as _;
 
 use evenkeel::End;
 use evenkeel::http::{AttemptEnd, Attempts, Client, Connections, Error, Repeat, SendError};
@@ -79,7 +79,7 @@ async fn an_error_tells_every_attempt() {
     assert_eq!(tried, [Some(first.addr), Some(second.addr)]);
     assert_eq!(call.end, End::Attempts);
     // It goes where errors go.
-    let boxed: Box<dyn std::error::Error + Send + Sync> = error.into();
+    let boxed: Box<dyn core::error::Error + Send + Sync> = error.into();
     assert!(boxed.to_string().starts_with("attempts exhausted after 2 attempts: "), "{boxed}");
 }
 

@@ -1,9 +1,9 @@
 //! The connections to an endpoint: used again, retired with age, shared by HTTP/2, secured.
 
 use core::convert::Infallible;
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use evenkeel::http::{Client, Connections};
 use evenkeel::{Retry, Tls};

@@ -1,7 +1,7 @@
 //! What is sent: paths below a prefix, hosts, headers and bodies.
 
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use evenkeel::http::{Body, Client, Connections, Error, Repeat};
 use evenkeel::{Balancer, Fixed, Rendezvous};
