@@ -88,6 +88,24 @@ impl Repeat {
         }
     }
 
+    /// Returns the verdict for a call whose request may be sent again only as this says: a failure
+    /// after which it must not be ends the call.
+    ///
+    /// ```
+    /// use evenkeel_core::Verdict;
+    /// use evenkeel_core::http::Repeat;
+    ///
+    /// let write = Repeat::of_method("POST");
+    /// assert_eq!(write.limit(Verdict::RetryableFailure), Verdict::NonRetryableFailure);
+    /// assert_eq!(write.limit(Verdict::NeverSent), Verdict::NeverSent);
+    /// ```
+    pub const fn limit(self, verdict: Verdict) -> Verdict {
+        if Self::Idempotent.allows(verdict) && !self.allows(verdict) {
+            return Verdict::NonRetryableFailure;
+        }
+        verdict
+    }
+
     /// Tells that another attempt may go beside one that takes long.
     pub const fn hedges(self) -> bool {
         matches!(self, Self::Idempotent)
@@ -144,6 +162,12 @@ mod tests {
         assert_eq!(allowed(Repeat::Idempotent), [0, 1, 0, 1, 0, 1, 1, 1, 0]);
         assert_eq!(allowed(Repeat::Sequential), [0, 0, 0, 0, 0, 1, 0, 1, 0]);
         assert_eq!(allowed(Repeat::Never), [0; 9]);
+        for repeat in Repeat::ALL {
+            assert_eq!(repeat.limit(Verdict::Success), Verdict::Success);
+            assert_eq!(repeat.limit(Verdict::Ignorable), Verdict::Ignorable);
+            let failed = repeat.limit(Verdict::TimedOut);
+            assert_eq!(failed == Verdict::TimedOut, repeat.hedges());
+        }
         assert_eq!(Repeat::ALL.iter().filter(|repeat| repeat.hedges()).count(), 1);
     }
 }

@@ -1,4 +1,7 @@
-//! tokio's clock as the core's.
+//! tokio's clock as the core's, and the date.
+
+#[cfg(feature = "http-verdict")]
+use std::time::SystemTime;
 
 use evenkeel_core::Instant;
 
@@ -25,4 +28,11 @@ impl Clock {
             None => core::future::pending().await,
         }
     }
+}
+
+/// Reads the date, for answers that name one and not their own.
+#[cfg(feature = "http-verdict")]
+#[expect(clippy::disallowed_methods, reason = "a server says until which date to leave it alone")]
+pub(crate) fn date() -> SystemTime {
+    SystemTime::now()
 }

@@ -16,24 +16,20 @@ mod etcd;
 mod file;
 mod fixed;
 mod fold;
-#[cfg(feature = "http")]
-mod http;
+#[cfg(feature = "http-list")]
+mod http_list;
 #[cfg(any(feature = "file", feature = "web"))]
 mod json;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
-#[cfg(any(feature = "file", feature = "http"))]
+#[cfg(any(feature = "file", feature = "http-list"))]
 mod list;
 mod publisher;
-#[cfg(any(feature = "web", feature = "dns-over-https"))]
-mod reason;
 #[cfg(feature = "web")]
 mod registry;
 mod removal;
 mod skipped;
 mod status;
-#[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
-mod tls;
 #[cfg(any(feature = "web", feature = "dns-over-https"))]
 mod url;
 mod watch;
@@ -59,8 +55,8 @@ pub use etcd::Etcd;
 pub use file::{File, FileError};
 pub use fixed::Fixed;
 pub(crate) use fold::folded;
-#[cfg(feature = "http")]
-pub use http::Http;
+#[cfg(feature = "http-list")]
+pub use http_list::HttpList;
 #[cfg(feature = "kubernetes")]
 pub use kubernetes::Kubernetes;
 pub use publisher::{Published, Publisher};
@@ -69,8 +65,6 @@ pub use registry::RegistryError;
 pub use removal::{Empty, Removal};
 pub use skipped::Skipped;
 pub use status::DiscoveryStatus;
-#[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
-pub use tls::{Tls, TlsError};
 pub use watch::Watch;
 pub(crate) use watchdog::watchdog;
 

@@ -19,6 +19,9 @@
 //! # }
 //! ```
 //!
+//! With the feature `http` there is an HTTP client over it, `http::Client`; with `reqwest`, the same
+//! over a client of yours: `reqwest::ClientWithBalancer`.
+//!
 //! Every decision is made by [`evenkeel_core`], which does no I/O; this crate feeds it from the
 //! network.
 
@@ -33,10 +36,16 @@ mod discover;
 mod error;
 mod event;
 mod factory;
+#[cfg(feature = "http-verdict")]
+pub mod http;
 mod lease;
 mod load;
 mod maintain;
 mod marks;
+#[cfg(any(feature = "web", feature = "dns-over-https", feature = "http", feature = "reqwest"))]
+mod reason;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 mod shared;
 mod snapshot;
 mod status;
@@ -44,6 +53,8 @@ mod stripe;
 mod supervise;
 mod table;
 mod target;
+#[cfg(feature = "tls")]
+mod tls;
 mod vitals;
 
 pub use balancer::Balancer;
@@ -56,8 +67,8 @@ pub use changes::{Change, Changes, Discovered};
 pub use discover::Consul;
 #[cfg(feature = "etcd")]
 pub use discover::Etcd;
-#[cfg(feature = "http")]
-pub use discover::Http;
+#[cfg(feature = "http-list")]
+pub use discover::HttpList;
 #[cfg(feature = "kubernetes")]
 pub use discover::Kubernetes;
 #[cfg(feature = "web")]
@@ -69,14 +80,12 @@ pub use discover::{
 };
 #[cfg(feature = "file")]
 pub use discover::{File, FileError};
-#[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
-pub use discover::{Tls, TlsError};
 pub use error::{BuildError, NotReady, PickError, SharedError};
 pub use evenkeel_core as core;
 pub use evenkeel_core::cluster::Candidacy;
 #[cfg(any(feature = "etcd", feature = "kubernetes"))]
 pub use evenkeel_core::discovery::list_watch::ListWatchConfig;
-#[cfg(any(feature = "http", feature = "consul"))]
+#[cfg(any(feature = "http-list", feature = "consul"))]
 pub use evenkeel_core::discovery::long_poll::LongPollConfig;
 pub use evenkeel_core::discovery::poller::{PollerConfig, PollerConfigError, SourceHealth};
 pub use evenkeel_core::policy::{
@@ -98,6 +107,8 @@ pub use lease::{Lease, Pick};
 pub use status::Status;
 pub use supervise::TaskStatus;
 pub use target::{Target, TargetError};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

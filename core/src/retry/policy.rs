@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::backoff::{Backoff, Waits};
 use super::hedge::Hedging;
-use crate::time::{Ticks, ticks};
+use crate::time::{Ticks, duration, ticks};
 
 /// Bounds a [`Call`](super::Call): how many attempts it may make, for how long, how far apart.
 ///
@@ -121,6 +121,17 @@ impl RetryPolicy {
     #[must_use]
     pub const fn with_hedging(self, hedging: Hedging) -> Self {
         Self { hedge_delay: ticks(hedging.delay), hedges: hedging.hedges, ..self }
+    }
+
+    /// Sends one attempt at a time again: for a request that must not be done twice.
+    #[must_use]
+    pub const fn without_hedging(self) -> Self {
+        Self { hedge_delay: 0, hedges: 0, ..self }
+    }
+
+    /// Returns the bound of the whole call; `None` for no bound.
+    pub const fn timeout(&self) -> Option<Duration> {
+        if self.timeout == 0 { None } else { Some(duration(self.timeout)) }
     }
 
     /// Sets the longest wait that the service may ask for: 300 s by default, as Envoy's.

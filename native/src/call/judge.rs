@@ -1,12 +1,24 @@
 //! What an attempt's result means: the errors, and the answers.
 
-use evenkeel_core::Verdict;
+use evenkeel_core::{Outcome, Verdict};
 
 /// Tells what an error of an attempt means. A function from `&E` to [`Verdict`] does.
 pub trait Classify<E> {
     /// Tells what `error` means for the call; what it means for the endpoint
     /// [follows](Verdict::outcome).
     fn verdict(&self, error: &E) -> Verdict;
+
+    /// Tells both at once, where what it means for the endpoint does not follow from the verdict.
+    fn judge(&self, error: &E) -> (Verdict, Outcome) {
+        let verdict = self.verdict(error);
+        (verdict, verdict.outcome())
+    }
+
+    /// Tells that another attempt may follow one that took too long; by default it may. Otherwise
+    /// the call ends with it.
+    fn follows_late(&self) -> bool {
+        true
+    }
 }
 
 impl<E, F: Fn(&E) -> Verdict> Classify<E> for F {
@@ -31,6 +43,12 @@ pub trait Accept<T> {
     /// Tells what `answer` means for the call; what it means for the endpoint
     /// [follows](Verdict::outcome).
     fn verdict(&self, answer: &T) -> Verdict;
+
+    /// Tells both at once, where what it means for the endpoint does not follow from the verdict.
+    fn judge(&self, answer: &T) -> (Verdict, Outcome) {
+        let verdict = self.verdict(answer);
+        (verdict, verdict.outcome())
+    }
 }
 
 impl<T, F: Fn(&T) -> Verdict> Accept<T> for F {

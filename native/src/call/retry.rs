@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use evenkeel_core::retry::{
     Budget, Hedging, HedgingError, LatencyPercentile, RetryPolicy, RetryPolicyError,
 };
-use evenkeel_core::{Instant, Verdict};
+use evenkeel_core::{Instant, Outcome, Verdict};
 
 use super::judge::{Accept, Classify, EveryAnswer, EveryError};
 
@@ -117,6 +117,15 @@ impl<K, A> Retry<K, A> {
         Retry { policy, classify, accept, budget, latencies }
     }
 
+    /// Ends a call after `timeout`, above zero, with all its attempts and waits; by default, it may
+    /// take for ever.
+    ///
+    /// # Errors
+    /// [`RetryPolicyError`] if it is zero, or below the time of one attempt.
+    pub fn timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
+        Ok(Self { policy: self.policy.with_timeout(timeout)?, ..self })
+    }
+
     /// Bounds the retries and hedges of all calls together, by default not at all. A call takes a
     /// lock for a moment when it begins, at the end of each attempt, and before each retry or
     /// hedge.
@@ -143,16 +152,36 @@ impl<K, A> Retry<K, A> {
         Ok(Self { latencies: Some(Latencies { shared: Arc::new(Mutex::new(at)), hedges }), ..self })
     }
 
-    /// Tells what the result of an attempt means.
-    pub(super) fn verdict<T, E>(&self, result: &Result<T, E>) -> Verdict
+    /// Never hedges.
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    pub(crate) fn unhedged(self) -> Self {
+        Self { policy: self.policy.without_hedging(), latencies: None, ..self }
+    }
+
+    /// Returns the bound of a whole call, if there is one.
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    pub(crate) fn whole(&self) -> Option<Duration> {
+        self.policy.timeout()
+    }
+
+    /// Tells what the result of an attempt means, for the call and for the endpoint.
+    pub(super) fn judge<T, E>(&self, result: &Result<T, E>) -> (Verdict, Outcome)
     where
         K: Classify<E>,
         A: Accept<T>,
     {
         match result {
-            Ok(answer) => self.accept.verdict(answer),
-            Err(error) => self.classify.verdict(error),
+            Ok(answer) => self.accept.judge(answer),
+            Err(error) => self.classify.judge(error),
         }
+    }
+
+    /// Tells that another attempt may follow one that took too long.
+    pub(super) fn follows_late<E>(&self) -> bool
+    where
+        K: Classify<E>,
+    {
+        self.classify.follows_late()
     }
 
     /// Returns the policy of a call that begins at `now`.

@@ -12,10 +12,10 @@ use self::answer::endpoints;
 use super::publisher::when_told;
 use super::registry::long_poll::{self, Fetched, Polled, checked, index_of};
 use super::registry::{Ask, Client, Feed, RegistryError, Secret};
-use super::tls::{Connector, Tls};
 use super::url::{Url, encoded};
 use super::{Answer, Discover, Ended};
 use crate::factory::BoxError;
+use crate::tls::{Connector, Tls};
 
 /// A stale answer may be so old; an older one is asked for again, from the leader.
 const MAX_STALE: Duration = Duration::from_secs(10);

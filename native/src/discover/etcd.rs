@@ -12,10 +12,10 @@ use self::set::Keys;
 use super::publisher::when_told;
 use super::registry::list_watch::{self, checked};
 use super::registry::{Client, Feed, RegistryError, Secret};
-use super::tls::{Connector, Tls};
 use super::url::Url;
 use super::{Answer, Discover, Ended};
 use crate::factory::BoxError;
+use crate::tls::{Connector, Tls};
 
 /// Follows the endpoints below a prefix in etcd, version 3.4 or later.
 ///

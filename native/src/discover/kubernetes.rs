@@ -16,10 +16,10 @@ use self::set::{Slices, Token};
 use super::publisher::when_told;
 use super::registry::list_watch::{self, checked};
 use super::registry::{Client, Feed, RegistryError, Secret};
-use super::tls::{Connector, Tls};
 use super::url::{Url, encoded};
 use super::{Answer, Discover, Ended};
 use crate::factory::BoxError;
+use crate::tls::{Connector, Tls};
 
 /// Where Kubernetes puts what a pod needs to ask the API.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";

@@ -6,7 +6,7 @@ mod error;
 mod feed;
 #[cfg(any(feature = "etcd", feature = "kubernetes"))]
 pub(super) mod list_watch;
-#[cfg(any(feature = "http", feature = "consul"))]
+#[cfg(any(feature = "http-list", feature = "consul"))]
 pub(super) mod long_poll;
 mod secret;
 

@@ -67,7 +67,7 @@ impl Url {
     }
 
     /// Adds a part of the query, whose text is encoded.
-    #[cfg(any(feature = "http", feature = "consul", feature = "kubernetes"))]
+    #[cfg(any(feature = "http-list", feature = "consul", feature = "kubernetes"))]
     pub(in crate::discover) fn add(&mut self, name: &str, value: &str) {
         let separator = if self.query.is_empty() { "" } else { "&" };
         for part in [separator, name, "=", &*encoded(value)] {
@@ -102,7 +102,7 @@ impl fmt::Debug for Url {
 }
 
 /// Encodes all that is not plain in a part of a URL.
-#[cfg(any(feature = "http", feature = "consul", feature = "kubernetes"))]
+#[cfg(any(feature = "http-list", feature = "consul", feature = "kubernetes"))]
 pub(in crate::discover) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -6,7 +6,7 @@ mod settings;
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel::{Http, SourceHealth};
+use evenkeel::{HttpList, SourceHealth};
 use evenkeel_tests::servers::web::Web;
 use tokio::sync::watch;
 
@@ -26,7 +26,7 @@ pub(crate) async fn answering(answers: &[(u16, &str, &str)]) -> Web {
 }
 
 pub(crate) fn http(web: &Web) -> Bed {
-    let source = Http::new(&format!("{}/list.json?team=a", web.url)).unwrap();
+    let source = HttpList::new(&format!("{}/list.json?team=a", web.url)).unwrap();
     bed(source.with_config(quick()).unwrap())
 }
 
@@ -102,7 +102,7 @@ async fn a_server_that_keeps_the_question_is_followed_at_once() {
     let (state, receiver) = watch::channel((5, r#"["a:1"]"#));
     let web = with_index(receiver).await;
     let config = evenkeel::LongPollConfig { interval: Duration::from_secs(3_600), ..quick() };
-    let bed = bed(Http::new(&web.url).unwrap().with_config(config).unwrap());
+    let bed = bed(HttpList::new(&web.url).unwrap().with_config(config).unwrap());
     becomes(&bed, "a:1").await;
     for (index, list, targets) in
         [(6, r#"["b:1"]"#, "b:1"), (9, r#"["b:1", "c:1"]"#, "b:1 c:1"), (2, r#"["d:1"]"#, "d:1")]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use evenkeel::dns::{DnsError, NameServer};
 use evenkeel::{
-    BoxDiscover, Consul, DnsHost, DnsSrv, Etcd, Family, File, Http, Kubernetes, PollerConfig,
+    BoxDiscover, Consul, DnsHost, DnsSrv, Etcd, Family, File, HttpList, Kubernetes, PollerConfig,
     RegistryError,
 };
 
@@ -57,7 +57,7 @@ pub(super) fn read(text: &str) -> Result<Place, String> {
             DnsHost::new(target.host(), target.port()).map_err(told)?;
             Ok(Place::Host(target.host().to_owned(), target.port()))
         }
-        "http" | "https" => Http::new(text).map(|_| Place::Http(text.to_owned())).map_err(told),
+        "http" | "https" => HttpList::new(text).map(|_| Place::Http(text.to_owned())).map_err(told),
         "consul" => {
             let (service, query) = path.split_once('?').unwrap_or((path, ""));
             consul(&[], service, query).map_err(told)?;
@@ -133,7 +133,7 @@ impl Place {
                 )));
             }
             Self::File(path) => BoxDiscover::new(File::new(path)),
-            Self::Http(url) => BoxDiscover::new(Http::new(url).map_err(usage)?),
+            Self::Http(url) => BoxDiscover::new(HttpList::new(url).map_err(usage)?),
             Self::Consul(service, query) => {
                 BoxDiscover::new(consul(servers, service, query).map_err(usage)?)
             }

@@ -18,8 +18,8 @@ use super::error::Cause;
 use super::kept::{Fault, Transport};
 use super::message::{Asked, Heard};
 use super::place::{NO_HTTP_2, Place};
-use crate::discover::reason::with_sources;
-use crate::discover::tls::{Connector, Tls};
+use crate::reason::with_sources;
+use crate::tls::{Connector, Tls};
 
 const HTTP_2: &[u8] = b"h2";
 const DNS_MESSAGE: &str = "application/dns-message";
@@ -36,7 +36,7 @@ pub(super) struct Https {
 
 impl Https {
     pub(super) fn new(url: Uri, place: Place, settings: Tls) -> Self {
-        Self { url, place, connector: Connector::new(settings).speaking(HTTP_2) }
+        Self { url, place, connector: Connector::new(settings).speaking(&[HTTP_2]) }
     }
 }
 

@@ -12,10 +12,10 @@ use hyper::Uri;
 #[cfg(any(feature = "dns-over-tls", feature = "dns-over-https"))]
 use super::place::Place;
 use super::settings_error::DnsError;
-#[cfg(any(feature = "dns-over-tls", feature = "dns-over-https"))]
-use crate::discover::tls::Tls;
 #[cfg(feature = "dns-over-https")]
 use crate::discover::url::Url;
+#[cfg(any(feature = "dns-over-tls", feature = "dns-over-https"))]
+use crate::tls::Tls;
 
 /// The port of DNS.
 const PORT: u16 = 53;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::error::Cause;
-use crate::discover::tls::{Connector, server_name};
+use crate::tls::{Connector, server_name};
 
 /// What is wrong with a server that agrees on nothing else.
 pub(super) const NO_HTTP_2: &str = "it speaks no HTTP/2";

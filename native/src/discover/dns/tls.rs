@@ -16,7 +16,7 @@ use super::error::Cause;
 use super::kept::{Fault, Transport};
 use super::message::{Asked, Heard};
 use super::place::Place;
-use crate::discover::tls::{self, Connector};
+use crate::tls::{self, Connector};
 
 /// So many questions wait to be sent.
 const QUEUE: usize = 64;

@@ -19,9 +19,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{RegistryError, Secret};
-use crate::discover::reason::with_sources;
-use crate::discover::tls::Connector;
 use crate::discover::url::Url;
+use crate::reason::with_sources;
+use crate::tls::Connector;
 
 /// For finding the address, the connection, and the handshake of TLS.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -92,7 +92,7 @@ type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-#[cfg(any(feature = "http", feature = "consul", feature = "kubernetes"))]
+#[cfg(any(feature = "http-list", feature = "consul", feature = "kubernetes"))]
 impl Ask {
     /// Asks for what is there.
     pub(in crate::discover) fn get(url: Url, headers: HeaderMap) -> Self {

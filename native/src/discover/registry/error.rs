@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::io;
 
 use crate::discover::json::Bad;
-use crate::discover::tls::TlsError;
 use crate::discover::url::BadUrl;
+use crate::tls::TlsError;
 
 /// Why a registry cannot be asked, or does not say where the endpoints are. No password or token is
 /// in it, nor the query of a URL.

@@ -35,7 +35,7 @@ pub(in crate::discover) enum Fetched {
         index: Option<u64>,
     },
     /// It is what it was.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "http-list")]
     Same {
         index: Option<u64>,
     },
@@ -66,7 +66,7 @@ pub(in crate::discover) async fn follow(
                     Ok(Fetched::Set { answer, index }) => {
                         (LongPollAnswer::Ok { index }, Some(answer))
                     }
-                    #[cfg(feature = "http")]
+                    #[cfg(feature = "http-list")]
                     Ok(Fetched::Same { index }) => (LongPollAnswer::Same { index }, None),
                     Err(error) => {
                         let retry_after = error.retry_after();

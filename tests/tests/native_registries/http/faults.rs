@@ -94,7 +94,7 @@ async fn more_than_64_mib_are_not_read() {
         }
     })
     .await;
-    let source = Http::new(&web.url).unwrap();
+    let source = HttpList::new(&web.url).unwrap();
     let bed = bed(source);
     assert_eq!(error(&bed).await, format!("{}/: larger than 67108864 bytes", web.url));
 }
@@ -126,7 +126,7 @@ async fn nobody_there_is_told_and_a_wish_is_tried_at_once() {
     drop(listener);
     let hour = Duration::from_secs(3_600);
     let config = evenkeel::LongPollConfig { backoff_base: hour, backoff_max: hour, ..quick() };
-    let source = Http::new(&format!("http://{addr}")).unwrap().with_config(config).unwrap();
+    let source = HttpList::new(&format!("http://{addr}")).unwrap().with_config(config).unwrap();
     let bed = bed(source);
     let said = error(&bed).await;
     assert!(

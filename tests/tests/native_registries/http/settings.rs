@@ -16,23 +16,23 @@ fn urls_that_cannot_be_asked_are_refused() {
         ("http://a.test:/", "'http://a.test:/': its port is not one"),
         ("http://a b/", "'http://a b/': it is no URL"),
     ] {
-        assert_eq!(Http::new(url).unwrap_err().to_string(), says);
+        assert_eq!(HttpList::new(url).unwrap_err().to_string(), says);
     }
     for url in
         ["http://user:hunter2-very-secret@a.test/", "http://a.test:x/?key=hunter2-very-secret"]
     {
-        let said = Http::new(url).unwrap_err().to_string();
+        let said = HttpList::new(url).unwrap_err().to_string();
         assert!(!said.contains(SECRET), "{said}");
     }
     for url in ["http://[::1]:80/x", "https://a.test", "http://a.test/?b=c", "http://10.0.0.1:8080"]
     {
-        Http::new(url).unwrap();
+        HttpList::new(url).unwrap();
     }
 }
 
 #[test]
 fn settings_that_do_not_fit_are_refused() {
-    let http = || Http::new("http://a.test").unwrap();
+    let http = || HttpList::new("http://a.test").unwrap();
     let zero = evenkeel::LongPollConfig { wait: Duration::ZERO, ..quick() };
     assert_eq!(
         http().with_config(zero).unwrap_err().to_string(),
@@ -54,7 +54,7 @@ async fn secrets_are_sent_and_never_shown() {
         answering.whole(401, "", &told).await
     })
     .await;
-    let source = Http::new(&format!("{}/list?key={SECRET}", web.url)).unwrap();
+    let source = HttpList::new(&format!("{}/list?key={SECRET}", web.url)).unwrap();
     let source = source.with_bearer(SECRET).unwrap().with_header("X-Key", "other-secret").unwrap();
     let shown = format!("{source:?}");
     assert!(!shown.contains("other-secret") && !shown.contains(SECRET), "{shown}");

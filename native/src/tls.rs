@@ -9,7 +9,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-/// Whom to trust, and who the client is, where a registry or a name server is asked over TLS.
+/// Whom to trust, and who the client is, where a registry, a name server or an endpoint is asked over
+/// TLS.
 ///
 /// Without settings, it trusts what the system trusts: the usual place of the platform, or what
 /// `SSL_CERT_FILE` names. The server's name is verified: that in the URL, where it has one.
@@ -112,26 +113,26 @@ impl fmt::Debug for Tls {
 
 /// Makes connections secure. The certificates are read for the first.
 #[derive(Clone, Debug, Default)]
-pub(in crate::discover) struct Connector {
+pub(crate) struct Connector {
     tls: Tls,
     /// What to speak, if that is to be agreed on (ALPN, RFC 7301).
-    protocol: Option<&'static [u8]>,
+    protocols: Vec<Vec<u8>>,
     config: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 impl Connector {
-    pub(in crate::discover) fn new(tls: Tls) -> Self {
+    pub(crate) fn new(tls: Tls) -> Self {
         Self { tls, ..Self::default() }
     }
 
-    /// Agrees on this protocol.
-    #[cfg(feature = "dns-over-https")]
-    pub(in crate::discover) fn speaking(self, protocol: &'static [u8]) -> Self {
-        Self { protocol: Some(protocol), ..self }
+    /// Agrees on one of these protocols, the first that the server speaks as well.
+    #[cfg(any(feature = "dns-over-https", feature = "http"))]
+    pub(crate) fn speaking(self, protocols: &[&[u8]]) -> Self {
+        Self { protocols: protocols.iter().map(|name| name.to_vec()).collect(), ..self }
     }
 
     /// Returns what a connection to this host is secured with, and the name to expect there.
-    pub(in crate::discover) async fn session(
+    pub(crate) async fn session(
         &self,
         host: &str,
     ) -> Result<(TlsConnector, ServerName<'static>), TlsError> {
@@ -139,10 +140,10 @@ impl Connector {
         if let Some(config) = self.config.get() {
             return Ok((TlsConnector::from(Arc::clone(config)), name));
         }
-        let (tls, protocol) = (self.tls.clone(), self.protocol);
+        let (tls, protocols) = (self.tls.clone(), self.protocols.clone());
         let config = tokio::task::spawn_blocking(move || {
             let mut config = tls.config()?;
-            config.alpn_protocols.extend(protocol.map(<[u8]>::to_vec));
+            config.alpn_protocols = protocols;
             Ok(config)
         });
         let config = config.await.map_err(|error| TlsError { reason: error.to_string() })??;
@@ -178,7 +179,7 @@ fn certificates(what: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 /// Reads the name, or the address, of a server.
-pub(in crate::discover) fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
+pub(crate) fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
     let bad = |_| TlsError { reason: format!("'{name}' is no name of a server") };
     ServerName::try_from(name.to_owned()).map_err(bad)
 }

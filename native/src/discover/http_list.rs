@@ -12,10 +12,10 @@ use hyper::header::{
 use super::publisher::when_told;
 use super::registry::long_poll::{self, Fetched, Polled, checked, index_of};
 use super::registry::{Ask, Client, Feed, RegistryError, Secret};
-use super::tls::{Connector, Tls};
 use super::url::Url;
 use super::{Answer, Discover, Ended, list};
 use crate::factory::BoxError;
+use crate::tls::{Connector, Tls};
 
 /// Follows a list of endpoints behind an HTTP or HTTPS URL.
 ///
@@ -37,10 +37,10 @@ use crate::factory::BoxError;
 /// `Retry-After` is obeyed, redirects are not followed. Waits are those of [`LongPollConfig`].
 ///
 /// ```no_run
-/// use evenkeel::{Balancer, Http, Target};
+/// use evenkeel::{Balancer, HttpList, Target};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let source = Http::new("https://config.example.com/endpoints.json")?
+/// let source = HttpList::new("https://config.example.com/endpoints.json")?
 ///     .with_bearer(&std::env::var("CONFIG_TOKEN")?)?;
 /// let balancer = Balancer::builder(source)
 ///     .build(async |target: Target| target.socket_addr().ok_or("no address"))?;
@@ -49,7 +49,7 @@ use crate::factory::BoxError;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Http {
+pub struct HttpList {
     asker: Asker,
     config: LongPollConfig,
     feed: Feed,
@@ -66,7 +66,7 @@ struct Asker {
     new_tag: Option<HeaderValue>,
 }
 
-impl Http {
+impl HttpList {
     /// Names the list.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl Http {
     }
 }
 
-impl Discover for Http {
+impl Discover for HttpList {
     type Error = BoxError;
 
     async fn lookup(&mut self) -> Result<Answer, BoxError> {

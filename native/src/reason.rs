@@ -3,7 +3,7 @@
 use core::error::Error;
 
 /// Writes an error with all that caused it.
-pub(super) fn with_sources(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn with_sources(error: &(dyn Error + 'static)) -> String {
     let mut reason = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

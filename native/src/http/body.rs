@@ -1,0 +1,174 @@
+//! The body of a request, and how it is sent again.
+
+use core::fmt;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+
+use crate::factory::BoxError;
+
+/// The body of a request: bytes, which are sent again as they are; a stream that is sent
+/// [once](Self::once); or a function that makes the stream [anew](Self::anew) for each attempt.
+///
+/// ```
+/// use evenkeel::http::Body;
+///
+/// let text = Body::from("7 apples");
+/// let nothing = Body::default();
+/// # drop((text, nothing));
+/// ```
+#[derive(Clone)]
+pub struct Body(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Bytes(Bytes),
+    Once(Once),
+    Anew(Arc<dyn Fn() -> Stream + Send + Sync>),
+}
+
+type Stream = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A stream until somebody begins to send it.
+#[derive(Clone)]
+struct Once {
+    stream: Arc<Mutex<Option<Stream>>>,
+    begun: Arc<AtomicBool>,
+    hint: SizeHint,
+}
+
+impl Body {
+    /// Sends a stream once. Its request may go to another endpoint as long as nothing of the stream
+    /// has been read; after that, it is not sent again.
+    pub fn once<B>(stream: B) -> Self
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let hint = stream.size_hint();
+        let stream = Arc::new(Mutex::new(Some(boxed(stream))));
+        Self(Kind::Once(Once { stream, begun: Arc::default(), hint }))
+    }
+
+    /// Sends what `make` makes for each attempt.
+    pub fn anew<B>(make: impl Fn() -> B + Send + Sync + 'static) -> Self
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self(Kind::Anew(Arc::new(move || boxed(make()))))
+    }
+
+    /// Returns what is set as soon as a stream that is sent once begins.
+    pub(super) fn begun(&self) -> Option<Arc<AtomicBool>> {
+        match &self.0 {
+            Kind::Once(once) => Some(Arc::clone(&once.begun)),
+            Kind::Bytes(_) | Kind::Anew(_) => None,
+        }
+    }
+
+    /// Returns what one attempt sends.
+    pub(super) fn wire(&self) -> Wire {
+        Wire(match &self.0 {
+            Kind::Bytes(bytes) => Sent::Bytes(Full::new(bytes.clone())),
+            Kind::Once(once) => Sent::Once(once.clone(), None),
+            Kind::Anew(make) => Sent::Stream(make()),
+        })
+    }
+}
+
+fn boxed<B>(stream: B) -> Stream
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    stream.map_err(Into::into).boxed_unsync()
+}
+
+impl Default for Body {
+    /// An empty body.
+    fn default() -> Self {
+        Self::from(Bytes::new())
+    }
+}
+
+macro_rules! from {
+    ($($of:ty),*) => {$(
+        impl From<$of> for Body {
+            fn from(bytes: $of) -> Self {
+                Self(Kind::Bytes(Bytes::from(bytes)))
+            }
+        }
+    )*};
+}
+
+from!(Bytes, String, Vec<u8>, &'static str, &'static [u8]);
+
+impl From<()> for Body {
+    fn from((): ()) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Bytes(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+            Kind::Once(_) => f.write_str("Body(once)"),
+            Kind::Anew(_) => f.write_str("Body(anew)"),
+        }
+    }
+}
+
+/// What one attempt sends.
+pub(super) struct Wire(Sent);
+
+enum Sent {
+    Bytes(Full<Bytes>),
+    Once(Once, Option<Stream>),
+    Stream(Stream),
+}
+
+impl HttpBody for Wire {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Sent::Bytes(bytes) => Pin::new(bytes).poll_frame(cx).map_err(|never| match never {}),
+            Sent::Stream(stream) => Pin::new(stream).poll_frame(cx),
+            Sent::Once(once, stream) => {
+                if stream.is_none() {
+                    once.begun.store(true, Relaxed);
+                    *stream = once.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+                }
+                match stream {
+                    Some(stream) => Pin::new(stream).poll_frame(cx),
+                    None => Poll::Ready(Some(Err("the stream has been sent before".into()))),
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Sent::Bytes(bytes) => bytes.is_end_stream(),
+            Sent::Stream(stream) | Sent::Once(_, Some(stream)) => stream.is_end_stream(),
+            Sent::Once(once, None) => once.hint.exact() == Some(0),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Sent::Bytes(bytes) => bytes.size_hint(),
+            Sent::Stream(stream) | Sent::Once(_, Some(stream)) => stream.size_hint(),
+            Sent::Once(once, None) => once.hint,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The client, and its settings.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use ::http::response::Parts;
+use ::http::{Request, Response};
+use evenkeel_core::http::Repeat;
+use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::{Policy, Verdict};
+use hyper::body::Incoming;
+
+use super::body::Body;
+use super::error::{BadRequest, Error, SendError};
+use super::exchange::{Plan, Rules, exchange, repeat};
+use super::lease_body::LeaseBody;
+use super::path::Path;
+use super::pool::{Connections, Pool};
+use crate::balancer::Balancer;
+use crate::call::{Attempt, Retry};
+use crate::discover::Discover;
+use crate::error::BuildError;
+
+/// An HTTP client over a [`Balancer`]: it picks an endpoint for each request, and tries elsewhere
+/// what fails there.
+///
+/// Cheap to clone; all clones share connections, budgets and settings.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use evenkeel::{DnsSrv, http::Client};
+///
+/// let client = Client::over(DnsSrv::new("_http._tcp.users.example.com")?)?;
+/// let response = client.get("/users/7").send().await?;
+/// let user = response.into_body().bytes(1 << 20).await?;
+/// # drop(user);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Client<P = AnyPolicy> {
+    balancer: Balancer<Pool, P>,
+    rules: Arc<Rules<SendError>>,
+}
+
+impl<P> Clone for Client<P> {
+    fn clone(&self) -> Self {
+        Self { balancer: self.balancer.clone(), rules: Arc::clone(&self.rules) }
+    }
+}
+
+impl Client {
+    /// Balances over the endpoints of `source`, with the defaults of [`Balancer::builder`] and
+    /// [`Connections`].
+    ///
+    /// # Errors
+    /// [`BuildError`] outside a tokio runtime.
+    pub fn over(source: impl Discover) -> Result<Self, BuildError> {
+        Ok(Self::new(Balancer::builder(source).build(Connections::default())?))
+    }
+}
+
+impl<P: Policy> Client<P> {
+    /// Sends what `balancer` spreads, which is built with [`Connections`]: three attempts with
+    /// backoff, and a [`RetryBudget`](crate::RetryBudget).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use core::time::Duration;
+    /// use evenkeel::http::{Client, Connections};
+    /// use evenkeel::{Balancer, Fixed, Retry, RetryPolicy, RoundRobin};
+    ///
+    /// let balancer = Balancer::builder(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)
+    ///     .policy(RoundRobin::new())
+    ///     .build(Connections::default().max_age(Duration::from_secs(300)))?;
+    /// let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(5))?;
+    /// let client = Client::new(balancer).with_retry(Retry::new(policy));
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new(balancer: Balancer<Pool, P>) -> Self {
+        Self { balancer, rules: Arc::default() }
+    }
+
+    /// Sets attempts, times, backoff, hedges and budget. What may not be done twice is not hedged,
+    /// whatever this says. The time limit of an attempt ends at the head of its answer; that of the
+    /// whole call covers the body.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        Arc::make_mut(&mut self.rules).retry = retry;
+        self
+    }
+
+    /// Decides by `accept` what an answer means, by its head; where it says `None`, the
+    /// [usual](super::verdict) holds.
+    #[must_use]
+    pub fn with_accept(
+        mut self,
+        accept: impl Fn(&Parts) -> Option<Verdict> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.rules).accept = Some(Arc::new(accept));
+        self
+    }
+
+    /// Decides by `classify` what an error means; where it says `None`, the usual holds.
+    #[must_use]
+    pub fn with_classify(
+        mut self,
+        classify: impl Fn(&SendError) -> Option<Verdict> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.rules).classify = Some(Arc::new(classify));
+        self
+    }
+
+    /// Ends bodies of which nothing comes for so long; default: never.
+    #[must_use]
+    pub fn with_body_idle_timeout(mut self, timeout: Duration) -> Self {
+        Arc::make_mut(&mut self.rules).body_idle = Some(timeout);
+        self
+    }
+
+    /// Returns the balancer.
+    pub fn balancer(&self) -> &Balancer<Pool, P> {
+        &self.balancer
+    }
+
+    /// Waits as [`Balancer::ready`] does.
+    pub async fn ready(&self) {
+        self.balancer.ready().await;
+    }
+
+    /// Sends a request as it is, but for its origin, for which an endpoint stands in: what a proxy
+    /// needs. It may be sent again as its method and headers say.
+    ///
+    /// # Errors
+    /// [`Error`] if there was no answer at all.
+    pub async fn send<B: Into<Body>>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Response<LeaseBody<Incoming>>, Error> {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let path = Path::new(path).map_err(BadRequest::from)?;
+        let repeat = repeat(&head.method, &head.headers);
+        let mut sent = Request::new(body.into());
+        *sent.method_mut() = head.method;
+        *sent.headers_mut() = head.headers;
+        self.exchange(&path, sent, None, repeat, None).await
+    }
+
+    pub(super) async fn exchange(
+        &self,
+        path: &Path,
+        request: Request<Body>,
+        key: Option<u64>,
+        repeat: Repeat,
+        timeout: Option<Duration>,
+    ) -> Result<Response<LeaseBody<Incoming>>, Error> {
+        let plan = Plan { key, repeat, begun: request.body().begun(), timeout };
+        let request = Arc::new((request, path.clone()));
+        let send = |pool: Attempt<Pool>| {
+            let request = Arc::clone(&request);
+            async move {
+                let (request, path) = &*request;
+                let mut sent = Request::new(request.body().wire());
+                request.method().clone_into(sent.method_mut());
+                request.headers().clone_into(sent.headers_mut());
+                pool.send(sent, path).await
+            }
+        };
+        let answer = exchange(&self.balancer, &self.rules, &plan, send).await;
+        answer.map_err(|call| Error::Call { call, body_begun: plan.has_begun() })
+    }
+}

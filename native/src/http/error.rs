@@ -1,0 +1,173 @@
+//! Why there is no answer.
+
+use core::error::Error as StdError;
+use core::fmt;
+
+use evenkeel_core::Verdict;
+use hyper_util::client::legacy;
+
+use super::exchange::Fault;
+use super::path::BadPath;
+use crate::call::CallError;
+use crate::factory::BoxError;
+use crate::reason::with_sources;
+
+/// Why a request has no answer.
+///
+/// Where any attempt was answered, whatever its status, that answer is returned instead.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The request cannot be sent anywhere.
+    Request(BadRequest),
+    /// No attempt was answered.
+    Call {
+        /// Every attempt with its endpoint, its error and its time, and why there was no other.
+        call: CallError<SendError>,
+        /// A body that is sent once had begun: that is why.
+        body_begun: bool,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(bad) => bad.fmt(f),
+            Self::Call { call, body_begun: false } => call.fmt(f),
+            Self::Call { call, body_begun: true } => {
+                write!(f, "{call}; its body is a stream that is sent once, and it had begun")
+            }
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Request(bad) => Some(bad),
+            Self::Call { call, .. } => call.source(),
+        }
+    }
+}
+
+impl From<BadRequest> for Error {
+    fn from(bad: BadRequest) -> Self {
+        Self::Request(bad)
+    }
+}
+
+/// What is wrong with a request, or with how requests are to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadRequest {
+    /// The path is none.
+    Path {
+        /// As it was given.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The host is none.
+    Host {
+        /// As it was given.
+        host: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A header is none.
+    Header {
+        /// Its name, as it was given.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nothing can be done in no time.
+    ZeroTimeout,
+}
+
+impl From<BadPath> for BadRequest {
+    fn from(BadPath { path, reason }: BadPath) -> Self {
+        Self::Path { path, reason }
+    }
+}
+
+impl fmt::Display for BadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path { path, reason } => write!(f, "{path:?} is no path: {reason}"),
+            Self::Host { host, reason } => write!(f, "{host:?} is no host: {reason}"),
+            Self::Header { name, reason } => write!(f, "the header {name:?}: {reason}"),
+            Self::ZeroTimeout => f.write_str("a timeout of 0: leave it out for no timeout"),
+        }
+    }
+}
+
+impl StdError for BadRequest {}
+
+/// Why an attempt was not answered.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// Nothing left the client: there was no connection, or the endpoint refused the request
+    /// unread.
+    NeverSent(BoxError),
+    /// The connection broke before the head of the answer, or what came was no HTTP.
+    Broken(BoxError),
+    /// The request cannot be sent: it is at fault.
+    Request(BoxError),
+}
+
+impl SendError {
+    pub(super) fn request(error: impl Into<BoxError>) -> Self {
+        Self::Request(error.into())
+    }
+
+    pub(super) fn of(error: legacy::Error) -> Self {
+        if error.is_connect() {
+            return Self::NeverSent(error.into());
+        }
+        let hyper = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
+        // Taken back before the first byte; its own stream of HTTP/2 refused (RFC 9113 §8.7).
+        if hyper.is_some_and(|error| error.is_canceled() || is_refused(error)) {
+            return Self::NeverSent(error.into());
+        }
+        if hyper.is_some_and(|error| error.is_user() && !error.is_body_write_aborted()) {
+            return Self::Request(error.into());
+        }
+        Self::Broken(error.into())
+    }
+}
+
+fn is_refused(error: &hyper::Error) -> bool {
+    let h2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    h2.is_some_and(|error| error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
+}
+
+impl Fault for SendError {
+    fn usual(&self) -> Verdict {
+        match self {
+            Self::NeverSent(_) => Verdict::NeverSent,
+            Self::Broken(_) => Verdict::RetryableFailure,
+            Self::Request(_) => Verdict::Ignorable,
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, error) = match self {
+            Self::NeverSent(error) => ("never sent", error),
+            Self::Broken(error) => ("no answer", error),
+            Self::Request(error) => ("cannot be sent", error),
+        };
+        write!(f, "{what}: {}", with_sources(&**error))
+    }
+}
+
+impl StdError for SendError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::NeverSent(error) | Self::Broken(error) | Self::Request(error) => Some(&**error),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A request that is being made.
+
+use core::time::Duration;
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use evenkeel_core::http::Repeat;
+use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::{Policy, hash};
+use hyper::body::Incoming;
+
+use super::body::Body;
+use super::client::Client;
+use super::error::{BadRequest, Error};
+use super::exchange::repeat;
+use super::lease_body::LeaseBody;
+use super::path::Path;
+
+/// A request that is being made; [`send`](Self::send) sends it.
+///
+/// What is wrong with it is told there.
+#[derive(Clone, Debug)]
+#[must_use = "a request does nothing before it is sent"]
+pub struct RequestBuilder<P = AnyPolicy> {
+    client: Client<P>,
+    path: Result<Path, BadRequest>,
+    request: Request<Body>,
+    key: Option<u64>,
+    repeat: Option<Repeat>,
+    timeout: Option<Duration>,
+}
+
+impl<P: Policy> Client<P> {
+    /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
+    pub fn get(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::GET, path)
+    }
+
+    /// Begins a HEAD.
+    pub fn head(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::HEAD, path)
+    }
+
+    /// Begins a POST.
+    pub fn post(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::POST, path)
+    }
+
+    /// Begins a PUT.
+    pub fn put(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::PUT, path)
+    }
+
+    /// Begins a PATCH.
+    pub fn patch(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::PATCH, path)
+    }
+
+    /// Begins a DELETE.
+    pub fn delete(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Begins a request with this method.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
+        RequestBuilder::new(self.clone(), method, path)
+    }
+}
+
+impl<P: Policy> RequestBuilder<P> {
+    fn new(client: Client<P>, method: Method, path: &str) -> Self {
+        let mut request = Request::new(Body::default());
+        *request.method_mut() = method;
+        let path = Path::new(path).map_err(BadRequest::from);
+        Self { client, path, request, key: None, repeat: None, timeout: None }
+    }
+
+    /// Adds a header. `Host` is asked for at every endpoint; with `Idempotency-Key`, the request may
+    /// be sent again whatever its method.
+    pub fn header<N, V>(mut self, name: N, value: V) -> Self
+    where
+        N: TryInto<HeaderName, Error: Into<::http::Error>> + AsRef<str>,
+        V: TryInto<HeaderValue, Error: Into<::http::Error>>,
+    {
+        let said = name.as_ref().to_owned();
+        let header = name.try_into().map_err(Into::into);
+        let header = header.and_then(|name| Ok((name, value.try_into().map_err(Into::into)?)));
+        match header {
+            Ok((name, value)) => {
+                self.request.headers_mut().append(name, value);
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.path = self.path.and(Err(BadRequest::Header { name: said, reason }));
+            }
+        }
+        self
+    }
+
+    /// Sets headers, in place of those of the same names.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        for name in headers.keys() {
+            self.request.headers_mut().remove(name);
+        }
+        self.request.headers_mut().extend(headers);
+        self
+    }
+
+    /// Sets the body; default: none.
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        *self.request.body_mut() = body.into();
+        self
+    }
+
+    /// Names what the request belongs to, such as a user: policies that hash keep together what has
+    /// the same key.
+    pub fn key(self, key: &str) -> Self {
+        Self { key: Some(hash::str(key)), ..self }
+    }
+
+    /// Says whether the request may be done twice. By default, its method and an `Idempotency-Key`
+    /// say so.
+    pub fn idempotent(self, may: bool) -> Self {
+        self.repeat(if may { Repeat::Idempotent } else { Repeat::Sequential })
+    }
+
+    /// Says when the request may be sent again.
+    pub fn repeat(self, repeat: Repeat) -> Self {
+        Self { repeat: Some(repeat), ..self }
+    }
+
+    /// Bounds the whole call, above zero: all attempts, and the body of the answer.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
+    }
+
+    /// Sends the request; returns with the head of its answer, whatever its status.
+    ///
+    /// # Errors
+    /// [`Error`] if there was no answer at all, or the request cannot be sent.
+    pub async fn send(self) -> Result<Response<LeaseBody<Incoming>>, Error> {
+        let Self { client, path, request, key, repeat: said, timeout } = self;
+        let path = path?;
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(BadRequest::ZeroTimeout.into());
+        }
+        let repeat = said.unwrap_or_else(|| repeat(request.method(), request.headers()));
+        client.exchange(&path, request, key, repeat, timeout).await
+    }
+}

@@ -1,0 +1,154 @@
+//! The client, and its settings.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use ::http::response::Parts;
+use ::reqwest::{Body, Client, Request, Response};
+use evenkeel_core::http::Repeat;
+use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::{Policy, Verdict};
+
+use super::error::Error;
+use super::origin::{Origin, Origins, bad};
+use super::template::Template;
+use crate::balancer::Balancer;
+use crate::call::{Attempt, Retry};
+use crate::discover::Discover;
+use crate::error::BuildError;
+use crate::http::exchange::{Plan, Rules, exchange};
+use crate::http::path::Path;
+
+/// A [`reqwest::Client`](Client) over a [`Balancer`]: it picks an endpoint for each request, and
+/// tries elsewhere what fails there. Connections, TLS and redirects are the client's business.
+///
+/// Cheap to clone; all clones share the client, budgets and settings.
+#[derive(Debug)]
+pub struct ClientWithBalancer<P = AnyPolicy> {
+    client: Client,
+    balancer: Balancer<Origin, P>,
+    rules: Arc<Rules<::reqwest::Error>>,
+}
+
+impl<P> Clone for ClientWithBalancer<P> {
+    fn clone(&self) -> Self {
+        let (client, balancer) = (self.client.clone(), self.balancer.clone());
+        Self { client, balancer, rules: Arc::clone(&self.rules) }
+    }
+}
+
+impl ClientWithBalancer {
+    /// Balances by HTTP over the endpoints of `source`, with the defaults of [`Balancer::builder`].
+    ///
+    /// # Errors
+    /// [`BuildError`] outside a tokio runtime.
+    pub fn over(client: Client, source: impl Discover) -> Result<Self, BuildError> {
+        Ok(Self::new(client, Balancer::builder(source).build(Origins::http())?))
+    }
+}
+
+impl<P: Policy> ClientWithBalancer<P> {
+    /// Sends by `client` what `balancer` spreads, which is built with [`Origins`]: three attempts
+    /// with backoff, and a [`RetryBudget`](crate::RetryBudget).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use core::time::Duration;
+    /// use evenkeel::reqwest::{ClientWithBalancer, Origins};
+    /// use evenkeel::{Balancer, Fixed, Retry, RetryPolicy};
+    ///
+    /// let addresses = Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?;
+    /// let balancer = Balancer::builder(addresses).build(Origins::http().prefix("/v1")?)?;
+    /// let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(5))?;
+    /// let client = ClientWithBalancer::new(reqwest::Client::new(), balancer)
+    ///     .with_retry(Retry::new(policy));
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new(client: Client, balancer: Balancer<Origin, P>) -> Self {
+        Self { client, balancer, rules: Arc::default() }
+    }
+
+    /// Sets attempts, times, backoff, hedges and budget. What may not be done twice is not hedged,
+    /// whatever this says. The time limit of an attempt ends at the head of its answer; that of the
+    /// whole call covers the body.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        Arc::make_mut(&mut self.rules).retry = retry;
+        self
+    }
+
+    /// Decides by `accept` what an answer means, by its head; where it says `None`, the
+    /// [usual](super::classify) holds.
+    #[must_use]
+    pub fn with_accept(
+        mut self,
+        accept: impl Fn(&Parts) -> Option<Verdict> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.rules).accept = Some(Arc::new(accept));
+        self
+    }
+
+    /// Decides by `classify` what an error means; where it says `None`, the
+    /// [usual](super::classify_error) holds.
+    #[must_use]
+    pub fn with_classify(
+        mut self,
+        classify: impl Fn(&::reqwest::Error) -> Option<Verdict> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.rules).classify = Some(Arc::new(classify));
+        self
+    }
+
+    /// Ends bodies of which nothing comes for so long; default: never.
+    #[must_use]
+    pub fn with_body_idle_timeout(mut self, timeout: Duration) -> Self {
+        Arc::make_mut(&mut self.rules).body_idle = Some(timeout);
+        self
+    }
+
+    /// Returns the balancer.
+    pub fn balancer(&self) -> &Balancer<Origin, P> {
+        &self.balancer
+    }
+
+    /// Waits as [`Balancer::ready`] does.
+    pub async fn ready(&self) {
+        self.balancer.ready().await;
+    }
+
+    pub(super) fn inner(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) async fn exchange(
+        &self,
+        mut request: Request,
+        key: Option<u64>,
+        repeat: Repeat,
+    ) -> Result<Response, Error> {
+        let timeout = request.timeout_mut().take();
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(Error::ZeroTimeout);
+        }
+        let url = request.url();
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let path = Path::new(&path).map_err(bad)?;
+        let template = Template::new(request);
+        let plan = Plan { key, repeat, begun: template.begun(), timeout };
+        let send = |origin: Attempt<Origin>| {
+            let mut request = template.next();
+            origin.turn(&mut request, &path);
+            let answer = self.client.execute(request);
+            async move { answer.await.map(::http::Response::<Body>::from) }
+        };
+        let answer = exchange(&self.balancer, &self.rules, &plan, send).await;
+        let answer = answer.map_err(|call| Error::Call { call, body_begun: plan.has_begun() })?;
+        Ok(Response::from(answer.map(Body::wrap)))
+    }
+}

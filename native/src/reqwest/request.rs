@@ -1,0 +1,122 @@
+//! A request that is being made.
+
+use core::time::Duration;
+
+use ::reqwest::{Method, Response};
+use evenkeel_core::http::Repeat;
+use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::{Policy, hash};
+
+use super::client::ClientWithBalancer;
+use super::error::Error;
+use crate::http::exchange::repeat;
+
+/// A request that is being made; [`send`](Self::send) sends it.
+#[derive(Debug)]
+#[must_use = "a request does nothing before it is sent"]
+pub struct RequestBuilder<P = AnyPolicy> {
+    client: ClientWithBalancer<P>,
+    inner: ::reqwest::RequestBuilder,
+    key: Option<u64>,
+    repeat: Option<Repeat>,
+}
+
+impl<P: Policy> ClientWithBalancer<P> {
+    /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
+    pub fn get(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::GET, path)
+    }
+
+    /// Begins a POST.
+    pub fn post(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::POST, path)
+    }
+
+    /// Begins a PUT.
+    pub fn put(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::PUT, path)
+    }
+
+    /// Begins a PATCH.
+    pub fn patch(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::PATCH, path)
+    }
+
+    /// Begins a DELETE.
+    pub fn delete(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Begins a HEAD.
+    pub fn head(&self, path: &str) -> RequestBuilder<P> {
+        self.request(Method::HEAD, path)
+    }
+
+    /// Begins a request with this method.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
+        let whole = if path.contains("://") {
+            path.to_owned()
+        } else {
+            format!("http://service.invalid/{}", path.trim_start_matches('/'))
+        };
+        RequestBuilder::new(self.clone(), self.inner().request(method, whole))
+    }
+}
+
+impl<P: Policy> RequestBuilder<P> {
+    fn new(client: ClientWithBalancer<P>, inner: ::reqwest::RequestBuilder) -> Self {
+        Self { client, inner, key: None, repeat: None }
+    }
+
+    /// Makes of `reqwest`'s own builder what that can: `.with(|request| request.json(&user))`.
+    pub fn with(
+        self,
+        make: impl FnOnce(::reqwest::RequestBuilder) -> ::reqwest::RequestBuilder,
+    ) -> Self {
+        Self { inner: make(self.inner), ..self }
+    }
+
+    /// Adds a header. With `Idempotency-Key`, the request may be sent again whatever its method.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.with(|request| request.header(name, value))
+    }
+
+    /// Sets the body; default: none. A stream is sent once.
+    pub fn body(self, body: impl Into<::reqwest::Body>) -> Self {
+        self.with(|request| request.body(body))
+    }
+
+    /// Bounds the whole call, above zero: all attempts, and the body of the answer.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|request| request.timeout(timeout))
+    }
+
+    /// Names what the request belongs to, such as a user: policies that hash keep together what has
+    /// the same key.
+    pub fn key(self, key: &str) -> Self {
+        Self { key: Some(hash::str(key)), ..self }
+    }
+
+    /// Says whether the request may be done twice. By default, its method and an `Idempotency-Key`
+    /// say so.
+    pub fn idempotent(self, may: bool) -> Self {
+        self.repeat(if may { Repeat::Idempotent } else { Repeat::Sequential })
+    }
+
+    /// Says when the request may be sent again.
+    pub fn repeat(self, repeat: Repeat) -> Self {
+        Self { repeat: Some(repeat), ..self }
+    }
+
+    /// Sends the request; returns with the head of its answer, whatever its status. What it took is
+    /// in its extensions, as [`Attempts`](crate::http::Attempts).
+    ///
+    /// # Errors
+    /// [`Error`] if there was no answer at all, or the request cannot be sent.
+    pub async fn send(self) -> Result<Response, Error> {
+        let Self { client, inner, key, repeat: said } = self;
+        let request = inner.build().map_err(Error::Request)?;
+        let repeat = said.unwrap_or_else(|| repeat(request.method(), request.headers()));
+        client.exchange(request, key, repeat).await
+    }
+}
