@@ -44,6 +44,10 @@ mod stripe;
 mod supervise;
 mod table;
 mod target;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod vitals;
 
 pub use balancer::Balancer;

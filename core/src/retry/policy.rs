@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::backoff::{Backoff, Waits};
 use super::hedge::Hedging;
-use crate::time::{Ticks, ticks};
+use crate::time::{Ticks, duration, ticks};
 
 /// Bounds a [`Call`](super::Call): how many attempts it may make, for how long, how far apart.
 ///
@@ -150,6 +150,19 @@ impl RetryPolicy {
     #[must_use]
     pub const fn without_elsewhere(self) -> Self {
         Self { elsewhere: false, ..self }
+    }
+
+    /// Makes one attempt, within the same limits of time: for requests that cannot be made anew.
+    /// Only what never left the client goes elsewhere, unless
+    /// [that is off](Self::without_elsewhere), too.
+    #[must_use]
+    pub const fn once(self) -> Self {
+        Self { attempts: 1, hedges: 0, ..self }
+    }
+
+    /// Returns the bound of the whole call; `None` without one.
+    pub const fn timeout(&self) -> Option<Duration> {
+        if self.timeout == 0 { None } else { Some(duration(self.timeout)) }
     }
 
     /// Lets a call that finds no endpoint wait for one, up to its deadline, rather than end at once:
