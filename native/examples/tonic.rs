@@ -37,7 +37,6 @@ async fn run() -> Result<usize, Box<dyn Error>> {
         addresses.push(listener.local_addr()?.to_string());
         servers.push(tokio::spawn(serve(listener, name)));
     }
-    // `DnsSrv::new("_grpc._tcp.greeter.example.com")?` finds them by DNS.
     let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(5))?;
     let channel = Channel::builder(Fixed::new(addresses)?).retry(Retry::new(policy)).build()?;
     for number in 0..300 {
