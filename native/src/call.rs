@@ -20,6 +20,7 @@ use crate::balancer::Balancer;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::error::PickError;
+use crate::lease::Lease;
 use crate::shared::Clients;
 use crate::target::Target;
 pub use error::{AttemptError, CallError, Cause};
@@ -74,7 +75,8 @@ impl<C, P: Policy> Balancer<C, P> {
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<T, CallError<E>> {
-        self.call_with(None, retry, attempt).await
+        let ended = self.call_with(None, retry, attempt, Lease::report).await;
+        ended.map(|(answer, ())| answer)
     }
 
     /// Does what [`call`](Self::call) does for a request with a key, as
@@ -89,15 +91,73 @@ impl<C, P: Policy> Balancer<C, P> {
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<T, CallError<E>> {
-        self.call_with(Some(key), retry, attempt).await
+        let ended = self.call_with(Some(key), retry, attempt, Lease::report).await;
+        ended.map(|(answer, ())| answer)
     }
 
-    async fn call_with<T, E, Fut: Future<Output = Result<T, E>>>(
+    /// Does what [`call`](Self::call) does, and returns the answer with the lease of the attempt that
+    /// brought it: for answers that are not over when they come, such as a body that is still to be
+    /// read. The request counts as in flight until the lease is dropped.
+    ///
+    /// How the attempt ended, and how long it took, has been reported by then. Whoever finds out
+    /// later that the answer breaks off says so by [`Lease::failure`]; a lease that is dropped says
+    /// nothing more.
+    ///
+    /// ```
+    /// use evenkeel::{Attempt, Balancer, Fixed, LeastRequest, Retry, Target};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let balancer = Balancer::builder(Fixed::new(["a:80"])?)
+    ///     .policy(LeastRequest::default())
+    ///     .build(async |target: Target| Ok::<_, std::io::Error>(target.to_string()))?;
+    /// balancer.ready().await;
+    /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+    /// let ask = async |client: Attempt<String>| Ok::<_, std::io::Error>(client.len());
+    /// let (body, lease) = balancer.call_lease(&retry, ask).await?;
+    /// assert_eq!(balancer.endpoints()[0].in_flight, 1);
+    /// // … read the body to its end …
+    /// # drop(body);
+    /// drop(lease);
+    /// assert_eq!(balancer.endpoints()[0].in_flight, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_lease<T, E, Fut: Future<Output = Result<T, E>>>(
+        &self,
+        retry: &Retry<impl Classify<E>, impl Accept<T>>,
+        attempt: impl FnMut(Attempt<C>) -> Fut,
+    ) -> Result<(T, Lease<C>), CallError<E>> {
+        self.call_with(None, retry, attempt, Lease::answered).await
+    }
+
+    /// Does what [`call_lease`](Self::call_lease) does for a request with a key, as
+    /// [`call_for`](Self::call_for) takes it.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_lease_for<T, E, Fut: Future<Output = Result<T, E>>>(
+        &self,
+        key: u64,
+        retry: &Retry<impl Classify<E>, impl Accept<T>>,
+        attempt: impl FnMut(Attempt<C>) -> Fut,
+    ) -> Result<(T, Lease<C>), CallError<E>> {
+        self.call_with(Some(key), retry, attempt, Lease::answered).await
+    }
+
+    /// Makes a call; `end` reports how an attempt ended, and makes of its lease what goes with the
+    /// answer.
+    async fn call_with<T, E, K, Fut: Future<Output = Result<T, E>>>(
         &self,
         key: Option<u64>,
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         mut attempt: impl FnMut(Attempt<C>) -> Fut,
-    ) -> Result<T, CallError<E>> {
+        end: fn(Lease<C>, Outcome) -> K,
+    ) -> Result<(T, K), CallError<E>> {
         let clock = self.shared.clock;
         let mut now = clock.now();
         let policy = retry.policy_at(now);
@@ -148,11 +208,13 @@ impl<C, P: Policy> Balancer<C, P> {
                             if verdict == Verdict::Success {
                                 retry.observe(now, now.saturating_since(flight.began));
                             }
-                            answer = Some(value);
+                            answer = Some((value, end(flight.lease, verdict.outcome())));
                         }
-                        Err(error) => failed.push(&flight, now, Cause::Failed(error)),
+                        Err(error) => {
+                            failed.push(&flight, now, Cause::Failed(error));
+                            flight.lease.report(verdict.outcome());
+                        }
                     }
-                    flight.lease.report(verdict.outcome());
                 }
                 Step::Cancel { attempt, outcome } => {
                     let Some(flight) = in_flight.take(attempt) else { continue };
@@ -161,11 +223,11 @@ impl<C, P: Policy> Balancer<C, P> {
                     failed.push(&flight, now, if late { Cause::TimedOut } else { Cause::GivenUp });
                     flight.lease.report(outcome);
                 }
-                Step::Done(end) => {
+                Step::Done(why) => {
                     // A hedge that finds no endpoint is not the end.
-                    let none = end == End::NoEndpoints || call.waits_for_endpoint();
+                    let none = why == End::NoEndpoints || call.waits_for_endpoint();
                     let unavailable = failed.unavailable.filter(|_| none);
-                    return answer.ok_or(CallError { end, unavailable, ..failed });
+                    return answer.ok_or(CallError { end: why, unavailable, ..failed });
                 }
             }
         }

@@ -21,7 +21,7 @@ struct Due {
     needs: Needs,
     /// The snapshot that it was picked from.
     version: u64,
-    /// `None`: nothing is due any more.
+    /// `None`: it has been told, and only what is in flight is to be counted.
     outcome: Option<Outcome>,
 }
 
@@ -30,7 +30,12 @@ impl Due {
     fn report<C>(&self, client: &Client<C>) {
         // Learnt from before it is taken off: in between, a new endpoint would look as if it had
         // never been asked.
-        let Some(outcome) = self.outcome else { return };
+        let Some(outcome) = self.outcome else {
+            if self.needs.in_flight {
+                client.load.end();
+            }
+            return;
+        };
         if self.needs.time && client.load.observe(self.chosen.sent, client.clock.now(), outcome) {
             client.marks.mark(self.chosen.slot.index());
         }
@@ -187,7 +192,8 @@ impl<C, P> fmt::Debug for Pick<C, P> {
 ///
 /// To be ended by [`success`](Self::success), [`failure`](Self::failure),
 /// [`overloaded`](Self::overloaded) or [`report`](Self::report); dropped without, the request
-/// counts as abandoned. The client of an endpoint that left is dropped with its last lease.
+/// counts as abandoned, unless it came with an [answer](crate::Balancer::call_lease). The client of
+/// an endpoint that left is dropped with its last lease.
 #[must_use = "a lease that is dropped counts as an abandoned request"]
 pub struct Lease<C> {
     client: Arc<Client<C>>,
@@ -221,9 +227,22 @@ impl<C> Lease<C> {
         self.report(Outcome::Overloaded { retry_after });
     }
 
-    /// Tells how the request ended.
+    /// Tells how the request ended. Of one that came with an
+    /// [answer](crate::Balancer::call_lease), it is how the answer ended: that it ended well is no
+    /// second success.
     pub fn report(mut self, outcome: Outcome) {
+        let told = self.due.outcome.is_none() && outcome == Outcome::Success;
+        self.due.outcome = (!told).then_some(outcome);
+    }
+
+    /// Tells how the request was answered, and keeps it among those in flight until it is dropped.
+    pub(crate) fn answered(mut self, outcome: Outcome) -> Self {
+        let in_flight = core::mem::take(&mut self.due.needs.in_flight);
         self.due.outcome = Some(outcome);
+        self.due.report(&self.client);
+        self.due.settle();
+        self.due.needs.in_flight = in_flight;
+        self
     }
 
     pub(crate) fn client(&self) -> Arc<Client<C>> {

@@ -143,6 +143,15 @@ impl<K, A> Retry<K, A> {
         Retry { policy, classify, accept, budget, latencies }
     }
 
+    /// Ends a call after `timeout`, above zero, with all its attempts and waits; by default, it may
+    /// take for ever.
+    ///
+    /// # Errors
+    /// [`RetryPolicyError`] if it is zero, or below the time of one attempt.
+    pub fn timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
+        Ok(Self { policy: self.policy.with_timeout(timeout)?, ..self })
+    }
+
     /// Bounds the retries and hedges of all calls together, by default not at all. A call takes a
     /// lock for a moment when it begins, at the end of each attempt, and before each retry or
     /// hedge.

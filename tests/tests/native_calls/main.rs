@@ -6,6 +6,7 @@
 mod answers;
 mod budgets;
 mod hedges;
+mod leases;
 mod verdicts;
 
 use core::convert::Infallible;
