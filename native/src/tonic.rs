@@ -40,6 +40,7 @@
 //!   left of it.
 
 mod answer;
+mod body;
 mod builder;
 mod calls;
 mod channel;
@@ -51,7 +52,7 @@ mod make;
 mod request;
 mod seat;
 
-pub use answer::AnswerBody;
+pub use body::AnswerBody;
 pub use builder::{Builder, SettingError};
 pub use channel::{Channel, ResponseFuture};
 pub use connector::Io;

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tonic::Status;
 use tower_service::Service;
 
-use super::answer::AnswerBody;
+use super::body::AnswerBody;
 use super::calls::{Calls, Judge};
 use super::failure::{self, Failure};
 use super::link::Link;
@@ -105,11 +105,14 @@ impl<P: Policy> Shared<P> {
             let retry = self.retry(&parcel, deadline)?;
             let attempt = |attempt| self.attempt(attempt, &parcel);
             let answer = match key {
-                None => self.balancer.call(&retry, attempt).await,
-                Some(key) => self.balancer.call_for(key, &retry, attempt).await,
+                None => self.balancer.call_lease(&retry, attempt).await,
+                Some(key) => self.balancer.call_lease_for(key, &retry, attempt).await,
             };
             match answer {
-                Ok(answer) => return Ok(answer.map(|body| AnswerBody::new(body, deadline))),
+                Ok((answer, lease)) => {
+                    let judge = self.calls.judge.clone();
+                    return Ok(answer.map(|body| AnswerBody::new(body, deadline, lease, judge)));
+                }
                 Err(error) if self.calls.wait_for_ready && was_down(&error) => {}
                 Err(error) => return Err(failure::status(error)),
             }

@@ -1,8 +1,8 @@
 //! What is sent once: streams, large requests, and calls whose answer has begun.
 
 use bytes::Bytes;
-use evenkeel::Fixed;
 use evenkeel::tonic::{Channel, SettingError};
+use evenkeel::{AnyPolicy, Fixed};
 use futures_util::stream::{self, Stream, StreamExt};
 use http::uri::PathAndQuery;
 use tonic::{Request, Status, Streaming};
@@ -122,4 +122,25 @@ fn senseless_settings_name_value_and_limit() {
     );
     assert!(builder().keep_alive(zero, crate::ms(1)).is_err());
     assert!(builder().keep_alive(crate::ms(1), zero).is_err());
+}
+
+#[tokio::test]
+async fn an_answer_is_in_flight_until_it_ends_and_its_end_is_the_endpoints() {
+    let server = Server::start(|_| Say::HalfThen(Status::internal("broken off")));
+    let policy: AnyPolicy = "least_request".parse().unwrap();
+    let channel = to(&[&server]).policy(policy).build().unwrap();
+    let at = || {
+        let status = &channel.balancer().endpoints()[0];
+        (status.in_flight, status.failures)
+    };
+    let mut answers = stream(&channel, slowly()).await.unwrap();
+    assert_eq!(answers.next().await.unwrap().unwrap(), "half");
+    assert_eq!(at(), (1, 0));
+    assert_eq!(answers.next().await.unwrap().unwrap_err().code(), tonic::Code::Internal);
+    assert_eq!(at(), (0, 1));
+    // One that is dropped half-way is no failure.
+    let mut answers = stream(&channel, slowly()).await.unwrap();
+    answers.next().await.unwrap().unwrap();
+    drop(answers);
+    assert_eq!(at(), (0, 1));
 }
