@@ -166,11 +166,13 @@ extern crate alloc;
 
 pub mod balancer;
 pub mod cluster;
+pub mod connection;
 mod counts;
 pub mod discovery;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod grpc;
 pub mod guide;
 pub mod hash;
 pub mod health;

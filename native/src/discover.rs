@@ -59,6 +59,8 @@ pub(crate) use fold::folded;
 pub use http_list::HttpList;
 #[cfg(feature = "kubernetes")]
 pub use kubernetes::Kubernetes;
+#[cfg(feature = "tower")]
+pub(crate) use publisher::when_told;
 pub use publisher::{Published, Publisher};
 #[cfg(feature = "web")]
 pub use registry::RegistryError;

@@ -55,6 +55,10 @@ mod table;
 mod target;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod vitals;
 
 pub use balancer::Balancer;

@@ -163,6 +163,14 @@ impl RetryPolicy {
         Self { elsewhere: false, ..self }
     }
 
+    /// Makes one attempt, within the same limits of time: for requests that cannot be made anew.
+    /// Only what never left the client goes elsewhere, unless
+    /// [that is off](Self::without_elsewhere), too.
+    #[must_use]
+    pub const fn once(self) -> Self {
+        Self { attempts: 1, hedges: 0, ..self }
+    }
+
     /// Lets a call that finds no endpoint wait for one, up to its deadline, rather than end at once:
     /// gRPC's "wait for ready". Where endpoints are there and all are busy, it ends all the same.
     #[must_use]

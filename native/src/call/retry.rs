@@ -71,6 +71,32 @@ impl<K, A> Retry<K, A> {
         Retry { policy, classify, accept, budget, latencies }
     }
 
+    /// Changes what decides what an error means.
+    #[cfg(feature = "tower")]
+    pub(crate) fn map_classify<L>(self, change: impl FnOnce(K) -> L) -> Retry<L, A> {
+        let Self { policy, classify, accept, budget, latencies } = self;
+        Retry { policy, classify: change(classify), accept, budget, latencies }
+    }
+
+    /// Makes one attempt, within the same limits of time: for requests that cannot be made anew.
+    /// Only what never left the client goes elsewhere.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { policy: self.policy.once(), latencies: None, ..self }
+    }
+
+    /// Changes the bounds of calls.
+    #[cfg(any(feature = "tower", feature = "tonic"))]
+    pub(crate) fn map_policy(self, change: impl FnOnce(RetryPolicy) -> RetryPolicy) -> Self {
+        Self { policy: change(self.policy), ..self }
+    }
+
+    /// Returns the bounds of calls.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn policy(&self) -> RetryPolicy {
+        self.policy
+    }
+
     /// Decides by `accept` what an answer means; by default, each is good.
     ///
     /// A call that ends without a good answer returns the last one all the same, if there was any.

@@ -170,7 +170,7 @@ impl Discover for Published {
 }
 
 /// Asks when the source has news, and when somebody wants it, but never by itself.
-pub(super) fn when_told() -> PollerConfig {
+pub(crate) fn when_told() -> PollerConfig {
     const NEVER: Duration = Duration::MAX;
     PollerConfig {
         max: NEVER,

@@ -1,0 +1,243 @@
+//! tower's discovery as a source of endpoints and of their clients.
+
+use core::fmt;
+use core::future::{Future, poll_fn};
+use core::hash::Hash;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use evenkeel_core::Endpoint;
+use evenkeel_core::discovery::poller::PollerConfig;
+use tower::discover::Change;
+
+use super::shared::SharedService;
+use crate::discover::{Answer, Discover, Empty, Ended, when_told};
+use crate::factory::{BoxError, Factory};
+use crate::target::Target;
+
+/// Follows one of tower's discoveries: a source whose endpoints come with their clients.
+///
+/// A service that is inserted anew under its key takes the place of the one before. When the last is
+/// removed, none stays: tower's discoveries say who leaves. After an error, what is known stays, and
+/// [`DiscoveryStatus::error`](crate::DiscoveryStatus::error) has it; when the discovery ends, so
+/// says [`DiscoveryStatus::ended`](crate::DiscoveryStatus::ended).
+///
+/// ```
+/// use evenkeel::tower::{BalanceService, FromDiscover};
+/// use evenkeel::{Balancer, Endpoint, Target};
+/// use tower::discover::ServiceList;
+/// use tower::{ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let service = service_fn(async |n: u32| Ok::<_, std::io::Error>(n + 1));
+/// // Its keys are numbers: these have to become targets.
+/// let target = |key: &usize| Target::new("list", *key as u16 + 1).map(Endpoint::new);
+/// let discover = ServiceList::new::<u32>([service, service]);
+/// let (source, clients) = FromDiscover::new(discover, target);
+/// let balancer = Balancer::builder(source).build(clients)?;
+/// balancer.ready().await;
+/// assert_eq!(BalanceService::new(balancer).oneshot(1).await?, 2);
+/// # Ok(())
+/// # }
+/// ```
+pub struct FromDiscover<D: tower::discover::Discover> {
+    changes: Pin<Box<D>>,
+    name: Name<D::Key>,
+    /// Who is who.
+    keys: HashMap<D::Key, Target>,
+    endpoints: BTreeMap<Target, Endpoint<Target>>,
+    inserted: Inserted<D::Service>,
+    /// It has said something.
+    spoke: bool,
+    /// Of the last change, until it is told.
+    error: Option<BoxError>,
+    ended: bool,
+}
+
+type Name<K> = Box<dyn Fn(&K) -> Result<Endpoint<Target>, BoxError> + Send>;
+
+/// What became of the discovery, since it was asked last.
+enum News {
+    Changed,
+    Failed,
+    Ended,
+}
+
+impl<D> FromDiscover<D>
+where
+    D: tower::discover::Discover + Send + 'static,
+    D::Key: Hash + Send + 'static,
+    D::Service: Send + 'static,
+    D::Error: Into<BoxError>,
+{
+    /// Makes a source of `discover`, and the factory that hands out what it inserts. `endpoint`
+    /// makes an endpoint of a key: its target, and its weight, priority and zone; a key for which
+    /// it fails is no endpoint, and the error is told. Two keys of one target are one endpoint.
+    pub fn new<E: Into<BoxError>>(
+        discover: D,
+        endpoint: impl Fn(&D::Key) -> Result<Endpoint<Target>, E> + Send + 'static,
+    ) -> (Self, Inserted<D::Service>) {
+        let inserted = Inserted { services: Arc::default() };
+        let source = Self {
+            changes: Box::pin(discover),
+            name: Box::new(move |key| endpoint(key).map_err(Into::into)),
+            keys: HashMap::new(),
+            endpoints: BTreeMap::new(),
+            inserted: inserted.clone(),
+            spoke: false,
+            error: None,
+            ended: false,
+        };
+        (source, inserted)
+    }
+
+    fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<News> {
+        if self.ended {
+            return Poll::Ready(News::Ended);
+        }
+        self.changes.as_mut().poll_discover(cx).map(|change| {
+            self.spoke = true;
+            let adopted = match change {
+                None => {
+                    self.ended = true;
+                    return News::Ended;
+                }
+                Some(Err(error)) => Err(error.into()),
+                Some(Ok(Change::Insert(key, service))) => self.insert(key, service),
+                Some(Ok(Change::Remove(key))) => {
+                    self.remove(&key);
+                    Ok(())
+                }
+            };
+            match adopted {
+                Ok(()) => News::Changed,
+                Err(error) => {
+                    self.error = Some(error);
+                    News::Failed
+                }
+            }
+        })
+    }
+
+    fn insert(&mut self, key: D::Key, service: D::Service) -> Result<(), BoxError> {
+        let endpoint = (self.name)(&key)?;
+        let target = endpoint.addr.clone();
+        self.inserted.insert(&target, service);
+        self.endpoints.insert(target.clone(), endpoint);
+        self.keys.insert(key, target);
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &D::Key) {
+        let Some(target) = self.keys.remove(key) else { return };
+        if !self.keys.values().any(|other| *other == target) {
+            self.endpoints.remove(&target);
+            self.inserted.remove(&target);
+        }
+    }
+}
+
+impl<D> Discover for FromDiscover<D>
+where
+    D: tower::discover::Discover + Send + 'static,
+    D::Key: Hash + Send + 'static,
+    D::Service: Send + 'static,
+    D::Error: Into<BoxError>,
+{
+    type Error = BoxError;
+
+    /// Waits for the first change, and answers with all that are there by now.
+    async fn lookup(&mut self) -> Result<Answer, BoxError> {
+        poll_fn(|cx| {
+            // One error at a time: each is told.
+            while self.error.is_none() && !self.ended && self.poll_news(cx).is_ready() {}
+            if self.spoke { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        match self.error.take() {
+            Some(error) => Err(error),
+            None if self.ended && self.endpoints.is_empty() && self.keys.is_empty() => {
+                Err("tower's discovery has ended without any endpoint".into())
+            }
+            None => Ok(Answer::new(self.endpoints.values().cloned())),
+        }
+    }
+
+    async fn changed(&mut self) -> Result<(), Ended> {
+        match poll_fn(|cx| self.poll_news(cx)).await {
+            News::Changed | News::Failed => Ok(()),
+            News::Ended => Err(Ended::because("tower's discovery has ended")),
+        }
+    }
+
+    fn poller(&self) -> PollerConfig {
+        when_told()
+    }
+
+    fn empty(&self) -> Option<Empty> {
+        Some(Empty::Accept)
+    }
+}
+
+impl<D: tower::discover::Discover> fmt::Debug for FromDiscover<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FromDiscover")
+            .field("endpoints", &self.endpoints)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The factory that hands out the services which a [`FromDiscover`] inserts.
+pub struct Inserted<S> {
+    services: Arc<Mutex<HashMap<Target, SharedService<S>>>>,
+}
+
+impl<S> Inserted<S> {
+    fn insert(&self, target: &Target, service: S) {
+        let mut services = self.lock();
+        if let Some(known) = services.get(target).cloned() {
+            drop(services);
+            known.replace(service);
+        } else {
+            services.insert(target.clone(), SharedService::new(service));
+        }
+    }
+
+    fn remove(&self, target: &Target) {
+        let removed = self.lock().remove(target);
+        // It is the user's code that drops a service: not under the lock.
+        drop(removed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Target, SharedService<S>>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Send + 'static> Factory for Inserted<S> {
+    type Client = SharedService<S>;
+
+    fn make(
+        &self,
+        target: Target,
+    ) -> impl Future<Output = Result<SharedService<S>, BoxError>> + Send + 'static {
+        let service = self.lock().get(&target).cloned();
+        async move { service.ok_or_else(|| format!("{target} was removed").into()) }
+    }
+}
+
+impl<S> Clone for Inserted<S> {
+    fn clone(&self) -> Self {
+        Self { services: Arc::clone(&self.services) }
+    }
+}
+
+impl<S> fmt::Debug for Inserted<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inserted").field("services", &self.lock().len()).finish()
+    }
+}

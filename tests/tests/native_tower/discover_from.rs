@@ -1,0 +1,140 @@
+//! tower's discovery as a source of endpoints and clients.
+
+use core::convert::Infallible;
+
+use evenkeel::tower::{BalanceService, FromDiscover, SharedService};
+use evenkeel::{Balancer, Endpoint, PickError, Target};
+use futures_util::stream::{self, Stream};
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+use tower::discover::Change;
+
+use crate::{Broken, Log, Named, ms};
+
+type Told = Result<Change<u16, Named>, Broken>;
+
+/// A discovery that is told what to say.
+fn told() -> (mpsc::UnboundedSender<Told>, impl Stream<Item = Told> + Send + 'static) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let next = |mut receiver: mpsc::UnboundedReceiver<Told>| async {
+        let next = receiver.recv().await?;
+        Some((next, receiver))
+    };
+    (sender, stream::unfold(receiver, next))
+}
+
+fn named(name: &str) -> Named {
+    Named { name: name.to_owned(), log: Log::default() }
+}
+
+fn insert(key: u16, name: &str) -> Change<u16, Named> {
+    Change::Insert(key, named(name))
+}
+
+/// Key 7 is none.
+fn endpoint(key: u16) -> Result<Endpoint<Target>, Broken> {
+    if key == 7 { Err(Broken) } else { Ok(Endpoint::new(Target::new("key", key).unwrap())) }
+}
+
+type Clients = Balancer<SharedService<Named>>;
+
+fn balancer() -> (mpsc::UnboundedSender<Told>, Clients) {
+    let (sender, discover) = told();
+    let (source, clients) = FromDiscover::new(discover, |key| endpoint(*key));
+    (sender, Balancer::builder(source).build(clients).unwrap())
+}
+
+fn keys(balancer: &Clients) -> Vec<u16> {
+    balancer.endpoints().iter().map(|status| status.target.port()).collect()
+}
+
+/// Waits until the endpoints are these.
+async fn until(balancer: &Clients, wanted: &[u16]) {
+    let all = async {
+        while keys(balancer) != wanted {
+            tokio::time::sleep(ms(1)).await;
+        }
+    };
+    let ended = tokio::time::timeout(ms(60_000), all).await;
+    assert!(ended.is_ok(), "{:?} is not {wanted:?}", keys(balancer));
+}
+
+async fn ask(balancer: &Clients) -> String {
+    BalanceService::new(balancer.clone()).oneshot(1).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_inserted_is_asked_until_it_is_removed() {
+    let (discover, balancer) = balancer();
+    discover.send(Ok(insert(1, "one"))).unwrap();
+    discover.send(Ok(insert(2, "two"))).unwrap();
+    balancer.ready().await;
+    until(&balancer, &[1, 2]).await;
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    until(&balancer, &[2]).await;
+    for _ in 0..5 {
+        assert_eq!(ask(&balancer).await, "two");
+    }
+    // The last one, too; one that is not there changes nothing.
+    discover.send(Ok(Change::Remove(9))).unwrap();
+    discover.send(Ok(Change::Remove(2))).unwrap();
+    until(&balancer, &[]).await;
+    assert!(matches!(balancer.pick(), Err(PickError::NoEndpoints { .. })));
+    discover.send(Ok(insert(2, "new"))).unwrap();
+    until(&balancer, &[2]).await;
+    balancer.ready_any().await;
+    assert_eq!(ask(&balancer).await, "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_inserted_anew_takes_the_place_of_the_old_one() {
+    let (discover, balancer) = balancer();
+    discover.send(Ok(insert(1, "old"))).unwrap();
+    balancer.ready().await;
+    assert_eq!(ask(&balancer).await, "old");
+    discover.send(Ok(insert(1, "new"))).unwrap();
+    discover.send(Ok(insert(2, "two"))).unwrap();
+    until(&balancer, &[1, 2]).await;
+    discover.send(Ok(Change::Remove(2))).unwrap();
+    until(&balancer, &[1]).await;
+    assert_eq!(ask(&balancer).await, "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_told_and_remove_nobody() {
+    let (discover, balancer) = balancer();
+    discover.send(Ok(insert(1, "one"))).unwrap();
+    balancer.ready().await;
+    for told in [Err(Broken), Ok(insert(7, "no endpoint"))] {
+        discover.send(told).unwrap();
+        let mut status = balancer.discovery();
+        let failed = status.wait_for(|status| status.error.is_some()).await.unwrap();
+        assert_eq!(failed.error.as_ref().unwrap().to_string(), "broken");
+        drop(failed);
+        assert_eq!((keys(&balancer), ask(&balancer).await), (vec![1], "one".to_owned()));
+        discover.send(Ok(insert(2, "two"))).unwrap();
+        let mut status = balancer.discovery();
+        status.wait_for(|status| status.error.is_none()).await.unwrap();
+        discover.send(Ok(Change::Remove(2))).unwrap();
+        until(&balancer, &[1]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_end_is_told_and_the_endpoints_stay() {
+    let (discover, balancer) = balancer();
+    discover.send(Ok(insert(1, "one"))).unwrap();
+    balancer.ready().await;
+    drop(discover);
+    let mut status = balancer.discovery();
+    let ended = status.wait_for(|status| status.ended.is_some()).await.unwrap();
+    assert_eq!(ended.ended.as_ref().unwrap().reason(), "tower's discovery has ended");
+    drop(ended);
+    assert_eq!(ask(&balancer).await, "one");
+    // One that ends before it has said anything has failed.
+    let nothing = stream::empty::<Result<Change<u16, Named>, Infallible>>();
+    let (source, clients) = FromDiscover::new(nothing, |key| endpoint(*key));
+    let balancer = Balancer::builder(source).build(clients).unwrap();
+    let error = balancer.ready_within(ms(5_000)).await.unwrap_err();
+    assert!(error.to_string().contains("ended without any endpoint"), "{error}");
+}
