@@ -23,7 +23,7 @@ use crate::error::PickError;
 use crate::lease::Lease;
 use crate::shared::Clients;
 use crate::target::Target;
-pub use error::{AttemptError, CallError, Cause};
+pub use error::{AnyError, AttemptError, CallError, Cause};
 pub use judge::{Accept, Classify, EveryAnswer, EveryError};
 pub use retry::Retry;
 
@@ -110,7 +110,7 @@ impl<C, P: Policy> Balancer<C, P> {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let balancer = Balancer::builder(Fixed::new(["a:80"])?)
-    ///     .policy(LeastRequest::default())
+    ///     .policy(LeastRequest::new())
     ///     .build(async |target: Target| Ok::<_, std::io::Error>(target.to_string()))?;
     /// balancer.ready().await;
     /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;

@@ -85,6 +85,8 @@ pub(crate) struct Counts {
     pub(crate) pickable: usize,
     /// Every endpoint of the first answer that is to have a client has one, or has failed once.
     pub(crate) settled: bool,
+    /// Every endpoint that is to have a client has one.
+    pub(crate) complete: bool,
     /// When to try again if no candidate has room.
     pub(crate) busy_until: Option<Instant>,
     /// Why there is no candidate, if there is none.

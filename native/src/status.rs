@@ -103,6 +103,11 @@ pub(crate) fn entries<C>(
 }
 
 impl<C> Entry<C> {
+    /// Returns its client, if it has one.
+    pub(crate) fn client(&self) -> Option<&Arc<Client<C>>> {
+        self.known.as_ref().map(|known| &known.client)
+    }
+
     pub(crate) fn status(&self) -> Status {
         let mut status = Status {
             target: self.place.endpoint.addr.clone(),

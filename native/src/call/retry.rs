@@ -32,6 +32,29 @@ use super::judge::{Accept, Classify, EveryAnswer, EveryError};
 /// # drop(retry);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Where it is kept in a struct, a function gives it a type with a name:
+///
+/// ```
+/// use evenkeel::{Retry, Verdict};
+/// use std::{io, time::Duration};
+///
+/// struct Users {
+///     retry: Retry<fn(&io::Error) -> Verdict>,
+/// }
+///
+/// fn judge(error: &io::Error) -> Verdict {
+///     match error.kind() {
+///         io::ErrorKind::ConnectionRefused => Verdict::NeverSent,
+///         _ => Verdict::RetryableFailure,
+///     }
+/// }
+///
+/// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+/// let users = Users { retry: retry.classify(judge) };
+/// # drop(users.retry);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Retry<K = EveryError, A = EveryAnswer> {
     policy: RetryPolicy,
@@ -124,6 +147,14 @@ impl<K, A> Retry<K, A> {
     /// [`RetryPolicyError`] if it is zero, or below the time of one attempt.
     pub fn timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
         Ok(Self { policy: self.policy.with_timeout(timeout)?, ..self })
+    }
+
+    /// Lets a call wait for an endpoint, until its time is over, where by default it ends when there
+    /// is none: for calls that may begin before discovery has an answer, or sit an outage out. Give
+    /// it a [`timeout`](Self::timeout).
+    #[must_use]
+    pub fn wait_for_ready(self) -> Self {
+        Self { policy: self.policy.with_wait_for_ready(), ..self }
     }
 
     /// Bounds the retries and hedges of all calls together, by default not at all. A call takes a
