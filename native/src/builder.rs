@@ -24,6 +24,7 @@ use crate::factory::Factory;
 use crate::maintain::{Maintenance, Pace};
 use crate::shared::{Clients, Probes, Shared};
 use crate::snapshot::{Cluster, Snapshot};
+use crate::stats::Columned;
 use crate::stripe::CounterRng;
 use crate::supervise::Supervisor;
 use crate::target::Target;
@@ -173,6 +174,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             entries: ArcSwap::default(),
             events: broadcast::Sender::new(EVENTS),
             told: Mutex::default(),
+            calls: Columned::default(),
             orders,
             supervisor: Supervisor::default(),
         });

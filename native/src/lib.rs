@@ -41,6 +41,7 @@ mod maintain;
 mod marks;
 mod shared;
 mod snapshot;
+mod stats;
 mod status;
 mod stripe;
 mod supervise;
@@ -98,6 +99,7 @@ pub use evenkeel_core::{
 pub use event::Event;
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
+pub use stats::Stats;
 pub use status::Status;
 pub use supervise::TaskStatus;
 pub use target::{Target, TargetError};

@@ -15,6 +15,7 @@ use crate::error::SharedError;
 use crate::event::Event;
 use crate::marks::Marks;
 use crate::snapshot::Snapshot;
+use crate::stats::Columned;
 use crate::status::Entry;
 use crate::stripe::Stripe;
 use crate::supervise::Supervisor;
@@ -38,6 +39,8 @@ pub(crate) struct Shared<C, P> {
     pub(crate) events: broadcast::Sender<Event>,
     /// All that were told.
     pub(crate) told: Mutex<EventCounts>,
+    /// What calls did.
+    pub(crate) calls: Columned,
     pub(crate) orders: mpsc::UnboundedSender<Order>,
     pub(crate) supervisor: Supervisor,
 }

@@ -1,4 +1,5 @@
 use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -211,8 +212,9 @@ impl<K, A> Retry<K, A> {
         }
     }
 
-    pub(super) fn purse(&self) -> Purse<'_> {
-        Purse(self.budget.as_deref())
+    /// Returns the budget of a call, which counts what is refused.
+    pub(super) fn purse<'a>(&'a self, refused: &'a AtomicU32) -> Purse<'a> {
+        Purse { budget: self.budget.as_deref(), refused }
     }
 }
 
@@ -227,23 +229,30 @@ impl<K: fmt::Debug, A: fmt::Debug> fmt::Debug for Retry<K, A> {
 }
 
 /// The budget of a call: one that many share, or none.
-pub(super) struct Purse<'a>(Option<&'a Mutex<dyn Budget + Send>>);
+pub(super) struct Purse<'a> {
+    budget: Option<&'a Mutex<dyn Budget + Send>>,
+    refused: &'a AtomicU32,
+}
 
 impl Budget for Purse<'_> {
     fn on_call(&mut self, now: Instant) {
-        if let Some(budget) = self.0 {
+        if let Some(budget) = self.budget {
             lock(budget).on_call(now);
         }
     }
 
     fn on_verdict(&mut self, now: Instant, verdict: Verdict) {
-        if let Some(budget) = self.0 {
+        if let Some(budget) = self.budget {
             lock(budget).on_verdict(now, verdict);
         }
     }
 
     fn withdraw(&mut self, now: Instant) -> bool {
-        self.0.is_none_or(|budget| lock(budget).withdraw(now))
+        let granted = self.budget.is_none_or(|budget| lock(budget).withdraw(now));
+        if !granted {
+            self.refused.fetch_add(1, Relaxed);
+        }
+        granted
     }
 }
 
