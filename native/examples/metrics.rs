@@ -1,8 +1,8 @@
 //! What a balancer counts, as text that Prometheus reads: a real service serves it at `/metrics`.
 //! `cargo run -p evenkeel --example metrics`
 
+use core::fmt::Write;
 use core::time::Duration;
-use std::fmt::Write;
 
 use evenkeel::{Attempt, Balancer, Fixed, LeastRequest, Policy, Retry, Target};
 
