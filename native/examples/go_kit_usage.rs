@@ -5,9 +5,9 @@
 //! There, it took a publisher, a factory, a `RoundRobin` and a `Retry`; here, these are a source, a
 //! function, a policy and a `Retry`. `cargo run -p evenkeel --example go_kit_usage`
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
-use std::net::SocketAddr;
 
 use evenkeel::{Attempt, Balancer, Fixed, Retry, RoundRobin, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn core::error::Error>> {
     let source = Fixed::new(instances.map(|address| address.to_string()))?;
 
     let balancer = Balancer::builder(source)
-        .policy(RoundRobin::default())
+        .policy(RoundRobin)
         .build(async |target: Target| target.socket_addr().ok_or("no address"))?;
     balancer.ready().await;
     let retry = Retry::attempts(3)?.timeout(Duration::from_millis(500))?;

@@ -54,7 +54,7 @@ type Addresses = Balancer<String, RoundRobin>;
 
 async fn balancer<'a>(names: impl IntoIterator<Item = &'a str>) -> Addresses {
     let balancer = Balancer::builder(Fixed::new(names).unwrap())
-        .policy(RoundRobin::default())
+        .policy(RoundRobin)
         .build_with(|target: Target| target.to_string())
         .unwrap();
     balancer.ready().await;
