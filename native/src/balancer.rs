@@ -1,9 +1,10 @@
 //! The balancer that all threads share.
 
 mod pick;
+mod ready;
+mod weak;
 
 use core::fmt;
-use core::time::Duration;
 use std::sync::{Arc, PoisonError};
 
 use evenkeel_core::policy::AnyPolicy;
@@ -13,12 +14,12 @@ use tokio::sync::{broadcast, watch};
 use crate::abort::AbortOnDrop;
 use crate::changes::{Changes, Discovered};
 use crate::discover::DiscoveryStatus;
-use crate::error::NotReady;
 use crate::event::Event;
-use crate::shared::{Counts, Order, Shared};
+use crate::shared::{Order, Shared};
 use crate::status::{Entry, Status};
 use crate::supervise::TaskStatus;
 use crate::target::Target;
+pub use weak::WeakBalancer;
 
 /// Balances requests over clients `C`, one for each endpoint that discovery finds.
 ///
@@ -47,48 +48,6 @@ pub struct Balancer<C, P = AnyPolicy> {
 }
 
 impl<C, P> Balancer<C, P> {
-    /// Waits until a client can be picked, and every endpoint of the first answer that is to have
-    /// one has it, or has failed once: the first requests reach all of them. It may be that this
-    /// never happens: see [`ready_within`](Self::ready_within).
-    pub async fn ready(&self) {
-        self.until(|counts| counts.settled && counts.pickable > 0).await;
-    }
-
-    /// Waits until any client can be picked: the fastest gets all requests then, until others are
-    /// there, too. It may be that this never happens.
-    pub async fn ready_any(&self) {
-        self.until(|counts| counts.pickable > 0).await;
-    }
-
-    /// Waits as [`ready`](Self::ready) does, at most for `timeout`. Those that take longer are
-    /// missing then; one that can be picked is enough.
-    ///
-    /// # Errors
-    /// [`NotReady`] if there is none after the timeout, with what discovery, the factory and the
-    /// policy last complained of.
-    pub async fn ready_within(&self, timeout: Duration) -> Result<(), NotReady> {
-        if tokio::time::timeout(timeout, self.ready()).await.is_ok() {
-            return Ok(());
-        }
-        let discovery = self.shared.discovery.borrow().error.clone();
-        let clients = self.shared.clients.borrow();
-        if clients.counts.pickable > 0 {
-            return Ok(());
-        }
-        Err(NotReady {
-            timeout,
-            endpoints: clients.counts.endpoints,
-            discovery,
-            factory: clients.error.clone(),
-            policy: clients.counts.table,
-        })
-    }
-
-    async fn until(&self, is: impl Fn(&Counts) -> bool) {
-        // The sender lives as long as this handle.
-        let _ = self.shared.clients.subscribe().wait_for(|clients| is(&clients.counts)).await;
-    }
-
     /// Asks discovery to look again soon; any number of calls makes one query, at most one a second
     /// by default.
     pub fn refresh(&self) {

@@ -1,5 +1,7 @@
 //! From settings to a running balancer.
 
+use core::convert::Infallible;
+use core::future::ready;
 use core::hash::{BuildHasher, Hasher};
 use core::sync::atomic::AtomicU64;
 use core::time::Duration;
@@ -22,8 +24,10 @@ use crate::factory::Factory;
 use crate::maintain::{Maintenance, Pace};
 use crate::shared::{Clients, Probes, Shared};
 use crate::snapshot::{Cluster, Snapshot};
+use crate::stats::Columned;
 use crate::stripe::CounterRng;
 use crate::supervise::Supervisor;
+use crate::target::Target;
 
 /// Events kept for a receiver that lags.
 const EVENTS: usize = 1024;
@@ -103,6 +107,33 @@ impl<D: Discover, P> Builder<D, P> {
 }
 
 impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
+    /// Does what [`build`](Self::build) does, with clients that need no waiting and cannot fail: an
+    /// address, a URL, a handle of a pool that connects by itself. What they need beside the
+    /// address, the function captures.
+    ///
+    /// ```
+    /// use evenkeel::{Balancer, Fixed, Target};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let scheme = String::from("https");
+    /// let balancer = Balancer::builder(Fixed::new(["api.example.com:443"])?)
+    ///     .build_with(move |target: Target| format!("{scheme}://{target}"))?;
+    /// balancer.ready().await;
+    /// balancer.pick()?.with(|url| assert_eq!(url, "https://api.example.com:443"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_with<C: Send + Sync + 'static>(
+        self,
+        client: impl Fn(Target) -> C + Send + Sync + 'static,
+    ) -> Result<Balancer<C, P>, BuildError> {
+        self.build(move |target| ready(Ok::<_, Infallible>(client(target))))
+    }
+
     /// Starts discovery in a task on the current runtime, and makes clients by `factory`: for the
     /// candidates, and for those that would be candidates without them (the next priority, the next
     /// of a subset). Returns at once.
@@ -143,6 +174,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             entries: ArcSwap::default(),
             events: broadcast::Sender::new(EVENTS),
             told: Mutex::default(),
+            calls: Columned::default(),
             orders,
             supervisor: Supervisor::default(),
         });

@@ -8,6 +8,7 @@ mod retry;
 use core::fmt;
 use core::ops::Deref;
 use core::pin::pin;
+use core::sync::atomic::AtomicU32;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -22,8 +23,9 @@ use crate::clock::Clock;
 use crate::error::PickError;
 use crate::lease::Lease;
 use crate::shared::Clients;
+use crate::stats::CallCount;
 use crate::target::Target;
-pub use error::{AttemptError, CallError, Cause};
+pub use error::{AnyError, AttemptError, CallError, Cause};
 pub use judge::{Accept, Classify, EveryAnswer, EveryError};
 pub use retry::Retry;
 
@@ -111,7 +113,7 @@ impl<C, P: Policy> Balancer<C, P> {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let balancer = Balancer::builder(Fixed::new(["a:80"])?)
-    ///     .policy(LeastRequest::default())
+    ///     .policy(LeastRequest::new())
     ///     .build(async |target: Target| Ok::<_, std::io::Error>(target.to_string()))?;
     /// balancer.ready().await;
     /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
@@ -163,7 +165,10 @@ impl<C, P: Policy> Balancer<C, P> {
         let mut now = clock.now();
         let policy = retry.policy_at(now);
         let mut call = Call::new(&policy, now);
-        let (mut budget, mut rng) = (retry.purse(), self.rng());
+        let mut rng = self.rng();
+        let refused = AtomicU32::new(0);
+        let mut count = CallCount::new(&self.shared.calls, &refused);
+        let mut budget = retry.purse(&refused);
         let mut failed =
             CallError { attempts: Vec::new(), end: End::NoEndpoints, unavailable: None };
         let mut answer = None;
@@ -175,6 +180,7 @@ impl<C, P: Policy> Balancer<C, P> {
                 Step::Send(sent) => match self.pick_with(key, call.tried(), call.leaves_level()) {
                     Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => pick.withdraw(),
                     Ok(pick) => {
+                        count.sent(sent.is_hedge());
                         let lease = pick.lease();
                         let future = attempt(Attempt { client: lease.client(), sent, clock });
                         in_flight.send(Flight { attempt: sent, lease, began: now }, future);
@@ -221,6 +227,7 @@ impl<C, P: Policy> Balancer<C, P> {
                     let Some(flight) = in_flight.take(attempt) else { continue };
                     retry.observe(now, now.saturating_since(flight.began));
                     let late = outcome == Outcome::TimedOut;
+                    count.canceled(late);
                     failed.push(&flight, now, if late { Cause::TimedOut } else { Cause::GivenUp });
                     flight.lease.report(outcome);
                     if late && !retry.follows_late::<E>() {
@@ -229,6 +236,7 @@ impl<C, P: Policy> Balancer<C, P> {
                     }
                 }
                 Step::Done(why) => {
+                    count.end = Some(why);
                     // A hedge that finds no endpoint is not the end.
                     let none = why == End::NoEndpoints || call.waits_for_endpoint();
                     let unavailable = failed.unavailable.filter(|_| none);

@@ -107,6 +107,8 @@ pub struct NotReady {
     pub factory: Option<SharedError>,
     /// Why the policy could not take the endpoints.
     pub policy: Option<TableFull>,
+    /// The balancer's task has ended, with its runtime: nothing comes any more.
+    pub ended: bool,
 }
 
 impl fmt::Display for NotReady {
@@ -119,7 +121,10 @@ impl fmt::Display for NotReady {
         for error in self.discovery.iter().chain(&self.factory) {
             write!(f, "; {error}")?;
         }
-        self.policy.map_or(Ok(()), |full| write!(f, "; {full}"))
+        if let Some(full) = self.policy {
+            write!(f, "; {full}")?;
+        }
+        if self.ended { f.write_str("; the balancer's task has ended") } else { Ok(()) }
     }
 }
 

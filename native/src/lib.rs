@@ -6,13 +6,14 @@
 //!
 //! ```no_run
 //! use evenkeel::{Balancer, DnsSrv, Retry, Target};
+//! use std::time::Duration;
 //! use tokio::net::TcpStream;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let balancer = Balancer::builder(DnsSrv::new("_http._tcp.api.example.com")?)
 //!     .build(async |target: Target| target.socket_addr().ok_or("no address"))?;
 //! balancer.ready().await;
-//! let retry = Retry::attempts(3)?;
+//! let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
 //! let stream = balancer.call(&retry, async |addr| TcpStream::connect(*addr).await).await?;
 //! # drop(stream);
 //! # Ok(())
@@ -30,6 +31,7 @@ mod balancer;
 mod builder;
 mod call;
 mod changes;
+pub mod check;
 mod client;
 mod clock;
 mod discover;
@@ -48,6 +50,7 @@ mod reason;
 pub mod reqwest;
 mod shared;
 mod snapshot;
+mod stats;
 mod status;
 mod stripe;
 mod supervise;
@@ -61,10 +64,11 @@ pub mod tonic;
 pub mod tower;
 mod vitals;
 
-pub use balancer::Balancer;
+pub use balancer::{Balancer, WeakBalancer};
 pub use builder::Builder;
 pub use call::{
-    Accept, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError, Retry,
+    Accept, AnyError, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError,
+    Retry,
 };
 pub use changes::{Change, Changes, Discovered};
 #[cfg(feature = "consul")]
@@ -108,6 +112,7 @@ pub use evenkeel_core::{
 pub use event::Event;
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
+pub use stats::Stats;
 pub use status::Status;
 pub use supervise::TaskStatus;
 pub use target::{Target, TargetError};

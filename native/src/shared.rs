@@ -15,6 +15,7 @@ use crate::error::SharedError;
 use crate::event::Event;
 use crate::marks::Marks;
 use crate::snapshot::Snapshot;
+use crate::stats::Columned;
 use crate::status::Entry;
 use crate::stripe::Stripe;
 use crate::supervise::Supervisor;
@@ -38,6 +39,8 @@ pub(crate) struct Shared<C, P> {
     pub(crate) events: broadcast::Sender<Event>,
     /// All that were told.
     pub(crate) told: Mutex<EventCounts>,
+    /// What calls did.
+    pub(crate) calls: Columned,
     pub(crate) orders: mpsc::UnboundedSender<Order>,
     pub(crate) supervisor: Supervisor,
 }
@@ -85,6 +88,8 @@ pub(crate) struct Counts {
     pub(crate) pickable: usize,
     /// Every endpoint of the first answer that is to have a client has one, or has failed once.
     pub(crate) settled: bool,
+    /// Every endpoint that is to have a client has one.
+    pub(crate) complete: bool,
     /// When to try again if no candidate has room.
     pub(crate) busy_until: Option<Instant>,
     /// Why there is no candidate, if there is none.

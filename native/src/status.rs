@@ -103,10 +103,9 @@ pub(crate) fn entries<C>(
 }
 
 impl<C> Entry<C> {
-    /// Returns the endpoint's client, if it has one.
-    #[cfg(feature = "tonic")]
-    pub(crate) fn client(&self) -> Option<&Client<C>> {
-        self.known.as_ref().map(|known| &*known.client)
+    /// Returns its client, if it has one.
+    pub(crate) fn client(&self) -> Option<&Arc<Client<C>>> {
+        self.known.as_ref().map(|known| &known.client)
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -35,6 +35,11 @@ impl Supervisor {
         self.status.subscribe()
     }
 
+    /// Tells that the task has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.status.borrow().ended
+    }
+
     /// Notes that `what` panicked. Returns both as one text.
     pub(crate) fn panicked(&self, what: &str, payload: &(dyn Any + Send)) -> Arc<str> {
         let text: Arc<str> = match message(payload) {

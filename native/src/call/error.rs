@@ -7,6 +7,7 @@ use evenkeel_core::retry::End;
 
 use super::flight::Flight;
 use crate::error::PickError;
+use crate::factory::BoxError;
 use crate::target::Target;
 
 /// A call that got no good answer: why it stopped, and what every attempt met.
@@ -56,6 +57,39 @@ impl<E> CallError<E> {
             cause,
             elapsed: now.saturating_since(*began),
         });
+    }
+
+    /// Makes the errors of attempts, whatever they are, errors with a source: for attempts that fail
+    /// with `Box<dyn Error + Send + Sync>` or `anyhow::Error`, which are no errors themselves. With
+    /// others, `?` takes a `CallError` as it is.
+    ///
+    /// ```
+    /// use evenkeel::{Balancer, BoxError, CallError, Fixed, Retry};
+    /// use std::time::Duration;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let balancer = Balancer::builder(Fixed::new(["10.0.0.1:80"])?).build_with(|target| target)?;
+    /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+    /// let ask = async |_| Err::<(), BoxError>("no luck".into());
+    /// balancer.call(&retry, ask).await.map_err(CallError::boxed)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn boxed(self) -> CallError<AnyError>
+    where
+        E: Into<BoxError>,
+    {
+        let boxed = |attempt: AttemptError<E>| {
+            let AttemptError { number, target, cause, elapsed } = attempt;
+            let cause = match cause {
+                Cause::Failed(error) => Cause::Failed(AnyError(error.into())),
+                Cause::TimedOut => Cause::TimedOut,
+                Cause::GivenUp => Cause::GivenUp,
+            };
+            AttemptError { number, target, cause, elapsed }
+        };
+        let Self { attempts, end, unavailable } = self;
+        CallError { attempts: attempts.into_iter().map(boxed).collect(), end, unavailable }
     }
 
     /// Returns the error of the last attempt that failed by itself.
@@ -123,5 +157,21 @@ impl<E: Error + 'static> Error for AttemptError<E> {
             Cause::Failed(error) => Some(error),
             Cause::TimedOut | Cause::GivenUp => None,
         }
+    }
+}
+
+/// Any error of an attempt; see [`CallError::boxed`].
+#[derive(Debug)]
+pub struct AnyError(pub BoxError);
+
+impl fmt::Display for AnyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for AnyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
     }
 }

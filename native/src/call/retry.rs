@@ -1,4 +1,5 @@
 use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +31,29 @@ use super::judge::{Accept, Classify, EveryAnswer, EveryError};
 ///         _ => Verdict::RetryableFailure,
 ///     });
 /// # drop(retry);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Where it is kept in a struct, a function gives it a type with a name:
+///
+/// ```
+/// use evenkeel::{Retry, Verdict};
+/// use std::{io, time::Duration};
+///
+/// struct Users {
+///     retry: Retry<fn(&io::Error) -> Verdict>,
+/// }
+///
+/// fn judge(error: &io::Error) -> Verdict {
+///     match error.kind() {
+///         io::ErrorKind::ConnectionRefused => Verdict::NeverSent,
+///         _ => Verdict::RetryableFailure,
+///     }
+/// }
+///
+/// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+/// let users = Users { retry: retry.classify(judge) };
+/// # drop(users.retry);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -152,6 +176,14 @@ impl<K, A> Retry<K, A> {
         Ok(Self { policy: self.policy.with_timeout(timeout)?, ..self })
     }
 
+    /// Lets a call wait for an endpoint, until its time is over, where by default it ends when there
+    /// is none: for calls that may begin before discovery has an answer, or sit an outage out. Give
+    /// it a [`timeout`](Self::timeout).
+    #[must_use]
+    pub fn wait_for_ready(self) -> Self {
+        Self { policy: self.policy.with_wait_for_ready(), ..self }
+    }
+
     /// Bounds the retries and hedges of all calls together, by default not at all. A call takes a
     /// lock for a moment when it begins, at the end of each attempt, and before each retry or
     /// hedge.
@@ -226,8 +258,9 @@ impl<K, A> Retry<K, A> {
         }
     }
 
-    pub(super) fn purse(&self) -> Purse<'_> {
-        Purse(self.budget.as_deref())
+    /// Returns the budget of a call, which counts what is refused.
+    pub(super) fn purse<'a>(&'a self, refused: &'a AtomicU32) -> Purse<'a> {
+        Purse { budget: self.budget.as_deref(), refused }
     }
 }
 
@@ -242,23 +275,30 @@ impl<K: fmt::Debug, A: fmt::Debug> fmt::Debug for Retry<K, A> {
 }
 
 /// The budget of a call: one that many share, or none.
-pub(super) struct Purse<'a>(Option<&'a Mutex<dyn Budget + Send>>);
+pub(super) struct Purse<'a> {
+    budget: Option<&'a Mutex<dyn Budget + Send>>,
+    refused: &'a AtomicU32,
+}
 
 impl Budget for Purse<'_> {
     fn on_call(&mut self, now: Instant) {
-        if let Some(budget) = self.0 {
+        if let Some(budget) = self.budget {
             lock(budget).on_call(now);
         }
     }
 
     fn on_verdict(&mut self, now: Instant, verdict: Verdict) {
-        if let Some(budget) = self.0 {
+        if let Some(budget) = self.budget {
             lock(budget).on_verdict(now, verdict);
         }
     }
 
     fn withdraw(&mut self, now: Instant) -> bool {
-        self.0.is_none_or(|budget| lock(budget).withdraw(now))
+        let granted = self.budget.is_none_or(|budget| lock(budget).withdraw(now));
+        if !granted {
+            self.refused.fetch_add(1, Relaxed);
+        }
+        granted
     }
 }
 

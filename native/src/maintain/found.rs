@@ -66,6 +66,12 @@ impl<C> Found<C> {
         self.line != Line::Out && self.connection.is_new()
     }
 
+    /// Tells that it is to have a client, and has none.
+    pub(super) fn is_missing(&self) -> bool {
+        let wanted = self.left.is_none() && self.left_out.is_none() && self.is_eligible();
+        wanted && self.client().is_none()
+    }
+
     /// Returns it as the cluster is to see it.
     pub(super) fn as_served(&self) -> Endpoint<Target> {
         let drained = self.left.is_some_and(|left| left.drained);

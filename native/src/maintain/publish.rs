@@ -157,6 +157,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             ready: self.cluster.len(),
             pickable,
             settled: self.settled,
+            complete: !self.found.is_empty() && !self.found.values().any(Found::is_missing),
             busy_until,
             none,
             table: self.table,

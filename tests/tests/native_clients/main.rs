@@ -4,6 +4,7 @@
 
 mod calls;
 mod gap;
+mod handles;
 mod making;
 mod ready;
 mod supervision;

@@ -1,9 +1,10 @@
 //! What becomes of endpoints that fail, through the tokio balancer: reports from any thread, and a
 //! task that draws the conclusions.
 //!
-//! Time is tokio's paused clock, which jumps to the next timer when nothing else can run; only the
-//! tests with threads take real time.
+//! Time is tokio's paused clock, which jumps to the next timer when nothing else can run; only checks
+//! of real servers and tests with threads take real time.
 
+mod checks;
 mod ejection;
 mod intervals;
 mod members;

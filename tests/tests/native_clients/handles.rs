@@ -1,0 +1,84 @@
+//! Handles that keep nothing alive, waits for all endpoints and for none, errors as `?` takes them.
+
+use core::error::Error;
+
+use evenkeel::{Attempt, Balancer, BoxError, CallError, Fixed, Retry, Target};
+use tokio::time::timeout;
+
+use crate::works::{How, Works};
+use crate::{Bed, MS, SECOND, pass};
+
+#[tokio::test(start_paused = true)]
+async fn a_weak_handle_keeps_no_client_alive() {
+    let bed = Bed::new("abc", Works::new());
+    bed.balancer.ready().await;
+    let weak = bed.balancer.downgrade();
+    let handle = weak.upgrade().expect("it is there");
+    let Bed { balancer, works, .. } = bed;
+    drop(balancer);
+    assert!(handle.pick().is_ok(), "a handle like the others");
+    drop(handle);
+    pass(SECOND).await;
+    assert!(weak.upgrade().is_none());
+    assert_eq!(works.alive(), "", "all clients are gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_all_waits_for_those_that_failed_and_ready_does_not() {
+    let bed = Bed::new("abc", Works::new().with("c", How::Fails));
+    bed.balancer.ready().await;
+    assert!(timeout(60 * SECOND, bed.balancer.ready_all()).await.is_err(), "c has none");
+    drop(bed.works.clone().with("c", How::After(MS)));
+    timeout(60 * SECOND, bed.balancer.ready_all()).await.expect("all are there");
+    assert_eq!(bed.picked(), "abc");
+}
+
+#[test]
+fn the_end_of_the_task_ends_every_wait() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let balancer = first.block_on(async {
+        let make = async |_| core::future::pending::<Result<Target, BoxError>>().await;
+        let balancer = Balancer::builder(Fixed::new(["a:80"]).unwrap()).build(make).unwrap();
+        // It has begun.
+        balancer.changes().recv().await;
+        balancer
+    });
+    drop(first);
+    let error = runtime().block_on(async {
+        balancer.ready().await;
+        balancer.ready_all().await;
+        balancer.ready_within(3_600 * SECOND).await.unwrap_err()
+    });
+    assert!(error.ended && error.to_string().ends_with("the balancer's task has ended"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_for_an_endpoint_if_it_is_to() {
+    let bed = Bed::new("a", Works::new().all(How::After(SECOND)));
+    let ask = async |client: Attempt<crate::works::Client>| Ok::<_, BoxError>(client.number());
+    let retry = Retry::attempts(1).unwrap().timeout(10 * SECOND).unwrap();
+    assert!(bed.balancer.call(&retry, ask).await.is_err(), "there is none yet");
+    assert_eq!(bed.balancer.call(&retry.wait_for_ready(), ask).await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_all_kinds_are_taken_by_the_question_mark() {
+    async fn plain(bed: &Bed, retry: &Retry) -> Result<(), BoxError> {
+        let ask = async |_| Err::<(), _>(std::io::Error::other("plain"));
+        Ok(bed.balancer.call(retry, ask).await?)
+    }
+    async fn boxed(bed: &Bed, retry: &Retry) -> Result<(), Box<dyn Error>> {
+        let ask = async |_| Err::<(), BoxError>("boxed".into());
+        Ok(bed.balancer.call(retry, ask).await.map_err(CallError::boxed)?)
+    }
+    let bed = Bed::new("a", Works::new());
+    bed.balancer.ready().await;
+    let retry = Retry::attempts(1).unwrap().timeout(SECOND).unwrap();
+    let plain = plain(&bed, &retry).await.unwrap_err();
+    let boxed = boxed(&bed, &retry).await.unwrap_err();
+    for (error, name) in [(&*plain as &dyn Error, "plain"), (&*boxed, "boxed")] {
+        assert!(error.to_string().contains(&format!("a:80 failed after 0ns: {name}")), "{error}");
+        assert_eq!(error.source().unwrap().to_string(), name);
+    }
+}

@@ -1,0 +1,156 @@
+//! Active checks: real servers that stop answering well, and checks that hang or panic.
+
+use core::sync::atomic::{AtomicU16, Ordering::SeqCst};
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use evenkeel::check::{Checked, HttpGet, Tcp};
+use evenkeel::health::HealthCheck;
+use evenkeel::{Balancer, Event, EventKind, Fixed, RoundRobin, Target};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+
+const OFTEN: HealthCheck = HealthCheck {
+    interval: Duration::from_millis(20),
+    timeout: Duration::from_secs(2),
+    rise: 2,
+    fall: 2,
+    jitter_percent: 10,
+    initial: None,
+};
+
+/// A server that answers `/healthz` with a status, and everything else with 404.
+struct Server {
+    address: String,
+    status: Arc<AtomicU16>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let status = Arc::new(AtomicU16::new(204));
+        tokio::spawn({
+            let status = Arc::clone(&status);
+            async move {
+                loop {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    let mut head = [0; 1024];
+                    let read = stream.read(&mut head).await.unwrap_or(0);
+                    let known = head[..read].starts_with(b"GET /healthz HTTP/1.1\r\nhost: 127.");
+                    let status = if known { status.load(SeqCst) } else { 404 };
+                    let answer = format!("HTTP/1.1 {status} said\r\ncontent-length: 0\r\n\r\n");
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                }
+            }
+        });
+        Self { address, status }
+    }
+}
+
+type Addresses = Balancer<String, RoundRobin>;
+
+async fn balancer<'a>(names: impl IntoIterator<Item = &'a str>) -> Addresses {
+    let balancer = Balancer::builder(Fixed::new(names).unwrap())
+        .policy(RoundRobin)
+        .build_with(|target: Target| target.to_string())
+        .unwrap();
+    balancer.ready().await;
+    balancer
+}
+
+/// Returns the endpoint of the next news that an endpoint is down, or is not.
+async fn next(events: &mut broadcast::Receiver<Event>, down: bool) -> String {
+    loop {
+        let event = events.recv().await.unwrap();
+        let kind = if down { EventKind::Down } else { EventKind::Readmitted };
+        if event.kind == kind {
+            return event.target.unwrap().to_string();
+        }
+    }
+}
+
+fn picked(balancer: &Addresses) -> BTreeSet<String> {
+    let next = || {
+        let pick = balancer.pick().unwrap();
+        let name = pick.with(String::clone);
+        pick.success();
+        name
+    };
+    (0..10).map(|_| next()).collect()
+}
+
+#[tokio::test]
+async fn what_answers_503_is_down_until_it_answers_well() {
+    let (a, b) = (Server::start().await, Server::start().await);
+    let balancer = balancer([&*a.address, &*b.address]).await;
+    let mut events = balancer.events();
+    balancer.check(OFTEN, HttpGet::new("/healthz").unwrap()).unwrap();
+    for _ in 0..2 {
+        a.status.store(503, SeqCst);
+        assert_eq!(next(&mut events, true).await, a.address);
+        assert_eq!(picked(&balancer), BTreeSet::from([b.address.clone()]));
+        a.status.store(200, SeqCst);
+        assert_eq!(next(&mut events, false).await, a.address);
+        assert_eq!(picked(&balancer).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_takes_no_connections_is_down_and_the_checks_end_with_the_balancer() {
+    let up = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = up.local_addr().unwrap().to_string();
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = gone.local_addr().unwrap().to_string();
+    drop(gone);
+    let balancer = balancer([&*address, &*other]).await;
+    let mut events = balancer.events();
+    balancer.check(OFTEN, Tcp).unwrap();
+    assert_eq!(next(&mut events, true).await, other);
+    assert_eq!(picked(&balancer), BTreeSet::from([address]));
+    up.accept().await.expect("it is checked");
+    drop(balancer);
+    // Once all that are under way are taken, nobody comes any more.
+    while tokio::time::timeout(10 * OFTEN.interval, up.accept()).await.is_ok() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_hangs_or_panics_has_failed_and_harms_no_other() {
+    let balancer = balancer(["a:80", "b:80", "c:80"]).await;
+    let mut events = balancer.events();
+    let asked = Arc::new(Mutex::new(BTreeSet::new()));
+    let probe = {
+        let asked = Arc::clone(&asked);
+        move |endpoint: Checked<String>| {
+            asked.lock().unwrap().insert(endpoint.target().clone());
+            let name = endpoint.clone();
+            assert_ne!(name, "b:80", "a panic outside the future");
+            async move {
+                if name == "a:80" {
+                    core::future::pending::<()>().await;
+                }
+                true
+            }
+        }
+    };
+    balancer.check(OFTEN, probe).unwrap();
+    let down = [next(&mut events, true).await, next(&mut events, true).await];
+    assert_eq!(BTreeSet::from(down), BTreeSet::from(["a:80".into(), "b:80".into()]));
+    assert_eq!(picked(&balancer), BTreeSet::from(["c:80".into()]));
+    tokio::time::sleep(10 * OFTEN.timeout).await;
+    assert_eq!(asked.lock().unwrap().len(), 3);
+    assert!(!balancer.task().borrow().ended);
+}
+
+#[tokio::test]
+async fn settings_and_paths_that_make_no_sense_are_refused() {
+    let balancer = balancer(["a:80"]).await;
+    let never = HealthCheck { interval: Duration::ZERO, ..OFTEN };
+    assert!(balancer.check(never, Tcp).unwrap_err().to_string().contains("interval"));
+    for path in ["", "healthz", "/health z", "/a\r\nb: c", "/ä"] {
+        let error = HttpGet::new(path).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{path:?} is no path")), "{error}");
+    }
+}
