@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::io;
 
 use evenkeel::core::load::InFlight;
-use evenkeel::{Attempt, Balancer, Cx, Fixed, Policy, Retry, RetryPolicy, Target, View};
+use evenkeel::{Attempt, Balancer, Cx, Fixed, Pick, Policy, Retry, RetryPolicy, Target, View};
 
 /// Costs three draws, however many endpoints there are.
 #[derive(Clone, Copy)]
@@ -25,21 +25,20 @@ impl Policy for BestOfThree {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn core::error::Error>> {
     let counts = run().await?;
     println!("requests in flight at each of 10 endpoints, with 100 at once: {counts:?}");
     Ok(())
 }
 
-async fn run() -> Result<Vec<u32>, Box<dyn std::error::Error>> {
+async fn run() -> Result<Vec<u32>, Box<dyn core::error::Error>> {
     let addresses = Fixed::new((1..=10).map(|n| format!("10.0.0.{n}:80")))?;
     let balancer = Balancer::builder(addresses)
         .policy(BestOfThree)
         .build(async |target: Target| Ok::<_, io::Error>(target))?;
     balancer.ready().await;
     // Requests that are held: the policy sees them as it picks the next.
-    let held: Result<Vec<_>, _> =
-        (0..100).map(|_| balancer.pick().map(|pick| pick.lease())).collect();
+    let held: Result<Vec<_>, _> = (0..100).map(|_| balancer.pick().map(Pick::lease)).collect();
     let held = held?;
     let counts = balancer.endpoints().iter().map(|endpoint| endpoint.in_flight).collect();
     drop(held);

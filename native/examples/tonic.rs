@@ -5,8 +5,8 @@
 //! ```
 
 use core::convert::Infallible;
+use core::error::Error;
 use core::time::Duration;
-use std::error::Error;
 
 use evenkeel::tonic::Channel;
 use evenkeel::{Fixed, Retry, RetryPolicy};

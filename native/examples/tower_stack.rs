@@ -41,9 +41,8 @@ async fn run() -> Result<Vec<String>, BoxError> {
     let addresses = Fixed::new(["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"])?;
     let balancer = Balancer::builder(addresses).build(connect)?;
     let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(2))?;
-    let retry = Retry::new(policy).classify(|error: &BoxError| match error.is::<Elapsed>() {
-        true => Verdict::TimedOut,
-        false => Verdict::RetryableFailure,
+    let retry = Retry::new(policy).classify(|error: &BoxError| {
+        if error.is::<Elapsed>() { Verdict::TimedOut } else { Verdict::RetryableFailure }
     });
     let service = ServiceBuilder::new()
         .load_shed()

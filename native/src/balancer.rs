@@ -2,6 +2,7 @@
 
 mod pick;
 mod ready;
+mod stats;
 mod weak;
 
 use core::fmt;
