@@ -31,6 +31,9 @@ async function site(t) {
     '/csp': ['text/html', '<!doctype html><script type=module src=/csp.mjs></script>', { 'content-security-policy': "script-src 'self'" }],
     '/csp.mjs': [JS, `import { createBalancer, LbError } from '/pkg/index.js';
       try { createBalancer({ endpoints: ['https://a.example'] }); document.title = 'made'; } catch (error) { document.title = error.message; }`],
+    '/asm': ['text/html', '<!doctype html><script type=module src=/asm.mjs></script>', { 'content-security-policy': "script-src 'self'" }],
+    '/asm.mjs': [JS, `import { createBalancer } from '/pkg/asm.js';
+      globalThis.lb = (servers) => createBalancer({ endpoints: servers }); globalThis.ready = true;`],
     '/service_worker.mjs': [JS, await bundle('../examples/service_worker.mjs')],
     '/plain': ['text/html', '<!doctype html>'],
     ...Object.fromEntries(shipped.map((name) => [`/pkg/${name}`, [JS, readFileSync(`${HERE}../pkg/${name}`)]])),
@@ -62,7 +65,11 @@ for (const [name, [path, launch]] of Object.entries(BROWSERS)) {
     await page.goto(`${url}/csp`);
     let title;
     do title = await page.title(); while (title === '');
-    assert.match(title, /a Content-Security-Policy must allow 'wasm-unsafe-eval'/);
+    assert.match(title, /a Content-Security-Policy must allow 'wasm-unsafe-eval', or import evenkeel\/asm/);
+
+    await open('/asm');
+    assert.equal(await page.evaluate(text), 'item 7');
+    works(name, "evenkeel/asm, with script-src 'self'");
 
     await open('/plain');
     const script = `/service_worker.mjs?${some.map((server) => `server=${encodeURIComponent(server)}`).join('&')}`;

@@ -2,7 +2,7 @@
 // undici's pools is `node bench/upstreams.mjs`.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FAULTS, ours, run } from '../bench/upstreams.mjs';
+import { FAULTS, ours, run } from './upstreams.mjs';
 
 for (const fault of Object.keys(FAULTS)) {
   test(`one of four: ${fault}`, async () => {
