@@ -1,7 +1,8 @@
-//! The `evenkeel` command: see client-side load balancing work, or watch the endpoints of a real
-//! service.
+//! The `evenkeel` command: see client-side load balancing work, watch the endpoints of a real
+//! service, or send it requests.
 
 mod demo;
+mod load;
 mod screen;
 mod watch;
 
@@ -15,7 +16,8 @@ use tracing_subscriber::filter::LevelFilter;
 /// What a wrong command line exits with, as clap has it.
 const USAGE: u8 = 2;
 
-/// Client-side load balancing: a demo of it, and a look at the endpoints of a real service.
+/// Client-side load balancing: a demo of it, a look at the endpoints of a real service, and a load
+/// generator over them.
 #[derive(Debug, Parser)]
 #[command(name = "evenkeel", version, arg_required_else_help = true)]
 struct Cli {
@@ -28,6 +30,8 @@ enum Command {
     /// Start a DNS server and HTTP backends on loopback ports, call them through the balancer, and
     /// break them
     Demo(demo::Args),
+    /// Send requests to a service, spread over its endpoints, and print what became of them
+    Load(load::Args),
     /// Print the endpoints of a service, from DNS, a file, an HTTP server, Consul, etcd or
     /// Kubernetes, and every change of them
     Watch(watch::Args),
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let result = match cli.command {
         Command::Demo(args) => demo::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Watch(args) => watch::run(&args),
     };
     match result {

@@ -1,5 +1,6 @@
-//! The built command, run as a user runs it: the demo, the watch, and what they say to nonsense.
+//! The built command, run as a user runs it: the demo, the load, the watch, and what they say to nonsense.
 
+mod load;
 #[cfg(unix)]
 mod watch;
 
@@ -155,7 +156,7 @@ fn help_names_every_policy() {
 
 #[test]
 fn nonsense_is_named_and_refused() {
-    let cases: [(&[&str], &[&str]); 28] = [
+    let cases: [(&[&str], &[&str]); 33] = [
         (&["demo", "--seconds", "0"], &["'0'", "--seconds", "2..=3600"]),
         (&["demo", "--seconds", "99999999999999999999"], &["'99999999999999999999'", "--seconds"]),
         (&["demo", "--rps", "0"], &["'0'", "--rps", "1..=1000"]),
@@ -164,6 +165,11 @@ fn nonsense_is_named_and_refused() {
         (&["demo", "--policy", "fastest"], &["'fastest'", "--policy", "round_robin", "pick_first"]),
         (&["demo", "--policy", "maglev(size=250)"], &["'maglev(size=250)'", "250", "prime"]),
         (&["demo", "--policy", "random(size=3)"], &["'random(size=3)'", "no parameters"]),
+        (&["load", "ftp://a/"], &["'ftp://a/'", "\"ftp\"", "https://"]),
+        (&["load", "a.example"], &["'a.example'", "no scheme"]),
+        (&["load", "http://a/", "-c", "0"], &["'0'", "--concurrency", "1..=10000"]),
+        (&["load", "http://a/", "-H", "x"], &["'x'", "--header", "no colon"]),
+        (&["load", "http://127.0.0.1/", "-X", "A B"], &["\"A B\" is no method"]),
         (&["watch", "_http._tcp..test"], &["'_http._tcp..test'", "empty label"]),
         (&["watch", "two words"], &["'two words'", "' '"]),
         (

@@ -1,0 +1,183 @@
+//! Sends the requests.
+
+use core::pin::pin;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use evenkeel::http::{Attempts, Client};
+use http_body_util::BodyExt;
+use hyper::Method;
+use tokio::signal::ctrl_c;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::tally::{Tally, float};
+use super::{Args, usage};
+
+/// What the workers share.
+struct Course {
+    begun: Instant,
+    ends: Instant,
+    /// Requests that were begun.
+    next: AtomicU64,
+    most: u64,
+    /// Requests in a second, if they are paced.
+    rate: Option<u64>,
+    ended: AtomicU64,
+    lost: AtomicU64,
+}
+
+/// Sends requests until the time is over.
+pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
+    let method = Method::from_bytes(args.method.as_bytes())
+        .map_err(|_| usage(format!("{:?} is no method", args.method)))?;
+    // Nothing is measured before there is somebody to ask.
+    tokio::select! {
+        () = client.ready() => {}
+        interrupted = ctrl_c() => return interrupted.map(|()| Tally::default()),
+    }
+    let begun = Instant::now();
+    let course = Arc::new(Course {
+        begun,
+        ends: begun + Duration::from_secs(args.duration),
+        next: AtomicU64::new(0),
+        most: args.requests.unwrap_or(u64::MAX),
+        rate: args.rps.map(u64::from),
+        ended: AtomicU64::new(0),
+        lost: AtomicU64::new(0),
+    });
+    let mut workers = JoinSet::new();
+    for _ in 0..args.concurrency {
+        let request = client.request(method.clone(), &args.url.path);
+        let request = args
+            .headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(name.as_str(), value.as_str()));
+        let body = args.data.clone();
+        let course = Arc::clone(&course);
+        workers.spawn(async move {
+            let mut tally = Tally::default();
+            while let Some(due) = course.take() {
+                sleep_until(due).await;
+                let request = request.clone();
+                let request = match &body {
+                    Some(body) => request.body(body.clone()),
+                    None => request,
+                };
+                let lost = tally.lost.values().sum::<u64>();
+                ask(request, due, &mut tally).await;
+                course.ended.fetch_add(1, Relaxed);
+                course.lost.fetch_add(tally.lost.values().sum::<u64>() - lost, Relaxed);
+            }
+            tally
+        });
+    }
+    let mut sum = Tally::default();
+    let mut interrupt = pin!(ctrl_c());
+    let mut progress = Progress::new(args);
+    let mut ticks = interval(Duration::from_millis(200));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            ended = workers.join_next() => match ended {
+                Some(tally) => sum.add(tally.map_err(io::Error::other)?),
+                None => break,
+            },
+            _ = ticks.tick() => progress.show(&course)?,
+            interrupted = interrupt.as_mut() => {
+                interrupted?;
+                // Those under way end; none begins.
+                course.next.store(u64::MAX / 2, Relaxed);
+                interrupt.set(ctrl_c());
+            }
+        }
+    }
+    progress.clear()?;
+    sum.elapsed = begun.elapsed();
+    Ok(sum)
+}
+
+async fn ask(request: evenkeel::http::RequestBuilder, due: Instant, tally: &mut Tally) {
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => {
+            let cause = tally.error(&error);
+            return tally.lost(due.elapsed(), cause);
+        }
+    };
+    if let Some(attempts) = response.extensions().get::<Attempts>() {
+        attempts.iter().for_each(|attempt| tally.attempt(attempt));
+    }
+    let status = response.status();
+    let mut body = response.into_body();
+    let mut bytes = 0;
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Err(error) => return tally.lost(due.elapsed(), error.to_string()),
+        }
+    }
+    if status.as_u16() < 400 {
+        tally.good(due.elapsed(), bytes);
+    } else {
+        tally.lost(due.elapsed(), format!("status {status}"));
+    }
+}
+
+impl Course {
+    /// Returns when the next request is due; `None` when there is no other.
+    fn take(&self) -> Option<Instant> {
+        let index = self.next.fetch_add(1, Relaxed);
+        if index >= self.most.min(u64::MAX / 2) {
+            return None;
+        }
+        let now = Instant::now();
+        let due = match self.rate {
+            Some(rate) => {
+                let nanos = index % rate * 1_000_000_000 / rate;
+                self.begun + Duration::from_secs(index / rate) + Duration::from_nanos(nanos)
+            }
+            None => now,
+        };
+        (due.max(now) < self.ends).then_some(due)
+    }
+}
+
+/// One line that is written anew, where standard error is a terminal.
+struct Progress {
+    shown: bool,
+    columns: usize,
+    seconds: u64,
+}
+
+impl Progress {
+    fn new(args: &Args) -> Self {
+        let columns = crossterm::terminal::size().map_or(80, |(columns, _)| columns.into());
+        Self { shown: io::stderr().is_terminal(), columns, seconds: args.duration }
+    }
+
+    fn show(&mut self, course: &Course) -> io::Result<()> {
+        if !self.shown {
+            return Ok(());
+        }
+        let gone = course.begun.elapsed().as_secs_f64();
+        let (ended, lost) = (course.ended.load(Relaxed), course.lost.load(Relaxed));
+        let rate = float(ended) / gone.max(0.001);
+        let line = format!(
+            "{gone:.0} of {} s · {ended} requests · {rate:.0}/s · {lost} lost",
+            self.seconds
+        );
+        let line: String = line.chars().take(self.columns.saturating_sub(1)).collect();
+        write!(io::stderr(), "\r{line:<width$}", width = self.columns.saturating_sub(1).min(60))
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        if !self.shown {
+            return Ok(());
+        }
+        let width = self.columns.saturating_sub(1).min(60);
+        write!(io::stderr(), "\r{:width$}\r", "")
+    }
+}

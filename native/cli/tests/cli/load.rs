@@ -1,0 +1,78 @@
+use core::convert::Infallible;
+use core::net::SocketAddr;
+
+use evenkeel_tests::servers::hickory::Hickory;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::{EVENKEEL, PATIENCE};
+
+/// An HTTP server that answers with this status.
+async fn backend(status: u16) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let addr = listener.local_addr().expect("it has a port");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(move |request: Request<Incoming>| {
+                let body = http_body_util::Full::new(Bytes::from(request.uri().to_string()));
+                let response = Response::builder().status(status).body(body);
+                core::future::ready(Ok::<_, Infallible>(response.expect("a status")))
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    addr
+}
+
+async fn load(args: &[&str]) -> (String, String, Option<i32>) {
+    let output = tokio::process::Command::new(EVENKEEL).arg("load").args(args).output();
+    let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").expect("it ran");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (text(output.stdout), text(output.stderr), output.status.code())
+}
+
+#[tokio::test]
+async fn load_spreads_requests_over_what_dns_lists_and_loses_none_to_a_dead_one() {
+    let (server, good, gone) = (Hickory::start().await, backend(200).await, backend(200).await);
+    let dead = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = dead.local_addr().expect("it has a port").port();
+    drop(dead);
+    server.address("a.lb.test.", 60, "127.0.0.1").await;
+    for port in [good.port(), gone.port(), port] {
+        server.srv("_http._tcp.web.lb.test.", 60, 0, 1, port, "a.lb.test.").await;
+    }
+    let name_server = server.addr().to_string();
+    let args = ["srv://_http._tcp.web.lb.test/x?y=1", "--server", &name_server, "-n", "300"];
+    let (json, stderr, code) = load(&[&args[..], &["-c", "4", "--json"]].concat()).await;
+    assert_eq!((stderr.as_str(), code), ("", Some(0)));
+    let result: Value = serde_json::from_str(&json).expect("JSON");
+    let of = |name: &str| result[name].as_u64();
+    assert_eq!([of("requests"), of("good"), of("bytes")], [Some(300), Some(300), Some(300 * 6)]);
+    assert_eq!(result["lost"], serde_json::json!({}));
+    let endpoints = result["endpoints"].as_array().expect("a list");
+    let attempts = |row: &Value| row["attempts"].as_u64().expect("a count");
+    assert_eq!(endpoints.iter().map(attempts).sum::<u64>(), of("attempts").expect("a count"));
+    assert!(endpoints.iter().filter(|row| row["failed"] == 0).count() >= 2, "{json}");
+
+    let (text, _, code) = load(&[&args[..], &["--rps", "1000"]].concat()).await;
+    assert_eq!(code, Some(0), "{text}");
+    for part in ["300 requests in ", "0 lost, 1800 bytes read", "p99", "attempts  failed"] {
+        assert!(text.contains(part), "{part:?} in\n{text}");
+    }
+    assert!(text.contains(&good.to_string()), "{text}");
+}
+
+#[tokio::test]
+async fn load_says_why_requests_were_lost_and_fails_if_all_were() {
+    let url = format!("http://{}/x", backend(404).await);
+    let (text, _, code) = load(&[&url, "-n", "20", "-X", "POST", "--data", "text"]).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("      20 lost: status 404 Not Found"), "{text}");
+    let columns = text.lines().map(|line| line.chars().count()).max();
+    assert!(columns <= Some(62), "{text}");
+}
