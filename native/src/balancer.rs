@@ -1,5 +1,6 @@
 //! The balancer that all threads share.
 
+mod close;
 mod pick;
 mod ready;
 mod stats;

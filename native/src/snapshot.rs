@@ -69,6 +69,27 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
         let needs = Needs { in_flight: in_flight || limited, time };
         Ok(Self { version, needs, table, groups, sharing, roomy })
     }
+
+    /// Makes the next snapshot, of nobody.
+    pub(crate) fn emptied(&self) -> Self {
+        let table = Table::new(0, &[], |_| None);
+        let groups = self.groups.first().map(|group| {
+            let mut policy = group.policy.clone();
+            // Every table has room for nobody.
+            let _ = policy.rebuild(&Over::new(&table, SortedList::EMPTY.all()));
+            Group { policy, members: SortedList::EMPTY, share: group.share, panic: false }
+        });
+        let groups: Vec<_> = groups.into_iter().collect();
+        let count = groups.len();
+        Self {
+            version: self.version + 1,
+            needs: self.needs,
+            table,
+            groups,
+            sharing: count,
+            roomy: count,
+        }
+    }
 }
 
 /// Lists the endpoints in service by priority whose levels get no request as long as others have

@@ -53,3 +53,11 @@ fn metrics_count_what_was_done() {
     assert_eq!(of("evenkeel_failures_total{endpoint=\"10.0.0.1:80\"}"), retries);
     assert_eq!(of("evenkeel_in_flight{endpoint=\"10.0.0.1:80\"}"), 0);
 }
+
+#[test]
+fn graceful_shutdown_loses_nothing() {
+    let text = run("graceful_shutdown");
+    assert!(text.contains("12 requests are under way"), "{text}");
+    assert!(text.contains("closed: 12 of 12 were answered"), "{text}");
+    assert!(text.contains("a request now: no endpoints"), "{text}");
+}

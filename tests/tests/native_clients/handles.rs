@@ -2,7 +2,9 @@
 
 use core::error::Error;
 
-use evenkeel::{Attempt, Balancer, BoxError, CallError, Fixed, Retry, Target};
+use evenkeel::{
+    AnyPolicy, Attempt, Balancer, BoxError, CallError, Fixed, PickError, Retry, Target,
+};
 use tokio::time::timeout;
 
 use crate::works::{How, Works};
@@ -31,6 +33,39 @@ async fn ready_all_waits_for_those_that_failed_and_ready_does_not() {
     drop(bed.works.clone().with("c", How::After(MS)));
     timeout(60 * SECOND, bed.balancer.ready_all()).await.expect("all are there");
     assert_eq!(bed.picked(), "abc");
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_waits_for_the_last_lease_and_nobody_is_picked_meanwhile() {
+    let bed = Bed::new("abc", Works::new());
+    bed.balancer.ready().await;
+    let lease = bed.balancer.pick().unwrap().lease();
+    assert!(timeout(60 * SECOND, bed.balancer.close()).await.is_err(), "a lease is left");
+    assert!(matches!(bed.balancer.pick(), Err(PickError::NoEndpoints { .. })));
+    assert_eq!(bed.works.alive().len(), 1, "the others' clients are gone");
+    lease.success();
+    let again = bed.balancer.clone();
+    let both = async { tokio::join!(bed.balancer.close(), again.close()) };
+    timeout(SECOND, both).await.expect("nothing is left");
+    assert_eq!(bed.works.alive(), "");
+    assert!(bed.balancer.endpoints().is_empty() && bed.balancer.task().borrow().ended);
+    timeout(SECOND, bed.balancer.ready()).await.expect("no wait outlasts it");
+}
+
+#[tokio::test]
+async fn a_closed_balancer_picks_nobody_by_any_policy() {
+    for name in AnyPolicy::NAMES {
+        let source = Fixed::new(["a:80", "b:80", "c:80"]).unwrap();
+        let policy: AnyPolicy = name.parse().unwrap();
+        let builder = Balancer::builder(source).policy(policy);
+        let balancer = builder.build_with(|target: Target| target).unwrap();
+        balancer.ready().await;
+        balancer.pick_for(7).unwrap().success();
+        balancer.close().await;
+        for pick in [balancer.pick(), balancer.pick_for(7)] {
+            assert!(matches!(pick, Err(PickError::NoEndpoints { .. })), "{name}");
+        }
+    }
 }
 
 #[test]

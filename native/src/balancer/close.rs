@@ -1,0 +1,63 @@
+//! Ends a balancer when its requests have ended.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use evenkeel_core::{PickError, Policy};
+use tokio::time::sleep;
+
+use super::Balancer;
+use crate::shared::{Clients, Counts};
+
+/// How often it is looked whether a lease is left: only while closing.
+const LOOK: Duration = Duration::from_millis(10);
+
+impl<C, P: Policy + Clone> Balancer<C, P> {
+    /// Ends the balancer, for all its clones: discovery stops, nobody is picked any more, and all
+    /// clients are dropped, those with a [lease](crate::Lease) when that ends. Returns when the last
+    /// one is gone; bound it with a [`timeout`](tokio::time::timeout). What discovery is known for
+    /// stays to be read.
+    ///
+    /// ```
+    /// use evenkeel::{Balancer, Fixed};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let balancer = Balancer::builder(Fixed::new(["a:80"])?).build_with(|target| target)?;
+    /// balancer.ready().await;
+    /// let lease = balancer.pick()?.lease();
+    /// tokio::spawn(async move {
+    ///     // A request that is still under way.
+    ///     tokio::time::sleep(Duration::from_millis(20)).await;
+    ///     lease.success();
+    /// });
+    /// tokio::time::timeout(Duration::from_secs(30), balancer.close()).await?;
+    /// assert!(balancer.pick().is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn close(&self) {
+        self.task.0.abort();
+        loop {
+            let ended = self.task.0.is_finished();
+            // Again and again: a turn that was under way publishes what it made.
+            self.clear();
+            // Each client has these marks, and the balancer itself.
+            if ended && Arc::strong_count(&self.shared.marks) == 1 {
+                return;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Lets nobody be picked.
+    fn clear(&self) {
+        let snapshot = self.shared.snapshot.load().emptied();
+        self.shared.snapshot.store(Arc::new(snapshot));
+        self.shared.entries.store(Arc::default());
+        self.shared.probes.publish(Vec::new());
+        let counts = Counts { none: Some(PickError::NoEndpoints), ..Counts::default() };
+        self.shared.clients.send_replace(Clients { counts, error: None });
+    }
+}
