@@ -141,7 +141,9 @@ impl Code {
                 Some(PushBack::After(wait)) if !wait.is_zero() => {
                     Verdict::Overloaded { wait: Some(wait) }
                 }
-                _ => pushed(push_back, Verdict::Overloaded { wait: Some(COOL_DOWN) }),
+                None | Some(PushBack::After(_) | PushBack::Never) => {
+                    pushed(push_back, Verdict::Overloaded { wait: Some(COOL_DOWN) })
+                }
             },
             Self::Unknown | Self::Internal | Self::DataLoss => Verdict::NonRetryableFailure,
             Self::InvalidArgument

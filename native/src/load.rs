@@ -81,6 +81,13 @@ impl Load {
         }
     }
 
+    /// Forgets how long it took to answer: until it says so itself, others' time is to be lent.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn forget(&self) {
+        self.set(Estimate::default());
+        self.borrows.store(true, Relaxed);
+    }
+
     fn set(&self, estimate: Estimate) {
         self.nanos.store(estimate.nanos, Relaxed);
         self.stamp.store(estimate.stamp.as_nanos(), Relaxed);

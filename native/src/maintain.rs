@@ -87,6 +87,9 @@ pub(crate) struct Maintenance<F: Factory, P> {
     behind: bool,
     /// What is to be published.
     news: News,
+    /// Who waits until what was ordered is published.
+    #[cfg(feature = "tonic")]
+    confirm: Vec<tokio::sync::oneshot::Sender<()>>,
 }
 
 /// What woke the task.
@@ -138,6 +141,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             table: None,
             behind: false,
             news: News::default(),
+            #[cfg(feature = "tonic")]
+            confirm: Vec::new(),
         }
     }
 
@@ -277,6 +282,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.shared.refresh.notify_one();
         }
         self.publish(events);
+        #[cfg(feature = "tonic")]
+        for waiting in self.confirm.drain(..) {
+            // Who gave up waiting does not mind.
+            let _ = waiting.send(());
+        }
         if let Some(begun) = begun {
             // Many clients that come one by one are taken over together: half of the time at most
             // goes into it.

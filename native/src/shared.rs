@@ -101,5 +101,16 @@ pub(crate) struct Counts {
 /// What handles ask of the task.
 #[derive(Debug)]
 pub(crate) enum Order {
-    SetDown { target: Target, down: bool },
+    SetDown {
+        target: Target,
+        down: bool,
+    },
+    /// The endpoint is there anew: it is up, and how long it took to answer before says nothing.
+    #[cfg(feature = "tonic")]
+    Renew {
+        target: Target,
+    },
+    /// To be told when all orders before have taken effect.
+    #[cfg(feature = "tonic")]
+    Confirm(tokio::sync::oneshot::Sender<()>),
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use evenkeel_core::health::{Counted, Health};
 use evenkeel_core::load::Estimate;
-use evenkeel_core::{Book, Instant, Policy};
+use evenkeel_core::{Book, Instant, Policy, Slot};
 
 use super::{Maintenance, bring_forward, is_due};
 use crate::factory::Factory;
 use crate::shared::Order;
 use crate::snapshot::Cluster;
+use crate::target::Target;
 use crate::vitals::Heed;
 
 /// Returns what reports have to remember for a cluster.
@@ -26,17 +27,29 @@ pub(super) fn heed(cluster: &Cluster) -> Heed {
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     pub(super) fn obey(&mut self, order: Order) {
         match order {
-            Order::SetDown { target, down } => {
-                let Some(found) = self.found.get_mut(&target) else { return };
-                found.down = down;
-                if let Some(slot) = self.cluster.find(&target) {
-                    // What was reported before the news must not outlive it.
-                    let now = self.shared.clock.now();
-                    self.learn(now, &BTreeSet::from([slot.index()]));
-                    self.cluster.set_down(now, slot, down);
+            Order::SetDown { target, down } => drop(self.set_down(&target, down)),
+            #[cfg(feature = "tonic")]
+            Order::Renew { target } => {
+                let Some(slot) = self.set_down(&target, false) else { return };
+                if let Some(Some(client)) = self.clients.get(slot.index()) {
+                    client.load.forget();
+                    self.lend(self.shared.clock.now(), &BTreeSet::from([slot.index()]));
                 }
             }
+            #[cfg(feature = "tonic")]
+            Order::Confirm(done) => self.confirm.push(done),
         }
+    }
+
+    /// Takes over what checks found; returns the endpoint's slot, if it has one.
+    fn set_down(&mut self, target: &Target, down: bool) -> Option<Slot> {
+        self.found.get_mut(target)?.down = down;
+        let slot = self.cluster.find(target)?;
+        // What was reported before the news must not outlive it.
+        let now = self.shared.clock.now();
+        self.learn(now, &BTreeSet::from([slot.index()]));
+        self.cluster.set_down(now, slot, down);
+        Some(slot)
     }
 
     /// Takes over what was reported, and does what is due.

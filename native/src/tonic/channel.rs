@@ -100,6 +100,9 @@ impl<P: Policy> Shared<P> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let parcel = Parcel::new(request, self.calls.resend_limit).await?;
         let key = self.calls.key.as_ref().and_then(|key| (key.0)(parcel.parts()));
+        // Another endpoint may be connected of which the balancer does not know yet: the first that
+        // turns out to have no connection costs the call none of its attempts.
+        let mut again = true;
         loop {
             self.wait_for_connection(deadline).await?;
             let retry = self.retry(&parcel, deadline)?;
@@ -114,6 +117,10 @@ impl<P: Policy> Shared<P> {
                     return Ok(answer.map(|body| AnswerBody::new(body, deadline, lease, judge)));
                 }
                 Err(error) if self.calls.wait_for_ready && was_down(&error) => {}
+                Err(error) if again && was_down(&error) && self.links.census.borrow().ready > 0 => {
+                    again = false;
+                    self.links.told().await;
+                }
                 Err(error) => return Err(failure::status(error)),
             }
         }

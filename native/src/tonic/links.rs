@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use evenkeel_core::connection::ConnectionBackoff;
 use evenkeel_core::hash::splitmix64;
-use tokio::sync::{SetOnce, mpsc, watch};
+use tokio::sync::{SetOnce, mpsc, oneshot, watch};
 
 use super::connector::Connector;
 use super::seat::{Census, Seat};
@@ -88,7 +88,10 @@ impl Links {
 
     /// Tells the balancer that the endpoint is to get calls, or none.
     pub(super) fn tell(&self, target: &Target, stamp: u64, down: bool) {
-        let order = Order::SetDown { target: target.clone(), down };
+        let order = match (target.clone(), down) {
+            (target, true) => Order::SetDown { target, down },
+            (target, false) => Order::Renew { target },
+        };
         self.stamps(|stamps| {
             if stamps.latest.get(target) == Some(&stamp)
                 && let Some(orders) = self.orders.get()
@@ -97,6 +100,17 @@ impl Links {
                 let _ = orders.send(order);
             }
         });
+    }
+
+    /// Waits until the balancer has taken over all that it was told before.
+    pub(super) async fn told(&self) {
+        let (done, confirmed) = oneshot::channel();
+        if let Some(orders) = self.orders.get()
+            && orders.send(Order::Confirm(done)).is_ok()
+        {
+            // Without a balancer any more, nobody is there to obey.
+            let _ = confirmed.await;
+        }
     }
 
     fn stamps<R>(&self, f: impl FnOnce(&mut Stamps) -> R) -> R {

@@ -4,7 +4,6 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel::AnyPolicy;
 use evenkeel::tonic::{Channel, Connectivity};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -39,10 +38,14 @@ impl Load {
         load
     }
 
+    fn done(&self) -> usize {
+        self.done.load(SeqCst)
+    }
+
     /// Waits for so many calls more.
     async fn more(&self, calls: usize) {
-        let wanted = self.done.load(SeqCst) + calls;
-        until("more calls", || self.done.load(SeqCst) >= wanted).await;
+        let wanted = self.done() + calls;
+        until("more calls", || self.done() >= wanted).await;
     }
 
     async fn end(mut self) -> Vec<Status> {
@@ -58,9 +61,7 @@ impl Load {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_three_is_killed_and_comes_back_and_no_call_fails() {
     let mut servers = [Server::echo(), Server::echo(), Server::echo()];
-    // gRPC's own policy: those that look at answer times go easy on one that has failed.
-    let policy: AnyPolicy = "round_robin".parse().unwrap();
-    let channel = to(&servers.each_ref()).policy(policy).build().unwrap();
+    let channel = to(&servers.each_ref()).build().unwrap();
     let load = Load::start(&channel, 8);
     load.more(500).await;
     assert!(servers.iter().all(|server| server.calls() > 0));
@@ -85,7 +86,11 @@ async fn one_of_three_is_killed_and_comes_back_and_no_call_fails() {
         until("it is connected again", || is(Connectivity::Ready)).await;
         // The second time, the connection is lost as soon as it is there.
         assert!(kill > 0 || back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
+        let connected = load.done();
         until("it is used again", || servers[1].calls() > before).await;
+        // What it answered late, or not at all, before it died is forgotten.
+        let others = load.done() - connected;
+        assert!(others < 1_000, "{others} calls went to the others first");
         load.more(500).await;
     }
     let failures = load.end().await;
