@@ -184,6 +184,7 @@ pub mod outcome;
 mod part;
 mod plan;
 pub mod policy;
+pub mod random;
 pub mod retry;
 mod row;
 pub mod set;

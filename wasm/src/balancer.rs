@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use evenkeel_core::balancer::Status;
 #[cfg(feature = "full")]
 use evenkeel_core::policy::honours;
+use evenkeel_core::random::SplitMix64;
 use evenkeel_core::retry::LatencyPercentile;
 use evenkeel_core::{
     Changes, Endpoint, Instant, Outcome, Pick, PickError, Policy as _, Request, Slot,
 };
-use rand_core::SeedableRng;
 use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "full")]
@@ -18,7 +18,6 @@ use crate::fault::Fault;
 #[cfg(feature = "full")]
 use crate::memory;
 use crate::parts::{Kit, Policy};
-use crate::random::ChaCha8;
 use crate::slab::Shelf;
 use crate::tickets::{self, Tickets};
 use crate::url::Url;
@@ -31,7 +30,7 @@ pub(crate) static BALANCERS: Shelf<Box<Balancer>> = Shelf::new();
 #[derive(Debug)]
 pub(crate) struct Balancer {
     pub(crate) core: Core,
-    pub(crate) rng: ChaCha8,
+    pub(crate) rng: SplitMix64,
     pub(crate) policy: Policy,
     pub(crate) settings: Kit,
     #[cfg(feature = "full")]
@@ -53,7 +52,7 @@ pub(crate) struct Balancer {
 pub fn new_balancer() -> u32 {
     BALANCERS.open().keep(Box::new(Balancer {
         core: Core::with_settings(Policy::default(), Kit::default()),
-        rng: ChaCha8::seed_from_u64(0),
+        rng: SplitMix64::new(0),
         policy: Policy::default(),
         settings: Kit::default(),
         #[cfg(feature = "full")]
@@ -84,7 +83,7 @@ pub fn seed(balancer: u32, hi: u32, lo: u32) {
 
 impl Balancer {
     fn seed(&mut self, seed: u64) {
-        self.rng = ChaCha8::seed_from_u64(seed);
+        self.rng = SplitMix64::new(seed);
         self.configure(seed);
         let mut policy = self.policy.clone();
         policy.seed(seed);

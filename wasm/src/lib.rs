@@ -24,7 +24,6 @@ pub mod look;
 pub mod memory;
 mod names;
 mod parts;
-mod random;
 pub mod request;
 mod slab;
 #[cfg(feature = "full")]

@@ -14,7 +14,7 @@ function start(endpoints, now = 1e8, options = {}) {
 function learned() {
   const { clock, balancer } = start([A, B, C], 50, { policy: 'peak_ewma' });
   for (let i = 0; i < 5; i++) balancer.pick({ avoid: [A, C] }).fail();
-  const pick = balancer.pick();
+  const pick = balancer.pick({ avoid: [B, C] });
   clock.now += 30;
   pick.ok();
   return { clock, balancer, left: balancer.endpoints()[1].until - clock.now };

@@ -2,14 +2,13 @@ use core::ops::Deref;
 
 use evenkeel_core::balancer::Status;
 use evenkeel_core::policy::AnyPolicy;
-use evenkeel_core::rand_core::SeedableRng;
+use evenkeel_core::random::SplitMix64;
 use evenkeel_core::retry::{Attempt, Step, Unlimited};
 use evenkeel_core::store::List;
 use evenkeel_core::{
     Balancer, Call, Changes, Config, EventKind, Instant, Outcome, Pick, Request, RetryPolicy, Slot,
     Store,
 };
-use rand_chacha::ChaCha8Rng;
 
 use super::read::{config, endpoint, key, millis, report, retry_policy, verdict, words};
 use super::{Answer, Result, Url};
@@ -20,7 +19,7 @@ pub struct Replay<'a, S: Store, P: Store> {
     balancer: Balancer<Url<'a>, AnyPolicy<P>, Config, S>,
     /// Of the next balancer.
     config: Config,
-    rng: ChaCha8Rng,
+    rng: SplitMix64,
     now: Instant,
     open: S::List<Pick>,
     /// Events taken out of the balancer, the oldest first.
@@ -48,7 +47,7 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         Self {
             balancer: Balancer::with_settings(AnyPolicy::default(), Config::DEFAULT),
             config: Config::default(),
-            rng: ChaCha8Rng::seed_from_u64(0),
+            rng: SplitMix64::new(0),
             now: Instant::ZERO,
             open: S::List::<Pick>::default(),
             events: S::List::<(Option<&'a str>, EventKind)>::default(),
@@ -115,7 +114,7 @@ impl<'a, S: Store, P: Store> Replay<'a, S, P> {
         let policy = policy.parse().map_err(|_| "no such policy")?;
         self.balancer =
             Balancer::with_config(policy, self.config).map_err(|_| "no such settings")?;
-        self.rng = ChaCha8Rng::seed_from_u64(self.config.seed);
+        self.rng = SplitMix64::new(self.config.seed);
         (self.now, self.wake) = (Instant::ZERO, Instant::ZERO);
         self.open.shorten(0);
         self.events.shorten(0);
