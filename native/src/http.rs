@@ -5,6 +5,8 @@
 //! here are [`verdict`], [`retry_after`] and [`LeaseBody`]; the client comes with the feature `http`.
 
 #[cfg(any(feature = "http", feature = "reqwest"))]
+pub(crate) mod api;
+#[cfg(any(feature = "http", feature = "reqwest"))]
 mod attempts;
 #[cfg(feature = "http")]
 mod body;

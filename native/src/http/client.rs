@@ -10,6 +10,7 @@ use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, Verdict};
 use hyper::body::Incoming;
 
+use super::api::settings;
 use super::body::Body;
 use super::error::{BadRequest, Error, SendError};
 use super::exchange::{Plan, Rules, exchange, repeat};
@@ -84,52 +85,7 @@ impl<P: Policy> Client<P> {
         Self { balancer, rules: Arc::default() }
     }
 
-    /// Sets attempts, times, backoff, hedges and budget. What may not be done twice is not hedged,
-    /// whatever this says. The time limit of an attempt ends at the head of its answer; that of the
-    /// whole call covers the body.
-    #[must_use]
-    pub fn with_retry(mut self, retry: Retry) -> Self {
-        Arc::make_mut(&mut self.rules).retry = retry;
-        self
-    }
-
-    /// Decides by `accept` what an answer means, by its head; where it says `None`, the
-    /// [usual](super::verdict) holds.
-    #[must_use]
-    pub fn with_accept(
-        mut self,
-        accept: impl Fn(&Parts) -> Option<Verdict> + Send + Sync + 'static,
-    ) -> Self {
-        Arc::make_mut(&mut self.rules).accept = Some(Arc::new(accept));
-        self
-    }
-
-    /// Decides by `classify` what an error means; where it says `None`, the usual holds.
-    #[must_use]
-    pub fn with_classify(
-        mut self,
-        classify: impl Fn(&SendError) -> Option<Verdict> + Send + Sync + 'static,
-    ) -> Self {
-        Arc::make_mut(&mut self.rules).classify = Some(Arc::new(classify));
-        self
-    }
-
-    /// Ends bodies of which nothing comes for so long; default: never.
-    #[must_use]
-    pub fn with_body_idle_timeout(mut self, timeout: Duration) -> Self {
-        Arc::make_mut(&mut self.rules).body_idle = Some(timeout);
-        self
-    }
-
-    /// Returns the balancer.
-    pub fn balancer(&self) -> &Balancer<Pool, P> {
-        &self.balancer
-    }
-
-    /// Waits as [`Balancer::ready`] does.
-    pub async fn ready(&self) {
-        self.balancer.ready().await;
-    }
+    settings!(Pool, SendError);
 
     /// Sends a request as it is, but for its origin, for which an endpoint stands in: what a proxy
     /// needs. It may be sent again as its method and headers say.

@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use evenkeel_core::Policy;
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
-use evenkeel_core::{Policy, hash};
 use hyper::body::Incoming;
 
+use super::api::{marks, methods};
 use super::body::Body;
 use super::client::Client;
 use super::error::{BadRequest, Error};
@@ -29,37 +30,9 @@ pub struct RequestBuilder<P = AnyPolicy> {
     timeout: Option<Duration>,
 }
 
+methods!(Client);
+
 impl<P: Policy> Client<P> {
-    /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
-    pub fn get(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::GET, path)
-    }
-
-    /// Begins a HEAD.
-    pub fn head(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::HEAD, path)
-    }
-
-    /// Begins a POST.
-    pub fn post(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::POST, path)
-    }
-
-    /// Begins a PUT.
-    pub fn put(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::PUT, path)
-    }
-
-    /// Begins a PATCH.
-    pub fn patch(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::PATCH, path)
-    }
-
-    /// Begins a DELETE.
-    pub fn delete(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::DELETE, path)
-    }
-
     /// Begins a request with this method.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
         RequestBuilder::new(self.clone(), method, path)
@@ -111,22 +84,7 @@ impl<P: Policy> RequestBuilder<P> {
         self
     }
 
-    /// Names what the request belongs to, such as a user: policies that hash keep together what has
-    /// the same key.
-    pub fn key(self, key: &str) -> Self {
-        Self { key: Some(hash::str(key)), ..self }
-    }
-
-    /// Says whether the request may be done twice. By default, its method and an `Idempotency-Key`
-    /// say so.
-    pub fn idempotent(self, may: bool) -> Self {
-        self.repeat(if may { Repeat::Idempotent } else { Repeat::Sequential })
-    }
-
-    /// Says when the request may be sent again.
-    pub fn repeat(self, repeat: Repeat) -> Self {
-        Self { repeat: Some(repeat), ..self }
-    }
+    marks!();
 
     /// Bounds the whole call, above zero: all attempts, and the body of the answer.
     pub fn timeout(self, timeout: Duration) -> Self {

@@ -16,6 +16,7 @@ use crate::balancer::Balancer;
 use crate::call::{Attempt, Retry};
 use crate::discover::Discover;
 use crate::error::BuildError;
+use crate::http::api::settings;
 use crate::http::exchange::{Plan, Rules, exchange};
 use crate::http::path::Path;
 
@@ -71,53 +72,7 @@ impl<P: Policy> ClientWithBalancer<P> {
         Self { client, balancer, rules: Arc::default() }
     }
 
-    /// Sets attempts, times, backoff, hedges and budget. What may not be done twice is not hedged,
-    /// whatever this says. The time limit of an attempt ends at the head of its answer; that of the
-    /// whole call covers the body.
-    #[must_use]
-    pub fn with_retry(mut self, retry: Retry) -> Self {
-        Arc::make_mut(&mut self.rules).retry = retry;
-        self
-    }
-
-    /// Decides by `accept` what an answer means, by its head; where it says `None`, the
-    /// [usual](super::classify) holds.
-    #[must_use]
-    pub fn with_accept(
-        mut self,
-        accept: impl Fn(&Parts) -> Option<Verdict> + Send + Sync + 'static,
-    ) -> Self {
-        Arc::make_mut(&mut self.rules).accept = Some(Arc::new(accept));
-        self
-    }
-
-    /// Decides by `classify` what an error means; where it says `None`, the
-    /// [usual](super::classify_error) holds.
-    #[must_use]
-    pub fn with_classify(
-        mut self,
-        classify: impl Fn(&::reqwest::Error) -> Option<Verdict> + Send + Sync + 'static,
-    ) -> Self {
-        Arc::make_mut(&mut self.rules).classify = Some(Arc::new(classify));
-        self
-    }
-
-    /// Ends bodies of which nothing comes for so long; default: never.
-    #[must_use]
-    pub fn with_body_idle_timeout(mut self, timeout: Duration) -> Self {
-        Arc::make_mut(&mut self.rules).body_idle = Some(timeout);
-        self
-    }
-
-    /// Returns the balancer.
-    pub fn balancer(&self) -> &Balancer<Origin, P> {
-        &self.balancer
-    }
-
-    /// Waits as [`Balancer::ready`] does.
-    pub async fn ready(&self) {
-        self.balancer.ready().await;
-    }
+    settings!(Origin, ::reqwest::Error);
 
     pub(super) fn inner(&self) -> &Client {
         &self.client

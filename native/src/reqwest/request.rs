@@ -3,12 +3,13 @@
 use core::time::Duration;
 
 use ::reqwest::{Method, Response};
+use evenkeel_core::Policy;
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
-use evenkeel_core::{Policy, hash};
 
 use super::client::ClientWithBalancer;
 use super::error::Error;
+use crate::http::api::{marks, methods};
 use crate::http::exchange::repeat;
 
 /// A request that is being made; [`send`](Self::send) sends it.
@@ -21,37 +22,9 @@ pub struct RequestBuilder<P = AnyPolicy> {
     repeat: Option<Repeat>,
 }
 
+methods!(ClientWithBalancer);
+
 impl<P: Policy> ClientWithBalancer<P> {
-    /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
-    pub fn get(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::GET, path)
-    }
-
-    /// Begins a POST.
-    pub fn post(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::POST, path)
-    }
-
-    /// Begins a PUT.
-    pub fn put(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::PUT, path)
-    }
-
-    /// Begins a PATCH.
-    pub fn patch(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::PATCH, path)
-    }
-
-    /// Begins a DELETE.
-    pub fn delete(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::DELETE, path)
-    }
-
-    /// Begins a HEAD.
-    pub fn head(&self, path: &str) -> RequestBuilder<P> {
-        self.request(Method::HEAD, path)
-    }
-
     /// Begins a request with this method.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
         let whole = if path.contains("://") {
@@ -91,22 +64,7 @@ impl<P: Policy> RequestBuilder<P> {
         self.with(|request| request.timeout(timeout))
     }
 
-    /// Names what the request belongs to, such as a user: policies that hash keep together what has
-    /// the same key.
-    pub fn key(self, key: &str) -> Self {
-        Self { key: Some(hash::str(key)), ..self }
-    }
-
-    /// Says whether the request may be done twice. By default, its method and an `Idempotency-Key`
-    /// say so.
-    pub fn idempotent(self, may: bool) -> Self {
-        self.repeat(if may { Repeat::Idempotent } else { Repeat::Sequential })
-    }
-
-    /// Says when the request may be sent again.
-    pub fn repeat(self, repeat: Repeat) -> Self {
-        Self { repeat: Some(repeat), ..self }
-    }
+    marks!();
 
     /// Sends the request; returns with the head of its answer, whatever its status. What it took is
     /// in its extensions, as [`Attempts`](crate::http::Attempts).
