@@ -99,6 +99,16 @@ macro_rules! settings {
             self
         }
 
+        /// Tells each endpoint in this header how long its attempt may still take, so that it does
+        /// not go on for nobody: in whole milliseconds, or as gRPC says it where it is
+        /// `grpc-timeout` (`250000u`). Without a time limit there is none, and what the request
+        /// says itself stays. Default: no header.
+        #[must_use]
+        pub fn with_deadline_header(mut self, name: HeaderName) -> Self {
+            Arc::make_mut(&mut self.rules).deadline = Some(name);
+            self
+        }
+
         /// Returns the balancer.
         pub fn balancer(&self) -> &Balancer<$endpoint, P> {
             &self.balancer

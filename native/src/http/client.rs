@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ::http::response::Parts;
-use ::http::{Request, Response};
+use ::http::{HeaderName, Request, Response};
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, Verdict};
@@ -117,12 +117,13 @@ impl<P: Policy> Client<P> {
         let plan = Plan { key, repeat, begun: request.body().begun(), timeout };
         let request = Arc::new((request, path.clone()));
         let send = |pool: Attempt<Pool>| {
-            let request = Arc::clone(&request);
+            let (request, rules) = (Arc::clone(&request), &self.rules);
             async move {
                 let (request, path) = &*request;
                 let mut sent = Request::new(request.body().wire());
                 request.method().clone_into(sent.method_mut());
                 request.headers().clone_into(sent.headers_mut());
+                rules.tell_deadline(&pool, sent.headers_mut());
                 pool.send(sent, path).await
             }
         };

@@ -7,7 +7,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ::http::response::Parts;
-use ::http::{HeaderMap, Method, Response};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use evenkeel_core::grpc;
 use evenkeel_core::http::{IDEMPOTENCY_KEY, Repeat};
 use evenkeel_core::rand_core::Rng;
 use evenkeel_core::retry::{RetryBudget, RetryPolicy};
@@ -40,6 +41,27 @@ pub(crate) struct Rules<E> {
     pub(crate) classify: Option<Arc<OfError<E>>>,
     /// How long nothing of a body may come.
     pub(crate) body_idle: Option<Duration>,
+    /// What tells endpoints how much time is left.
+    pub(crate) deadline: Option<HeaderName>,
+}
+
+impl<E> Rules<E> {
+    /// Tells the endpoint of an attempt how much time is left, unless the request says so itself.
+    pub(crate) fn tell_deadline<C>(&self, attempt: &Attempt<C>, headers: &mut HeaderMap) {
+        let Some(name) = &self.deadline else { return };
+        let Some(left) = attempt.time_left() else { return };
+        if headers.contains_key(name) {
+            return;
+        }
+        let said = match name.as_str() {
+            grpc::TIMEOUT => grpc::Timeout(left).to_string(),
+            _ => left.as_millis().to_string(),
+        };
+        // Digits and a unit.
+        if let Ok(value) = HeaderValue::try_from(said) {
+            headers.insert(name, value);
+        }
+    }
 }
 
 /// Returns when a request may be sent again, by its method and headers.
@@ -76,15 +98,19 @@ impl Plan {
 impl<E> Default for Rules<E> {
     fn default() -> Self {
         let retry = Retry::new(RetryPolicy::DEFAULT).budget(RetryBudget::default());
-        Self { retry, accept: None, classify: None, body_idle: None }
+        Self { retry, accept: None, classify: None, body_idle: None, deadline: None }
     }
 }
 
 impl<E> Clone for Rules<E> {
     fn clone(&self) -> Self {
-        let Self { retry, accept, classify, body_idle } = self;
-        let (accept, classify) = (accept.clone(), classify.clone());
-        Self { retry: retry.clone(), accept, classify, body_idle: *body_idle }
+        Self {
+            retry: self.retry.clone(),
+            accept: self.accept.clone(),
+            classify: self.classify.clone(),
+            body_idle: self.body_idle,
+            deadline: self.deadline.clone(),
+        }
     }
 }
 
@@ -93,6 +119,7 @@ impl<E> fmt::Debug for Rules<E> {
         f.debug_struct("Rules")
             .field("retry", &self.retry)
             .field("body_idle", &self.body_idle)
+            .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use ::http::HeaderName;
 use ::http::response::Parts;
 use ::reqwest::{Body, Client, Request, Response};
 use evenkeel_core::http::Repeat;
@@ -99,6 +100,7 @@ impl<P: Policy> ClientWithBalancer<P> {
         let send = |origin: Attempt<Origin>| {
             let mut request = template.next();
             origin.turn(&mut request, &path);
+            self.rules.tell_deadline(&origin, request.headers_mut());
             let answer = self.client.execute(request);
             async move { answer.await.map(::http::Response::<Body>::from) }
         };

@@ -124,3 +124,14 @@ async fn answers_of_other_clients_are_judged_alike() {
     let error = inner.get(&url).send().await.expect_err("nobody is there");
     assert_eq!(classify_error(&error), Verdict::NeverSent);
 }
+
+#[tokio::test]
+async fn an_endpoint_is_told_how_much_time_is_left() {
+    let server = Server::always(Act::OK).await;
+    let name = reqwest::header::HeaderName::from_static("x-timeout-ms");
+    let client = client(&[&server], Origins::http()).await.with_deadline_header(name);
+    let limit = Duration::from_secs(30);
+    client.get("/").timeout(limit).send().await.expect("an answer");
+    let left: u64 = server.asked()[0].headers["x-timeout-ms"].parse().expect("milliseconds");
+    assert!((1..=30_000).contains(&left), "{left}");
+}

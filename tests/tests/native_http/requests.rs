@@ -1,12 +1,15 @@
 //! What is sent: paths below a prefix, hosts, headers and bodies.
 
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use core::time::Duration;
 use std::sync::Arc;
 
+use evenkeel::core::grpc::Timeout;
 use evenkeel::http::{Body, Client, Connections, Error, Repeat};
 use evenkeel::{Balancer, Fixed, Rendezvous};
 use http_body_util::Full;
 use hyper::body::Bytes;
+use hyper::header::HeaderName;
 use hyper::{Method, Request};
 
 use super::{Act, InOrder, Server, balancer, client, quick, two};
@@ -179,4 +182,30 @@ async fn requests_of_a_key_stay_together() {
     }
     assert!(wheres.iter().all(|times| [0, 4].contains(times)), "{wheres:?}");
     assert!(wheres.contains(&0) && wheres.contains(&4), "{wheres:?}");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_told_how_much_time_is_left() {
+    let [first, second] = two(Act::Answer(500, "", ""), Act::OK).await;
+    let limit = Duration::from_secs(30);
+    for name in ["x-timeout-ms", "grpc-timeout"] {
+        let name = HeaderName::from_static(name);
+        let client = client(&[&first, &second]).await.with_deadline_header(name.clone());
+        client.get("/").send().await.expect("an answer");
+        for server in [&first, &second] {
+            let asked = server.asked().pop().expect("one");
+            assert!(!asked.headers.contains_key(name.as_str()), "nothing is said without a limit");
+        }
+        client.get("/").timeout(limit).send().await.expect("an answer");
+        let left = [&first, &second].map(|server| {
+            let said = &server.asked().pop().expect("one").headers[name.as_str()];
+            let grpc = || Timeout::parse(said).expect("gRPC's form");
+            said.parse().map_or_else(|_| grpc(), Duration::from_millis)
+        });
+        // A retry has less: it waits a millisecond first.
+        assert!(left[1] < left[0] && left[0] <= limit && !left[1].is_zero(), "{left:?}");
+        let own = client.get("/").timeout(limit).header(name.as_str(), "7");
+        own.send().await.expect("an answer");
+        assert_eq!(second.asked().pop().expect("one").headers[name.as_str()], "7");
+    }
 }
