@@ -1,32 +1,30 @@
-//! A reverse proxy in one function: bodies of both directions stream through it.
+//! A reverse proxy with axum: bodies of both directions stream through it.
 //!
 //! `cargo run -p evenkeel --features http --example reverse_proxy`
 
-use core::convert::Infallible;
 use core::error::Error;
 use core::net::SocketAddr;
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use evenkeel::Fixed;
-use evenkeel::http::{Body, Client, LeaseBody};
-use futures_util::future::{FutureExt, ready};
-use http_body_util::{Either, Full};
-use hyper::body::{Body as HttpBody, Bytes, Incoming};
-use hyper::header::{CONNECTION, HOST, TRANSFER_ENCODING};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use evenkeel::http::{self, Client};
 use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     // These send back what they are sent, piece by piece.
-    let echo = |request: Request<Incoming>| ready(Response::new(request.into_body()));
-    let servers = [serve(echo).await?, serve(echo).await?];
+    let echo = || Router::new().fallback(any(async |body: Body| body));
+    let servers = [serve(echo()).await?, serve(echo()).await?];
 
     let balanced = Client::over(Fixed::new(servers.map(|addr| addr.to_string()))?)?;
     balanced.ready().await;
-    let proxy = serve(move |request| pass(balanced.clone(), request)).await?;
+    let proxy = serve(Router::new().fallback(any(pass)).with_state(balanced)).await?;
 
     let client = Client::over(Fixed::new([proxy.to_string()])?)?;
     client.ready().await;
@@ -39,39 +37,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Passes a request on to an endpoint, and its answer back. Its body is sent once, as it comes.
-async fn pass(
-    balanced: Client,
-    mut request: Request<Incoming>,
-) -> Response<Either<LeaseBody<Incoming>, Full<Bytes>>> {
+async fn pass(State(balanced): State<Client>, mut request: Request) -> Response {
     for own in [HOST, CONNECTION, TRANSFER_ENCODING] {
         request.headers_mut().remove(own);
     }
-    match balanced.send(request.map(Body::once)).await {
-        Ok(response) => response.map(Either::Left),
-        Err(error) => {
-            let mut answer = Response::new(Either::Right(error.to_string().into()));
-            *answer.status_mut() = StatusCode::BAD_GATEWAY;
-            answer
-        }
+    match balanced.send(request.map(http::Body::once)).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
 }
 
-async fn serve<B, F>(
-    answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-) -> Result<SocketAddr, Box<dyn Error>>
-where
-    B: HttpBody<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-{
+async fn serve(service: Router) -> Result<SocketAddr, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let addr = listener.local_addr()?;
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let answer = answer.clone();
-            let service = service_fn(move |request| answer(request).map(Ok::<_, Infallible>));
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
+    tokio::spawn(axum::serve(listener, service).into_future());
     Ok(addr)
 }
 
