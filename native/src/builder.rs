@@ -163,6 +163,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             snapshot: ArcSwap::from_pointee(snapshot.map_err(BuildError::Table)?),
             probes: Probes::default(),
             stripes: ThreadLocal::new(),
+            tallies: Arc::default(),
             striped: AtomicU64::new(0),
             marks: Arc::default(),
             seed,

@@ -180,10 +180,12 @@ impl<C, P: Policy> Balancer<C, P> {
                 Step::Send(sent) => match self.pick_with(key, call.tried(), call.leaves_level()) {
                     Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => pick.withdraw(),
                     Ok(pick) => {
-                        count.sent(sent.is_hedge());
                         let lease = pick.lease();
-                        let future = attempt(Attempt { client: lease.client(), sent, clock });
-                        in_flight.send(Flight { attempt: sent, lease, began: now }, future);
+                        let (client, resends) = (lease.client(), count.resends());
+                        self.tally().add(client.column.number(), count.sent(sent.is_hedge()));
+                        let span = count.span.attempt(&client.target, sent, resends);
+                        let future = span.run(|| attempt(Attempt { client, sent, clock }));
+                        in_flight.send(Flight { attempt: sent, lease, span, began: now }, future);
                     }
                     Err(error) => {
                         // Whoever waits until ready waits for an endpoint, not for room.
@@ -209,6 +211,7 @@ impl<C, P: Policy> Balancer<C, P> {
                     let Some((flight, result)) = ended else { continue };
                     let (verdict, outcome) = retry.judge(&result);
                     call.on_outcome(now, flight.attempt, verdict);
+                    flight.span.end(outcome);
                     match result {
                         Ok(value) => {
                             // How long refusals take says nothing of how long to wait for answers.
@@ -227,11 +230,13 @@ impl<C, P: Policy> Balancer<C, P> {
                     let Some(flight) = in_flight.take(attempt) else { continue };
                     retry.observe(now, now.saturating_since(flight.began));
                     let late = outcome == Outcome::TimedOut;
-                    count.canceled(late);
+                    self.tally().add(flight.lease.column(), count.canceled(late));
+                    flight.span.end(outcome);
                     failed.push(&flight, now, if late { Cause::TimedOut } else { Cause::GivenUp });
                     flight.lease.report(outcome);
                     if late && !retry.follows_late::<E>() {
                         let why = End::NonRetryableFailure;
+                        count.end = Some(why);
                         return answer.ok_or(CallError { end: why, unavailable: None, ..failed });
                     }
                 }

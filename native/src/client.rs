@@ -1,5 +1,6 @@
 //! What the balancer keeps of an endpoint's client.
 
+use core::sync::atomic::AtomicU64;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
@@ -7,6 +8,7 @@ use crossbeam_utils::CachePadded;
 use crate::clock::Clock;
 use crate::load::Load;
 use crate::marks::Marks;
+use crate::tally::Column;
 use crate::target::Target;
 use crate::vitals::Vitals;
 
@@ -19,6 +21,9 @@ pub(crate) struct Client<C> {
     pub(crate) id: u64,
     pub(crate) load: CachePadded<Load>,
     pub(crate) vitals: Vitals,
+    pub(crate) column: Column,
+    /// How often it was ejected, and how often that was held back.
+    pub(crate) ejections: [AtomicU64; 2],
     pub(crate) clock: Clock,
     pub(crate) marks: Arc<Marks>,
 }

@@ -272,6 +272,11 @@ impl<C> Lease<C> {
         Arc::clone(&self.client)
     }
 
+    /// Returns where threads count for its endpoint.
+    pub(crate) fn column(&self) -> u32 {
+        self.client.column.number()
+    }
+
     /// Learns now how long the answer took; dropped, it tells the outcome, if that has not been
     /// reported. Until then, the request counts as in flight.
     #[cfg(feature = "http-verdict")]

@@ -55,7 +55,9 @@ mod status;
 mod stripe;
 mod supervise;
 mod table;
+mod tally;
 mod target;
+mod telemetry;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tonic")]
@@ -112,7 +114,7 @@ pub use evenkeel_core::{
 pub use event::Event;
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
-pub use stats::Stats;
+pub use stats::{EndpointStats, Stats};
 pub use status::Status;
 pub use supervise::TaskStatus;
 pub use target::{Target, TargetError};

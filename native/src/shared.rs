@@ -19,6 +19,7 @@ use crate::stats::Columned;
 use crate::status::Entry;
 use crate::stripe::Stripe;
 use crate::supervise::Supervisor;
+use crate::tally::Tallies;
 use crate::target::Target;
 
 /// Read by the handles, written by the task; orders go the other way.
@@ -26,6 +27,7 @@ pub(crate) struct Shared<C, P> {
     pub(crate) snapshot: ArcSwap<Snapshot<C, P>>,
     pub(crate) probes: Probes,
     pub(crate) stripes: ThreadLocal<Stripe>,
+    pub(crate) tallies: Arc<Tallies>,
     /// How many threads have picked.
     pub(crate) striped: AtomicU64,
     pub(crate) marks: Arc<Marks>,

@@ -6,6 +6,11 @@ use evenkeel_core::EventCounts;
 use evenkeel_core::retry::End;
 use thread_local::ThreadLocal;
 
+use crate::client::Client;
+use crate::tally::Count;
+use crate::target::Target;
+use crate::telemetry::spans::CallSpan;
+
 /// What a balancer did since it began, for metrics; see [`Balancer::stats`](crate::Balancer::stats). Totals, which only
 /// grow.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +26,8 @@ pub struct Stats {
     pub deadlines: u64,
     /// Calls that ended because there was no endpoint for them.
     pub unavailable: u64,
+    /// Picks, those of calls included.
+    pub picks: u64,
     /// Attempts, hedges included.
     pub attempts: u64,
     /// Attempts after the first of their call that are no hedges.
@@ -35,6 +42,56 @@ pub struct Stats {
     pub budget_refusals: u64,
     /// What happened to endpoints: ejections by reason, and those that were held back.
     pub events: EventCounts,
+}
+
+/// What a balancer did with one endpoint since it got its client, for metrics; see
+/// [`Balancer::endpoint_stats`](crate::Balancer::endpoint_stats). Totals, which begin anew where the
+/// endpoint gets another client.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EndpointStats {
+    /// Where it is.
+    pub target: Target,
+    /// Picks, those of calls included.
+    pub picks: u64,
+    /// Attempts of calls, hedges included.
+    pub attempts: u64,
+    /// Attempts after the first of their call that are no hedges.
+    pub retries: u64,
+    /// Attempts beside others that had not answered yet.
+    pub hedges: u64,
+    /// Attempts that took too long and were given up.
+    pub timed_out: u64,
+    /// Attempts that were given up because another one decided their call.
+    pub given_up: u64,
+    /// Requests reported as failed or refused. Wraps at 2³².
+    pub failures: u32,
+    /// Requests in flight, where they are counted: see [`Status::in_flight`](crate::Status::in_flight).
+    pub in_flight: u32,
+    /// How often it was ejected.
+    pub ejections: u64,
+    /// How often it was not ejected though it failed, for one of the rules that keep endpoints.
+    pub held: u64,
+}
+
+impl EndpointStats {
+    pub(crate) fn of<C>(client: &Client<C>) -> Self {
+        let [picks, first, retries, hedges, timed_out, given_up] = client.column.sum();
+        let [ejections, held] = client.ejections.each_ref().map(|count| count.load(Relaxed));
+        Self {
+            target: client.target.clone(),
+            picks,
+            attempts: first + retries + hedges,
+            retries,
+            hedges,
+            timed_out,
+            given_up,
+            failures: client.vitals.failures(),
+            in_flight: client.load.in_flight(),
+            ejections,
+            held,
+        }
+    }
 }
 
 /// The columns of one thread, in the order of [`Stats`].
@@ -70,6 +127,7 @@ impl Columned {
 #[derive(Debug)]
 pub(crate) struct CallCount<'a> {
     all: &'a Columned,
+    pub(crate) span: CallSpan,
     attempts: u64,
     hedges: u64,
     timed_out: u64,
@@ -85,23 +143,40 @@ impl<'a> CallCount<'a> {
 
     pub(crate) fn new(all: &'a Columned, refused: &'a AtomicU32) -> Self {
         let (attempts, hedges, timed_out, given_up) = (0, 0, 0, 0);
-        Self { all, attempts, hedges, timed_out, given_up, refused, end: None }
+        let span = CallSpan::begin();
+        Self { all, span, attempts, hedges, timed_out, given_up, refused, end: None }
     }
 
-    pub(crate) fn sent(&mut self, is_hedge: bool) {
+    /// Counts an attempt; tells which kind it is.
+    pub(crate) fn sent(&mut self, is_hedge: bool) -> Count {
         self.attempts += 1;
         self.hedges += u64::from(is_hedge);
+        match (is_hedge, self.attempts) {
+            (true, _) => Count::Hedge,
+            (false, 1) => Count::First,
+            (false, _) => Count::Retry,
+        }
+    }
+
+    /// Returns how many attempts went before the next.
+    pub(crate) fn resends(&self) -> u64 {
+        self.attempts
     }
 
     /// Counts an attempt that was given up: for it took too long, or another decided the call.
-    pub(crate) fn canceled(&mut self, late: bool) {
-        let column = if late { &mut self.timed_out } else { &mut self.given_up };
+    pub(crate) fn canceled(&mut self, late: bool) -> Count {
+        let (column, count) = match late {
+            true => (&mut self.timed_out, Count::TimedOut),
+            false => (&mut self.given_up, Count::GivenUp),
+        };
         *column += 1;
+        count
     }
 }
 
 impl Drop for CallCount<'_> {
     fn drop(&mut self) {
+        self.span.end(self.attempts, self.end);
         let ended = |end| u64::from(self.end == Some(end));
         self.all.add(&[
             1,

@@ -2,11 +2,14 @@
 
 use core::cell::Cell;
 use core::convert::Infallible;
+use std::sync::Arc;
 
 use evenkeel_core::hash::{SPLITMIX64_STEP, splitmix64};
 use evenkeel_core::kit::GROUPS;
 use evenkeel_core::rand_core::TryRng;
 use evenkeel_core::slot::Turn;
+
+use crate::tally::Tally;
 
 /// One thread's turn in each group, and its source of chance.
 #[derive(Debug)]
@@ -16,12 +19,13 @@ pub(crate) struct Stripe {
     /// The turn of retries, which take nobody else's.
     retries: Cell<Turn>,
     rng: Cell<CounterRng>,
+    tally: Arc<Tally>,
 }
 
 impl Stripe {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, tally: Arc<Tally>) -> Self {
         let turns = [const { Cell::new(Turn::START) }; GROUPS + 1];
-        Self { turns, retries: Cell::new(Turn::START), rng: Cell::new(CounterRng(seed)) }
+        Self { turns, retries: Cell::new(Turn::START), rng: Cell::new(CounterRng(seed)), tally }
     }
 
     /// Returns the turn of the group with this index.
@@ -33,6 +37,12 @@ impl Stripe {
     /// Returns the turn of retries.
     pub(crate) fn retries(&self) -> &Cell<Turn> {
         &self.retries
+    }
+
+    /// Returns what this thread counts of endpoints.
+    #[inline]
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     pub(crate) fn rng(&self) -> &Cell<CounterRng> {

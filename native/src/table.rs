@@ -25,6 +25,8 @@ pub(crate) struct Row<C> {
     pub(crate) slot: Slot,
     id: u64,
     weight: u32,
+    /// Where threads count for it.
+    pub(crate) column: u32,
     /// Its place in the order of addresses.
     rank: u32,
 }
@@ -45,7 +47,14 @@ impl<C> Table<C> {
             // Those that are no candidates may get their turn when others have no room.
             let weight = if member.weight > 0 { member.weight } else { member.endpoint.weight };
             order.push(slot.index() as u32);
-            rows[slot.index()] = Some(Row { id: client.id, client, slot, weight, rank });
+            rows[slot.index()] = Some(Row {
+                id: client.id,
+                column: client.column.number(),
+                client,
+                slot,
+                weight,
+                rank,
+            });
         }
         Self { rows, order }
     }

@@ -14,6 +14,7 @@ use crate::shared::Counts;
 use crate::snapshot::Snapshot;
 use crate::stripe::{CounterRng, Stripe};
 use crate::table::{Over, Row};
+use crate::tally::{Count, Tally};
 
 impl<C, P: Policy> Balancer<C, P> {
     /// Picks a client.
@@ -48,6 +49,7 @@ impl<C, P: Policy> Balancer<C, P> {
             && avoid.is_empty()
             && let Some(probe) = self.take_probe(&snapshot)
         {
+            self.count(&snapshot, probe);
             return Ok(Pick::new(snapshot, probe));
         }
         let mut index = 0;
@@ -71,6 +73,7 @@ impl<C, P: Policy> Balancer<C, P> {
         if snapshot.needs.in_flight && !row.client.load.try_begin() {
             chosen = self.choose_with_room(&request, index)?;
         }
+        self.count(&snapshot, chosen);
         Ok(Pick::new(snapshot, chosen))
     }
 
@@ -165,6 +168,20 @@ impl<C, P: Policy> Balancer<C, P> {
         })
     }
 
+    /// Counts a pick in this thread's tally.
+    #[inline]
+    fn count(&self, snapshot: &Snapshot<C, P>, chosen: Chosen) {
+        if let Some(row) = snapshot.table.row(chosen.slot.index()) {
+            self.tally().add(row.column, Count::Pick);
+        }
+    }
+
+    /// Returns this thread's tally.
+    #[inline]
+    pub(crate) fn tally(&self) -> &Tally {
+        self.stripe().tally()
+    }
+
     pub(crate) fn rng(&self) -> CounterRng {
         self.stripe().fork()
     }
@@ -173,7 +190,7 @@ impl<C, P: Policy> Balancer<C, P> {
     fn stripe(&self) -> &Stripe {
         self.shared.stripes.get_or(|| {
             let ordinal = self.shared.striped.fetch_add(1, Relaxed);
-            Stripe::new(self.shared.seed.wrapping_add(ordinal))
+            Stripe::new(self.shared.seed.wrapping_add(ordinal), self.shared.tallies.begin())
         })
     }
 

@@ -1,10 +1,10 @@
 use super::Balancer;
-use crate::stats::Stats;
+use crate::stats::{EndpointStats, Stats};
 
 impl<C, P> Balancer<C, P> {
-    /// Tells what [calls](Self::call) did since the balancer began. O(threads); a call that is
-    /// under way is counted when it ends. Picks that are reported by hand count in
-    /// [`endpoints`](Self::endpoints) alone.
+    /// Tells what [calls](Self::call) did since the balancer began. A call that is
+    /// under way is counted when it ends. [`picks`](Stats::picks) are those by hand, too; to add them up
+    /// takes O(threads · endpoints).
     ///
     /// ```
     /// use evenkeel::{Balancer, Fixed, Retry};
@@ -42,6 +42,7 @@ impl<C, P> Balancer<C, P> {
             abandoned,
             deadlines,
             unavailable,
+            picks: self.shared.tallies.picks(),
             attempts,
             retries,
             hedges,
@@ -50,6 +51,14 @@ impl<C, P> Balancer<C, P> {
             budget_refusals,
             events,
         }
+    }
+
+    /// Tells what was done with each endpoint that has a client, in the order of addresses.
+    /// O(threads · endpoints); nothing of it is counted where threads meet.
+    pub fn endpoint_stats(&self) -> Vec<EndpointStats> {
+        let entries = self.shared.entries.load();
+        let clients = entries.iter().filter_map(|entry| entry.client());
+        clients.map(|client| EndpointStats::of(client)).collect()
     }
 }
 

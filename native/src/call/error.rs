@@ -49,7 +49,7 @@ pub enum Cause<E> {
 
 impl<E> CallError<E> {
     pub(super) fn push<C>(&mut self, flight: &Flight<C>, now: Instant, cause: Cause<E>) {
-        let Flight { attempt, lease, began } = flight;
+        let Flight { attempt, lease, began, .. } = flight;
         let (number, target) = (attempt.number(), lease.target().clone());
         self.attempts.push(AttemptError {
             number,

@@ -8,12 +8,14 @@ use evenkeel_core::Instant;
 use evenkeel_core::retry::Attempt;
 
 use crate::lease::Lease;
+use crate::telemetry::spans::AttemptSpan;
 
 /// What an attempt under way owes.
 #[derive(Debug)]
 pub(super) struct Flight<C> {
     pub(super) attempt: Attempt,
     pub(super) lease: Lease<C>,
+    pub(super) span: AttemptSpan,
     pub(super) began: Instant,
 }
 
@@ -45,8 +47,9 @@ impl<'a, C, Fut: Future> InFlight<'a, C, Fut> {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Flight<C>, Fut::Output)> {
-        if let Some(Poll::Ready(output)) =
-            self.future.as_mut().as_pin_mut().map(|future| future.poll(cx))
+        if let Some(first) = &self.first
+            && let Some(future) = self.future.as_mut().as_pin_mut()
+            && let Poll::Ready(output) = first.span.run(|| future.poll(cx))
         {
             self.future.set(None);
             if let Some(flight) = self.first.take() {
@@ -54,7 +57,8 @@ impl<'a, C, Fut: Future> InFlight<'a, C, Fut> {
             }
         }
         for index in 0..self.hedges.len() {
-            if let Poll::Ready(output) = self.hedges[index].1.as_mut().poll(cx) {
+            let (flight, future) = &mut self.hedges[index];
+            if let Poll::Ready(output) = flight.span.run(|| future.as_mut().poll(cx)) {
                 return Poll::Ready((self.hedges.remove(index).0, output));
             }
         }

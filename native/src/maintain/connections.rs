@@ -137,6 +137,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                     id: hash::of_key(&target),
                     load: CachePadded::new(Load::new(config)),
                     vitals: Vitals::new(self.heed, !config.max_retry_after.is_zero()),
+                    column: self.shared.tallies.column(),
+                    ejections: <_>::default(),
                     clock: self.shared.clock,
                     marks: Arc::clone(&self.shared.marks),
                 }))

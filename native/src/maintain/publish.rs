@@ -1,6 +1,7 @@
 //! Publishes what picks and listings read, and tells of it.
 
 use core::panic::AssertUnwindSafe;
+use core::sync::atomic::Ordering::Relaxed;
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 use std::sync::{Arc, PoisonError};
@@ -49,6 +50,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.behind = formed.is_none();
         }
         for (slot, event) in &events {
+            self.note(*slot, event.kind);
             if let (Some(slot), EventKind::Readmitted) = (slot, event.kind) {
                 self.welcome(*slot, formed.is_some());
             }
@@ -135,6 +137,28 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         client.vitals.forget_streak();
         if formed && self.cluster.outdated(slot, Instant::ZERO) {
             client.vitals.come_back(self.version);
+        }
+    }
+
+    /// Counts an ejection, or one that was held back.
+    fn note(&self, slot: Option<Slot>, kind: EventKind) {
+        let place = match kind {
+            EventKind::Ejected { .. } => 0,
+            EventKind::Held { .. } => 1,
+            EventKind::Added
+            | EventKind::Removed
+            | EventKind::Undone { .. }
+            | EventKind::HalfOpen
+            | EventKind::Probing
+            | EventKind::Readmitted
+            | EventKind::Overloaded { .. }
+            | EventKind::Down
+            | EventKind::PanicOn
+            | EventKind::PanicOff
+            | EventKind::Lost(_) => return,
+        };
+        if let Some(client) = slot.and_then(|slot| self.client(slot)) {
+            client.ejections[place].fetch_add(1, Relaxed);
         }
     }
 

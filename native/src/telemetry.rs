@@ -1,0 +1,7 @@
+//! What others can watch of a balancer: spans of calls and their attempts by `tracing`, and totals
+//! by the facade `metrics`.
+
+pub(crate) mod names;
+#[cfg(feature = "metrics")]
+mod record;
+pub(crate) mod spans;

@@ -1,0 +1,109 @@
+//! Hands what a balancer counts to the recorder of the facade `metrics`.
+
+use metrics::{SharedString, counter, gauge};
+
+use super::names::metric as name;
+use crate::balancer::Balancer;
+use crate::stats::{EndpointStats, Stats};
+
+impl<C, P> Balancer<C, P> {
+    /// Hands all counts of the moment to the recorder of the facade [`metrics`], under `balancer` as
+    /// a label: totals of [`stats`](Self::stats), of its events by kind and reason, and of
+    /// [each endpoint](Self::endpoint_stats). To be called before each time that they are read, or
+    /// every few seconds: nothing is recorded by requests themselves. O(threads · endpoints)
+    ///
+    /// Names begin with `evenkeel.`; what is counted of one endpoint, with `evenkeel.endpoint.`, and
+    /// has its address as the label `endpoint`. Those totals begin anew where an endpoint gets
+    /// another client, as counters do where a process is started again. The last counts of an
+    /// endpoint that left stay with the recorder: most recorders can forget what is idle.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use evenkeel::{Balancer, Fixed};
+    ///
+    /// let balancer = Balancer::builder(Fixed::new(["10.0.0.1:80"])?).build_with(|target| target)?;
+    /// balancer.ready().await;
+    /// balancer.record_metrics("users");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn record_metrics(&self, balancer: &str) {
+        let balancer = SharedString::from(balancer.to_owned());
+        self.record_totals(&balancer);
+        for stats in self.endpoint_stats() {
+            record_endpoint(&balancer, &stats);
+        }
+    }
+
+    fn record_totals(&self, balancer: &SharedString) {
+        let Stats {
+            calls,
+            succeeded,
+            abandoned,
+            deadlines,
+            unavailable,
+            picks,
+            attempts,
+            retries,
+            hedges,
+            timed_out,
+            given_up,
+            budget_refusals,
+            events,
+        } = self.stats();
+        for (name, total) in [
+            (name::CALLS, calls),
+            (name::SUCCEEDED, succeeded),
+            (name::ABANDONED, abandoned),
+            (name::DEADLINES, deadlines),
+            (name::UNAVAILABLE, unavailable),
+            (name::PICKS, picks),
+            (name::ATTEMPTS, attempts),
+            (name::RETRIES, retries),
+            (name::HEDGES, hedges),
+            (name::TIMED_OUT, timed_out),
+            (name::GIVEN_UP, given_up),
+            (name::BUDGET_REFUSALS, budget_refusals),
+        ] {
+            counter!(name, name::BALANCER => balancer.clone()).absolute(total);
+        }
+        for (kind, why, total) in events.iter() {
+            let (kind, why) = (SharedString::const_str(kind), SharedString::const_str(why));
+            counter!(
+                name::EVENTS,
+                name::BALANCER => balancer.clone(), name::KIND => kind, name::WHY => why
+            )
+            .absolute(total);
+        }
+        let counts = self.shared.clients.borrow().counts;
+        for (name, count) in
+            [(name::ENDPOINTS, counts.endpoints), (name::CANDIDATES, counts.pickable)]
+        {
+            gauge!(name, name::BALANCER => balancer.clone()).set(count as f64);
+        }
+    }
+}
+
+fn record_endpoint(balancer: &SharedString, stats: &EndpointStats) {
+    let endpoint = SharedString::from(stats.target.to_string());
+    for (name, total) in [
+        (name::ENDPOINT_PICKS, stats.picks),
+        (name::ENDPOINT_ATTEMPTS, stats.attempts),
+        (name::ENDPOINT_RETRIES, stats.retries),
+        (name::ENDPOINT_HEDGES, stats.hedges),
+        (name::ENDPOINT_TIMED_OUT, stats.timed_out),
+        (name::ENDPOINT_GIVEN_UP, stats.given_up),
+        (name::ENDPOINT_FAILURES, stats.failures.into()),
+        (name::ENDPOINT_EJECTIONS, stats.ejections),
+        (name::ENDPOINT_HELD, stats.held),
+    ] {
+        counter!(name, name::BALANCER => balancer.clone(), name::ENDPOINT => endpoint.clone())
+            .absolute(total);
+    }
+    gauge!(
+        name::ENDPOINT_IN_FLIGHT,
+        name::BALANCER => balancer.clone(), name::ENDPOINT => endpoint
+    )
+    .set(f64::from(stats.in_flight));
+}

@@ -1,0 +1,78 @@
+//! What the recorder of the facade `metrics` gets of a balancer.
+#![cfg(feature = "metrics")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use evenkeel::{Attempt, Balancer, Fixed, Retry, Target};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+/// Keeps each count by its name and labels.
+#[derive(Default)]
+struct Kept(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+impl Kept {
+    fn cell(&self, key: &Key) -> Arc<AtomicU64> {
+        let labels: Vec<_> =
+            key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        let name = format!("{} {}", key.name(), labels.join(" "));
+        Arc::clone(self.0.lock().unwrap().entry(name).or_default())
+    }
+
+    #[track_caller]
+    fn of(&self, name: &str) -> u64 {
+        let kept = self.0.lock().unwrap();
+        kept.get(name).unwrap_or_else(|| panic!("no {name} in {kept:#?}")).load(Relaxed)
+    }
+}
+
+impl Recorder for Kept {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.cell(key))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.cell(key))
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+#[tokio::test]
+async fn a_recorder_gets_all_that_was_counted() {
+    let source = Fixed::new(["a:80", "b:80"]).unwrap();
+    let balancer = Balancer::builder(source).build_with(|target: Target| target).unwrap();
+    balancer.ready_all().await;
+    let retry = Retry::attempts(2).unwrap().timeout(Duration::from_secs(60)).unwrap();
+    let ask = async |client: Attempt<Target>| match client.target().host() {
+        "a" => Err("out of order"),
+        _ => Ok(()),
+    };
+    for _ in 0..10 {
+        balancer.call(&retry, ask).await.unwrap();
+    }
+    let kept = Kept::default();
+    metrics::with_local_recorder(&kept, || balancer.record_metrics("users"));
+    let (all, each) = (balancer.stats(), balancer.endpoint_stats());
+    assert_eq!(kept.of("evenkeel.calls balancer=users"), 10);
+    assert_eq!(kept.of("evenkeel.calls.succeeded balancer=users"), 10);
+    assert_eq!(kept.of("evenkeel.picks balancer=users"), 10 + all.retries);
+    assert_eq!(kept.of("evenkeel.attempts balancer=users"), 10 + all.retries);
+    for one in each {
+        let of = |name| kept.of(&format!("{name} balancer=users endpoint={}", one.target));
+        assert_eq!(of("evenkeel.endpoint.attempts"), one.attempts);
+        assert_eq!(of("evenkeel.endpoint.failures"), u64::from(one.failures));
+        assert_eq!(of("evenkeel.endpoint.ejections"), one.ejections);
+        assert_eq!(of("evenkeel.endpoint.in_flight"), 0.0_f64.to_bits());
+    }
+    assert_eq!(kept.of("evenkeel.events balancer=users kind=added why="), 2);
+    assert_eq!(kept.of("evenkeel.endpoints balancer=users"), 2.0_f64.to_bits());
+}
