@@ -1,5 +1,6 @@
 //! Calls: the core's retry machines.
 
+use alloc::boxed::Box;
 use core::ops::Deref;
 
 use evenkeel_core::retry::{self, Attempt, Backoff, Hedging, Jitter, RetryPolicy, Step};
@@ -13,7 +14,9 @@ use crate::slab::Shelf;
 use crate::{memory, names};
 
 static POLICIES: Shelf<RetryPolicy> = Shelf::new();
-static CALLS: Shelf<Call> = Shelf::new();
+/// Each in a place of its own: many that are dropped before the garbage collector tells of them would
+/// otherwise take a list that doubles.
+static CALLS: Shelf<Box<Call>> = Shelf::new();
 
 /// One logical request; the core's retry machine.
 #[derive(Debug)]
@@ -97,7 +100,7 @@ pub fn begin_call(policy: u32, now: f64, timeout: f64, hedge_delay: f64, hedges:
         policy = policy.with_hedging(hedging);
     }
     let core = retry::Call::new(Own(policy), instant(now));
-    CALLS.open().keep(Call { core, until: None })
+    CALLS.open().keep(Box::new(Call { core, until: None }))
 }
 
 /// Ends a call, done or not.

@@ -38,6 +38,20 @@ test('dropped calls come back', async () => {
   await until(lb, 64);
 });
 
+test('dropped calls leave nothing in the module', async () => {
+  const lb = createBalancer({ endpoints: ['https://a.example'], hedge: false });
+  const batch = async () => {
+    for (let i = 0; i < 2000; i++) void lb.call(() => new Promise(() => {}));
+    await until(lb, 64);
+    return process.memoryUsage().external;
+  };
+  const before = await batch();
+  let after;
+  for (let i = 0; i < 15; i++) after = await batch();
+  // A call takes some hundred bytes: 30,000 of them would be ten times as much.
+  assert.ok(after - before < 1_000_000, `${after - before} bytes more`);
+});
+
 test('an answer that nobody reads ends its request, and its socket goes', async (t) => {
   let gone;
   const closed = new Promise((resolve) => (gone = resolve));

@@ -2,7 +2,7 @@ import { budget as checkBudget, budgetHandle, type Budget } from './budget.js';
 import * as check from './check.js';
 import { ENDS, JITTERS, MOST_DETAILS, MOST_STEPS, OUTCOMES, STEPS, type EndName, type Jitter, type Outcome } from './generated.js';
 import * as module from './glue.js';
-import { freeWith, isFree } from './handle.js';
+import { freeWith, isFree, Once } from './handle.js';
 import type { Pick } from './pick.js';
 import type { Key, Picker } from './picker.js';
 import { readNumbers } from './memory.js';
@@ -74,6 +74,8 @@ export class Call {
   readonly #key: string | check.Bits | undefined;
   /** It lives as long as this. */
   readonly #budget: Budget | undefined;
+  /** Frees a call of the loop: the loop at its end, or the net under a pick of it that is dropped. */
+  readonly #owned: Once | undefined;
 
   /** @internal The last parameter is for the loop, whose options are shared by many calls. */
   constructor(balancer: Picker, options: RetryOptions, now: number, key: Key | undefined);
@@ -89,7 +91,9 @@ export class Call {
     this.#balancer = balancer;
     this.#key = itsKey === undefined ? undefined : check.key(itsKey);
     const handle = (this.#handle = module.begin_call(policy.handle, at, timeoutMs ?? NaN, delay, hedges));
-    if (arguments.length < 4) freeWith(this, () => module.end_call(handle));
+    const end = (): void => module.end_call(handle);
+    if (arguments.length < 4) freeWith(this, end);
+    else this.#owned = new Once(end);
   }
 
   /** What to do now. */
@@ -117,7 +121,7 @@ export class Call {
     const balancer = this.#balancer;
     const handle = balancer.seeded();
     if (this.#key !== undefined) balancer.stageKey(this.#key);
-    return balancer.toPick(module.pick_for(handle, at, this.#handle));
+    return balancer.toPick(module.pick_for(handle, at, this.#handle), this.#owned);
   }
 
   /**
@@ -167,12 +171,12 @@ export class Call {
   /** Ends it: it stands for nothing from here on. Without that, it ends when it is collected. */
   [Symbol.dispose](): void {
     isFree(this);
-    this.end();
+    module.end_call(this.#handle);
   }
 
   /** @internal Of calls of the loop, which nobody else holds. */
   end(): void {
-    module.end_call(this.#handle);
+    this.#owned?.free();
   }
 
   #time(now: number | undefined): number {

@@ -10,3 +10,17 @@ export function freeWith(owner: object, free: () => void): void {
 export function isFree(owner: object): void {
   registry?.unregister(owner);
 }
+
+/** What several may free: the first who does, does. */
+export class Once {
+  #free: (() => void) | undefined;
+
+  constructor(free: () => void) {
+    this.#free = free;
+  }
+
+  free(): void {
+    this.#free?.();
+    this.#free = undefined;
+  }
+}

@@ -1,6 +1,7 @@
 import { duration, time } from './check.js';
 import { OUTCOMES, OUTCOME_OF_VERDICT, type Outcome, type PickReason } from './generated.js';
 import { answered, report, withdraw } from './glue.js';
+import type { Once } from './handle.js';
 import { numbers, type Verdict } from './verdict.js';
 
 export type { PickReason } from './generated.js';
@@ -83,10 +84,10 @@ export class Pick {
     this.#report(NUMBER[outcome], NaN, now);
   }
 
-  /** @internal Reports it as abandoned should it be dropped. */
-  net(): this {
+  /** @internal Reports it as abandoned should it be dropped, and ends the call that it is for. */
+  net(call?: Once): this {
     this.#netted = dropped !== undefined;
-    dropped?.register(this, { owner: this.#owner!, ticket: this.#ticket }, this);
+    dropped?.register(this, { owner: this.#owner!, ticket: this.#ticket, call }, this);
     return this;
   }
 
@@ -148,6 +149,7 @@ export interface PickOwner {
 interface Lost {
   readonly owner: PickOwner;
   readonly ticket: number;
+  readonly call: Once | undefined;
 }
 
 /** The core's number of each outcome. */
@@ -158,7 +160,8 @@ let warned = false;
 /** A net for picks that nobody reports. */
 const dropped =
   typeof FinalizationRegistry === 'function'
-    ? new FinalizationRegistry<Lost>(({ owner, ticket }) => {
+    ? new FinalizationRegistry<Lost>(({ owner, ticket, call }) => {
+        call?.free();
         try {
           report(owner.handle, owner.clock(), ticket, NUMBER.abandoned, NaN);
         } catch {

@@ -3,7 +3,7 @@ import * as check from './check.js';
 import { EventLog, events, type BalancerEvent, type EventCounts } from './event.js';
 import { MOST_SLOTS, MOST_WHYS, REFUSALS, WHYS, type Refusal } from './generated.js';
 import * as module from './glue.js';
-import { freeWith } from './handle.js';
+import { freeWith, type Once } from './handle.js';
 import { readNumbers, writeText } from './memory.js';
 import { Pick } from './pick.js';
 import type { Imported, Parts } from './parts.js';
@@ -260,7 +260,7 @@ export class Picker {
   }
 
   /** @internal */
-  toPick(packed: number): Pick | null {
+  toPick(packed: number, call?: Once): Pick | null {
     if (packed < 0) {
       const until = module.until(this.handle);
       this.#noPick = { reason: REFUSALS[-1 - packed]!, until: until < Infinity ? until : undefined };
@@ -271,7 +271,7 @@ export class Picker {
     const index = (packed >>> WHY_BITS) & (MOST_SLOTS - 1);
     const ticket = Math.floor(packed / (MOST_WHYS * MOST_SLOTS));
     const pick = new Pick(this, ticket, index, this.url(index), WHYS[packed & (MOST_WHYS - 1)]!);
-    return ticket < FEW ? pick : pick.net();
+    return ticket < FEW ? pick : pick.net(call);
   }
 
   /** @internal */
