@@ -29,7 +29,7 @@ pub use error::{AnyError, AttemptError, CallError, Cause};
 pub use judge::{Accept, Classify, EveryAnswer, EveryError};
 pub use retry::Retry;
 
-impl<C, P: Policy> Balancer<C, P> {
+impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     /// Calls `attempt` with a client until it succeeds, or `retry` says that it is enough.
     ///
     /// Each attempt goes to an endpoint not tried before, as long as there is one; a hedge, which
@@ -181,7 +181,7 @@ impl<C, P: Policy> Balancer<C, P> {
                     Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => pick.withdraw(),
                     Ok(pick) => {
                         count.sent(sent.is_hedge());
-                        let lease = pick.lease();
+                        let lease = pick.lease_at(now);
                         let future = attempt(Attempt { client: lease.client(), sent, clock });
                         in_flight.send(Flight { attempt: sent, lease, began: now }, future);
                     }

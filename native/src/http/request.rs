@@ -29,7 +29,7 @@ pub struct RequestBuilder<P = AnyPolicy> {
     timeout: Option<Duration>,
 }
 
-impl<P: Policy> Client<P> {
+impl<P: Policy + Send + Sync> Client<P> {
     /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
     pub fn get(&self, path: &str) -> RequestBuilder<P> {
         self.request(Method::GET, path)
@@ -66,7 +66,7 @@ impl<P: Policy> Client<P> {
     }
 }
 
-impl<P: Policy> RequestBuilder<P> {
+impl<P: Policy + Send + Sync> RequestBuilder<P> {
     fn new(client: Client<P>, method: Method, path: &str) -> Self {
         let mut request = Request::new(Body::default());
         *request.method_mut() = method;

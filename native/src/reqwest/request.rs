@@ -21,7 +21,7 @@ pub struct RequestBuilder<P = AnyPolicy> {
     repeat: Option<Repeat>,
 }
 
-impl<P: Policy> ClientWithBalancer<P> {
+impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
     /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
     pub fn get(&self, path: &str) -> RequestBuilder<P> {
         self.request(Method::GET, path)
@@ -63,7 +63,7 @@ impl<P: Policy> ClientWithBalancer<P> {
     }
 }
 
-impl<P: Policy> RequestBuilder<P> {
+impl<P: Policy + Send + Sync> RequestBuilder<P> {
     fn new(client: ClientWithBalancer<P>, inner: ::reqwest::RequestBuilder) -> Self {
         Self { client, inner, key: None, repeat: None }
     }
