@@ -1,7 +1,9 @@
 //! The balancer that all threads share.
 
 mod close;
+mod handle;
 mod pick;
+mod picking;
 mod ready;
 mod stats;
 mod weak;
@@ -21,6 +23,7 @@ use crate::shared::{Order, Shared};
 use crate::status::{Entry, Status};
 use crate::supervise::TaskStatus;
 use crate::target::Target;
+pub use handle::Handle;
 pub use weak::WeakBalancer;
 
 /// Balances requests over clients `C`, one for each endpoint that discovery finds.

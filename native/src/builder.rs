@@ -22,6 +22,7 @@ use crate::discover::{Discover, DiscoveryStatus, Listener, Removal, drive, watch
 use crate::error::BuildError;
 use crate::factory::Factory;
 use crate::maintain::{Maintenance, Pace};
+use crate::published::Published;
 use crate::shared::{Clients, Probes, Shared};
 use crate::snapshot::{Cluster, Snapshot};
 use crate::stats::Columned;
@@ -160,10 +161,10 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
         let cluster = Cluster::new(config);
         let snapshot = Snapshot::new(1, &cluster, &[], |_| None, &policy);
         let shared = Arc::new(Shared {
-            snapshot: ArcSwap::from_pointee(snapshot.map_err(BuildError::Table)?),
+            snapshot: Published::new(snapshot.map_err(BuildError::Table)?),
             probes: Probes::default(),
-            stripes: ThreadLocal::new(),
             tallies: Arc::default(),
+            seats: ThreadLocal::new(),
             striped: AtomicU64::new(0),
             marks: Arc::default(),
             seed,

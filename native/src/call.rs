@@ -29,7 +29,7 @@ pub use error::{AnyError, AttemptError, CallError, Cause};
 pub use judge::{Accept, Classify, EveryAnswer, EveryError};
 pub use retry::Retry;
 
-impl<C, P: Policy> Balancer<C, P> {
+impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     /// Calls `attempt` with a client until it succeeds, or `retry` says that it is enough.
     ///
     /// Each attempt goes to an endpoint not tried before, as long as there is one; a hedge, which
@@ -180,7 +180,7 @@ impl<C, P: Policy> Balancer<C, P> {
                 Step::Send(sent) => match self.pick_with(key, call.tried(), call.leaves_level()) {
                     Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => pick.withdraw(),
                     Ok(pick) => {
-                        let lease = pick.lease();
+                        let lease = pick.lease_at(now);
                         let (client, resends) = (lease.client(), count.resends());
                         self.tally().add(client.column.number(), count.sent(sent.is_hedge()));
                         let span = count.span.attempt(&client.target, sent, resends);

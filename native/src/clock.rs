@@ -16,6 +16,7 @@ impl Clock {
         Self { origin: tokio::time::Instant::now() }
     }
 
+    #[inline(never)]
     pub(crate) fn now(self) -> Instant {
         Instant::ZERO + self.origin.elapsed()
     }

@@ -1,18 +1,18 @@
 //! A picked client: borrowed for a moment, or owned until its request ends.
 
 use core::fmt;
+use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::time::Duration;
 use std::sync::Arc;
 
-use arc_swap::Guard;
 #[cfg(any(feature = "http", feature = "reqwest"))]
 use evenkeel_core::Verdict;
 use evenkeel_core::load::Needs;
 use evenkeel_core::{Instant, Outcome, Slot, Why};
 
 use crate::client::Client;
-use crate::snapshot::Snapshot;
+use crate::published::Held;
 use crate::target::Target;
 
 /// What is due when a request ends.
@@ -28,8 +28,21 @@ struct Due {
 }
 
 impl Due {
-    #[inline]
-    fn report<C>(&self, client: &Client<C>) {
+    /// Reports. Most reports on a healthy endpoint have nothing to tell.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
+    fn report<C>(self, client: &Client<C>) {
+        let tells =
+            |outcome| self.needs.time || self.chosen.decides || client.vitals.heeds(outcome);
+        if let Some(outcome) = self.outcome.filter(|outcome| tells(*outcome)) {
+            let Self { chosen: Chosen { slot, why, decides, sent }, needs, version, .. } = self;
+            report_all(client, (slot, sent, version), (why, decides, needs), outcome);
+        } else if self.needs.in_flight {
+            client.load.end();
+        }
+    }
+
+    fn report_all<C>(&self, client: &Client<C>) {
         // Learnt from before it is taken off: in between, a new endpoint would look as if it had
         // never been asked.
         let Some(outcome) = self.outcome else {
@@ -70,8 +83,7 @@ impl Due {
         self.chosen.decides = false;
     }
 
-    #[inline(never)]
-    fn tell<C>(&self, client: &Client<C>, outcome: Outcome) {
+    fn tell<C>(self, client: &Client<C>, outcome: Outcome) {
         let Chosen { slot, why, decides, sent } = self.chosen;
         // In panic there are others to decide.
         let decides = decides && (why == Why::Probe || !outcome.is_canceled());
@@ -91,6 +103,18 @@ impl Due {
     }
 }
 
+/// Reports what is due. It gets the parts, which so need not be in memory before.
+#[inline(never)]
+fn report_all<C>(
+    client: &Client<C>,
+    (slot, sent, version): (Slot, Instant, u64),
+    (why, decides, needs): (Why, bool, Needs),
+    outcome: Outcome,
+) {
+    let chosen = Chosen { slot, why, decides, sent };
+    Due { chosen, needs, version, outcome: Some(outcome) }.report_all(client);
+}
+
 /// Whom a pick goes to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chosen {
@@ -104,21 +128,21 @@ pub(crate) struct Chosen {
 }
 
 /// A picked client, borrowed from the balancer: the cheapest way to use one, for requests that end
-/// in the same breath.
+/// in the same breath. It stays on its thread.
 ///
 /// To be ended by [`success`](Self::success), [`failure`](Self::failure),
 /// [`overloaded`](Self::overloaded) or [`report`](Self::report); dropped without, the request
 /// counts as abandoned. A request that lives across an `await` wants a [`Lease`].
 #[must_use = "a pick that is dropped counts as an abandoned request"]
-pub struct Pick<C, P> {
-    snapshot: Guard<Arc<Snapshot<C, P>>>,
+pub struct Pick<'a, C, P> {
+    snapshot: Held<'a, C, P>,
     due: Due,
 }
 
-impl<C, P> Pick<C, P> {
+impl<'a, C, P> Pick<'a, C, P> {
     /// Makes the pick of a request that has been counted, if it is to be.
     #[inline]
-    pub(crate) fn new(snapshot: Guard<Arc<Snapshot<C, P>>>, chosen: Chosen) -> Self {
+    pub(crate) fn new(snapshot: Held<'a, C, P>, chosen: Chosen) -> Self {
         let (needs, version) = (snapshot.needs, snapshot.version);
         Self { snapshot, due: Due { chosen, needs, version, outcome: Some(Outcome::Abandoned) } }
     }
@@ -159,16 +183,31 @@ impl<C, P> Pick<C, P> {
     }
 
     /// Tells how the request ended.
-    #[inline]
-    pub fn report(mut self, outcome: Outcome) {
-        self.due.outcome = Some(outcome);
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
+    pub fn report(self, outcome: Outcome) {
+        // As when it is dropped, but in place: nothing is left to drop then.
+        let mut ended = ManuallyDrop::new(self);
+        ended.due.outcome = Some(outcome);
+        ended.due.report(ended.client());
+        ended.snapshot.put_back();
     }
 
-    /// Makes it owned, so that it may live across awaits; costs one more count on a shared line.
-    pub fn lease(mut self) -> Lease<C> {
+    /// Makes it owned, so that it may live across awaits; costs one more count on a shared line, and
+    /// a look at the clock.
+    #[inline]
+    pub fn lease(self) -> Lease<C> {
+        // Health wants to know if a failure was slow.
+        let sent = self.due.chosen.sent;
+        let now = if sent == Instant::ZERO { self.client().clock.now() } else { sent };
+        self.lease_at(now)
+    }
+
+    /// Makes the lease of a request that is sent now; where answers are timed, that is known already.
+    #[inline]
+    pub(crate) fn lease_at(mut self, now: Instant) -> Lease<C> {
         if self.due.chosen.sent == Instant::ZERO {
-            // Health wants to know if a failure was slow.
-            self.due.chosen.sent = self.client().clock.now();
+            self.due.chosen.sent = now;
         }
         let lease = Lease { client: Arc::clone(self.client()), due: self.due };
         // The lease owes the report now.
@@ -195,14 +234,15 @@ impl<C, P> Pick<C, P> {
     }
 }
 
-impl<C, P> Drop for Pick<C, P> {
-    #[inline]
+impl<C, P> Drop for Pick<'_, C, P> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
     fn drop(&mut self) {
         self.due.report(self.client());
     }
 }
 
-impl<C, P> fmt::Debug for Pick<C, P> {
+impl<C, P> fmt::Debug for Pick<'_, C, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pick")
             .field("target", self.target())

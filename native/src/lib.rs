@@ -26,6 +26,8 @@
 //! Every decision is made by [`evenkeel_core`], which does no I/O; this crate feeds it from the
 //! network.
 
+#![deny(unsafe_code)]
+
 mod abort;
 mod balancer;
 mod builder;
@@ -44,6 +46,8 @@ mod lease;
 mod load;
 mod maintain;
 mod marks;
+mod pocket;
+mod published;
 #[cfg(any(feature = "web", feature = "dns-over-https", feature = "http", feature = "reqwest"))]
 mod reason;
 #[cfg(feature = "reqwest")]
@@ -66,7 +70,7 @@ pub mod tonic;
 pub mod tower;
 mod vitals;
 
-pub use balancer::{Balancer, WeakBalancer};
+pub use balancer::{Balancer, Handle, WeakBalancer};
 pub use builder::Builder;
 pub use call::{
     Accept, AnyError, Attempt, AttemptError, CallError, Cause, Classify, EveryAnswer, EveryError,

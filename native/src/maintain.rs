@@ -77,6 +77,8 @@ pub(crate) struct Maintenance<F: Factory, P> {
     retry_at: Option<Instant>,
     /// When to look if endpoints need no watching any more.
     sweep_at: Option<Instant>,
+    /// When to look again for snapshots that threads keep of old.
+    pockets_at: Option<Instant>,
     trouble: Trouble,
     version: u64,
     /// Every endpoint of the first answer has a client, or has failed once.
@@ -135,6 +137,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             effort: Duration::ZERO,
             retry_at: None,
             sweep_at: None,
+            pockets_at: None,
             trouble: Trouble::default(),
             version: 1,
             settled: false,
@@ -211,6 +214,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.cluster.poll_timeout(),
             self.retry_at,
             self.sweep_at,
+            self.pockets_at,
             self.trouble.ask_at,
             self.grace_at,
             self.clients_at(),
@@ -251,6 +255,10 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             }
             Woken::Ordered(order) => self.obey(order),
             Woken::Nudged => {}
+        }
+        if is_due(self.pockets_at, now) {
+            self.pockets_at = None;
+            self.shared.snapshot.empty_pockets();
         }
         if is_due(self.retry_at, now) {
             self.news.set |= self.retry(now);

@@ -14,21 +14,20 @@ use crate::discover::DiscoveryStatus;
 use crate::error::SharedError;
 use crate::event::Event;
 use crate::marks::Marks;
-use crate::snapshot::Snapshot;
+use crate::published::{Published, Seat};
 use crate::stats::Columned;
 use crate::status::Entry;
-use crate::stripe::Stripe;
 use crate::supervise::Supervisor;
 use crate::tally::Tallies;
 use crate::target::Target;
 
 /// Read by the handles, written by the task; orders go the other way.
 pub(crate) struct Shared<C, P> {
-    pub(crate) snapshot: ArcSwap<Snapshot<C, P>>,
+    pub(crate) snapshot: Published<C, P>,
     pub(crate) probes: Probes,
-    pub(crate) stripes: ThreadLocal<Stripe>,
     pub(crate) tallies: Arc<Tallies>,
-    /// How many threads have picked.
+    pub(crate) seats: ThreadLocal<Seat<C, P>>,
+    /// How many threads and handles have picked.
     pub(crate) striped: AtomicU64,
     pub(crate) marks: Arc<Marks>,
     pub(crate) seed: u64,

@@ -21,6 +21,9 @@ pub(crate) type Cluster = evenkeel_core::Cluster<Target, (), Config, Heap>;
 pub(crate) struct Snapshot<C, P> {
     /// Above 0, and different for each snapshot of a balancer.
     pub(crate) version: u64,
+    /// A first attempt needs no more than the policy of the first group: no other shares the
+    /// requests, and it has members, all in service.
+    pub(crate) plain: bool,
     /// What is to be kept of requests.
     pub(crate) needs: Needs,
     pub(crate) table: Table<C>,
@@ -67,7 +70,9 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
         let roomy = if limited && config.overflow { groups.len() } else { sharing };
         let Needs { in_flight, time } = policy.needs();
         let needs = Needs { in_flight: in_flight || limited, time };
-        Ok(Self { version, needs, table, groups, sharing, roomy })
+        let only = groups.first().filter(|_| sharing == 1);
+        let plain = only.is_some_and(|group| !group.members.is_empty() && !group.panic);
+        Ok(Self { version, plain, needs, table, groups, sharing, roomy })
     }
 
     /// Makes the next snapshot, of nobody.
@@ -83,6 +88,7 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
         let count = groups.len();
         Self {
             version: self.version + 1,
+            plain: false,
             needs: self.needs,
             table,
             groups,

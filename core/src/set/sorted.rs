@@ -146,9 +146,8 @@ impl Slots for AllOfList<'_> {
         }
         // The slot that had the last turn is where it was, mostly.
         let last = self.list.get(place.wrapping_sub(1)).copied();
-        if last.is_none_or(|last| last.wrapping_add(1) != turn.slot) {
-            return seek(self.list, turn);
-        }
+        let moved = last.is_none_or(|last| last.wrapping_add(1) != turn.slot);
+        let place = if moved { seek(self.list, turn.slot) } else { place };
         let place = if place < self.list.len() { place } else { 0 };
         let slot = *self.list.get(place)? as usize;
         *turn = Turn::had(slot, place);
@@ -156,15 +155,12 @@ impl Slots for AllOfList<'_> {
     }
 }
 
-/// Gives the next turn in a list in which the last slot has another place, or none.
+/// Returns the place of the next slot in a list in which the last one has another place, or none. It
+/// does not get the turn, which so stays in registers.
 #[cold]
 #[inline(never)]
-fn seek(list: &[u32], turn: &mut Turn) -> Option<usize> {
-    let place = list.partition_point(|&slot| slot < turn.slot);
-    let place = if place < list.len() { place } else { 0 };
-    let slot = *list.get(place)? as usize;
-    *turn = Turn::had(slot, place);
-    Some(slot)
+fn seek(list: &[u32], from: u32) -> usize {
+    list.partition_point(|&slot| slot < from)
 }
 
 /// A list without some slots.

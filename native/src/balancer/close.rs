@@ -54,7 +54,7 @@ impl<C, P: Policy + Clone> Balancer<C, P> {
     /// Lets nobody be picked.
     fn clear(&self) {
         let snapshot = self.shared.snapshot.load().emptied();
-        self.shared.snapshot.store(Arc::new(snapshot));
+        self.shared.snapshot.store(snapshot);
         self.shared.entries.store(Arc::default());
         self.shared.probes.publish(Vec::new());
         let counts = Counts { none: Some(PickError::NoEndpoints), ..Counts::default() };

@@ -3,7 +3,7 @@
 /// Adds to a client what makes requests of each method: its `request` does the rest.
 macro_rules! methods {
     ($client:ident) => {
-        impl<P: Policy> $client<P> {
+        impl<P: Policy + Send + Sync> $client<P> {
             /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
             pub fn get(&self, path: &str) -> RequestBuilder<P> {
                 self.request(Method::GET, path)

@@ -61,7 +61,7 @@ impl Client {
     }
 }
 
-impl<P: Policy> Client<P> {
+impl<P: Policy + Send + Sync> Client<P> {
     /// Sends what `balancer` spreads, which is built with [`Connections`]: three attempts with
     /// backoff, and a [`RetryBudget`](crate::RetryBudget).
     ///

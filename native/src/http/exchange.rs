@@ -182,7 +182,7 @@ pub(crate) async fn exchange<C, P, B, E, Fut>(
 ) -> Result<Response<LeaseBody<B>>, CallError<E>>
 where
     C: Send + Sync + 'static,
-    P: Policy,
+    P: Policy + Send + Sync,
     B: Body + Send + Unpin + 'static,
     E: Fault,
     Fut: Future<Output = Result<Response<B>, E>>,

@@ -2,6 +2,7 @@
 
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::Ordering::Relaxed;
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 use std::sync::{Arc, PoisonError};
@@ -17,6 +18,9 @@ use crate::shared::Counts;
 use crate::snapshot::Snapshot;
 use crate::status::{self, Place};
 use crate::target::Target;
+
+/// How long after a snapshot was published nobody puts back the one before, in all likelihood.
+const LATE: Duration = Duration::from_millis(100);
 
 /// What is to be published.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +60,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             }
         }
         if let Some(formed) = formed {
-            self.shared.snapshot.store(Arc::new(formed));
+            self.shared.snapshot.store(formed);
+            self.pockets_at = Some(self.shared.clock.now() + LATE);
         }
         if let Some(probes) = probes {
             self.shared.probes.publish(probes);

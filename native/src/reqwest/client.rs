@@ -49,7 +49,7 @@ impl ClientWithBalancer {
     }
 }
 
-impl<P: Policy> ClientWithBalancer<P> {
+impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
     /// Sends by `client` what `balancer` spreads, which is built with [`Origins`]: three attempts
     /// with backoff, and a [`RetryBudget`](crate::RetryBudget).
     ///

@@ -24,7 +24,7 @@ pub struct RequestBuilder<P = AnyPolicy> {
 
 methods!(ClientWithBalancer);
 
-impl<P: Policy> ClientWithBalancer<P> {
+impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
     /// Begins a request with this method.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
         let whole = if path.contains("://") {
@@ -36,7 +36,7 @@ impl<P: Policy> ClientWithBalancer<P> {
     }
 }
 
-impl<P: Policy> RequestBuilder<P> {
+impl<P: Policy + Send + Sync> RequestBuilder<P> {
     fn new(client: ClientWithBalancer<P>, inner: ::reqwest::RequestBuilder) -> Self {
         Self { client, inner, key: None, repeat: None }
     }

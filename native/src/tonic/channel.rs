@@ -89,7 +89,7 @@ impl<P: Policy + Send + Sync + 'static> Service<http::Request<tonic::body::Body>
     }
 }
 
-impl<P: Policy> Shared<P> {
+impl<P: Policy + Send + Sync> Shared<P> {
     async fn send(
         &self,
         request: http::Request<tonic::body::Body>,

@@ -8,7 +8,7 @@ use evenkeel::{
 use tokio::time::timeout;
 
 use crate::works::{How, Works};
-use crate::{Bed, MS, SECOND, pass};
+use crate::{Bed, MS, SECOND, all, pass};
 
 #[tokio::test(start_paused = true)]
 async fn a_weak_handle_keeps_no_client_alive() {
@@ -116,4 +116,66 @@ async fn errors_of_all_kinds_are_taken_by_the_question_mark() {
         assert!(error.to_string().contains(&format!("a:80 failed after 0ns: {name}")), "{error}");
         assert_eq!(error.source().unwrap().to_string(), name);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_picks_as_the_balancer_does_in_an_order_of_its_own() {
+    let bed = Bed::new("abc", Works::new());
+    bed.balancer.ready().await;
+    let mut handles = [bed.balancer.handle(), bed.balancer.handle()];
+    for handle in &mut handles {
+        let mut names = Vec::new();
+        for _ in 0..6 {
+            let pick = handle.pick().unwrap();
+            names.push(pick.target().host().to_owned());
+            pick.success();
+        }
+        assert_eq!(names[..3], names[3..], "a turn goes around all: {names:?}");
+        names.truncate(3);
+        names.sort();
+        assert_eq!(names.concat(), "abc");
+    }
+    assert!(handles[0].pick_for(1).is_ok());
+    assert_eq!(handles[0].balancer().endpoints().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_picks_from_the_newest_set_and_keeps_the_one_before_until_then() {
+    let bed = Bed::new("ab", Works::new());
+    bed.balancer.ready().await;
+    let mut handle = bed.balancer.handle();
+    handle.pick().unwrap().success();
+    bed.becomes(all("b")).await;
+    assert_eq!(bed.works.alive(), "ab", "it may pick from it yet");
+    for _ in 0..3 {
+        let lease = handle.lease().unwrap();
+        assert_eq!(lease.target().host(), "b");
+        lease.success();
+    }
+    assert_eq!(bed.works.alive(), "b");
+    bed.becomes(all("bc")).await;
+    bed.becomes(all("c")).await;
+    assert_eq!(bed.works.alive(), "bc");
+    handle.release();
+    assert_eq!(bed.works.alive(), "c");
+    assert_eq!(handle.pick().unwrap().target().host(), "c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_thread_keeps_for_its_next_pick_goes_with_the_set() {
+    let bed = Bed::new("ab", Works::new());
+    bed.balancer.ready().await;
+    for _ in 0..3 {
+        bed.balancer.pick().unwrap().success();
+    }
+    bed.becomes(all("b")).await;
+    assert_eq!(bed.works.alive(), "b", "this thread does not pick any more");
+    // Two at once, of which one is of an older set when it ends.
+    let (one, other) = (bed.balancer.pick().unwrap(), bed.balancer.pick().unwrap());
+    bed.becomes(all("c")).await;
+    assert_eq!(bed.works.alive(), "bc");
+    one.success();
+    assert_eq!(bed.works.alive(), "bc");
+    other.success();
+    assert_eq!(bed.works.alive(), "c");
 }

@@ -1,0 +1,89 @@
+//! Picks, leases and calls allocate nothing.
+#![allow(missing_docs)]
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::Cell;
+use core::convert::Infallible;
+use core::future::ready;
+use core::time::Duration;
+use std::alloc::System;
+
+use evenkeel::{AnyPolicy, Balancer, Fixed, Retry};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, which counts for each thread.
+struct Counting;
+
+// SAFETY: all is left to the system's allocator; counting neither allocates nor unwinds, as the
+// counter is made at compile time and needs no destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as promised to this function.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: as promised to this function.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Counts the allocations of the second time: the first may fill what threads keep.
+fn allocations(mut operation: impl FnMut()) -> u64 {
+    operation();
+    let before = ALLOCATIONS.get();
+    operation();
+    ALLOCATIONS.get() - before
+}
+
+async fn balancer(policy: &str) -> Balancer<u32> {
+    let balancer = Balancer::builder(Fixed::new(["a:80", "b:80", "c:80"]).unwrap())
+        .policy(policy.parse::<AnyPolicy>().unwrap())
+        .build_with(|target| u32::from(target.port()))
+        .unwrap();
+    balancer.ready().await;
+    balancer
+}
+
+#[tokio::test]
+async fn a_pick_allocates_nothing_by_any_policy() {
+    for name in AnyPolicy::NAMES {
+        let balancer = balancer(name).await;
+        let mut handle = balancer.handle();
+        let count = allocations(|| {
+            for key in 0..10 {
+                balancer.pick().unwrap().success();
+                balancer.pick_for(key).unwrap().lease().success();
+                handle.pick().unwrap().failure();
+                handle.lease().unwrap().success();
+            }
+        });
+        assert_eq!(count, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_allocates_nothing() {
+    for name in AnyPolicy::NAMES {
+        let balancer = balancer(name).await;
+        let retry = Retry::attempts(3).unwrap().timeout(Duration::from_secs(1)).unwrap();
+        let ask = || balancer.call(&retry, |client| ready(Ok::<_, Infallible>(*client)));
+        // The first fills what threads keep.
+        assert_eq!(ask().await.unwrap(), 80);
+        let before = ALLOCATIONS.get();
+        assert_eq!(ask().await.unwrap(), 80);
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{name}");
+    }
+}
+
+#[test]
+fn what_is_allocated_is_counted() {
+    assert_eq!(allocations(|| drop(Box::new(1))), 1);
+}
