@@ -6,6 +6,8 @@ pub mod bed;
 #[cfg(feature = "net")]
 pub mod beside;
 pub mod call;
+#[cfg(feature = "net")]
+pub mod compare;
 pub mod config;
 #[cfg(feature = "net")]
 pub mod dns_cost;

@@ -7,7 +7,7 @@ pub mod backend;
 mod client;
 pub mod envoy;
 pub mod load;
-mod process;
+pub(crate) mod process;
 pub mod shape;
 pub mod soak;
 pub mod table;

@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use evenkeel_tests::processes::backend::Protocol;
 use evenkeel_tests::processes::envoy::Sidecar;
 use evenkeel_tests::processes::shape::Side;
 use evenkeel_tests::processes::table::{BESIDE, HEAD, POLICIES, Row, SHAPES};
@@ -17,7 +18,7 @@ fn main() -> io::Result<ExitCode> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if let ["backend", port] = arguments[..] {
-        backend::serve(port.parse().map_err(io::Error::other)?)?;
+        backend::serve(Protocol::Http, port.parse().map_err(io::Error::other)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -27,6 +27,11 @@ impl Connections {
         Self { addr, idle: Mutex::default() }
     }
 
+    /// Returns the address.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// Asks once. A connection that was closed while idle is replaced by a new one.
     ///
     /// # Errors

@@ -5,10 +5,13 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use super::backend::Protocol;
+
 /// A backend that runs as a process of its own, on one port for all its lives. Killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     program: PathBuf,
+    protocol: Protocol,
     port: u16,
     child: Option<Child>,
 }
@@ -19,7 +22,15 @@ impl Process {
     /// # Errors
     /// It cannot be started, or does not say its port.
     pub fn start(program: &Path) -> io::Result<Self> {
-        let mut process = Self { program: program.into(), port: 0, child: None };
+        Self::speaking(Protocol::Http, program)
+    }
+
+    /// Starts `program backend PORT`, or `program grpc PORT`, as [`start`](Self::start) does.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn speaking(protocol: Protocol, program: &Path) -> io::Result<Self> {
+        let mut process = Self { program: program.into(), protocol, port: 0, child: None };
         process.restart()?;
         Ok(process)
     }
@@ -45,7 +56,7 @@ impl Process {
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
         let mut child = Command::new(&self.program)
-            .args(["backend", &self.port.to_string()])
+            .args([self.protocol.command(), &self.port.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -85,11 +96,19 @@ impl Process {
         }
     }
 
-    fn signal(&self, signal: &str) -> io::Result<()> {
-        let Some(child) = &self.child else { return Ok(()) };
-        let status = Command::new("kill").args([signal, &child.id().to_string()]).status()?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill {signal}"))) }
+    /// Sends it a signal, such as `-STOP`; none if it does not run.
+    pub(crate) fn signal(&self, signal: &str) -> io::Result<()> {
+        self.child.as_ref().map_or(Ok(()), |child| send(child, signal))
     }
+}
+
+/// Sends a signal, such as `-STOP`.
+///
+/// # Errors
+/// It cannot be sent.
+pub(crate) fn send(child: &Child, signal: &str) -> io::Result<()> {
+    let status = Command::new("kill").args([signal, &child.id().to_string()]).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill {signal}"))) }
 }
 
 impl Drop for Process {

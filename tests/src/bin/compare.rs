@@ -1,0 +1,63 @@
+//! Compares clients under outages of real servers: `compare PEERS ENVOY [SIDE]` plays a minute for
+//! each side, or for those whose names begin so, and writes the table; `compare tables` writes the
+//! tables of COMPARE.md from the committed one. Servers and callers run it, too.
+
+use std::env;
+use std::fs;
+use std::io;
+
+use evenkeel_tests::compare::caller::{BoxError, call};
+use evenkeel_tests::compare::plan::{PLAN, Pace};
+use evenkeel_tests::compare::play::Programs;
+use evenkeel_tests::compare::sides::SIDES;
+use evenkeel_tests::compare::table::{CALLERS, HEAD, Row, path};
+use evenkeel_tests::compare::{evenkeel, markdown};
+use evenkeel_tests::processes::backend::{Protocol, serve};
+
+const USAGE: &str = "compare PEERS ENVOY [SIDE] | compare tables";
+
+fn main() -> Result<(), BoxError> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["backend", port] => Ok(serve(Protocol::Http, port.parse()?)?),
+        ["grpc", port] => Ok(serve(Protocol::Grpc, port.parse()?)?),
+        ["tables"] => tables(),
+        ["call", "evenkeel", backends, callers] => runtime()?.block_on(ours(backends, callers)),
+        [peers, envoy] => runtime()?.block_on(compare(peers, envoy, "")),
+        [peers, envoy, name] => runtime()?.block_on(compare(peers, envoy, name)),
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Calls as the peers do, for a test that has none of them.
+async fn ours(backends: &str, callers: &str) -> Result<(), BoxError> {
+    let backends: Vec<String> = backends.split(',').map(str::to_owned).collect();
+    let client = evenkeel::client(&backends)?;
+    let get = |client| async { Ok(evenkeel::get(client, "/lookup.Users/Get").await? == 200) };
+    Ok(call(callers.parse()?, client, get).await?)
+}
+
+async fn compare(peers: &str, envoy: &str, name: &str) -> Result<(), BoxError> {
+    let programs = Programs {
+        server: peers.into(),
+        callers: vec![peers.into()],
+        envoy: Some(envoy.into()),
+        at_a_time: CALLERS,
+    };
+    print!("{HEAD}");
+    for side in SIDES.iter().filter(|side| side.name.starts_with(name)) {
+        let course = programs.play(side, PLAN, Pace::SECONDS).await?;
+        print!("{}", Row { side, course: &course });
+    }
+    Ok(())
+}
+
+fn tables() -> Result<(), BoxError> {
+    println!("{}\n{}", markdown::results(&fs::read_to_string(path())?)?, markdown::settings());
+    Ok(())
+}
