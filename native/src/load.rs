@@ -81,6 +81,13 @@ impl Load {
         }
     }
 
+    /// Takes over an answer time in nanoseconds of so many nanoseconds ago, unless it knows better.
+    pub(crate) fn recall(&self, nanos: u64, age: u64, now: Instant) {
+        if self.nanos() == 0 {
+            self.set(Ewma::recall(&self.estimator, nanos, age, now));
+        }
+    }
+
     fn set(&self, estimate: Estimate) {
         self.nanos.store(estimate.nanos, Relaxed);
         self.stamp.store(estimate.stamp.as_nanos(), Relaxed);
@@ -113,7 +120,7 @@ impl Load {
     }
 
     #[inline]
-    fn estimate(&self) -> Estimate {
+    pub(crate) fn estimate(&self) -> Estimate {
         let stamp = Instant::from_nanos(self.stamp.load(Relaxed));
         Estimate { nanos: self.nanos(), stamp }
     }

@@ -4,9 +4,9 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, Guard};
-use evenkeel_core::{EventCounts, Instant, Slot, TableFull};
+use evenkeel_core::{EventCounts, Instant, Slot, State, TableFull};
 use thread_local::ThreadLocal;
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::changes::Discovered;
 use crate::clock::Clock;
@@ -103,5 +103,12 @@ pub(crate) struct Counts {
 /// What handles ask of the task.
 #[derive(Debug)]
 pub(crate) enum Order {
-    SetDown { target: Target, down: bool },
+    SetDown {
+        target: Target,
+        down: bool,
+    },
+    /// To export what was learned.
+    Export {
+        reply: oneshot::Sender<State<Target>>,
+    },
 }
