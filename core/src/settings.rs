@@ -9,6 +9,8 @@ mod describe;
 mod error;
 #[expect(clippy::cast_lossless, reason = "a constant cannot convert by `From` yet")]
 mod list;
+#[cfg(feature = "serde")]
+mod serial;
 
 pub use describe::{Kind, Setting, Value};
 pub use error::ConfigError;

@@ -205,6 +205,16 @@ impl<A, S: Store> State<A, S> {
         self.endpoints.len()
     }
 
+    /// Lists the answer times that are known, in nanoseconds, and how long ago that was, for a shell
+    /// that keeps them itself: see
+    /// [`Cluster::export_estimates`](crate::Cluster::export_estimates).
+    pub fn latencies(&self) -> impl Iterator<Item = (&A, u64, u64)> {
+        self.endpoints.iter().filter_map(|learned| {
+            let Latency { nanos, age } = learned.latency?;
+            Some((&learned.addr, nanos, age.saturating_add(self.age)))
+        })
+    }
+
     /// Tells that nothing is known of any endpoint; it may still say who had the last turn.
     pub fn is_empty(&self) -> bool {
         self.endpoints.is_empty()

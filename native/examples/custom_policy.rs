@@ -44,9 +44,9 @@ async fn run() -> Result<Vec<u32>, Box<dyn core::error::Error>> {
     drop(held);
     // Calls with retries work with any policy.
     let retry = Retry::new(RetryPolicy::new(3)?.with_timeout(Duration::from_secs(1))?);
-    let ask = async |client: Attempt<Target>| match client.number() {
-        1 => Err(io::Error::other("the first one fails")),
-        _ => Ok(client.target().clone()),
+    let ask = async |client: Attempt<Target>| {
+        let target = client.target().clone();
+        if client.number() > 1 { Ok(target) } else { Err(io::Error::other("the first one fails")) }
     };
     balancer.call(&retry, ask).await?;
     Ok(counts)

@@ -1,13 +1,25 @@
-//! What a balancer counts, as text that Prometheus reads: a real service serves it at `/metrics`.
-//! `cargo run -p evenkeel --example metrics`
+//! What a balancer counts, as text that Prometheus reads, and its calls as spans: a real service has
+//! an exporter of metrics and one of traces, and no recorder of its own.
+//! `cargo run -p evenkeel --features metrics --example metrics`
 
-use core::fmt::Write;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
-use evenkeel::{Attempt, Balancer, Fixed, LeastRequest, Policy, Retry, Target};
+use evenkeel::{Attempt, Balancer, Fixed, LeastRequest, Retry, Target};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn core::error::Error>> {
+async fn main() -> Result<(), Box<dyn core::error::Error + Send + Sync>> {
+    // Each attempt is a span with OpenTelemetry's names; nobody pays for them who does not ask.
+    tracing_subscriber::fmt()
+        .with_env_filter("evenkeel::call=debug")
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init()?;
     let source = Fixed::new(["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"])?;
     let balancer = Balancer::builder(source)
         .policy(LeastRequest::new())
@@ -22,37 +34,42 @@ async fn main() -> Result<(), Box<dyn core::error::Error>> {
     for _ in 0..100 {
         balancer.call(&retry, ask).await.map_err(evenkeel::CallError::boxed)?;
     }
-    print!("{}", prometheus(&balancer)?);
+    let registry = Registry::default();
+    metrics::with_local_recorder(&registry, || balancer.record_metrics("users"));
+    for (series, value) in &*registry.0.lock().expect("nobody panics") {
+        println!("{series} {}", value.load(Relaxed));
+    }
     Ok(())
 }
 
-fn prometheus<C, P: Policy>(balancer: &Balancer<C, P>) -> Result<String, core::fmt::Error> {
-    let (stats, mut text) = (balancer.stats(), String::new());
-    for (name, total) in [
-        ("calls", stats.calls),
-        ("calls_succeeded", stats.succeeded),
-        ("calls_abandoned", stats.abandoned),
-        ("attempts", stats.attempts),
-        ("retries", stats.retries),
-        ("hedges", stats.hedges),
-        ("budget_refusals", stats.budget_refusals),
-    ] {
-        writeln!(text, "# TYPE evenkeel_{name}_total counter\nevenkeel_{name}_total {total}")?;
+/// A recorder: each series of Prometheus, and its value.
+#[derive(Default)]
+struct Registry(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+impl Registry {
+    fn series(&self, key: &Key) -> Arc<AtomicU64> {
+        let labels = key.labels().map(|label| format!("{}=\"{}\"", label.key(), label.value()));
+        let labels = labels.collect::<Vec<_>>().join(",");
+        let series = format!("{}{{{labels}}}", key.name().replace('.', "_"));
+        Arc::clone(self.0.lock().expect("nobody panics").entry(series).or_default())
     }
-    writeln!(text, "# TYPE evenkeel_events_total counter")?;
-    for (kind, why, times) in stats.events.iter() {
-        writeln!(text, "evenkeel_events_total{{kind=\"{kind}\",why=\"{why}\"}} {times}")?;
+}
+
+impl Recorder for Registry {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.series(key))
     }
-    let endpoints = balancer.endpoints();
-    writeln!(text, "# TYPE evenkeel_in_flight gauge")?;
-    for status in &endpoints {
-        let (target, count) = (&status.target, status.in_flight);
-        writeln!(text, "evenkeel_in_flight{{endpoint=\"{target}\"}} {count}")?;
+
+    // Gauges are numbers with a point, of which an exporter makes text; here, only totals are shown.
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
     }
-    writeln!(text, "# TYPE evenkeel_failures_total counter")?;
-    for status in &endpoints {
-        let (target, count) = (&status.target, status.failures);
-        writeln!(text, "evenkeel_failures_total{{endpoint=\"{target}\"}} {count}")?;
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
     }
-    Ok(text)
 }

@@ -5,6 +5,7 @@ mod handle;
 mod pick;
 mod picking;
 mod ready;
+mod state;
 mod stats;
 mod weak;
 
@@ -35,13 +36,14 @@ pub use weak::WeakBalancer;
 ///
 /// ```
 /// use evenkeel::{Balancer, Fixed, Retry, Target};
+/// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let balancer = Balancer::builder(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)
 ///     .build(async |target: Target| Ok::<_, std::io::Error>(format!("http://{target}")))?;
 /// balancer.ready().await;
-/// let retry = Retry::attempts(3)?;
+/// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
 /// let answer = balancer.call(&retry, async |url| Ok::<_, std::io::Error>(url.len())).await?;
 /// # assert_eq!(answer, 18);
 /// # Ok(())

@@ -25,6 +25,7 @@ use crate::maintain::{Maintenance, Pace};
 use crate::published::Published;
 use crate::shared::{Clients, Probes, Shared};
 use crate::snapshot::{Cluster, Snapshot};
+use crate::state::{RestoreError, Restored};
 use crate::stats::Columned;
 use crate::stripe::CounterRng;
 use crate::supervise::Supervisor;
@@ -42,6 +43,7 @@ pub struct Builder<D, P> {
     seed: Option<u64>,
     pace: Pace,
     removal: Removal,
+    restored: Option<Restored>,
 }
 
 /// The builder knows no client yet; `()` stands for it, so that nobody has to name one.
@@ -55,6 +57,7 @@ impl Balancer<()> {
             seed: None,
             pace: Pace::default(),
             removal: Removal::default(),
+            restored: None,
         }
     }
 }
@@ -63,8 +66,8 @@ impl<D: Discover, P> Builder<D, P> {
     /// Sets the policy; default: peak EWMA. The type is kept, so that a policy known when
     /// compiling costs no more than it must.
     pub fn policy<Q: Policy>(self, policy: Q) -> Builder<D, Q> {
-        let Self { source, config, seed, pace, removal, .. } = self;
-        Builder { source, policy, config, seed, pace, removal }
+        let Self { source, config, seed, pace, removal, restored, .. } = self;
+        Builder { source, policy, config, seed, pace, removal, restored }
     }
 
     /// Sets the [settings](evenkeel_core::Settings): which endpoints may be picked, by
@@ -104,6 +107,17 @@ impl<D: Discover, P> Builder<D, P> {
     #[must_use]
     pub fn removal(self, removal: Removal) -> Self {
         Self { removal, ..self }
+    }
+
+    /// Goes on with what an earlier balancer learned, by [`Balancer::state`]: as soon as the first
+    /// endpoints have clients, those it knows are as they were, less the time in between. Settings
+    /// and policy may be others.
+    ///
+    /// # Errors
+    /// [`RestoreError`] for bytes that are no state, are damaged, of another version, or older than
+    /// an [hour](evenkeel_core::state::MAX_AGE).
+    pub fn restore(self, state: &[u8]) -> Result<Self, RestoreError> {
+        Ok(Self { restored: Some(Restored::read(state)?), ..self })
     }
 }
 
@@ -188,6 +202,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             policy,
             cluster,
             self.removal,
+            self.restored,
         );
         let (source, empty) = (self.source, self.removal.empty);
         // A task of its own: a source that blocks its thread stops nobody else.

@@ -13,7 +13,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel_core::retry::{Call, End, Step};
-use evenkeel_core::{Outcome, Policy, Verdict, retry as core_retry};
+use evenkeel_core::{Outcome, Policy, Slot, Verdict, retry as core_retry};
 use tokio::sync::watch;
 
 use self::flight::{Flight, InFlight};
@@ -180,11 +180,11 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
                 Step::Send(sent) => match self.pick_with(key, call.tried(), call.leaves_level()) {
                     Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => pick.withdraw(),
                     Ok(pick) => {
-                        let lease = pick.lease_at(now);
+                        let (slot, lease) = (pick.slot(), pick.lease_at(now));
                         let (client, resends) = (lease.client(), count.resends());
                         self.tally().add(client.column.number(), count.sent(sent.is_hedge()));
                         let span = count.span.attempt(&client.target, sent, resends);
-                        let future = span.run(|| attempt(Attempt { client, sent, clock }));
+                        let future = span.run(|| attempt(Attempt { client, slot, sent, clock }));
                         in_flight.send(Flight { attempt: sent, lease, span, began: now }, future);
                     }
                     Err(error) => {
@@ -271,6 +271,7 @@ impl News {
 /// One attempt of a call; dereferences to the client.
 pub struct Attempt<C> {
     client: Arc<Client<C>>,
+    slot: Slot,
     sent: core_retry::Attempt,
     clock: Clock,
 }
@@ -279,6 +280,11 @@ impl<C> Attempt<C> {
     /// Returns where it goes.
     pub fn target(&self) -> &Target {
         &self.client.target
+    }
+
+    /// Has the client made anew, because it is broken: see [`Lease::discard`].
+    pub fn discard(&self) {
+        self.client.discard(self.slot);
     }
 
     /// Returns which one it is: 1 for the first.

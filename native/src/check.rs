@@ -3,6 +3,8 @@
 //! [`Balancer::check`] starts them. What a check is, a [`Probe`] says: [`Tcp`], [`HttpGet`], or an
 //! asynchronous function from an endpoint to `bool`.
 
+use core::error::Error;
+use core::fmt;
 use core::future::Future;
 use core::ops::Deref;
 use core::panic::AssertUnwindSafe;
@@ -12,6 +14,7 @@ use std::sync::{Arc, Weak};
 use evenkeel_core::health::{CheckStep, Checker, HealthCheck};
 use evenkeel_core::{ConfigError, hash};
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::abort::AbortOnDrop;
@@ -81,12 +84,40 @@ impl<C: Send + Sync + 'static, P: Send + Sync + 'static> Balancer<C, P> {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError`] for the first setting that makes no sense. Outside a tokio runtime, this
-    /// panics as [`tokio::spawn`] does.
-    pub fn check(&self, settings: HealthCheck, probe: impl Probe<C>) -> Result<(), ConfigError> {
-        settings.check()?;
-        tokio::spawn(check_all(self.downgrade(), settings, Arc::new(probe)));
+    /// [`CheckError`] for the first setting that makes no sense, and outside a tokio runtime.
+    pub fn check(&self, settings: HealthCheck, probe: impl Probe<C>) -> Result<(), CheckError> {
+        settings.check().map_err(CheckError::Settings)?;
+        let runtime = Handle::try_current().map_err(|_| CheckError::NoRuntime)?;
+        runtime.spawn(check_all(self.downgrade(), settings, Arc::new(probe)));
         Ok(())
+    }
+}
+
+/// Why active checks did not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// Not called within a tokio runtime, in which the checks would run.
+    NoRuntime,
+    /// A setting makes no sense.
+    Settings(ConfigError),
+}
+
+impl fmt::Display for CheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRuntime => f.write_str("no tokio runtime: begin the checks within one"),
+            Self::Settings(error) => write!(f, "the settings of checks: {error}"),
+        }
+    }
+}
+
+impl Error for CheckError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoRuntime => None,
+            Self::Settings(error) => Some(error),
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the balancer keeps of an endpoint's client.
 
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
+use evenkeel_core::Slot;
 
 use crate::clock::Clock;
 use crate::load::Load;
@@ -24,6 +25,16 @@ pub(crate) struct Client<C> {
     pub(crate) column: Column,
     /// How often it was ejected, and how often that was held back.
     pub(crate) ejections: [AtomicU64; 2],
+    /// It is to be made anew.
+    pub(crate) broken: AtomicBool,
     pub(crate) clock: Clock,
     pub(crate) marks: Arc<Marks>,
+}
+
+impl<C> Client<C> {
+    /// Asks for another client in its place: it was picked from this slot.
+    pub(crate) fn discard(&self, slot: Slot) {
+        self.broken.store(true, Relaxed);
+        self.marks.mark(slot.index());
+    }
 }

@@ -1,6 +1,5 @@
 //! tokio's clock as the core's, and the date.
 
-#[cfg(feature = "http-verdict")]
 use std::time::SystemTime;
 
 use evenkeel_core::Instant;
@@ -31,9 +30,8 @@ impl Clock {
     }
 }
 
-/// Reads the date, for answers that name one and not their own.
-#[cfg(feature = "http-verdict")]
-#[expect(clippy::disallowed_methods, reason = "a server says until which date to leave it alone")]
+/// Reads the date: for answers that name one and not their own, and to tell how old a state is.
+#[expect(clippy::disallowed_methods, reason = "dates outlive a process, clocks do not")]
 pub(crate) fn date() -> SystemTime {
     SystemTime::now()
 }

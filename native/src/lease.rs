@@ -274,6 +274,37 @@ impl<C> Lease<C> {
         self.due.chosen.why
     }
 
+    /// Has the client made anew, because it is broken: in the background, as that of a new endpoint,
+    /// and with as much patience. The endpoint is picked again once it is there. The old client is
+    /// dropped with its last lease. How the request ended is still to be told.
+    ///
+    /// Takes effect as soon as the balancer's task has run; what is picked before has the old
+    /// client. Of a client that has been replaced already it means nothing.
+    ///
+    /// ```
+    /// use evenkeel::{Balancer, Fixed};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let made = std::sync::atomic::AtomicU32::new(0);
+    /// # let next = move || made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    /// // Clients are numbered here.
+    /// let balancer = Balancer::builder(Fixed::new(["a:80"])?).build_with(move |_| next())?;
+    /// balancer.ready().await;
+    /// let lease = balancer.pick()?.lease();
+    /// assert_eq!(*lease, 0);
+    /// lease.discard();
+    /// lease.failure();
+    /// # tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    /// balancer.ready().await;
+    /// assert_eq!(*balancer.pick()?.lease(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn discard(&self) {
+        self.client.discard(self.due.chosen.slot);
+    }
+
     /// Tells that the request was answered well.
     pub fn success(self) {
         self.report(Outcome::Success);

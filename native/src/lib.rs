@@ -54,6 +54,7 @@ mod reason;
 pub mod reqwest;
 mod shared;
 mod snapshot;
+mod state;
 mod stats;
 mod status;
 mod stripe;
@@ -118,6 +119,7 @@ pub use evenkeel_core::{
 pub use event::Event;
 pub use factory::{BoxError, Factory};
 pub use lease::{Lease, Pick};
+pub use state::RestoreError;
 pub use stats::{EndpointStats, Stats};
 pub use status::Status;
 pub use supervise::TaskStatus;

@@ -88,6 +88,13 @@ impl Load {
         self.borrows.store(true, Relaxed);
     }
 
+    /// Takes over an answer time in nanoseconds of so many nanoseconds ago, unless it knows better.
+    pub(crate) fn recall(&self, nanos: u64, age: u64, now: Instant) {
+        if self.nanos() == 0 {
+            self.set(Ewma::recall(&self.estimator, nanos, age, now));
+        }
+    }
+
     fn set(&self, estimate: Estimate) {
         self.nanos.store(estimate.nanos, Relaxed);
         self.stamp.store(estimate.stamp.as_nanos(), Relaxed);
@@ -120,7 +127,7 @@ impl Load {
     }
 
     #[inline]
-    fn estimate(&self) -> Estimate {
+    pub(crate) fn estimate(&self) -> Estimate {
         let stamp = Instant::from_nanos(self.stamp.load(Relaxed));
         Estimate { nanos: self.nanos(), stamp }
     }

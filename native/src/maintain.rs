@@ -7,6 +7,7 @@ mod health;
 mod line;
 mod plan;
 mod publish;
+mod state;
 mod trouble;
 
 use core::panic::AssertUnwindSafe;
@@ -29,6 +30,7 @@ use crate::discover::{Removal, Set};
 use crate::factory::Factory;
 use crate::shared::{Order, Shared};
 use crate::snapshot::Cluster;
+use crate::state::Restored;
 use crate::stripe::CounterRng;
 use crate::supervise::PAUSE;
 use crate::target::Target;
@@ -53,6 +55,8 @@ pub(crate) struct Maintenance<F: Factory, P> {
     /// When the grace of one that left may be over.
     grace_at: Option<Instant>,
     removal: Removal,
+    /// What an earlier balancer learned, until all endpoints of the first answer have it.
+    restoring: Option<Restored>,
     /// The endpoints of these that have a client.
     cluster: Cluster,
     /// By the index of its slot, the client of each endpoint in the cluster.
@@ -112,6 +116,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         policy: P,
         cluster: Cluster,
         removal: Removal,
+        restoring: Option<Restored>,
     ) -> Self {
         Self {
             rng: CounterRng(shared.seed.rotate_left(32)),
@@ -124,6 +129,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             leaving: false,
             grace_at: None,
             removal,
+            restoring,
             heed: health::heed(&cluster),
             cluster,
             clients: Vec::new(),
@@ -270,8 +276,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.release(now);
             self.news.candidates |= self.update(now);
         }
-        self.attend(now);
-        if self.release(now) {
+        self.restore(now);
+        let given_up = self.attend(now);
+        if self.release(now) || given_up {
             self.news.set = true;
             self.news.candidates |= self.update(now);
         }

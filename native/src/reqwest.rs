@@ -33,8 +33,10 @@ use crate::http::exchange::Fault;
 /// ```
 /// use evenkeel::Retry;
 /// use evenkeel::reqwest::{classify, classify_error};
+/// use std::time::Duration;
 ///
-/// let retry = Retry::attempts(3)?.accept(classify).classify(classify_error);
+/// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+/// let retry = retry.accept(classify).classify(classify_error);
 /// # drop(retry);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -4,9 +4,9 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, Guard};
-use evenkeel_core::{EventCounts, Instant, Slot, TableFull};
+use evenkeel_core::{EventCounts, Instant, Slot, State, TableFull};
 use thread_local::ThreadLocal;
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::changes::Discovered;
 use crate::clock::Clock;
@@ -113,5 +113,9 @@ pub(crate) enum Order {
     },
     /// To be told when all orders before have taken effect.
     #[cfg(feature = "tonic")]
-    Confirm(tokio::sync::oneshot::Sender<()>),
+    Confirm(oneshot::Sender<()>),
+    /// To export what was learned.
+    Export {
+        reply: oneshot::Sender<State<Target>>,
+    },
 }

@@ -91,6 +91,17 @@ impl Target {
         Some(SocketAddr::new(self.ip?, self.port))
     }
 
+    /// Reads the text of [`key`](Address::key): what [`FromStr`] reads, or `host@ip:port`.
+    pub(crate) fn of_key(text: &str) -> Result<Self, TargetError> {
+        match text.split_once('@') {
+            Some((host, addr)) => match addr.parse() {
+                Ok(addr) => Self::new(host, SocketAddr::port(&addr)).map(|_| Self::at(host, addr)),
+                Err(_) => Err(TargetError::BadHost { host: text.to_owned() }),
+            },
+            None => text.parse(),
+        }
+    }
+
     /// Targets are listed by address and port; those of one address by name, and those without an
     /// address by name and port.
     fn identity(&self) -> (Option<IpAddr>, u16, &str) {
@@ -162,6 +173,24 @@ impl Address for Target {
         sink(self.host.as_bytes());
         sink(b":");
         sink(self.port.to_string().as_bytes());
+    }
+}
+
+/// As text: what [`FromStr`] reads, or `host@ip:port` of a name whose address is known.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Target {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = Vec::new();
+        self.key(&mut |piece| text.extend_from_slice(piece));
+        serializer.serialize_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Target {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::of_key(&text).map_err(serde::de::Error::custom)
     }
 }
 

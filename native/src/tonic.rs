@@ -39,6 +39,16 @@
 //!   bounds all attempts, their waits and the answer's body; each attempt tells its server what is
 //!   left of it.
 
+//!
+//! # Metrics
+//!
+//! With the feature `metrics`, the recorder of that facade gets gRPC's own: of calls
+//! `grpc.client.call.duration`, `.retries`, `.hedges`, `.transparent_retries` and `.retry_delay` (its
+//! proposals A66 and A96), of attempts `grpc.client.attempt.started` and `.duration`, of connections
+//! `grpc.subchannel.open_connections`, `.connection_attempts_succeeded`, `.connection_attempts_failed`
+//! and `.disconnections` (A94). Times are in seconds. What the balancer counts is recorded by
+//! [`record_metrics`](crate::Balancer::record_metrics) of [`Channel::balancer`].
+
 mod answer;
 mod body;
 mod builder;
@@ -49,8 +59,15 @@ mod failure;
 mod link;
 mod links;
 mod make;
+#[cfg(feature = "metrics")]
+mod meter;
 mod request;
 mod seat;
+#[cfg(not(feature = "metrics"))]
+mod unmetered;
+
+#[cfg(not(feature = "metrics"))]
+use unmetered as meter;
 
 pub use body::AnswerBody;
 pub use builder::{Builder, SettingError};

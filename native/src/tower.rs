@@ -20,10 +20,10 @@
 //!         let client = service_fn(async |name: String| Ok::<_, std::io::Error>(name + "!"));
 //!         Ok::<_, std::io::Error>(client)
 //!     })?;
+//! let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
 //! let service = ServiceBuilder::new()
 //!     .concurrency_limit(100)
-//!     .timeout(Duration::from_secs(5))
-//!     .service(BalanceService::new(balancer).retry(Retry::attempts(3)?).queue(1_000));
+//!     .service(BalanceService::new(balancer).retry(retry).queue(1_000));
 //! let answer = service.oneshot("hello".to_owned()).await?;
 //! assert_eq!(answer, "hello!");
 //! # Ok(())

@@ -10,6 +10,7 @@ use crate::kit::{GROUPS, Kit};
 use crate::load::{Estimate, Load};
 use crate::part::Part;
 use crate::set::Set;
+use crate::slot::Slot;
 use crate::slow_start::WarmAt;
 use crate::state::{ImportError, Imported, LastTurn, Latency, Learned, State};
 use crate::store::{List, Store};
@@ -22,11 +23,31 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         self.export_with(now, [const { None }; GROUPS])
     }
 
+    /// Does the same for a shell that keeps answer times itself: `estimate` returns that of an
+    /// endpoint. [`State::latencies`] gives them back.
+    pub fn export_estimates(
+        &self,
+        now: Instant,
+        estimate: impl Fn(Slot) -> Option<Estimate>,
+    ) -> State<A, St> {
+        let estimate = |index| self.live(index).and_then(&estimate).unwrap_or(Estimate::NONE);
+        self.export_all(now, [const { None }; GROUPS], |index, _| estimate(index))
+    }
+
     /// Does the same, with who had the last turn.
     pub(crate) fn export_with(
         &self,
         now: Instant,
         turns: [Option<LastTurn<A>>; GROUPS],
+    ) -> State<A, St> {
+        self.export_all(now, turns, |_, own| own)
+    }
+
+    fn export_all(
+        &self,
+        now: Instant,
+        turns: [Option<LastTurn<A>>; GROUPS],
+        estimate: impl Fn(usize, Estimate) -> Estimate,
     ) -> State<A, St> {
         // A clock that is behind has not moved.
         let now = now.or_later(self.last);
@@ -34,7 +55,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         for index in self.by_address() {
             let Some(row) = self.rows.get(index) else { continue };
             let Some(endpoint) = row.endpoint() else { continue };
-            let Estimate { nanos, stamp } = row.hot.load.estimate();
+            let Estimate { nanos, stamp } = estimate(index, row.hot.load.estimate());
             let age = nanos_of_ticks(now.since(stamp)).min(LONGEST);
             let latency = (nanos > 0).then_some(Latency { nanos: nanos.min(LONGEST), age });
             let health = row.watched().and_then(|health| health::export(health, now));

@@ -127,6 +127,7 @@ impl<K, A> Retry<K, A> {
     ///
     /// ```
     /// use evenkeel::{Attempt, Balancer, Fixed, Retry, Target, Verdict};
+    /// use std::time::Duration;
     /// # use std::cell::Cell;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -140,7 +141,8 @@ impl<K, A> Retry<K, A> {
     ///     .build(async |target: Target| Ok::<_, std::io::Error>(target.to_string()))?;
     /// balancer.ready().await;
     /// // HTTP clients say `Ok` of a 503, too.
-    /// let retry = Retry::attempts(2)?.accept(|response: &Response| match response.status {
+    /// let retry = Retry::attempts(2)?.timeout(Duration::from_secs(5))?;
+    /// let retry = retry.accept(|response: &Response| match response.status {
     ///     503 => Verdict::Overloaded { wait: None },
     ///     500.. => Verdict::RetryableFailure,
     ///     400.. => Verdict::Ignorable,

@@ -1,7 +1,9 @@
 //! The clients: made off the request path, tried again where that fails.
 
 use core::panic::AssertUnwindSafe;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
@@ -139,6 +141,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                     vitals: Vitals::new(self.heed, !config.max_retry_after.is_zero()),
                     column: self.shared.tallies.column(),
                     ejections: <_>::default(),
+                    broken: AtomicBool::new(false),
                     clock: self.shared.clock,
                     marks: Arc::clone(&self.shared.marks),
                 }))
@@ -155,6 +158,24 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 Connection::Failed { failures, retry_at }
             }
         };
+    }
+
+    /// Gives up the clients that were discarded, of those in the slots with these indices: others
+    /// are made, as of new endpoints. Tells that there are some.
+    pub(super) fn give_up_broken(&mut self, indices: &BTreeSet<usize>) -> bool {
+        let mut any = false;
+        for client in indices.iter().filter_map(|&index| self.clients.get(index)?.as_ref()) {
+            if client.broken.load(Relaxed)
+                && let Some(found) = self.found.get_mut(&client.target)
+                && found.client().is_some_and(|known| Arc::ptr_eq(known, client))
+            {
+                tracing::debug!(target_addr = %client.target, "a client is made anew");
+                // It lives on among those of the slots: none is dropped here.
+                found.connection = Connection::Waiting { failures: 0 };
+                any = true;
+            }
+        }
+        any
     }
 
     /// Lets those wait for their turn again whose time has come. Tells that there are some.

@@ -27,6 +27,10 @@ pub(super) fn heed(cluster: &Cluster) -> Heed {
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     pub(super) fn obey(&mut self, order: Order) {
         match order {
+            Order::Export { reply } => {
+                // Nobody may wait for it any more.
+                let _ = reply.send(self.export());
+            }
             Order::SetDown { target, down } => drop(self.set_down(&target, down)),
             #[cfg(feature = "tonic")]
             Order::Renew { target } => {
@@ -52,10 +56,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         Some(slot)
     }
 
-    /// Takes over what was reported, and does what is due.
-    pub(super) fn attend(&mut self, now: Instant) {
+    /// Takes over what was reported, and does what is due. Tells that clients were given up.
+    pub(super) fn attend(&mut self, now: Instant) -> bool {
         let slots = self.clients.len();
         let marked: BTreeSet<usize> = self.shared.marks.take(slots).collect();
+        let given_up = self.give_up_broken(&marked);
         if !marked.is_empty() {
             self.learn(now, &marked);
             self.lend(now, &marked);
@@ -73,6 +78,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.news.candidates |= self.cluster.handle_timeout(now);
             self.news.health = true;
         }
+        given_up
     }
 
     /// Lends how long others take to the endpoints in the slots with these indices that have only
@@ -97,7 +103,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// counted before one is judged. Where one is to be compared with the others, what was reported
     /// of those counts, too: else a single failure of theirs would look like a row, without the
     /// successes that they have had since.
-    fn learn(&mut self, now: Instant, indices: &BTreeSet<usize>) {
+    pub(super) fn learn(&mut self, now: Instant, indices: &BTreeSet<usize>) {
         let mut counted: Vec<_> =
             indices.iter().filter_map(|&index| self.count(now, index)).collect();
         if self.judged_by_others() || counted.iter().any(Counted::is_suspect) {

@@ -14,8 +14,9 @@ use tonic::Status;
 
 use super::answer;
 use super::calls::Judge;
-use super::failure::{Failure, tonic_code};
+use super::failure::{Failure, code_of, tonic_code};
 use super::link::Link;
+use super::meter::AnswerMeter;
 use crate::lease::Lease;
 
 /// The body of an answer. It ends with `DEADLINE_EXCEEDED` when the call's time is over.
@@ -23,6 +24,7 @@ pub struct AnswerBody {
     inner: Incoming,
     deadline: Option<Pin<Box<Sleep>>>,
     ending: Option<Ending>,
+    meter: AnswerMeter,
 }
 
 /// Tells the endpoint how its answer ended, once. Until then, the call is in flight.
@@ -37,9 +39,10 @@ impl AnswerBody {
         deadline: Option<tokio::time::Instant>,
         lease: Lease<Link>,
         judge: Judge,
+        meter: AnswerMeter,
     ) -> Self {
         let deadline = deadline.map(|at| Box::pin(tokio::time::sleep_until(at)));
-        Self { inner, deadline, ending: Some(Ending { lease, judge }) }
+        Self { inner, deadline, ending: Some(Ending { lease, judge }), meter }
     }
 
     fn end(&mut self, verdict: impl FnOnce(&Judge) -> Verdict) {
@@ -53,10 +56,14 @@ impl AnswerBody {
         match frame {
             // What the head said has been told.
             None => self.ending = None,
-            Some(Err(_)) => self.end(|_| Verdict::NonRetryableFailure),
+            Some(Err(status)) => {
+                self.meter.end(code_of(status.code()));
+                self.end(|_| Verdict::NonRetryableFailure);
+            }
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {
                     let code = answer::code_in(trailers).unwrap_or(Code::Unknown);
+                    self.meter.end(code);
                     self.end(|judge| (judge.0)(code, answer::push_back(trailers)));
                 }
             }
@@ -81,6 +88,7 @@ impl Body for AnswerBody {
             && deadline.as_mut().poll(cx).is_ready()
         {
             self.deadline = None;
+            self.meter.end(Code::DeadlineExceeded);
             self.end(|_| Verdict::TimedOut);
             let late = Status::deadline_exceeded("the call's time was over within its answer");
             return Poll::Ready(Some(Err(late)));

@@ -19,6 +19,7 @@ use super::channel::Channel;
 use super::connector::{Connector, Io};
 use super::links::{Links, Settings};
 use super::make::Make;
+use super::meter;
 use crate::balancer::Balancer;
 use crate::builder;
 use crate::call::Retry;
@@ -51,6 +52,7 @@ impl<D: Discover> Builder<D> {
         Self {
             balancer: Balancer::builder(source),
             links: Settings {
+                target: meter::OTHER.into(),
                 connector: Connector::tcp(),
                 connect_timeout: Duration::from_secs(20),
                 backoff: ConnectionBackoff::DEFAULT,
@@ -214,6 +216,14 @@ impl<D: Discover, P> Builder<D, P> {
         Fut: Future<Output = Result<I, E>> + Send + 'static,
     {
         Self { links: Settings { connector: Connector::new(connect), ..self.links }, ..self }
+    }
+
+    /// Sets what gRPC's metrics call the channel, as the label `grpc.target`: in gRPC, the name that
+    /// it was made for, such as `dns:///greeter.example.com`; default: `other`. Without the feature
+    /// `metrics`, it means nothing.
+    #[must_use]
+    pub fn metrics_target(self, target: &str) -> Self {
+        Self { links: Settings { target: target.into(), ..self.links }, ..self }
     }
 
     /// Names `https` in calls instead of `http`: for a [`connector`](Self::connector) that speaks

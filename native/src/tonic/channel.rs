@@ -21,6 +21,7 @@ use super::calls::{Calls, Judge};
 use super::failure::{self, Failure};
 use super::link::Link;
 use super::links::Links;
+use super::meter::{AnswerMeter, CallMeter};
 use super::request::{Outgoing, Parcel};
 use super::seat::Census;
 use crate::balancer::Balancer;
@@ -99,29 +100,37 @@ impl<P: Policy + Send + Sync> Shared<P> {
         let limit = limits.into_iter().flatten().min();
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let parcel = Parcel::new(request, self.calls.resend_limit).await?;
+        let meter = CallMeter::begin(&self.links.settings.target, parcel.parts());
         let key = self.calls.key.as_ref().and_then(|key| (key.0)(parcel.parts()));
         // Another endpoint may be connected of which the balancer does not know yet: the first that
         // turns out to have no connection costs the call none of its attempts.
         let mut again = true;
         loop {
-            self.wait_for_connection(deadline).await?;
-            let retry = self.retry(&parcel, deadline)?;
-            let attempt = |attempt| self.attempt(attempt, &parcel);
+            let ready = self.wait_for_connection(deadline).await;
+            let retry = ready.and_then(|()| self.retry(&parcel, deadline));
+            let retry = retry.inspect_err(|status| meter.end(failure::code_of(status.code())))?;
+            let attempt = |attempt| self.attempt(attempt, &parcel, &meter);
             let answer = match key {
                 None => self.balancer.call_lease(&retry, attempt).await,
                 Some(key) => self.balancer.call_lease_for(key, &retry, attempt).await,
             };
             match answer {
-                Ok((answer, lease)) => {
-                    let judge = self.calls.judge.clone();
-                    return Ok(answer.map(|body| AnswerBody::new(body, deadline, lease, judge)));
+                Ok((mut answer, lease)) => {
+                    let (judge, meter) =
+                        (self.calls.judge.clone(), AnswerMeter::of(meter, &mut answer));
+                    let body = |body| AnswerBody::new(body, deadline, lease, judge, meter);
+                    return Ok(answer.map(body));
                 }
                 Err(error) if self.calls.wait_for_ready && was_down(&error) => {}
                 Err(error) if again && was_down(&error) && self.links.census.borrow().ready > 0 => {
                     again = false;
                     self.links.told().await;
                 }
-                Err(error) => return Err(failure::status(error)),
+                Err(error) => {
+                    let status = failure::status(error);
+                    meter.end(failure::code_of(status.code()));
+                    return Err(status);
+                }
             }
         }
     }
@@ -148,8 +157,10 @@ impl<P: Policy + Send + Sync> Shared<P> {
         &self,
         attempt: Attempt<Link>,
         parcel: &Parcel,
+        meter: &CallMeter,
     ) -> Result<http::Response<Incoming>, Failure> {
-        attempt.send(parcel, |request| self.direct(&attempt, request)).await
+        let meter = meter.attempt(attempt.number(), attempt.is_hedge());
+        meter.answered(attempt.send(parcel, |request| self.direct(&attempt, request)).await)
     }
 
     /// Makes a request one to the endpoint of this attempt.

@@ -55,6 +55,12 @@ impl Failure {
         if unread { Self::Unsent { error, lost } } else { Self::Broken { error, code } }
     }
 
+    /// Returns its status.
+    #[cfg(feature = "metrics")]
+    pub(super) fn grpc_code(&self) -> Code {
+        code_of(self.code())
+    }
+
     fn code(&self) -> tonic::Code {
         match self {
             Self::Down(_) | Self::Unsent { .. } | Self::Spent => tonic::Code::Unavailable,
@@ -62,6 +68,15 @@ impl Failure {
             Self::Request(status) => status.code(),
         }
     }
+}
+
+/// Returns the code that tonic names so.
+pub(super) fn code_of(code: tonic::Code) -> Code {
+    usize::try_from(code as i32)
+        .ok()
+        .and_then(|index| Code::ALL.get(index))
+        .copied()
+        .unwrap_or(Code::Unknown)
 }
 
 /// Returns tonic's name of a code.

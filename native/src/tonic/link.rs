@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::connector::Io;
 use super::failure::Failure;
 use super::links::Links;
+use super::meter::{self, Connected};
 use super::request::{Outgoing, Parcel};
 use super::seat::{Seat, Stage};
 use crate::abort::AbortOnDrop;
@@ -145,14 +146,18 @@ impl Keeper {
                 Ok((sender, connection)) => {
                     self.machine.connected();
                     self.publish(Some(Way::Ready(sender)));
-                    let reason = connection.await.map_or_else(
-                        |error| format!("the connection was lost: {error}"),
-                        |()| "the server closed the connection".to_owned(),
-                    );
+                    let reason = {
+                        let _open = Connected::begin(&self.links.settings.target);
+                        connection.await.map_or_else(
+                            |error| format!("the connection was lost: {error}"),
+                            |()| "the server closed the connection".to_owned(),
+                        )
+                    };
                     self.machine.lost(self.links.clock.now(), &mut self.rng);
                     self.lose(reason.into());
                 }
                 Err(error) => {
+                    meter::not_connected(&self.links.settings.target);
                     self.machine.failed(self.links.clock.now(), &mut self.rng);
                     self.lose(error);
                 }

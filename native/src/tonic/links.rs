@@ -19,6 +19,8 @@ use crate::target::Target;
 /// How connections are made and kept.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
+    /// What metrics call the channel.
+    pub(super) target: Arc<str>,
     pub(super) connector: Connector,
     pub(super) connect_timeout: Duration,
     pub(super) backoff: ConnectionBackoff,

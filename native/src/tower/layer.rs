@@ -20,6 +20,7 @@ type Key<Req> = Arc<dyn Fn(&Req) -> Option<u64> + Send + Sync>;
 /// ```
 /// use evenkeel::tower::{BalanceLayer, Directed};
 /// use evenkeel::{Balancer, Fixed, Retry, Target};
+/// use std::time::Duration;
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -31,8 +32,9 @@ type Key<Req> = Arc<dyn Fn(&Req) -> Option<u64> + Send + Sync>;
 ///     // … one HTTP client for all endpoints …
 ///     Ok::<_, std::io::Error>(format!("{}{}", *sent.attempt, sent.request))
 /// });
+/// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
 /// let service = ServiceBuilder::new()
-///     .layer(BalanceLayer::new(balancer).retry(Retry::attempts(3)?))
+///     .layer(BalanceLayer::new(balancer).retry(retry))
 ///     .service(client);
 /// assert_eq!(service.oneshot("/users/7").await?, "http://10.0.0.1:80/users/7");
 /// # Ok(())

@@ -3,10 +3,12 @@
 //! Time is tokio's paused clock, which jumps to the next timer when nothing else can run.
 
 mod calls;
+mod discarding;
 mod gap;
 mod handles;
 mod making;
 mod ready;
+mod restoring;
 mod supervision;
 mod trouble;
 mod works;

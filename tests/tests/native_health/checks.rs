@@ -149,6 +149,10 @@ async fn settings_and_paths_that_make_no_sense_are_refused() {
     let balancer = balancer(["a:80"]).await;
     let never = HealthCheck { interval: Duration::ZERO, ..OFTEN };
     assert!(balancer.check(never, Tcp).unwrap_err().to_string().contains("interval"));
+    let tried = std::thread::scope(|scope| {
+        scope.spawn(|| balancer.check(OFTEN, Tcp)).join().expect("no panic outside a runtime")
+    });
+    assert_eq!(tried, Err(evenkeel::check::CheckError::NoRuntime));
     for path in ["", "healthz", "/health z", "/a\r\nb: c", "/ä"] {
         let error = HttpGet::new(path).unwrap_err().to_string();
         assert!(error.starts_with(&format!("{path:?} is no path")), "{error}");

@@ -3,6 +3,7 @@
 mod connections;
 mod deadlines;
 mod killing;
+mod metrics;
 mod server;
 mod statuses;
 mod streams;

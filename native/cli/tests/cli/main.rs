@@ -97,6 +97,19 @@ fn the_demo_tells_its_story_and_loses_no_call() {
 }
 
 #[test]
+fn completions_know_every_command_and_its_options() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = evenkeel(&["completions", shell]);
+        let text = stdout(&output);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        for word in ["demo", "load", "watch", "completions", "hedge", "server"] {
+            assert!(text.contains(word), "{shell}: no {word} in\n{text}");
+        }
+    }
+    assert_eq!(evenkeel(&["completions", "tcsh"]).status.code(), Some(2));
+}
+
+#[test]
 fn the_same_seed_makes_the_same_choices() {
     // One call a second, far from the others and from the story's steps: nothing depends on who is
     // first.
