@@ -165,9 +165,10 @@ impl<'a> CallCount<'a> {
 
     /// Counts an attempt that was given up: for it took too long, or another decided the call.
     pub(crate) fn canceled(&mut self, late: bool) -> Count {
-        let (column, count) = match late {
-            true => (&mut self.timed_out, Count::TimedOut),
-            false => (&mut self.given_up, Count::GivenUp),
+        let (column, count) = if late {
+            (&mut self.timed_out, Count::TimedOut)
+        } else {
+            (&mut self.given_up, Count::GivenUp)
         };
         *column += 1;
         count

@@ -6,9 +6,9 @@
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 use std::sync::Arc;
-use std::time::Instant;
 
 use evenkeel::{Balancer, Book, Config, Endpoint, LeastRequest, Outcome, Publisher, Target};
+use tokio::time::Instant;
 
 const THREADS: usize = 8;
 const PICKS: u64 = 625_000;
@@ -79,7 +79,7 @@ async fn while_the_set_changes_picks_are_of_the_newest_and_counters_are_exact() 
         let scene = Arc::clone(&scene);
         move || {
             let failures =
-                if thread % 2 == 0 { shares(&scene, picks) } else { owns(&scene, picks) };
+                if thread.is_multiple_of(2) { shares(&scene, picks) } else { owns(&scene, picks) };
             scene.at_work.fetch_sub(1, SeqCst);
             failures
         }
@@ -93,7 +93,10 @@ async fn while_the_set_changes_picks_are_of_the_newest_and_counters_are_exact() 
         until(|| is_taken_over(&scene.balancer, number)).await;
         scene.taken_over.store(number, SeqCst);
     }
-    let (rate, most) = (number as f64 / begun.elapsed().as_secs_f64(), alive.load(SeqCst));
+    let (rate, most) = (
+        f64::from(u32::try_from(number).expect("few")) / begun.elapsed().as_secs_f64(),
+        alive.load(SeqCst),
+    );
     println!("{number} changes, {rate:.0} a second; {most} clients alive at the end of the picks");
     let failures: u32 = threads.into_iter().map(|thread| thread.join().expect("no panic")).sum();
 
@@ -152,7 +155,7 @@ fn check(scene: &Scene, port: u16, from: u64) {
 }
 
 fn outcome(port: u16, pick: u64, failures: &mut u32) -> Outcome {
-    if port == FIRST && pick % 3 == 0 {
+    if port == FIRST && pick.is_multiple_of(3) {
         *failures += 1;
         return Outcome::Failure;
     }

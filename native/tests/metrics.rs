@@ -1,10 +1,10 @@
 //! What the recorder of the facade `metrics` gets of a balancer.
 #![cfg(feature = "metrics")]
 
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use evenkeel::{Attempt, Balancer, Fixed, Retry, Target};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};

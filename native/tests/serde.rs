@@ -46,7 +46,7 @@ fn settings_may_be_left_out_and_are_read_as_they_were_written() {
                  \"interval\": 3000000000}";
     let config: Config = serde_json::from_str(text).unwrap();
     assert_eq!((config.max_in_flight, config.book, config.success_rate), (9, Book::Envoy, true));
-    assert_eq!(config.interval, std::time::Duration::from_secs(3));
+    assert_eq!(config.interval, core::time::Duration::from_secs(3));
     for config in [config, Config::DEFAULT] {
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config, "{text}");

@@ -1,8 +1,8 @@
 //! Spans of calls and their attempts, as a subscriber sees them.
 
+use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use evenkeel::{Attempt, Balancer, Fixed, Hedging, Retry, RetryPolicy, Target};
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -119,7 +119,10 @@ async fn nobody_who_did_not_ask_sees_a_span() {
     let guard = log.begin("info");
     let balancer = balancer(&["a:80"]).await;
     let retry = Retry::attempts(1).unwrap().timeout(Duration::from_secs(60)).unwrap();
-    let ask = async |_| Ok::<_, io::Error>(assert!(tracing::Span::current().is_disabled()));
+    let ask = async |_| {
+        assert!(tracing::Span::current().is_disabled());
+        Ok::<_, io::Error>(())
+    };
     balancer.call(&retry, ask).await.unwrap();
     drop(guard);
     assert!(log.lines().iter().all(|line| !line.contains("attempt")), "{:?}", log.lines());

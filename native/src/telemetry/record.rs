@@ -80,7 +80,9 @@ impl<C, P> Balancer<C, P> {
         for (name, count) in
             [(name::ENDPOINTS, counts.endpoints), (name::CANDIDATES, counts.pickable)]
         {
-            gauge!(name, name::BALANCER => balancer.clone()).set(count as f64);
+            // More than four billion are said to be that many.
+            let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+            gauge!(name, name::BALANCER => balancer.clone()).set(count);
         }
     }
 }

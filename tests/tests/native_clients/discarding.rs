@@ -2,7 +2,7 @@
 
 use evenkeel::{Attempt, Retry};
 
-use crate::works::{How, Works};
+use crate::works::{Client, How, Works};
 use crate::{Bed, MS, SECOND, pass};
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +39,7 @@ async fn a_client_that_cannot_be_made_anew_is_tried_for_as_long_as_it_takes() {
     bed.balancer.ready_all().await;
     let works = bed.works.clone().with("a", How::Fails);
     let retry = Retry::attempts(1).unwrap().timeout(SECOND).unwrap();
-    let discard = async |client: Attempt<_>| {
+    let discard = async |client: Attempt<Client>| {
         client.discard();
         Ok::<_, std::io::Error>(client.target().host().to_owned())
     };

@@ -66,7 +66,10 @@ async fn endpoints_whose_clients_come_later_go_on_too() {
     let state = state_with_b_ejected().await;
     let works = Works::new().with("b", How::After(SECOND));
     let bed = Bed::tuned(all("abc"), works, |builder| {
-        builder.policy("round_robin".parse().unwrap()).restore(&state).unwrap()
+        builder
+            .policy("round_robin".parse::<evenkeel::AnyPolicy>().unwrap())
+            .restore(&state)
+            .unwrap()
     });
     bed.balancer.ready().await;
     pass(2 * SECOND).await;

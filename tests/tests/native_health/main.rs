@@ -75,12 +75,12 @@ impl Bed {
         pass(MS).await;
     }
 
-    pub(crate) fn pick(&self) -> Pick<String, AnyPolicy> {
+    pub(crate) fn pick(&self) -> Pick<'_, String, AnyPolicy> {
         self.balancer.pick().unwrap()
     }
 
     /// Picks until this endpoint has its turn; the other requests say nothing.
-    pub(crate) fn pick_of(&self, name: &str) -> Pick<String, AnyPolicy> {
+    pub(crate) fn pick_of(&self, name: &str) -> Pick<'_, String, AnyPolicy> {
         for _ in 0..1000 {
             let pick = self.pick();
             if pick.with(|client| client == name) {

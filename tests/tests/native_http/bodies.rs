@@ -18,7 +18,7 @@ async fn piece(body: &mut LeaseBody<Incoming>) -> Option<Result<Bytes, BodyError
     Some(frame.map(|frame| frame.into_data().expect("no trailers are sent")))
 }
 
-fn in_flight<P: Policy>(client: &Client<P>, addr: SocketAddr) -> u32 {
+fn in_flight<P: Policy + Send + Sync>(client: &Client<P>, addr: SocketAddr) -> u32 {
     status(client, addr).in_flight
 }
 

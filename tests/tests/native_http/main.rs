@@ -94,7 +94,7 @@ pub(crate) async fn two(first: Act, second: Act) -> [Server; 2] {
 }
 
 /// What the balancer knows of an endpoint.
-pub(crate) fn status<P: Policy>(client: &Client<P>, addr: SocketAddr) -> Status {
+pub(crate) fn status<P: Policy + Send + Sync>(client: &Client<P>, addr: SocketAddr) -> Status {
     let mut all = client.balancer().endpoints().into_iter();
     all.find(|status| status.target.socket_addr() == Some(addr)).expect("it is known")
 }

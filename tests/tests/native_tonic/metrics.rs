@@ -26,7 +26,7 @@ impl Cell {
 
 impl CounterFn for Cell {
     fn increment(&self, value: u64) {
-        self.add(value as f64);
+        self.add(f64::from(u32::try_from(value).unwrap()));
     }
 
     fn absolute(&self, _: u64) {
@@ -130,12 +130,12 @@ async fn calls_attempts_and_connections_have_grpc_s_names() {
     assert_eq!((of("open_connections"), of("connection_attempts_succeeded")), (1.0, 1.0));
     assert_eq!((of("disconnections"), of("connection_attempts_failed")), (0.0, 0.0));
     server.kill();
-    until("it is lost", || of("disconnections") == 1.0).await;
-    assert_eq!(of("open_connections"), 0.0);
+    until("it is lost", || of("disconnections") > 0.5).await;
+    assert!(of("open_connections").abs() < 0.5);
     until("it is tried again", || of("connection_attempts_failed") >= 1.0).await;
     // Those of a channel that is gone are open no more.
     let open = || kept.of("grpc.subchannel.open_connections grpc.target=other").0;
-    assert_eq!(open(), 1.0);
+    assert!((open() - 1.0).abs() < 0.5);
     drop(other);
-    until("it is closed", || open() == 0.0).await;
+    until("it is closed", || open().abs() < 0.5).await;
 }
