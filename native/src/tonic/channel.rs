@@ -102,9 +102,10 @@ impl<P: Policy + Send + Sync> Shared<P> {
         let parcel = Parcel::new(request, self.calls.resend_limit).await?;
         let meter = CallMeter::begin(&self.links.settings.target, parcel.parts());
         let key = self.calls.key.as_ref().and_then(|key| (key.0)(parcel.parts()));
-        // Another endpoint may be connected of which the balancer does not know yet: the first that
-        // turns out to have no connection costs the call none of its attempts.
+        // Others may be connected of which the balancer does not know yet: those that turn out to
+        // have no connection cost the call none of its attempts, once.
         let mut again = true;
+        let is_ready = || self.links.census.borrow().ready > 0;
         loop {
             let ready = self.wait_for_connection(deadline).await;
             let retry = ready.and_then(|()| self.retry(&parcel, deadline));
@@ -121,9 +122,11 @@ impl<P: Policy + Send + Sync> Shared<P> {
                     let body = |body| AnswerBody::new(body, deadline, lease, judge, meter);
                     return Ok(answer.map(body));
                 }
-                Err(error) if self.calls.wait_for_ready && was_down(&error) => {}
-                Err(error) if again && was_down(&error) && self.links.census.borrow().ready > 0 => {
+                Err(error)
+                    if was_down(&error) && (self.calls.wait_for_ready || again && is_ready()) =>
+                {
                     again = false;
+                    // Without that, a call that waits could keep the balancer from its turn.
                     self.links.told().await;
                 }
                 Err(error) => {
