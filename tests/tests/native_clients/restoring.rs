@@ -90,9 +90,8 @@ async fn what_is_no_state_is_refused_and_says_why() {
         damaged[place] ^= 1;
         builder().restore(&damaged).unwrap_err()
     });
-    let checked = |error: &RestoreError| {
-        matches!(error, RestoreError::Refused(ImportError::Checksum { .. }))
-    };
+    let checked =
+        |error: &RestoreError| matches!(error, RestoreError::Refused(ImportError::Checksum { .. }));
     assert_ne!(errors.filter(checked).count(), 0);
     // Two hours old.
     let mut stale = state;
