@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel::{Balancer, Book, Config, Endpoint, LeastRequest, Outcome, Publisher, Target};
+use evenkeel::{Balancer, Book, Config, Endpoint, LeastRequest, Outcome, Pick, Publisher, Target};
 use tokio::time::Instant;
 
 const THREADS: usize = 8;
@@ -118,14 +118,7 @@ fn shares(scene: &Scene, picks: u64) -> u32 {
     for pick in 0..picks {
         let from = scene.taken_over.load(SeqCst);
         let picked = scene.balancer.pick().expect("some are always there");
-        let port = picked.with(|client| client.port);
-        check(scene, port, from);
-        let outcome = outcome(port, pick, &mut failures);
-        if pick % 2 == 0 {
-            picked.report(outcome);
-        } else {
-            picked.lease().report(outcome);
-        }
+        failures += end(scene, picked, pick, from);
     }
     failures
 }
@@ -136,14 +129,7 @@ fn owns(scene: &Scene, picks: u64) -> u32 {
     for pick in 0..picks {
         let from = scene.taken_over.load(SeqCst);
         let picked = handle.pick().expect("some are always there");
-        let port = picked.with(|client| client.port);
-        check(scene, port, from);
-        let outcome = outcome(port, pick, &mut failures);
-        if pick % 2 == 0 {
-            picked.report(outcome);
-        } else {
-            picked.lease().report(outcome);
-        }
+        failures += end(scene, picked, pick, from);
     }
     failures
 }
@@ -154,12 +140,19 @@ fn check(scene: &Scene, port: u16, from: u64) {
     assert!(is_in, "{port} is in none of the sets {from} to {to}");
 }
 
-fn outcome(port: u16, pick: u64, failures: &mut u32) -> Outcome {
-    if port == FIRST && pick.is_multiple_of(3) {
-        *failures += 1;
-        return Outcome::Failure;
+/// Checks a pick that began when the set `from` was taken over, and reports it, by a lease every
+/// other time. Returns how many failures that were.
+fn end(scene: &Scene, picked: Pick<'_, Client, LeastRequest>, pick: u64, from: u64) -> u32 {
+    let port = picked.with(|client| client.port);
+    check(scene, port, from);
+    let fails = port == FIRST && pick.is_multiple_of(3);
+    let outcome = if fails { Outcome::Failure } else { Outcome::Success };
+    if pick.is_multiple_of(2) {
+        picked.report(outcome);
+    } else {
+        picked.lease().report(outcome);
     }
-    Outcome::Success
+    fails.into()
 }
 
 /// Tells that the endpoints of the set with this number are picked, and no others.

@@ -33,7 +33,7 @@ pub fn results(table: &str) -> io::Result<String> {
 
 /// Returns the table of settings.
 pub fn settings() -> String {
-    let mut text = String::from("| | set as its documentation says | user code |\n|---|---|---|\n");
+    let mut text = String::from("| | settings | user code |\n|---|---|---|\n");
     for side in SIDES {
         let file = format!("tests/peers/src/{}.rs", side.client);
         writeln!(text, "| {} | {} | [{}.rs]({file}) |", side.name, side.settings, side.client)

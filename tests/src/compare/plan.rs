@@ -36,7 +36,7 @@ impl Step {
     pub fn trouble(&self) -> Trouble {
         match self.faults {
             [(_, fault)] => Trouble::One(*fault),
-            _ => Trouble::Two,
+            [] | [_, _, ..] => Trouble::Two,
         }
     }
 }
