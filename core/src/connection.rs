@@ -134,6 +134,8 @@ pub struct Connection {
     state: Connectivity,
     /// In a row.
     failures: u32,
+    /// A request was answered over it.
+    answered: bool,
     /// When the last try began.
     began: Instant,
     /// Of the backoff.
@@ -147,6 +149,7 @@ impl Connection {
             backoff,
             state: Connectivity::Idle,
             failures: 0,
+            answered: false,
             began: Instant::ZERO,
             until: Instant::ZERO,
         }
@@ -167,6 +170,7 @@ impl Connection {
         if self.state == Connectivity::Idle {
             self.state = Connectivity::Connecting;
             self.began = now;
+            self.answered = false;
         }
     }
 
@@ -177,6 +181,11 @@ impl Connection {
         }
     }
 
+    /// Takes note that a request was answered over it. Without effect unless it is there.
+    pub fn answered(&mut self) {
+        self.answered |= self.state == Connectivity::Ready;
+    }
+
     /// Takes note that it could not be made: the next try waits. Without effect unless it was being
     /// made.
     pub fn failed(&mut self, now: Instant, rng: &mut impl Rng) {
@@ -185,14 +194,16 @@ impl Connection {
         }
     }
 
-    /// Takes note that the connection is gone. It may be made again at once; but one that lasted
-    /// for less than the first wait counts as a try that failed, so that a server which accepts
-    /// connections and closes them is not asked in a loop.
+    /// Takes note that the connection is gone. It may be made again at once; but one over which
+    /// nothing was [answered](Self::answered) and which lasted for less than the first wait counts
+    /// as a try that failed, so that a server which accepts connections and closes them is not asked
+    /// in a loop.
     pub fn lost(&mut self, now: Instant, rng: &mut impl Rng) {
         if self.state != Connectivity::Ready {
             return;
         }
-        if now.saturating_since(self.began) < duration(self.backoff.base) {
+        let early = now.saturating_since(self.began) < duration(self.backoff.base);
+        if early && !self.answered {
             self.back_off(now, rng);
         } else {
             self.failures = 0;
@@ -297,6 +308,29 @@ mod tests {
             now = until;
             connection.handle_timeout(now);
         }
+    }
+
+    #[test]
+    fn one_that_was_of_use_may_be_made_again_at_once() {
+        let (mut rng, mut connection) = (rng(), Connection::new(ConnectionBackoff::DEFAULT));
+        let state = |connection: &Connection| (connection.state(), connection.failures());
+        connection.connect(ms(0));
+        // Nothing can be answered over it yet.
+        connection.answered();
+        connection.connected();
+        connection.lost(ms(1), &mut rng);
+        assert_eq!(state(&connection), (Connectivity::Backoff, 1));
+        connection.reset();
+        connection.connect(ms(2));
+        connection.connected();
+        connection.answered();
+        connection.lost(ms(3), &mut rng);
+        assert_eq!(state(&connection), (Connectivity::Idle, 0));
+        // Each has to be of use itself.
+        connection.connect(ms(4));
+        connection.connected();
+        connection.lost(ms(5), &mut rng);
+        assert_eq!(state(&connection), (Connectivity::Backoff, 1));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::future::Future;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::Arc;
 
 use evenkeel_core::connection::{Connection, Connectivity};
@@ -40,8 +41,16 @@ struct State {
 enum Way {
     /// A connection that has not failed yet.
     Pending,
-    Ready(SendRequest<Outgoing>),
+    Ready(Open),
     Failed(SharedError),
+}
+
+/// A connection that is there.
+#[derive(Clone, Debug)]
+struct Open {
+    sender: SendRequest<Outgoing>,
+    /// A request was answered over it.
+    answered: Arc<AtomicBool>,
 }
 
 impl Link {
@@ -82,11 +91,17 @@ impl Link {
         parcel: &Parcel,
         edit: impl FnOnce(&mut http::Request<Outgoing>),
     ) -> Result<http::Response<Incoming>, Failure> {
-        let mut sender = self.sender().await.map_err(Failure::Down)?;
+        let Open { mut sender, answered } = self.open().await.map_err(Failure::Down)?;
         let mut request = parcel.take().ok_or(Failure::Spent)?;
         edit(&mut request);
         match sender.try_send_request(request).await {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => {
+                // Callers on other threads look at it, too: it is written once.
+                if !answered.load(Relaxed) {
+                    answered.store(true, Relaxed);
+                }
+                Ok(answer)
+            }
             Err(mut error) => {
                 let unsent = error.take_message();
                 let lost = unsent.is_none();
@@ -104,13 +119,13 @@ impl Link {
     }
 
     /// Waits for a connection that is being made, unless another endpoint has one.
-    async fn sender(&self) -> Result<SendRequest<Outgoing>, SharedError> {
+    async fn open(&self) -> Result<Open, SharedError> {
         let elsewhere = || self.links.census.borrow().ready > 0;
         if matches!(self.state.borrow().way, Way::Pending) && !elsewhere() {
             self.settled().await;
         }
         match &self.state.borrow().way {
-            Way::Ready(sender) => Ok(sender.clone()),
+            Way::Ready(open) => Ok(open.clone()),
             Way::Failed(error) => Err(Arc::clone(error)),
             Way::Pending => Err(SharedError::from(BoxError::from("it is being made"))),
         }
@@ -145,7 +160,9 @@ impl Keeper {
             match self.establish().await {
                 Ok((sender, connection)) => {
                     self.machine.connected();
-                    self.publish(Some(Way::Ready(sender)));
+                    let answered = Arc::<AtomicBool>::default();
+                    let open = Open { sender, answered: Arc::clone(&answered) };
+                    self.publish(Some(Way::Ready(open)));
                     let reason = {
                         let _open = Connected::begin(&self.links.settings.target);
                         connection.await.map_or_else(
@@ -153,6 +170,9 @@ impl Keeper {
                             |()| "the server closed the connection".to_owned(),
                         )
                     };
+                    if answered.load(Relaxed) {
+                        self.machine.answered();
+                    }
                     self.machine.lost(self.links.clock.now(), &mut self.rng);
                     self.lose(reason.into());
                 }

@@ -103,16 +103,18 @@ async fn http(stream: TcpStream, mode: Arc<Mode>) -> hyper::Result<()> {
 async fn grpc(stream: TcpStream, mode: Arc<Mode>) -> hyper::Result<()> {
     // Only a hint to the system.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |_: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let mode = Arc::clone(&mode);
         async move {
+            // To the end, as every server of unary calls.
+            request.into_body().collect().await?;
             mode.slow().await;
             // 13 is INTERNAL.
             let status = if mode.fails.load(Relaxed) { "13" } else { "0" };
             let mut response = Response::new(message(status));
             let kind = HeaderValue::from_static("application/grpc");
             response.headers_mut().insert(CONTENT_TYPE, kind);
-            Ok::<_, Infallible>(response)
+            Ok::<_, hyper::Error>(response)
         }
     });
     let builder = http2::Builder::new(TokioExecutor::new());

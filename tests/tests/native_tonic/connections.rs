@@ -2,7 +2,8 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
-use std::sync::Arc;
+use std::net::Shutdown;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use evenkeel::tonic::{Channel, ConnectionBackoff, Connectivity};
@@ -158,6 +159,32 @@ async fn a_server_that_closes_connections_is_not_asked_in_a_loop() {
     hello(&channel).await.unwrap_err();
     assert_eq!(accepted.load(SeqCst), 1);
     closing.abort();
+}
+
+#[tokio::test]
+async fn a_connection_that_was_of_use_is_made_again_at_once() {
+    let server = Server::echo();
+    let addr = server.addr();
+    let made = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&made);
+    let connect = move |_| {
+        let stream = std::net::TcpStream::connect(addr).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        kept.lock().unwrap().push(stream.try_clone().unwrap());
+        core::future::ready(TcpStream::from_std(stream))
+    };
+    let builder = to(&[&server]).connector(connect).connection_backoff(for_ever());
+    let channel = builder.build().unwrap();
+    let again = || made.lock().unwrap().len();
+    for count in 1..=3 {
+        until("it is connected", || states(&channel) == [Connectivity::Ready]).await;
+        assert_eq!(hello(&channel).await.unwrap(), "hello");
+        let made = made.lock().unwrap();
+        assert_eq!(made.len(), count);
+        made[count - 1].shutdown(Shutdown::Both).unwrap();
+        drop(made);
+        until("it is made again", || again() > count).await;
+    }
 }
 
 #[tokio::test]
