@@ -7,12 +7,13 @@ mod health;
 mod line;
 mod plan;
 mod publish;
+mod roster;
 mod state;
 mod trouble;
 
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use self::connections::Made;
 pub(crate) use self::connections::Pace;
 use self::found::Found;
 use self::publish::News;
+use self::roster::Roster;
 use self::trouble::Trouble;
 use crate::client::Client;
 use crate::discover::{Removal, Set};
@@ -47,7 +49,7 @@ pub(crate) struct Maintenance<F: Factory, P> {
     policy: P,
     rng: CounterRng,
     /// What discovery has found.
-    found: BTreeMap<Target, Found<F::Client>>,
+    found: Roster<F::Client>,
     /// Those of them that left, in the order of addresses.
     left: Vec<Target>,
     /// Some of those serve for want of others.
@@ -124,7 +126,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             factory: Arc::new(factory),
             pace,
             policy,
-            found: BTreeMap::new(),
+            found: Roster::EMPTY,
             left: Vec::new(),
             leaving: false,
             grace_at: None,
@@ -314,7 +316,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Makes the cluster that of the endpoints which have a client; tells that it is another one.
     fn update(&mut self, now: Instant) -> bool {
         let worst = self.worst_to_begin_with();
-        let ready = self.found.values().filter(|found| {
+        let ready = self.found.iter().filter(|found| {
             found.client().is_some() && worst.is_none_or(|worst| found.endpoint.priority <= worst)
         });
         let changes = self.cluster.update(now, ready.map(Found::as_served));
@@ -368,7 +370,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if !self.cluster.is_empty() {
             return None;
         }
-        let awaited = self.found.values().filter(|found| found.is_eligible() && found.is_awaited());
+        let awaited = self.found.iter().filter(|found| found.is_eligible() && found.is_awaited());
         awaited.map(|found| found.endpoint.priority).min()
     }
 

@@ -56,8 +56,39 @@ pub struct Published {
 
 #[derive(Debug)]
 struct State {
-    endpoints: Arc<BTreeMap<Target, Endpoint<Target>>>,
+    endpoints: Arc<Told>,
     says: Says,
+}
+
+/// The endpoints that were told.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    /// As a whole, in the order of addresses; empty as soon as one of them is told alone.
+    list: Vec<Endpoint<Target>>,
+    /// One by one.
+    map: BTreeMap<Target, Endpoint<Target>>,
+}
+
+impl Told {
+    /// Returns them to be told one by one. O(n) after they were told as a whole.
+    fn map(&mut self) -> &mut BTreeMap<Target, Endpoint<Target>> {
+        let list = core::mem::take(&mut self.list).into_iter();
+        self.map.extend(list.map(|endpoint| (endpoint.addr.clone(), endpoint)));
+        &mut self.map
+    }
+
+    fn contains(&self, target: &Target) -> bool {
+        let is_listed = self.list.binary_search_by(|known| known.addr.cmp(target)).is_ok();
+        is_listed || self.map.contains_key(target)
+    }
+
+    fn len(&self) -> usize {
+        self.list.len() + self.map.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Endpoint<Target>> {
+        self.list.iter().chain(self.map.values())
+    }
 }
 
 #[derive(Debug)]
@@ -81,10 +112,8 @@ impl Publisher {
     /// Publishes the whole set. None at all is not believed: the endpoints known so far stay; see
     /// [`absent`](Self::absent).
     pub fn replace(&self, endpoints: impl IntoIterator<Item = Endpoint<Target>>) {
-        let endpoints = folded(endpoints).into_iter();
-        let endpoints: BTreeMap<_, _> =
-            endpoints.map(|endpoint| (endpoint.addr.clone(), endpoint)).collect();
-        let new = State { endpoints: endpoints.into(), says: Says::Endpoints };
+        let endpoints = Told { list: folded(endpoints), map: BTreeMap::new() }.into();
+        let new = State { endpoints, says: Says::Endpoints };
         // The old set is dropped last: the balancer does not wait for it.
         self.state.send_replace(new);
     }
@@ -92,7 +121,7 @@ impl Publisher {
     /// Adds an endpoint, or puts it in the place of the one with the same target.
     pub fn upsert(&self, endpoint: Endpoint<Target>) {
         self.state.send_modify(|state| {
-            Arc::make_mut(&mut state.endpoints).insert(endpoint.addr.clone(), endpoint);
+            Arc::make_mut(&mut state.endpoints).map().insert(endpoint.addr.clone(), endpoint);
             state.says = Says::Endpoints;
         });
     }
@@ -101,9 +130,9 @@ impl Publisher {
     /// nothing else is published: see [`absent`](Self::absent).
     pub fn remove(&self, target: &Target) -> bool {
         self.state.send_if_modified(|state| {
-            let removed = state.endpoints.contains_key(target);
+            let removed = state.endpoints.contains(target);
             if removed {
-                Arc::make_mut(&mut state.endpoints).remove(target);
+                Arc::make_mut(&mut state.endpoints).map().remove(target);
                 state.says = Says::Endpoints;
             }
             removed
@@ -146,7 +175,7 @@ impl Discover for Published {
             (Arc::clone(&state.endpoints), absent)
         };
         let mut endpoints = Vec::with_capacity(published.len());
-        for endpoint in published.values() {
+        for endpoint in published.iter() {
             endpoints.push(endpoint.clone());
             if endpoints.len() % SLICE == 0 {
                 // A long list must not keep other tasks from running.

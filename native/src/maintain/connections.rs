@@ -77,10 +77,15 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Queues up who is to get a client: candidates first, and before those that failed.
     pub(super) fn queue_up(&mut self) {
         let mut due = Vec::new();
-        for (target, found) in &self.found {
+        for found in self.found.iter() {
             let Connection::Waiting { failures } = found.connection else { continue };
             if found.line != Line::Out || failures > 0 {
-                due.push((failures, found.line, found.endpoint.priority, target.clone()));
+                due.push((
+                    failures,
+                    found.line,
+                    found.endpoint.priority,
+                    found.endpoint.addr.clone(),
+                ));
             }
         }
         due.sort();
@@ -182,7 +187,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     pub(super) fn retry(&mut self, now: Instant) -> bool {
         self.retry_at = None;
         let mut any = false;
-        for found in self.found.values_mut() {
+        for found in self.found.iter_mut() {
             let Connection::Failed { failures, retry_at } = found.connection else { continue };
             if retry_at <= now {
                 found.connection = Connection::Waiting { failures };

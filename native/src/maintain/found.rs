@@ -94,7 +94,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         self.left.clear();
         // Nothing is known of a set yet, not even that it is empty.
         let mut differs = self.found.is_empty();
-        for (target, found) in &mut self.found {
+        for found in self.found.iter_mut() {
+            let target = &found.endpoint.addr;
             // Both are in the order of addresses.
             fresh.extend(core::iter::from_fn(|| named.next_if(|next| next.addr < *target)));
             if let Some(endpoint) = named.next_if(|next| next.addr == *target) {
@@ -110,7 +111,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 left.answers = left.answers.saturating_add(1);
             }
             if found.left.is_some() {
-                self.left.push(target.clone());
+                self.left.push(found.endpoint.addr.clone());
             }
         }
         fresh.extend(named);
@@ -118,9 +119,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if !differs {
             return false;
         }
-        for endpoint in fresh {
-            self.found.insert(endpoint.addr.clone(), Found::new(endpoint));
-        }
+        self.found.add(fresh.into_iter().map(Found::new).collect());
         let useless = |found: &Found<F::Client>| found.client().is_none() || found.down;
         self.let_go(now, useless);
         self.leaving = !self.left.is_empty();
@@ -133,7 +132,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     fn cap(&self, named: &mut Vec<Endpoint<Target>>, whole: bool) -> usize {
         let Some(max) = self.removal.max_endpoints else { return 0 };
         let known = |found: &Found<F::Client>| found.left.is_none();
-        let others = self.found.iter().filter(|(target, found)| {
+        let others = self.found.iter().filter(|found| {
+            let target = &found.endpoint.addr;
             let is_named = named.binary_search_by(|one| one.addr.cmp(target)).is_ok();
             !whole && known(found) && !is_named
         });
@@ -161,8 +161,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         self.hold_grace(now);
         // By priority, if an endpoint of it can serve.
         let mut levels = BTreeMap::new();
-        for found in self.found.values().filter(|found| found.left.is_none() && found.is_eligible())
-        {
+        for found in self.found.iter().filter(|found| found.left.is_none() && found.is_eligible()) {
             let level = levels.entry(found.endpoint.priority).or_insert(false);
             *level = *level || self.serves(found);
         }
@@ -188,6 +187,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
 
     /// Lets those go that left, are past their grace, and may. Tells that there were any.
     fn let_go(&mut self, now: Instant, may: impl Fn(&Found<F::Client>) -> bool) -> bool {
+        if self.left.is_empty() {
+            return false;
+        }
         let goes = |found: &Found<F::Client>| {
             found.left.is_some_and(|left| !self.in_grace(now, left)) && may(found)
         };
@@ -195,9 +197,14 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let (going, stays): (Vec<_>, Vec<_>) =
             left.partition(|target| self.found.get(target).is_some_and(goes));
         self.left = stays;
-        let gone: Vec<_> = going.iter().map(|target| self.found.remove(target)).collect();
+        if going.is_empty() {
+            return false;
+        }
+        let mut going = going.iter().peekable();
+        let goes = |found: &Found<F::Client>| going.next_if_eq(&&found.endpoint.addr).is_some();
         // It is the user's code that drops a client: none is before all are out.
-        !gone.is_empty()
+        drop(self.found.take(goes));
+        true
     }
 
     /// Keeps graces from passing while discovery fails, and notes when the next is over.
@@ -230,7 +237,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
 
     /// Publishes the set, if it is another one.
     fn tell(&self, now: Instant) {
-        let told = self.found.values().filter_map(|found| match found.left {
+        let told = self.found.iter().filter_map(|found| match found.left {
             None => Some(found.endpoint.clone()),
             Some(left) => {
                 self.in_grace(now, left).then(|| found.endpoint.clone().with_draining(true))

@@ -19,15 +19,15 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if self.line_up_all() {
             return;
         }
-        let well =
-            self.found.values().filter(|found| found.left.is_none() && self.may_serve(found));
+        let well = self.found.iter().filter(|found| found.left.is_none() && self.may_serve(found));
         let well: Vec<_> = well.map(|found| found.endpoint.clone()).collect();
         let first = self.plan(well.clone());
         let is_in = |plan: &BTreeMap<Target, Candidacy>, target: &Target| {
             plan.get(target).is_some_and(|candidacy| candidacy.is_candidate())
         };
         let next = self.plan(well.into_iter().filter(|endpoint| !is_in(&first, &endpoint.addr)));
-        for (target, found) in &mut self.found {
+        for found in self.found.iter_mut() {
+            let target = &found.endpoint.addr;
             found.line = match (is_in(&first, target), is_in(&next, target)) {
                 (true, _) => Line::Candidate,
                 (false, true) => Line::Next,
@@ -45,7 +45,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             return false;
         }
         let mut first = None;
-        for found in self.found.values_mut() {
+        for found in self.found.iter_mut() {
             let priority = found.endpoint.priority;
             if *first.get_or_insert(priority) != priority && !overflows {
                 return false;

@@ -37,7 +37,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     pub(super) fn publish(&mut self, events: Vec<(Option<Slot>, Event)>) {
         self.news.candidates |= events.iter().any(|(_, event)| changes_candidates(event.kind));
         if !self.settled {
-            self.settled = !self.found.is_empty() && !self.found.values().any(Found::is_awaited);
+            self.settled = !self.found.is_empty() && !self.found.iter().any(Found::is_awaited);
         }
         let (news, candidates) = (self.news, self.news.candidates);
         let probes = self.offer_probes();
@@ -69,7 +69,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let snapshot = self.shared.snapshot.load();
         let picked = |slot| !self.behind || snapshot.offers(slot);
         let client = |slot| self.client(slot).cloned();
-        let found = self.found.values().map(|found| Place {
+        let found = self.found.iter().map(|found| Place {
             endpoint: found.endpoint.clone(),
             leaving: found.left.is_some(),
             left_out: found.left_out,
@@ -168,7 +168,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     }
 
     fn publish_counts(&self, pickable: usize) {
-        let mut present = self.found.values().filter(|found| found.left.is_none());
+        let mut present = self.found.iter().filter(|found| found.left.is_none());
         let none = if present.any(Found::is_eligible) {
             self.cluster.candidates().next().is_none().then(|| self.cluster.unavailable())
         } else {
@@ -186,7 +186,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             ready: self.cluster.len(),
             pickable,
             settled: self.settled,
-            complete: !self.found.is_empty() && !self.found.values().any(Found::is_missing),
+            complete: !self.found.is_empty() && !self.found.iter().any(Found::is_missing),
             busy_until,
             none,
             table: self.table,

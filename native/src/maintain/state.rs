@@ -26,7 +26,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             return;
         }
         let Some(restored) = self.restoring.take_if(|_| !self.cluster.is_empty()) else { return };
-        let awaited = !self.settled && self.found.values().any(Found::is_awaited);
+        let awaited = !self.settled && self.found.iter().any(Found::is_awaited);
         let state = restored.at(now);
         match self.cluster.import(now, &state) {
             Ok(imported) => {

@@ -1,0 +1,60 @@
+//! All that discovery has found, in the order of addresses.
+
+use super::found::Found;
+use crate::target::Target;
+
+/// What discovery has found, in the order of addresses and without gaps in memory: a turn over many
+/// endpoints takes as long as they take to be read.
+pub(super) struct Roster<C>(Vec<Found<C>>);
+
+impl<C> Roster<C> {
+    pub(super) const EMPTY: Self = Self(Vec::new());
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> core::slice::Iter<'_, Found<C>> {
+        self.0.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> core::slice::IterMut<'_, Found<C>> {
+        self.0.iter_mut()
+    }
+
+    /// O(log n).
+    pub(super) fn get(&self, target: &Target) -> Option<&Found<C>> {
+        self.place(target).map(|place| &self.0[place])
+    }
+
+    /// O(log n).
+    pub(super) fn get_mut(&mut self, target: &Target) -> Option<&mut Found<C>> {
+        self.place(target).map(|place| &mut self.0[place])
+    }
+
+    /// Adds endpoints that are not there, themselves in the order of addresses. O(n).
+    pub(super) fn add(&mut self, fresh: Vec<Found<C>>) {
+        let is_last = |one: &Found<C>| {
+            self.0.last().is_none_or(|last| last.endpoint.addr < one.endpoint.addr)
+        };
+        let sorted = fresh.first().is_none_or(is_last);
+        self.0.extend(fresh);
+        if !sorted {
+            // Two runs, which are merged.
+            self.0.sort_by(|one, other| one.endpoint.addr.cmp(&other.endpoint.addr));
+        }
+    }
+
+    /// Takes those out that go. O(n).
+    pub(super) fn take(&mut self, mut goes: impl FnMut(&Found<C>) -> bool) -> Vec<Found<C>> {
+        self.0.extract_if(.., |found| goes(found)).collect()
+    }
+
+    fn place(&self, target: &Target) -> Option<usize> {
+        self.0.binary_search_by(|found| found.endpoint.addr.cmp(target)).ok()
+    }
+}
