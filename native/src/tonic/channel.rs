@@ -127,7 +127,8 @@ impl<P: Policy + Send + Sync> Shared<P> {
                 {
                     again = false;
                     // Without that, a call that waits could keep the balancer from its turn.
-                    self.links.told().await;
+                    let told = by(deadline, self.links.told()).await;
+                    told.inspect_err(|status| meter.end(failure::code_of(status.code())))?;
                 }
                 Err(error) => {
                     let status = failure::status(error);
@@ -213,13 +214,7 @@ impl<P: Policy + Send + Sync> Shared<P> {
                 }
             }
         };
-        match deadline {
-            None => waits.await,
-            Some(deadline) => tokio::time::timeout_at(deadline, waits)
-                .await
-                .map_err(|_| late("an endpoint was connected"))?,
-        }
-        Ok(())
+        by(deadline, waits).await
     }
 
     /// Tells that there may soon be a connection, because none has failed so far.
@@ -232,6 +227,17 @@ impl<P: Policy + Send + Sync> Shared<P> {
         }
         census.pending > 0 || !counts.settled
     }
+}
+
+/// Waits for a connection until the deadline.
+async fn by(deadline: Option<Instant>, waits: impl Future<Output = ()>) -> Result<(), Status> {
+    match deadline {
+        None => waits.await,
+        Some(deadline) => tokio::time::timeout_at(deadline, waits)
+            .await
+            .map_err(|_| late("an endpoint was connected"))?,
+    }
+    Ok(())
 }
 
 fn late(what: &str) -> Status {
