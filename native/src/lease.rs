@@ -111,8 +111,14 @@ fn report_all<C>(
     (why, decides, needs): (Why, bool, Needs),
     outcome: Outcome,
 ) {
+    // A panic of the caller's says nothing of the endpoint: only its probe is to be had again.
+    let outcome = if outcome == Outcome::Abandoned && std::thread::panicking() {
+        decides.then_some(Outcome::LostRace)
+    } else {
+        Some(outcome)
+    };
     let chosen = Chosen { slot, why, decides, sent };
-    Due { chosen, needs, version, outcome: Some(outcome) }.report_all(client);
+    Due { chosen, needs, version, outcome }.report_all(client);
 }
 
 /// Whom a pick goes to.

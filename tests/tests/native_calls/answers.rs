@@ -241,3 +241,31 @@ async fn a_panic_over_an_answer_leaves_nothing_in_flight() {
         assert_eq!(sums(&balancer), (0, 0), "{names}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_callers_counts_against_nobody_and_giving_up_does() {
+    for panics in [true, false] {
+        let balancer = balancer_with("abc", "round_robin", Config::default()).await;
+        let retry = Retry::new(at_once(1));
+        for _ in 0..150 {
+            let call = tokio::spawn({
+                let (balancer, retry) = (balancer.clone(), retry.clone());
+                async move {
+                    let attempt = async |client: Attempt<String>| {
+                        pass(ms(1)).await;
+                        if *client == "a" {
+                            assert!(!panics, "a fault of the caller's");
+                            forever::<()>().await;
+                        }
+                        Answer::Ok(Response::new(200, &client))
+                    };
+                    let _ = tokio::time::timeout(ms(5), balancer.call(&retry, attempt)).await;
+                }
+            });
+            assert!(call.await.is_ok() || panics);
+        }
+        let ejected = matches!(status(&balancer, "a").health, Health::Ejected { .. });
+        assert_eq!(ejected, !panics, "panics: {panics}");
+        assert_eq!(sums(&balancer).0, 0);
+    }
+}
