@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use evenkeel_core::discovery::poller::Poller;
 use evenkeel_core::policy::{AnyPolicy, honours};
+use evenkeel_core::random::SplitMix64;
 use evenkeel_core::{Config, Policy};
 use thread_local::ThreadLocal;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
@@ -27,7 +28,6 @@ use crate::shared::{Clients, Probes, Shared};
 use crate::snapshot::{Cluster, Snapshot};
 use crate::state::{RestoreError, Restored};
 use crate::stats::Columned;
-use crate::stripe::CounterRng;
 use crate::supervise::Supervisor;
 use crate::target::Target;
 
@@ -216,7 +216,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
                     supervisor: &shared.supervisor,
                     sets,
                 };
-                drive(source, poller, CounterRng(!seed), empty, listener).await;
+                drive(source, poller, SplitMix64::new(!seed), empty, listener).await;
             }
         });
         let driver = AbortOnDrop(driver.abort_handle());

@@ -17,6 +17,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
+use evenkeel_core::random::SplitMix64;
 use evenkeel_core::{EventKind, Instant, Policy, Slot, TableFull};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
@@ -33,7 +34,6 @@ use crate::factory::Factory;
 use crate::shared::{Order, Shared};
 use crate::snapshot::Cluster;
 use crate::state::Restored;
-use crate::stripe::CounterRng;
 use crate::supervise::PAUSE;
 use crate::target::Target;
 use crate::vitals::Heed;
@@ -47,7 +47,7 @@ pub(crate) struct Maintenance<F: Factory, P> {
     pace: Pace,
     /// As it was given; each snapshot has clones of it.
     policy: P,
-    rng: CounterRng,
+    rng: SplitMix64,
     /// What discovery has found.
     found: Roster<F::Client>,
     /// Those of them that left, in the order of addresses.
@@ -86,6 +86,8 @@ pub(crate) struct Maintenance<F: Factory, P> {
     /// When to look again for snapshots that threads keep of old.
     pockets_at: Option<Instant>,
     trouble: Trouble,
+    /// It has been said that weights have no effect.
+    unweighted: bool,
     version: u64,
     /// Every endpoint of the first answer has a client, or has failed once.
     settled: bool,
@@ -121,7 +123,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         restoring: Option<Restored>,
     ) -> Self {
         Self {
-            rng: CounterRng(shared.seed.rotate_left(32)),
+            rng: SplitMix64::new(shared.seed.rotate_left(32)),
             shared,
             factory: Arc::new(factory),
             pace,
@@ -147,6 +149,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             sweep_at: None,
             pockets_at: None,
             trouble: Trouble::default(),
+            unweighted: false,
             version: 1,
             settled: false,
             table: None,

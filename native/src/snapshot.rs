@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use evenkeel_core::cluster::{Candidacy, CandidateGroup, Member, draw_group};
 use evenkeel_core::load::Needs;
+use evenkeel_core::random::SplitMix64;
 use evenkeel_core::set::{AllOfList, CutList, Set, Slots, SortedList};
 use evenkeel_core::{Config, Heap, Policy, Slot, TableFull};
 
 use crate::client::Client;
-use crate::stripe::CounterRng;
 use crate::table::{Over, Table};
 use crate::target::Target;
 
@@ -111,7 +111,7 @@ fn levels_in_reserve(members: &[Member<'_, Target>]) -> BTreeMap<u16, SortedList
 impl<C, P> Snapshot<C, P> {
     /// Draws the group of a request by the shares. Where all of that group are to be avoided, it is
     /// the first that has others.
-    pub(crate) fn draw(&self, key: Option<u64>, avoid: &[Slot], rng: &mut CounterRng) -> usize {
+    pub(crate) fn draw(&self, key: Option<u64>, avoid: &[Slot], rng: &mut SplitMix64) -> usize {
         let sharing = self.groups.iter().take(self.sharing);
         let drawn = draw_group(sharing.clone().map(|group| group.share), key, rng);
         let offers = |group: &Group<P>| !self.less(group.members.all(), avoid).is_empty();

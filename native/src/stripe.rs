@@ -1,12 +1,11 @@
 //! Keeps what changes from pick to pick per thread: threads that pick share no written cache line.
 
 use core::cell::Cell;
-use core::convert::Infallible;
 use std::sync::Arc;
 
-use evenkeel_core::hash::{SPLITMIX64_STEP, splitmix64};
 use evenkeel_core::kit::GROUPS;
-use evenkeel_core::rand_core::TryRng;
+use evenkeel_core::rand_core::Rng;
+use evenkeel_core::random::SplitMix64;
 use evenkeel_core::slot::Turn;
 
 use crate::tally::Tally;
@@ -18,14 +17,19 @@ pub(crate) struct Stripe {
     turns: [Cell<Turn>; GROUPS + 1],
     /// The turn of retries, which take nobody else's.
     retries: Cell<Turn>,
-    rng: Cell<CounterRng>,
+    rng: Cell<SplitMix64>,
     tally: Arc<Tally>,
 }
 
 impl Stripe {
     pub(crate) fn new(seed: u64, tally: Arc<Tally>) -> Self {
         let turns = [const { Cell::new(Turn::START) }; GROUPS + 1];
-        Self { turns, retries: Cell::new(Turn::START), rng: Cell::new(CounterRng(seed)), tally }
+        Self {
+            turns,
+            retries: Cell::new(Turn::START),
+            rng: Cell::new(SplitMix64::new(seed)),
+            tally,
+        }
     }
 
     /// Returns the turn of the group with this index.
@@ -45,46 +49,15 @@ impl Stripe {
         &self.tally
     }
 
-    pub(crate) fn rng(&self) -> &Cell<CounterRng> {
+    pub(crate) fn rng(&self) -> &Cell<SplitMix64> {
         &self.rng
     }
 
     /// Makes a generator for something longer than a pick.
-    pub(crate) fn fork(&self) -> CounterRng {
+    pub(crate) fn fork(&self) -> SplitMix64 {
         let mut rng = self.rng.get();
-        let fork = CounterRng(rng.next());
+        let fork = SplitMix64::new(rng.next_u64());
         self.rng.set(rng);
         fork
-    }
-}
-
-/// `SplitMix64`: a counter and a finalizer, good enough for choosing endpoints.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CounterRng(pub(crate) u64);
-
-impl CounterRng {
-    fn next(&mut self) -> u64 {
-        let word = splitmix64(self.0);
-        self.0 = self.0.wrapping_add(SPLITMIX64_STEP);
-        word
-    }
-}
-
-impl TryRng for CounterRng {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok((self.next() >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(self.next())
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
-        }
-        Ok(())
     }
 }

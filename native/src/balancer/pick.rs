@@ -2,6 +2,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
+use evenkeel_core::random::SplitMix64;
 use evenkeel_core::{Policy, Slot};
 
 use super::Balancer;
@@ -10,7 +11,7 @@ use crate::error::PickError;
 use crate::lease::Pick;
 use crate::published::Seat;
 use crate::shared::Shared;
-use crate::stripe::{CounterRng, Stripe};
+use crate::stripe::Stripe;
 use crate::tally::Tally;
 
 impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
@@ -60,7 +61,7 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         Ok(Pick::new(snapshot, chosen))
     }
 
-    pub(crate) fn rng(&self) -> CounterRng {
+    pub(crate) fn rng(&self) -> SplitMix64 {
         self.seat().stripe.fork()
     }
 

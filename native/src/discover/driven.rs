@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::{Poller, PollerConfig};
+use evenkeel_core::random::SplitMix64;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::believe::Set;
@@ -17,7 +18,6 @@ use crate::abort::AbortOnDrop;
 use crate::clock::Clock;
 use crate::error::SharedError;
 use crate::factory::BoxError;
-use crate::stripe::CounterRng;
 use crate::supervise::Supervisor;
 use crate::target::Target;
 
@@ -103,7 +103,7 @@ impl Driven {
                     supervisor: &supervisor,
                     sets,
                 };
-                let rng = CounterRng(RandomState::new().build_hasher().finish());
+                let rng = SplitMix64::new(RandomState::new().build_hasher().finish());
                 let collect = async {
                     while let Some(set) = found.recv().await {
                         known.send_modify(|known| take_over(known, set));

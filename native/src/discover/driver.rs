@@ -5,13 +5,13 @@ use core::panic::AssertUnwindSafe;
 
 use evenkeel_core::Instant;
 use evenkeel_core::discovery::poller::{Poller, PollerStep, SourceHealth};
+use evenkeel_core::random::SplitMix64;
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::believe::{Belief, Set, failed};
 use super::{Answer, Discover, DiscoveryStatus, Empty};
 use crate::clock::Clock;
-use crate::stripe::CounterRng;
 use crate::supervise::{PAUSE, Supervisor};
 
 /// Who wants to hear of endpoints.
@@ -29,7 +29,7 @@ pub(crate) struct Listener<'a> {
 pub(crate) async fn drive<D: Discover>(
     mut source: D,
     mut poller: Poller,
-    mut rng: CounterRng,
+    mut rng: SplitMix64,
     empty: Empty,
     listener: Listener<'_>,
 ) {
@@ -48,7 +48,7 @@ pub(crate) async fn drive<D: Discover>(
 async fn rounds<D: Discover>(
     source: &mut D,
     poller: &mut Poller,
-    rng: &mut CounterRng,
+    rng: &mut SplitMix64,
     belief: &mut Belief,
     listener: &Listener<'_>,
 ) {

@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::Arc;
 
 use evenkeel_core::connection::{Connection, Connectivity};
+use evenkeel_core::random::SplitMix64;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,7 +21,6 @@ use super::seat::{Seat, Stage};
 use crate::abort::AbortOnDrop;
 use crate::error::SharedError;
 use crate::factory::BoxError;
-use crate::stripe::CounterRng;
 use crate::target::Target;
 
 /// One endpoint's connection: the client of a [`Channel`](super::Channel)'s balancer.
@@ -146,7 +146,7 @@ struct Keeper {
     state: watch::Sender<State>,
     seat: Seat,
     machine: Connection,
-    rng: CounterRng,
+    rng: SplitMix64,
 }
 
 impl Keeper {

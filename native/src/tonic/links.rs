@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use evenkeel_core::connection::ConnectionBackoff;
 use evenkeel_core::hash::splitmix64;
+use evenkeel_core::random::SplitMix64;
 use tokio::sync::{SetOnce, mpsc, oneshot, watch};
 
 use super::connector::Connector;
 use super::seat::{Census, Seat};
 use crate::clock::Clock;
 use crate::shared::Order;
-use crate::stripe::CounterRng;
 use crate::target::Target;
 
 /// How connections are made and kept.
@@ -67,8 +67,8 @@ impl Links {
         Seat::new(Arc::clone(&self.census))
     }
 
-    pub(super) fn rng(&self, stamp: u64) -> CounterRng {
-        CounterRng(splitmix64(self.seed ^ stamp))
+    pub(super) fn rng(&self, stamp: u64) -> SplitMix64 {
+        SplitMix64::new(splitmix64(self.seed ^ stamp))
     }
 
     /// Makes this connection the one whose word counts for its endpoint.

@@ -2,6 +2,7 @@ use core::hash::{BuildHasher, Hasher};
 use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 
+use evenkeel_core::random::SplitMix64;
 use tokio::sync::{Notify, watch};
 
 use super::RegistryError;
@@ -10,7 +11,6 @@ use crate::clock::Clock;
 use crate::discover::{Answer, Ended};
 use crate::error::SharedError;
 use crate::factory::BoxError;
-use crate::stripe::CounterRng;
 
 /// What is heard of a task that follows a registry, once it is started. The task ends when this is
 /// dropped.
@@ -33,7 +33,7 @@ pub(in crate::discover) struct Mouth {
     good: Option<Answer>,
     pub(super) wanted: Arc<Notify>,
     pub(super) clock: Clock,
-    pub(super) rng: CounterRng,
+    pub(super) rng: SplitMix64,
 }
 
 impl Feed {
@@ -70,7 +70,7 @@ impl Ear {
             good: None,
             wanted: Arc::clone(&wanted),
             clock: Clock::start(),
-            rng: CounterRng(RandomState::new().build_hasher().finish()),
+            rng: SplitMix64::new(RandomState::new().build_hasher().finish()),
         };
         let task = AbortOnDrop(tokio::spawn(task(mouth)).abort_handle());
         Self { latest, wanted, told: true, _task: task }
