@@ -22,7 +22,7 @@ Outages that nobody chose
 =========================
 
 320 outages, drawn from the seeds 1 to 320: 2 to 50 hosts of 1 or 8 workers, 20 ms a request, exponentially distributed; round robin,
-least request or peak EWMA; 30 to 85 % of what the hosts can do; one attempt, or up to 4 with a window as budget; 250 ms for each
+least request or peak EWMA; 30 to 85 % of what the hosts can do; one attempt, or up to 4 with the default budget; 250 ms for each
 attempt. Between one host and all are in trouble for 20 s (hung: 20 s or 5 s) of 60 s.
 
 clearly       by a fifth of it, and by one point

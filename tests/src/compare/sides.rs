@@ -22,9 +22,6 @@ pub struct Side {
 /// Tells whether an Envoy has settings for a set as small as this.
 pub type Tuned = bool;
 
-/// The name of ours, with the client of HTTP.
-pub const OURS: &str = "evenkeel";
-
 /// A side without a proxy, whose client is in the file of this name.
 macro_rules! side {
     ($name:expr, $client:literal, $kind:ident, $settings:literal) => {
@@ -52,7 +49,12 @@ const ENVOY: Side = Side {
 
 /// All of them, in the order of the tables.
 pub const SIDES: &[Side] = &[
-    side!(OURS, "evenkeel", Both, "`http::Client`: defaults, which are peak EWMA and ejection"),
+    side!(
+        "evenkeel",
+        "evenkeel",
+        Both,
+        "`http::Client`: defaults, which are peak EWMA and ejection"
+    ),
     side!("round robin", "round_robin", Both, "hyper's client, one attempt"),
     side!(
         "tower 0.5",

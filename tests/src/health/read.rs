@@ -156,11 +156,16 @@ fn endpoint(input: &mut Input<'_>) -> Endpoint<u8> {
 }
 
 fn outcome(input: &mut Input<'_>) -> Outcome {
-    match input.below(8) {
+    match input.below(13) {
         0..=2 => Outcome::Success,
         3 | 4 => Outcome::Failure,
         5 => Outcome::Abandoned,
         6 => Outcome::Overloaded { retry_after: None },
-        _ => Outcome::Overloaded { retry_after: Some(time(input)) },
+        7 => Outcome::Overloaded { retry_after: Some(time(input)) },
+        8 => Outcome::TimedOut,
+        9 => Outcome::NeverSent,
+        10 => Outcome::Ignorable,
+        11 => Outcome::PushedBack,
+        _ => Outcome::LostRace,
     }
 }

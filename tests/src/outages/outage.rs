@@ -78,7 +78,7 @@ pub const fn restarting(hosts: u32, seconds: u64) -> Trouble {
 }
 
 impl Outage {
-    /// No hosts; round robin; 80 s; up to 4 attempts of 250 ms each, with a window as budget.
+    /// No hosts; round robin; 80 s; up to 4 attempts of 250 ms each, with the default budget.
     ///
     /// # Panics
     /// Never: the policy makes sense.

@@ -13,8 +13,8 @@ Outages: what ejection makes of them
 ====================================
 
 10 hosts that work on one request at a time, 20 ms each, exponentially distributed: they can do 500 per second. Calls arrive at random
-(Poisson). The client gives an attempt up after 250 ms (a failure), while the host works on; it tries each call up to 4 times, with a
-window as budget (20 % of the calls and 10 per second, over 10 s). The trouble begins after 20 s. What differs from that is said.
+(Poisson). The client gives an attempt up after 250 ms (a failure), while the host works on; it tries each call up to 4 times, with
+the default budget (20 % of the successes of the last 3 s, and 10 per second). The trouble begins after 20 s. What differs from that is said.
 Figures are of three runs with the seeds 1 to 3, of 60 where much is chance (2 of 10 hang, 6 of 10 dead, 10 restart, 60 s), or of one. After means from 5 s after the trouble on.
 
 off, Envoy's, gRPC's, ours    ejection by those rules and their defaults
