@@ -37,8 +37,9 @@ use records::{Found, Options};
 /// The addresses of targets come along with the records, or are asked for, 64 questions at a time.
 /// A lookup ends soon after the first address; the others are taken up as they come, and until
 /// then no endpoint is removed. An address that cannot be looked up stays as it was. Addresses are
-/// kept for their own TTL: in the longer of [`PollerConfig::min`] and the lowest TTL of all
-/// records, there is at most one question for the records and two for each target. (Repeated and
+/// kept for their own TTL, and records, too, unless their addresses came along and do not hold: in
+/// the longer of [`PollerConfig::min`] and the lowest TTL of all records, there is at most one
+/// question for the records and two for each target. (Repeated and
 /// further questions on the way, to a server that does not answer, to another one, over TCP, and
 /// for aliases, are counted with the first; a target of which nothing is known is asked for at
 /// every lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the
