@@ -20,6 +20,7 @@ mod life;
 mod message;
 mod name;
 mod name_server;
+mod net;
 #[cfg(any(feature = "dns-over-tls", feature = "dns-over-https"))]
 mod place;
 mod plain;
@@ -29,6 +30,8 @@ mod server;
 mod servers;
 mod setters;
 mod settings_error;
+#[cfg(test)]
+mod simulation;
 mod srv;
 mod tcp;
 #[cfg(feature = "dns-over-tls")]

@@ -38,6 +38,8 @@ struct Entry {
     /// It is not asked again before this.
     due: Option<Life>,
     failures: u32,
+    /// The addresses came along with other records.
+    along: bool,
     /// A question waits or is under way.
     pending: bool,
 }
@@ -161,8 +163,15 @@ impl Host {
         if !self.fixed {
             let entry = self.entry(kind);
             entry.put(addrs);
+            entry.along = true;
             entry.due = Some(Life::after(entry.due, now, ttl));
         }
+    }
+
+    /// Tells that addresses came along with the records of this time, and hold no more.
+    pub(super) fn came_along_until(&self, asked: Instant, now: Instant) -> bool {
+        let ended = |due: Life| due.since() >= asked && due.is_over(now);
+        self.entries.iter().any(|entry| entry.along && entry.due.is_some_and(ended))
     }
 
     /// Takes the end of a question; one that failed is asked again after `longest`, if not before.
@@ -175,7 +184,7 @@ impl Host {
         longest: Duration,
     ) -> bool {
         let entry = self.entry(kind);
-        entry.pending = false;
+        (entry.pending, entry.along) = (false, false);
         let before = core::mem::take(&mut entry.addrs);
         match result {
             Ok(resolved) => {

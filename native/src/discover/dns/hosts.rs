@@ -166,7 +166,7 @@ impl Hosts {
                 break;
             }
         }
-        (self.news, self.untold) = (None, false);
+        self.keep_news();
     }
 
     /// Waits until more is known than at the end of the last gathering. May be dropped.
@@ -184,6 +184,12 @@ impl Hosts {
         if !self.untold && self.news.is_none() {
             core::future::pending::<()>().await;
         }
+    }
+
+    /// Leaves what is new to the next lookup: the records failed, and asking for them again because
+    /// of it would go round and round.
+    pub(super) fn keep_news(&mut self) {
+        (self.news, self.untold) = (None, false);
     }
 
     /// Tells that the last word of DNS has an address of any host.
@@ -204,14 +210,21 @@ impl Hosts {
 
     /// Lets addresses be asked for again if the last answer still holds: so early somebody looks
     /// where endpoints fail. Those told longest ago, of as many hosts as are asked for at once.
-    pub(super) fn doubt(&mut self) {
+    /// Returns whether it is so early.
+    pub(super) fn doubt(&mut self) -> bool {
         if self.holds.is_none_or(|until| until <= Instant::now()) {
-            return;
+            return false;
         }
         let mut told: Vec<_> =
             self.all.values_mut().filter_map(|host| Some((host.told()?, host))).collect();
         told.sort_unstable_by_key(|(told, _)| *told);
         told.into_iter().take(CONCURRENT).for_each(|(_, host)| host.doubt());
+        true
+    }
+
+    /// Tells that addresses came along with the records of this time, and hold no more.
+    pub(super) fn came_along_until(&self, asked: Instant, now: Instant) -> bool {
+        self.all.values().any(|host| host.came_along_until(asked, now))
     }
 
     /// Tells that the first addresses of a host are still asked for.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 use futures_util::future::BoxFuture;
-use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::rr::{Name, Record, RecordType};
 use tokio::time::{Instant, timeout_at};
 
 use super::config::{Settings, Setup};
@@ -37,8 +37,9 @@ use records::{Found, Options};
 /// The addresses of targets come along with the records, or are asked for, 64 questions at a time.
 /// A lookup ends soon after the first address; the others are taken up as they come, and until
 /// then no endpoint is removed. An address that cannot be looked up stays as it was. Addresses are
-/// kept for their own TTL: in the longer of [`PollerConfig::min`] and the lowest TTL of all
-/// records, there is at most one question for the records and two for each target. (Repeated and
+/// kept for their own TTL, and records, too, unless their addresses came along and do not hold: in
+/// the longer of [`PollerConfig::min`] and the lowest TTL of all records, there is at most one
+/// question for the records and two for each target. (Repeated and
 /// further questions on the way, to a server that does not answer, to another one, over TCP, and
 /// for aliases, are counted with the first; a target of which nothing is known is asked for at
 /// every lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the
@@ -180,12 +181,28 @@ impl DnsSrv {
         let additionals = resolved.additionals.clone();
         let (name, before) = (&setup.names[0], self.found.as_ref());
         let found = Found::new(resolved, name, &self.options, &mut self.choice, before);
-        if self.resolve_targets {
-            let all = found.is_host;
-            let targets = found.targets.clone();
-            self.hosts.want(&setup.servers, setup.family, targets, &additionals, all);
-        }
         self.found = Some(found);
+        self.want_targets(&additionals);
+    }
+
+    /// Begins to ask for those addresses of the targets that did not come along and do not hold.
+    fn want_targets(&mut self, additionals: &[Record]) {
+        if self.resolve_targets
+            && let (Some(setup), Some(found)) = (&self.setup, &self.found)
+        {
+            let targets = found.targets.clone();
+            self.hosts.want(&setup.servers, setup.family, targets, additionals, found.is_host);
+        }
+    }
+
+    /// Tells that only addresses are to be asked for again: the records gave endpoints, their own
+    /// time is not over, and neither is that of addresses that came along with them.
+    fn records_hold(&self) -> bool {
+        let now = Instant::now();
+        self.found
+            .as_ref()
+            .is_some_and(|found| found.holds(now) && !self.hosts.came_along_until(found.asked, now))
+            && !(self.failed || self.before.is_empty())
     }
 
     /// Answers with what is known.
@@ -244,8 +261,12 @@ impl DnsSrv {
             Some(Ok(())) if self.found.as_ref().is_some_and(lately) => {}
             Some(Ok(())) => self.ask().await?,
             None => {
-                self.hosts.doubt();
-                self.ask().await?;
+                let early = self.hosts.doubt();
+                if early || !self.records_hold() {
+                    self.ask().await?;
+                } else {
+                    self.want_targets(&[]);
+                }
             }
         }
         self.hosts.gather(self.settings.family_wait, deadline).await;
@@ -275,6 +296,9 @@ impl Discover for DnsSrv {
     async fn lookup(&mut self) -> Result<Answer, LookupError> {
         let answer = self.look_up().await;
         self.failed = answer.is_err();
+        if self.failed {
+            self.hosts.keep_news();
+        }
         let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
         self.hosts.hold(ttl, &self.settings.poller);
         answer

@@ -5,11 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use hickory_proto::op::{Message, Query};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Cause;
 use super::message::{Asked, Heard};
+use super::net::{self, Stream};
 
 /// So many connections are kept for later questions.
 const KEPT: usize = 8;
@@ -17,7 +17,7 @@ const KEPT: usize = 8;
 /// Connections to one server, used again one question after the other (RFC 7766 §6.2.1).
 #[derive(Debug, Default)]
 pub(super) struct Tcp {
-    kept: Mutex<Vec<TcpStream>>,
+    kept: Mutex<Vec<Stream>>,
 }
 
 impl Tcp {
@@ -40,7 +40,7 @@ impl Tcp {
                     other => return other,
                 }
             }
-            let stream = TcpStream::connect(server).await.map_err(Cause::io)?;
+            let stream = net::connect(server).await.map_err(Cause::io)?;
             self.exchange(stream, &asked, query, &mut wrong_question).await
         };
         let begun = Instant::now();
@@ -57,7 +57,7 @@ impl Tcp {
 
     async fn exchange(
         &self,
-        mut stream: TcpStream,
+        mut stream: Stream,
         asked: &Asked,
         query: &Query,
         wrong_question: &mut bool,

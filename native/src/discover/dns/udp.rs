@@ -5,11 +5,11 @@ use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use core::time::Duration;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
-use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
 use super::error::Cause;
 use super::message::{Asked, Heard};
+use super::net::UdpSocket;
 
 /// The longest datagram: some servers send more than they were asked to.
 const LONGEST: usize = 65_535;

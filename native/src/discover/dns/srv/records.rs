@@ -104,6 +104,11 @@ impl Found {
         }
     }
 
+    /// Tells that the records hold.
+    pub(super) fn holds(&self, now: Instant) -> bool {
+        self.life.is_some_and(|life| !life.is_over(now))
+    }
+
     /// Returns how long the records hold.
     pub(super) fn ttl(&self, now: Instant) -> Option<Duration> {
         self.life.map(|life| life.left(now))
