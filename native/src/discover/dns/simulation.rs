@@ -12,10 +12,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use evenkeel_core::rand_core::Rng;
+use evenkeel_core::random::SplitMix64;
 use tokio::time::{Instant, sleep_until};
 
 use super::DnsSrv;
-use crate::stripe::CounterRng;
 use crate::target::Target;
 use crate::{Balancer, Builder, SourceHealth};
 pub(super) use network::{Stream, UdpSocket, connect};
@@ -30,7 +30,7 @@ const SETTLED: Duration = Duration::from_secs(LONGEST as u64 * 11 / 10 * 2 + 72 
 
 /// Chance from a seed.
 #[derive(Debug)]
-struct Draw(CounterRng);
+struct Draw(SplitMix64);
 
 impl Draw {
     fn below(&mut self, limit: usize) -> usize {
@@ -75,7 +75,7 @@ struct Tally {
 
 impl Day {
     fn start(seed: u64) -> Self {
-        let world = Arc::new(Mutex::new(World::new(Draw(CounterRng(seed)))));
+        let world = Arc::new(Mutex::new(World::new(Draw(SplitMix64::new(seed)))));
         let addrs: [SocketAddr; 2] = [1, 2].map(|host| (Ipv4Addr::new(127, 0, 0, host), 53).into());
         for (server, addr) in addrs.into_iter().enumerate() {
             let world = world.clone();
