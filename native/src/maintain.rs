@@ -41,6 +41,7 @@ use crate::vitals::Heed;
 /// With more endpoints than that, a turn is taken on a thread for blocking work.
 const LONG: usize = 4_096;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is about something else")]
 pub(crate) struct Maintenance<F: Factory, P> {
     shared: Arc<Shared<F::Client, P>>,
     factory: Arc<F>,

@@ -160,7 +160,7 @@ impl World {
             *self.met.entry(format!("{fault:?}")).or_default() += 1;
         }
         let answers = match fault {
-            Fault::None => true,
+            Fault::None | Fault::Garbage => true,
             Fault::Silent => false,
             Fault::TcpOnly => way == Way::Tcp,
             Fault::Loss => self.draw.below(10) >= 3,
@@ -193,7 +193,6 @@ impl World {
                 }
                 way == Way::Udp || tcp
             }
-            Fault::Garbage => true,
         };
         let is_whole = answers && fault != Fault::Garbage && !response.metadata.truncation;
         if is_whole && !matches!(fault, Fault::Code(_)) {
