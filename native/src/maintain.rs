@@ -41,6 +41,7 @@ use crate::vitals::Heed;
 /// With more endpoints than that, a turn is taken on a thread for blocking work.
 const LONG: usize = 4_096;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is about something else")]
 pub(crate) struct Maintenance<F: Factory, P> {
     shared: Arc<Shared<F::Client, P>>,
     factory: Arc<F>,
@@ -86,6 +87,8 @@ pub(crate) struct Maintenance<F: Factory, P> {
     /// When to look again for snapshots that threads keep of old.
     pockets_at: Option<Instant>,
     trouble: Trouble,
+    /// It has been said that weights have no effect.
+    unweighted: bool,
     version: u64,
     /// Every endpoint of the first answer has a client, or has failed once.
     settled: bool,
@@ -147,6 +150,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             sweep_at: None,
             pockets_at: None,
             trouble: Trouble::default(),
+            unweighted: false,
             version: 1,
             settled: false,
             table: None,

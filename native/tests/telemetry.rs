@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use evenkeel::{Attempt, Balancer, Fixed, Hedging, Retry, RetryPolicy, Target};
+use evenkeel::{
+    Attempt, Balancer, Endpoint, Fixed, Hedging, Publisher, Retry, RetryPolicy, Target,
+};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -150,4 +152,37 @@ async fn each_endpoint_has_counts_of_its_own() {
     let ejections = all.events.iter().filter(|(kind, _, _)| *kind == "ejected");
     assert_eq!(a.ejections + b.ejections, ejections.map(|(_, _, times)| times).sum::<u64>());
     assert_eq!(a.ejections, 1, "{a:?}");
+}
+
+#[tokio::test]
+async fn weights_that_a_policy_ignores_are_said_once() {
+    let weighed = |weights: [u32; 2]| {
+        let targets = ["10.0.0.1:80", "10.0.0.2:80"].map(|addr| addr.parse::<Target>().unwrap());
+        core::array::from_fn::<_, 2, _>(|n| {
+            Endpoint::new(targets[n].clone()).with_weight(weights[n])
+        })
+    };
+    let ignored = |log: &Log| {
+        let lines = log.lines();
+        lines.iter().filter(|line| line.contains("which the policy ignores")).count()
+    };
+    for (name, says) in [("random", 1), ("pick_first", 1), ("round_robin", 0), ("peak_ewma", 0)] {
+        let log = Log::default();
+        let guard = log.begin("evenkeel=warn");
+        let (publisher, source) = Publisher::new();
+        let policy: evenkeel::AnyPolicy = name.parse().unwrap();
+        let balancer =
+            Balancer::builder(source).policy(policy).build_with(|target| target).unwrap();
+        let mut discovered = balancer.discovered();
+        for (version, (weights, said)) in
+            [([2, 2], 0), ([1, 0], 0), ([1, 3], says), ([3, 1], says)].into_iter().enumerate()
+        {
+            publisher.replace(weighed(weights));
+            let version = version as u64 + 1;
+            discovered.wait_for(|set| set.version == version).await.unwrap();
+            balancer.ready().await;
+            assert_eq!(ignored(&log), said, "{name}, {weights:?}");
+        }
+        drop(guard);
+    }
 }

@@ -124,7 +124,25 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         self.let_go(now, useless);
         self.leaving = !self.left.is_empty();
         self.tell(now);
+        self.compare_weights();
         true
+    }
+
+    /// Says, once, that weights have no effect, if there are different ones.
+    fn compare_weights(&mut self) {
+        if self.unweighted || self.policy.weighs() {
+            return;
+        }
+        let eligible = self.found.iter().filter(|found| found.is_eligible());
+        let mut weights = eligible.map(|found| found.endpoint.weight);
+        let first = weights.next();
+        self.unweighted = weights.any(|weight| Some(weight) != first);
+        if self.unweighted {
+            tracing::warn!(
+                "endpoints have different weights, which the policy ignores: peak_ewma, \
+                 least_request, weighted_random and others go by them"
+            );
+        }
     }
 
     /// Takes those out that are too many: unknown ones first, and always the same of them. Returns

@@ -198,12 +198,15 @@ async fn live(seed: u64) -> Tally {
     Tally { questions, failures: status.failures, held: status.empty_held, ..day.tally }
 }
 
+/// One day, or as many as `EVENKEEL_DEEP` says.
 #[tokio::test(start_paused = true)]
-#[ignore = "its rule on repeated questions was broken once: source or model is to be mended"]
 async fn a_day_of_faults_breaks_no_rule_and_ends_well() {
-    let tally = live(0).await;
-    // Which of two events of one instant is first, is chance: no two days are the same.
-    let Tally { sets, emptied, settled, questions, failures, held } = tally;
-    assert!(sets > 30 && emptied > 0 && settled > 5, "{tally:?}");
-    assert!(questions > 2_000 && failures > 10 && held > 10, "{tally:?}");
+    let days = std::env::var("EVENKEEL_DEEP").map_or(1, |days| days.parse().expect("a number"));
+    for seed in 0..days {
+        // Half of the least of 76 days, or less.
+        let tally = live(seed).await;
+        let Tally { sets, emptied, settled, questions, failures, held } = tally;
+        assert!(sets > 15 && emptied > 0 && settled > 7, "seed {seed}: {tally:?}");
+        assert!(questions > 4_000 && failures > 7 && held > 100, "seed {seed}: {tally:?}");
+    }
 }

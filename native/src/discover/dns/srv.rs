@@ -37,14 +37,14 @@ use records::{Found, Options};
 /// The addresses of targets come along with the records, or are asked for, 64 questions at a time.
 /// A lookup ends soon after the first address; the others are taken up as they come, and until
 /// then no endpoint is removed. An address that cannot be looked up stays as it was. Addresses are
-/// kept for their own TTL, and records, too, unless their addresses came along and do not hold: in
-/// the longer of [`PollerConfig::min`] and the lowest TTL of all records, there is at most one
-/// question for the records and two for each target. (Repeated and
-/// further questions on the way, to a server that does not answer, to another one, over TCP, and
-/// for aliases, are counted with the first; a target of which nothing is known is asked for at
-/// every lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the
-/// addresses that were told longest ago are asked for again, of 32 targets. A question that failed
-/// is asked again with the lookups, after 1 s and twice as long with each failure, up to
+/// kept for their own TTL, and records, too, unless addresses that came along do not hold any more,
+/// or no target has one: in the longer of [`PollerConfig::min`] and the lowest TTL of all records,
+/// there is at most one question for the records and two for each target. (Repeated and further
+/// questions on the way, to a server that does not answer, to another one, over TCP, and for
+/// aliases, are counted with the first; a target of which nothing is known is asked for at every
+/// lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the addresses
+/// that were told longest ago are asked for again, of 32 targets. A question that failed is asked
+/// again with the lookups, after 1 s and twice as long with each failure, up to
 /// [`PollerConfig::backoff_max`].
 ///
 /// ```
@@ -74,6 +74,8 @@ pub struct DnsSrv {
     found: Option<Found>,
     choice: Choice,
     hosts: Hosts,
+    /// When the addresses of targets were last asked for, where they did not hold.
+    wanted: Option<Instant>,
     /// The source said that there is more, or an error, to be had without asking.
     news: Option<Result<(), LookupError>>,
     /// The last answer.
@@ -102,6 +104,7 @@ impl DnsSrv {
             found: None,
             choice: Choice::default(),
             hosts: Hosts::default(),
+            wanted: None,
             news: None,
             before: Vec::new(),
         })
@@ -187,6 +190,7 @@ impl DnsSrv {
 
     /// Begins to ask for those addresses of the targets that did not come along and do not hold.
     fn want_targets(&mut self, additionals: &[Record]) {
+        self.wanted = Some(Instant::now());
         if self.resolve_targets
             && let (Some(setup), Some(found)) = (&self.setup, &self.found)
         {
@@ -254,14 +258,13 @@ impl DnsSrv {
     /// Looks up, except what the source itself said to be there.
     async fn look_up(&mut self) -> Result<Answer, LookupError> {
         let deadline = Instant::now() + self.settings.time();
-        let lately = |found: &Found| found.asked.elapsed() < self.settings.poller.min;
+        let lately = self.wanted.is_some_and(|at| at.elapsed() < self.settings.poller.min);
         match self.news.take() {
             Some(Err(error)) => return Err(error),
             // Asked again no earlier than a lookup that nobody hurried.
-            Some(Ok(())) if self.found.as_ref().is_some_and(lately) => {}
-            Some(Ok(())) => self.ask().await?,
-            None => {
-                let early = self.hosts.doubt();
+            Some(Ok(())) if lately => {}
+            news => {
+                let early = news.is_none() && self.hosts.doubt();
                 if early || !self.records_hold() {
                     self.ask().await?;
                 } else {

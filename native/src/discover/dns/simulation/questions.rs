@@ -27,6 +27,8 @@ pub(super) struct Questions {
     last: BTreeMap<(String, RecordType), Question>,
     /// Since then there is a reason to ask early: a failure, or somebody who wants it.
     early: Option<Instant>,
+    /// When somebody last wanted an answer sooner.
+    hurried: Option<Instant>,
     pub(super) count: u32,
     /// Those that came too early.
     pub(super) early_ones: Vec<String>,
@@ -43,17 +45,18 @@ struct Question {
 impl Questions {
     /// Notes that somebody wants an answer sooner.
     pub(super) fn hurry(&mut self, now: Instant) {
-        self.early = Some(now);
+        (self.early, self.hurried) = (Some(now), Some(now));
     }
 
     /// Notes a question with its answer, if it has a good one: when it comes, and how many seconds
-    /// it holds.
+    /// it holds. Records all of whose targets are `gone` are doubted.
     pub(super) fn note(
         &mut self,
         name: &str,
         kind: RecordType,
         now: Instant,
         answer: Option<(Instant, u32)>,
+        gone: bool,
     ) {
         let answer = answer.map(|(at, ttl)| (at, Duration::from_secs(ttl.into())));
         if answer.is_none() {
@@ -69,9 +72,13 @@ impl Questions {
                 return;
             }
             let early = self.early.is_some_and(|early| early + FELT >= last.begun);
+            // Who hurries while a lookup is under way has another follow it at once.
+            let hurried = self.hurried.is_some_and(|at| at + PATIENCE >= last.begun);
             let least = match last.answer {
-                Some((_, holds)) if !early => holds.max(LEAST),
-                _ => BACK_OFF,
+                Some((_, holds)) if !early && !gone => holds.max(LEAST),
+                Some(_) if !early => LEAST,
+                Some(_) | None if hurried => Duration::ZERO,
+                Some(_) | None => BACK_OFF,
             };
             if since < least {
                 let again = format!("{name} {kind} again after {since:?}, not {least:?}");

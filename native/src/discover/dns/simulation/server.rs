@@ -91,6 +91,8 @@ pub(super) struct World {
     targets: BTreeSet<String>,
     records: BTreeSet<(String, u16)>,
     addresses: BTreeSet<(String, IpAddr)>,
+    /// The hosts of the last records that were told.
+    last: BTreeSet<String>,
     /// Those that later answers were without.
     denied_records: BTreeSet<(String, u16)>,
     denied_addresses: BTreeSet<(String, IpAddr)>,
@@ -113,6 +115,7 @@ impl World {
             targets: BTreeSet::new(),
             records: BTreeSet::new(),
             addresses: BTreeSet::new(),
+            last: BTreeSet::new(),
             denied_records: BTreeSet::new(),
             denied_addresses: BTreeSet::new(),
             absences: Vec::new(),
@@ -194,6 +197,8 @@ impl World {
                 way == Way::Udp || tcp
             }
         };
+        // A name is not used again.
+        let gone = kind == RecordType::SRV && !self.last.iter().any(|host| self.zone.has(host));
         let is_whole = answers && fault != Fault::Garbage && !response.metadata.truncation;
         if is_whole && !matches!(fault, Fault::Code(_)) {
             self.deny(&host, kind, &response);
@@ -203,7 +208,7 @@ impl World {
         let all = response.answers.iter().chain(&response.additionals);
         let (ttl, now) = (all.map(|record| record.ttl).min(), Instant::now());
         let good = fault.is_good().then(|| (now + after, ttl.unwrap_or(0)));
-        self.questions.note(&name, kind, now, good);
+        self.questions.note(&name, kind, now, good, gone);
         let mut answer = response.to_vec().expect("a message");
         if fault == Fault::Garbage {
             answer.truncate(20);
@@ -224,6 +229,7 @@ impl World {
         if kind == RecordType::SRV {
             let data = response.answers.iter().map(|record| &record.data);
             let told: BTreeSet<_> = data.filter_map(record_of).collect();
+            self.last = told.iter().map(|(host, _)| host.clone()).collect();
             self.denied_records.extend(self.records.difference(&told).cloned());
         }
         // What came along of one kind is all of it.

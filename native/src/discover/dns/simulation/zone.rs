@@ -62,6 +62,11 @@ impl Zone {
         self.hosts.iter().flat_map(of_host).collect()
     }
 
+    /// Tells that there is this host.
+    pub(super) fn has(&self, host: &str) -> bool {
+        self.hosts.contains_key(host)
+    }
+
     /// Changes one thing.
     pub(super) fn change(&mut self, draw: &mut Draw) {
         let names: Vec<_> = self.hosts.keys().cloned().collect();
