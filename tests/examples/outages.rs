@@ -36,8 +36,8 @@ const WHY: &str = "
 Why: in each of these outages ejections of ours were undone, and the level then kept calm for 30 s or more, as without ejection. In most
 of them, half of the hosts or more were in trouble, or the load was 80 % and more: what was left could not carry it, and failed, too,
 for the second or so until that was noticed. Hosts that hang for 5 s cost most by it: left alone, they would have been well soon. Envoy's
-and gRPC's rules eject a few hosts at most, which helps a little, for the whole time. In 164 and 235 the others could have carried the
-load: there it was a mistake to undo.
+and gRPC's rules eject a few hosts at most, which helps a little, for the whole time. In 235 the others could have carried the load:
+there it was a mistake to undo.
 ";
 
 fn main() {

@@ -29,7 +29,7 @@ pub use figures::{Column, Figure, Figures, column, lines, measure, table};
 pub use named::named;
 pub use outage::{Outage, Trouble, dead, failing, flapping, hung, refusing, restarting, slow};
 pub use random::{Kind, Lost, draw, lose, loses, means, summary};
-pub use sizes::{levels, small, spared};
+pub use sizes::{levels, levels_by_policy, small, spared, weighted};
 
 /// The name of rules of outlier detection, and settings with them.
 pub type Detection = (&'static str, Config);

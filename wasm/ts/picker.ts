@@ -1,7 +1,7 @@
 import { budget as checkBudget, type Budget } from './budget.js';
 import * as check from './check.js';
 import { EventLog, events, type BalancerEvent, type EventCounts } from './event.js';
-import { MOST_SLOTS, MOST_WHYS, REFUSALS, UNWEIGHTED, WHYS, type Refusal } from './generated.js';
+import { MOST_SLOTS, MOST_WHYS, REFUSALS, WHYS, type Refusal } from './generated.js';
 import * as module from './glue.js';
 import { freeWith, type Once } from './handle.js';
 import { readNumbers, writeText } from './memory.js';
@@ -87,8 +87,6 @@ export class Picker {
   readonly #parts: Parts;
   readonly #now: () => number;
   #seeded: boolean;
-  /** Whether the policy ignores weights, until that has been said. */
-  #unweighted: boolean;
   #noPick: NoPick | undefined;
   /** Taken from the module, but not yet by the user. */
   readonly #events = new EventLog();
@@ -118,7 +116,6 @@ export class Picker {
     module.set_policy(handle, index, given, ...check.halves(first ?? 0n), ...check.halves(second ?? 0n));
     parts.throwFault(handle, 'parameter');
     for (const [setting, number] of parts.settings(config, (name) => this.#zone(name))) module.set(handle, setting, number);
-    this.#unweighted = UNWEIGHTED.includes(policy.trim());
     this.#seeded = seed !== undefined;
     module.seed(handle, ...check.seed(seed ?? 0));
     parts.throwFault(handle, 'setting');
@@ -307,11 +304,6 @@ export class Picker {
       const draining = check.flag(`${name} (${url}): draining`, spec.draining ?? false);
       return { url, weight, priority, zone, draining };
     });
-    const weights = checked.filter(({ weight, draining }) => weight > 0 && !draining).map(({ weight }) => weight);
-    if (this.#unweighted && new Set(weights).size > 1) {
-      this.#unweighted = false;
-      console.warn('evenkeel: endpoints have different weights, which the policy ignores; peak_ewma, least_request, weighted_random and others go by them');
-    }
     for (const { url, weight, priority, zone, draining } of checked) {
       module.stage(this.handle, this.#texts.keep(url), weight, priority, zone === undefined ? 0 : this.#zone(zone), draining);
     }

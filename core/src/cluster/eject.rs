@@ -3,7 +3,9 @@
 use super::{Cluster, EventsOf, RulesOf};
 use crate::endpoint::{Address, Endpoint};
 use crate::event::{EventKind, EventLog};
-use crate::health::{self, By, Effect, Held, Others, Phase, Rules, Ruling, Suspect, cancellations};
+use crate::health::{
+    self, By, Effect, HealthRow, Held, Others, Phase, Rules, Ruling, Suspect, cancellations,
+};
 use crate::kit::Kit;
 use crate::load::Load;
 use crate::part::Part;
@@ -91,12 +93,15 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 others.latest = others.latest.or_later(health.began);
             }
         }
+        let in_service = health.phase() == Phase::InService;
         let suspect = Suspect {
             by,
             row: health.streak.into(),
             k: k.into(),
             slow: !canceled && health.slow(),
             began: health.began,
+            heard: health.heard(),
+            back: in_service && health.ejections > 0 && !others.latest.has_reached(health.until),
         };
         let calm = self.calm_until(level).is_some();
         Some(health::judge(&suspect, &others, calm, now, interval))
@@ -115,6 +120,21 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             self.hold(slot, Held::Percent);
         }
         ejected
+    }
+
+    /// Has those of a level heard anew that serve, as one of it was ejected: they are well if they
+    /// answer from now on.
+    pub(super) fn await_answers(&mut self, level: u16) {
+        if RulesOf::<S>::book(&self.settings) != Book::Evenkeel {
+            return;
+        }
+        for index in 0..self.rows.len() {
+            let Some(slot) = self.live(index) else { continue };
+            let Some(mut row) = self.rows.of_mut(slot) else { continue };
+            if row.as_row().priority() == level {
+                row.change::<St, _>(HealthRow::await_answer);
+            }
+        }
     }
 
     /// Lets those of the level of the endpoint in `slot` come back that it misses.

@@ -8,10 +8,11 @@
 //! 1. **Calm.** An ejection of the level was undone a while ago, and no other level is well: nothing.
 //! 2. **Nobody else is well.** Ejected if another level is well: that is failover. Else it stays; at
 //!    2k, if some of the level are ejected, those come back.
-//! 3. **Harm.** It fails slowly, and the first failing request of its row was sent within an
-//!    interval of the latest ejection: it suffers from the load of those that are ejected. They come
-//!    back, unless its row is at 4k. Where more are ejected than others serve, only if another one
-//!    is troubled, too, or its row is at 2k.
+//! 3. **Harm.** It answered after the latest ejection, and fails slowly now, from a request on that
+//!    was sent within an interval of it: it suffers from the load of those that are ejected. They
+//!    come back, unless its row is at 4k. Where more are ejected than others serve, only if another
+//!    one is troubled, too, or its row is at 2k. One that was ejected itself, and came back after
+//!    the latest ejection, fails as before: nothing is undone for it.
 //! 4. **Otherwise** it is ejected, if at least half of the others are untroubled, or at 4k.
 //!
 //! Where one that fails slowly is the reason, those come back that failed slowly themselves, or were
@@ -67,6 +68,10 @@ pub(crate) struct Suspect {
     pub(crate) slow: bool,
     /// The time at which the first failing request of the row was sent.
     pub(crate) began: Instant,
+    /// It has answered since the latest of the others left.
+    pub(crate) heard: bool,
+    /// It was ejected itself, and came back after the latest of the others left.
+    pub(crate) back: bool,
 }
 
 /// What is known of the other endpoints.
@@ -103,14 +108,14 @@ pub(crate) fn judge(
     now: Instant,
     interval: Ticks,
 ) -> Ruling {
-    let Suspect { by, row, k, slow, began } = *suspect;
+    let Suspect { by, row, k, slow, began, heard, back } = *suspect;
     let Others { elsewhere, serving, well, out, slow_out, latest } = *others;
     if calm && !elsewhere {
         return Ruling::Hold(Held::Calm);
     }
     let by_row = by == By::Row;
     let lately = now.since(latest) < interval;
-    let harm = slow && out > 0 && !latest.has_reached(began) && lately;
+    let harm = slow && heard && !back && out > 0 && !latest.has_reached(began) && lately;
     let ejected = if well == 0 {
         elsewhere && by_row
     } else {
@@ -184,7 +189,7 @@ mod tests {
     }
 
     fn row(row: u32) -> Suspect {
-        Suspect { by: By::Row, row, k: K, slow: false, began: at(90) }
+        Suspect { by: By::Row, row, k: K, slow: false, began: at(90), heard: true, back: false }
     }
 
     fn level(serving: u32, well: u32, out: u32) -> Others {
@@ -258,6 +263,8 @@ mod tests {
         assert_eq!(judged(&slow(95), &others), Ruling::Eject, "sent before it");
         assert_eq!(judged(&Suspect { began: at(96), ..row(5) }, &others), Ruling::Eject, "fast");
         assert_eq!(judged(&Suspect { row: 20, ..slow(96) }, &others), Ruling::Eject, "at 4k");
+        assert_eq!(judged(&Suspect { heard: false, ..slow(96) }, &others), Ruling::Eject, "as it");
+        assert_eq!(judged(&Suspect { back: true, ..slow(96) }, &others), Ruling::Eject, "again");
         let long_ago = Others { latest: at(90), ..others };
         assert_eq!(judged(&slow(96), &long_ago), Ruling::Eject, "an interval ago");
         let most = Others { latest: at(95), ..level(3, 3, 4) };

@@ -55,6 +55,7 @@ pub(crate) fn report<R: Rules, S: Settings>(
     match report.outcome {
         Outcome::Success | Outcome::PushedBack if row.serves() => {
             answered(row, facts);
+            row.hear();
             row.streak = 0;
             count::<R, S>(row, s, now, 1, 0);
             Effect::None
@@ -62,6 +63,7 @@ pub(crate) fn report<R: Rules, S: Settings>(
         // The request was at fault, so the row of failures goes on as it was.
         Outcome::Ignorable if row.serves() => {
             answered(row, facts);
+            row.hear();
             Effect::None
         }
         // It answered, be it that the request was at fault.

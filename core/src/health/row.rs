@@ -31,7 +31,8 @@ pub(crate) type Ejections = u8;
 #[doc(hidden)]
 #[repr(C)]
 pub(crate) struct HealthRow {
-    /// The phase, why it was ejected last, and that a failure of the row was slow.
+    /// The phase, why it was ejected last, that a failure of the row was slow, and that it is not
+    /// heard.
     pub(super) standing: u8,
     /// Why it was not ejected for its row, or its window, so far.
     pub(crate) held: Option<Held>,
@@ -59,6 +60,8 @@ pub(crate) struct HealthRow {
 const PHASE: u8 = 0b111;
 /// A failure of the row was slow.
 const SLOW: u8 = 1 << 7;
+/// It has not answered since another one of its level was ejected.
+const UNHEARD: u8 = 1 << 6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -106,12 +109,13 @@ impl HealthRow {
 
     /// Returns why it was ejected last.
     pub(crate) const fn reason(&self) -> Reason {
-        Reason::of_number((self.standing & !SLOW) >> PHASE.count_ones())
+        Reason::of_number((self.standing & !(SLOW | UNHEARD)) >> PHASE.count_ones())
     }
 
     /// Notes why it is ejected.
     pub(crate) fn set_reason(&mut self, reason: Reason) {
-        self.standing = self.standing & (PHASE | SLOW) | (reason as u8) << PHASE.count_ones();
+        self.standing =
+            self.standing & (PHASE | SLOW | UNHEARD) | (reason as u8) << PHASE.count_ones();
     }
 
     /// Tells that a failure of the row was slow.
@@ -129,6 +133,23 @@ impl HealthRow {
     /// Notes that a failure of the row was slow.
     pub(crate) fn note_slow(&mut self) {
         self.standing |= SLOW;
+    }
+
+    /// Tells that it has answered since the latest ejection of another one of its level.
+    pub(crate) const fn heard(&self) -> bool {
+        self.standing & UNHEARD == 0
+    }
+
+    /// Notes that another one of its level was ejected.
+    pub(crate) fn await_answer(&mut self) {
+        if self.serves() {
+            self.standing |= UNHEARD;
+        }
+    }
+
+    /// Notes that it answered.
+    pub(crate) fn hear(&mut self) {
+        self.standing &= !UNHEARD;
     }
 
     /// Returns why it is not ejected, though it fails.
@@ -155,6 +176,12 @@ impl HealthRow {
     /// Tells that a success would teach nothing.
     #[inline]
     pub(crate) fn quiet(&self) -> bool {
+        self.heard() && self.sound()
+    }
+
+    /// Tells that it is in service, and nothing that failed counts still.
+    #[inline]
+    fn sound(&self) -> bool {
         self.phase() == Phase::InService
             && self.streak == 0
             && self.cancels == 0
@@ -163,7 +190,7 @@ impl HealthRow {
 
     /// Tells that nothing that was reported counts still.
     pub(crate) fn blank(&self) -> bool {
-        self.quiet() && self.successes == 0 && self.ejections == 0 && self.held.is_none()
+        self.sound() && self.successes == 0 && self.ejections == 0 && self.held.is_none()
     }
 
     pub(crate) fn requests(&self) -> Requests {

@@ -109,9 +109,12 @@ fn tally_rows(
     facts: &mut Facts<'_>,
     tally: Tally,
 ) -> Effect {
-    let Tally { failures, streak, longest, began, slow, cancels, answered, .. } = tally;
+    let Tally { successes, failures, streak, longest, began, slow, cancels, answered } = tally;
     facts.memory.longest = facts.memory.longest.max(short(answered));
     row.cancels = short(cancels);
+    if successes > 0 {
+        row.hear();
+    }
     // One that was broken since the last tally counts from its beginning.
     let length = longest.max(streak);
     let known = if streak < failures || longest > streak { 0 } else { streak - failures };

@@ -5,5 +5,4 @@ mod elsewhere;
 mod fixture;
 mod hedging;
 mod retries;
-mod service;
 mod tried;

@@ -111,8 +111,13 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             let others: Vec<_> = others.filter(|&index| self.is_watched(index)).collect();
             counted.extend(others.into_iter().filter_map(|index| self.count(now, index)));
         }
+        let judged = counted.iter().any(Counted::is_suspect);
         for counted in counted {
             self.settle(now, counted);
+        }
+        if judged {
+            // Where one was ejected, the others are heard anew.
+            (0..self.clients.len()).for_each(|index| self.watch(now, index));
         }
     }
 
@@ -144,8 +149,18 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 cluster.observe(now, slot, outcome, Some(sent));
             }
         }
+        self.watch(now, slot.index());
+    }
+
+    /// Has successes counted as long as they teach something.
+    fn watch(&mut self, now: Instant, index: usize) {
+        let (Some(Some(client)), Some(slot)) = (self.clients.get(index), self.cluster.live(index))
+        else {
+            return;
+        };
+        let cluster = &self.cluster;
         let watched = cluster.watches(slot);
-        vitals.watch(watched);
+        client.vitals.watch(watched);
         if watched && self.heed == Heed::Failures {
             bring_forward(&mut self.sweep_at, now + cluster.settings().interval);
         }

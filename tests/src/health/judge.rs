@@ -54,6 +54,7 @@ impl Model {
             // The request was at fault, and it answered.
             if in_service {
                 self.answered(addr);
+                self.at(addr).heard = true;
             } else if decides {
                 self.come_back(now, addr);
             }
@@ -80,6 +81,7 @@ impl Model {
                 self.judge_failure(now, addr);
             } else {
                 self.answered(addr);
+                self.at(addr).heard = true;
             }
         } else if decides && !failure {
             self.come_back(now, addr);
@@ -285,6 +287,7 @@ impl Model {
             known.began = time;
         }
         known.cancels = 0;
+        let served = known.state == State::In;
         let until = rests.max(time + length + jitter);
         (known.state, known.reason, known.since, known.ejections) =
             (State::Out(until), reason, time, ejections);
@@ -292,6 +295,9 @@ impl Model {
         self.mark(now, addr, Mark::Bout);
         if settings.book == Book::Evenkeel {
             self.mark(now, addr, Mark::Window);
+        }
+        if served && settings.book == Book::Evenkeel {
+            self.await_answers(addr);
         }
         let until = self.clock(until);
         self.push(now, Some(slot), EventKind::Ejected { reason, until });

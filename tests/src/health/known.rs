@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) began: Time,
     /// A failure of the row was slow.
     pub(super) slow: bool,
+    /// It answered since the latest ejection of another one of its level.
+    pub(super) heard: bool,
     /// Requests given up in a row, weighed.
     pub(super) cancels: u16,
     pub(super) held: Option<Held>,
@@ -66,6 +68,7 @@ impl Known {
             log,
             began: 0,
             slow: false,
+            heard: true,
             cancels: 0,
             held: None,
         }

@@ -22,6 +22,13 @@ impl Model {
         self.at(addr).cancels = 0;
     }
 
+    /// One was ejected: those of its level that serve have not answered since.
+    pub(super) fn await_answers(&mut self, addr: u8) {
+        let level = self.known[&addr].endpoint.priority;
+        let served = |known: &&mut Known| known.endpoint.priority == level && !known.out();
+        self.known.values_mut().filter(served).for_each(|known| known.heard = false);
+    }
+
     /// One that answered a request which decides is back, and others of its level may be.
     pub(super) fn come_back(&mut self, now: Instant, addr: u8) {
         self.readmit(now, addr);
@@ -153,7 +160,11 @@ impl Model {
         let latest = of_level().filter(|known| known.out()).map(|known| known.began).max();
         let harm = own.slow
             && latest.is_some_and(|latest| {
-                own.began > latest && time.saturating_sub(latest) < nanos(self.config.interval)
+                let back = own.state == State::In && own.ejections > 0 && own.back > latest;
+                own.heard
+                    && !back
+                    && own.began > latest
+                    && time.saturating_sub(latest) < nanos(self.config.interval)
             });
         let gone_mostly = of_level().filter(|known| known.out()).count() > serving;
         let out = if well == 0 {

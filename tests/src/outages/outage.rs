@@ -111,6 +111,16 @@ impl Outage {
         self
     }
 
+    /// Each host has its weight, and as many workers; weights move every second.
+    #[must_use]
+    pub fn weights(mut self, weights: &[u32]) -> Self {
+        for (host, weight) in self.scenario.hosts.iter_mut().zip(weights) {
+            (host.weight, host.workers) = (*weight, Some(*weight));
+        }
+        self.scenario.reweighed = Some(Duration::from_secs(1));
+        self
+    }
+
     /// A request takes so many milliseconds.
     #[must_use]
     pub fn takes(mut self, millis: u32) -> Self {

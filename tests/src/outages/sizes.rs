@@ -3,6 +3,10 @@
 use super::Figure::{After, Backups, During};
 use super::{Outage, dead, failing, hung, slow};
 
+/// No key, and no first among equals.
+const POLICIES: [&str; 4] =
+    ["weighted_round_robin", "weighted_random", "least_request", "peak_ewma"];
+
 /// Primaries and backups.
 const LEVELS: [(u32, usize); 11] =
     [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 3), (5, 2), (5, 5), (10, 2), (10, 10), (20, 20)];
@@ -26,6 +30,50 @@ pub fn levels() -> Vec<Outage> {
         })
     };
     kinds.into_iter().flat_map(of).collect()
+}
+
+/// The same by other policies, in a few of the sizes.
+pub fn levels_by_policy() -> Vec<Outage> {
+    let of = |policy: &str| {
+        let some = levels().into_iter().step_by(3);
+        some.map(move |outage| {
+            let title = format!("{}, {policy}", outage.title);
+            Outage { title, ..outage.policy(policy) }
+        })
+        .collect::<Vec<_>>()
+    };
+    ["random", "least_request", "peak_ewma"].into_iter().flat_map(of).collect()
+}
+
+/// Hosts that can do as much as they weigh, 100 or 10; each weight moves by up to a tenth every
+/// second. Each call is tried once.
+pub fn weighted() -> Vec<Outage> {
+    const HEAVY_FIRST: [u32; 10] = [100, 100, 10, 10, 10, 10, 10, 10, 10, 10];
+    const LIGHT_FIRST: [u32; 10] = [10, 10, 10, 10, 10, 10, 10, 10, 100, 100];
+    // To find out that one is out costs some twenty calls, of few where little is left.
+    let kinds = [
+        ("1 of 2 heavy ones", 1, HEAVY_FIRST, 10, 0),
+        ("6 of 8 light ones", 6, LIGHT_FIRST, 10, 0),
+        ("all but a light one", 9, HEAVY_FIRST, 2, 150),
+        ("all but a heavy one", 9, LIGHT_FIRST, 10, 15),
+    ];
+    let mut all = Vec::new();
+    for (what, trouble, most) in [("dead", dead as fn(u32) -> _, 20), ("hang", hung, 200)] {
+        for (who, hosts, weights, load, more) in kinds {
+            for policy in POLICIES {
+                let outage = Outage::new(format!("{who} {what}, {policy}"))
+                    .hosts(10)
+                    .weights(&weights)
+                    .load(load)
+                    .policy(policy)
+                    .attempts(1, 250)
+                    .fault(trouble(hosts), 10..70)
+                    .seconds(100);
+                all.push(outage.once().must(During, most + more).must(After, 4));
+            }
+        }
+    }
+    all
 }
 
 /// Some primaries are in trouble, and those that are left can carry the load: backups are to be

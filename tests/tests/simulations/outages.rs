@@ -2,7 +2,7 @@
 
 use evenkeel_tests::outages::{
     Column, Detection, ENVOY, FIRST_EDITION, Figure, GRPC, OFF, OURS, Outage, column, first,
-    levels, lines, named, play, small, spared, table,
+    levels, levels_by_policy, lines, named, play, small, spared, table, weighted,
 };
 use evenkeel_tests::simulation::picture::bars;
 
@@ -68,12 +68,16 @@ fn outages() {
         "All primaries are out for 30 s; any number of workers, 16 callers, up to 3 attempts";
     let outages = levels();
     compare(&mut text, &mut missed, title, &outages, Some(first::read(&outages)), &all);
+    let title = "The same by other policies";
+    compare(&mut text, &mut missed, title, &levels_by_policy(), None, &[OFF, OURS]);
     let title = "Some of 10 primaries are in trouble for 30 s, and 2 backups are well; 8 workers each, 30 % load, up to 3 attempts";
     compare(&mut text, &mut missed, title, &spared(), None, &[OFF, OURS]);
     let title = "Some hosts are out for 120 s (9 of 10: 300 s); any number of workers, one attempt, 1 ms (1 caller) or 16 ms";
     let outages = small();
     let first = Some(first::read(&outages));
     compare(&mut text, &mut missed, title, &outages, first, &[OFF, OURS]);
+    let title = "Some of 10 hosts that can do as much as they weigh, 100 or 10, are out for 60 s; weights move, one attempt";
+    compare(&mut text, &mut missed, title, &weighted(), None, &[OFF, OURS]);
     check("outages.txt", &text);
     check("outages.svg", &picture(&named, &figures));
     assert!(missed.is_empty(), "hundredths:\n{}", missed.join("\n"));

@@ -76,7 +76,6 @@ fn generate() -> Result<String> {
         writeln!(text, "export type {kind} = (typeof {name})[number];")?;
     }
     parameters(&mut text)?;
-    unweighted(&mut text)?;
     outcomes(&mut text)?;
     http(&mut text)?;
     let (whys, slots) = (evenkeel_wasm::WHYS, evenkeel_wasm::SLOTS);
@@ -94,21 +93,6 @@ fn generate() -> Result<String> {
     interfaces(&mut text, &choices)?;
     texts::write(&mut text)?;
     Ok(text)
-}
-
-/// Writes which policies ignore weights.
-fn unweighted(text: &mut String) -> Result<()> {
-    let mut names = Vec::new();
-    for name in AnyPolicy::NAMES {
-        let policy: AnyPolicy = name.parse()?;
-        if !policy.weighs() {
-            names.push(format!("'{name}'"));
-        }
-    }
-    writeln!(text, "\n/** The policies that ignore weights. */")?;
-    let names = names.join(", ");
-    writeln!(text, "export const UNWEIGHTED: readonly string[] = [{names}];")?;
-    Ok(())
 }
 
 /// Writes what each verdict says of the endpoint.
