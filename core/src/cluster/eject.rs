@@ -116,18 +116,18 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             }
         });
         let ejected = matches!(effect, Effect::Ejected);
-        if !ejected {
+        if ejected {
+            self.await_answers(slot);
+        } else {
             self.hold(slot, Held::Percent);
         }
         ejected
     }
 
-    /// Has those of a level heard anew that serve, as one of it was ejected: they are well if they
-    /// answer from now on.
-    pub(super) fn await_answers(&mut self, level: u16) {
-        if RulesOf::<S>::book(&self.settings) != Book::Evenkeel {
-            return;
-        }
+    /// Has those in service heard anew of the level of an endpoint that our rule ejected: they are
+    /// well if they answer from now on.
+    pub(super) fn await_answers(&mut self, slot: Slot) {
+        let Some(level) = self.row(slot).map(Row::priority) else { return };
         for index in 0..self.rows.len() {
             let Some(slot) = self.live(index) else { continue };
             let Some(mut row) = self.rows.of_mut(slot) else { continue };

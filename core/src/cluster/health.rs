@@ -297,12 +297,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             Effect::Readmitted if !row.is_down() => Some(EventKind::Readmitted),
             Effect::Readmitted | Effect::None | Effect::Failed | Effect::Suspect(_) => None,
         };
-        let (serves, level) = (health.phase() == Phase::InService, row.priority());
+        let serves = health.phase() == Phase::InService;
         if let Some(kind) = kind {
             self.note(Some(slot), kind);
-        }
-        if served && matches!(effect, Effect::Ejected) {
-            self.await_answers(level);
         }
         self.place(slot.index());
         let waits_on = matches!(effect, Effect::HalfOpen | Effect::Rests) && served == serves;

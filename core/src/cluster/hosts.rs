@@ -1,10 +1,11 @@
 //! Shows a cluster to rules that compare its endpoints.
 
-use super::Cluster;
+use super::{Cluster, RulesOf};
 use crate::endpoint::Address;
-use crate::health::{Effect, Facts, HealthRow, Hosts};
+use crate::health::{Effect, Facts, HealthRow, Hosts, Rules};
 use crate::kit::Kit;
 use crate::load::Load;
+use crate::settings::Book;
 use crate::store::Store;
 use crate::time::Instant;
 
@@ -37,5 +38,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Hosts for All<'_, A, L, S, St> {
             apply(row, facts)
         });
         self.changed |= !matches!(effect, Effect::None);
+        let ours = RulesOf::<S>::book(&self.cluster.settings) == Book::Evenkeel;
+        if ours && matches!(effect, Effect::Ejected) {
+            self.cluster.await_answers(id);
+        }
     }
 }

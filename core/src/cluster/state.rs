@@ -9,7 +9,9 @@ use crate::health::{
 use crate::kit::{GROUPS, Kit};
 use crate::load::{Estimate, Load};
 use crate::part::Part;
+use crate::row::Row;
 use crate::set::Set;
+use crate::settings::Book;
 use crate::slot::Slot;
 use crate::slow_start::WarmAt;
 use crate::state::{ImportError, Imported, LastTurn, Latency, Learned, State};
@@ -116,10 +118,32 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         if imported.kept == 0 {
             self.go_on(now, state.age, state.rounds);
         }
+        if imported.endpoints > 0 {
+            self.await_all();
+        }
         self.place_all();
         self.finish();
         self.handle_timeout(now);
         Ok(imported)
+    }
+
+    /// Has all heard anew of which nothing is known, if any is ejected: whether they answered since
+    /// is not known, either.
+    fn await_all(&mut self) {
+        let health = |index: usize| self.rows.get(index).and_then(Row::watched);
+        let ours = RulesOf::<S>::book(&self.settings) == Book::Evenkeel;
+        if !ours || !(0..self.rows.len()).filter_map(health).any(HealthRow::ejected) {
+            return;
+        }
+        for index in 0..self.rows.len() {
+            let Some(slot) = self.live(index) else { continue };
+            let Some(mut row) = self.row_mut(slot) else { continue };
+            row.change::<St, _>(|row| {
+                if row.blank() {
+                    row.await_answer();
+                }
+            });
+        }
     }
 
     fn import_one<T: Store>(

@@ -35,6 +35,9 @@ pub(crate) struct Record {
     /// A failure of the row was slow.
     #[cfg_attr(feature = "serde", serde(default = "slow_if_missing"))]
     pub(crate) slow: bool,
+    /// It answered since the latest ejection of another one of its level.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) heard: bool,
     /// The row of cancellations.
     #[cfg_attr(feature = "serde", serde(default = "longest_if_missing"))]
     pub(crate) cancels: u16,
@@ -114,6 +117,7 @@ pub(crate) fn export(row: &HealthRow, now: Instant) -> Option<Record> {
         ejections: row.ejections.into(),
         began: since(row.began),
         slow: row.slow(),
+        heard: row.heard(),
         cancels: row.cancels,
         held: row.held,
     })
@@ -207,6 +211,9 @@ fn recall<R: Rules, S: Settings>(
     };
     if record.slow {
         row.note_slow();
+    }
+    if !record.heard && R::book(s) == Book::Evenkeel {
+        row.await_answer();
     }
     if R::by_row(s) {
         row.cancels = record.cancels;

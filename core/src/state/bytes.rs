@@ -143,6 +143,7 @@ impl<'a> Reader<'a> {
             ejections: self.narrow()?,
             began: self.number()?,
             slow: self.flag()?,
+            heard: self.flag()?,
             cancels: self.narrow()?,
             held: match self.optional()? {
                 Some(held) => Some(*Held::ALL.get(usize::try_from(held).ok()?)?),

@@ -35,7 +35,7 @@ impl dyn Sink + '_ {
         self.number(learned.health.is_some().into());
         let Some(record) = learned.health else { return };
         let Record { condition, since, successes, failures, streak, ejections, .. } = record;
-        let Record { began, slow, cancels, held, .. } = record;
+        let Record { began, slow, heard, cancels, held, .. } = record;
         match condition {
             Condition::InService { served } => {
                 self.number(0);
@@ -62,6 +62,7 @@ impl dyn Sink + '_ {
         self.number(ejections.into());
         self.number(began);
         self.number(slow.into());
+        self.number(heard.into());
         self.number(cancels.into());
         self.optional(held.map(|held| held.index().into()));
     }

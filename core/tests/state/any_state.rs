@@ -47,14 +47,14 @@ fn left() -> impl Strategy<Value = u64> {
 fn learned() -> impl Strategy<Value = Value> {
     let counts = (any::<u32>(), any::<u32>(), any::<u16>(), any::<u16>());
     let held = prop::sample::select(vec![None, Some("calm"), Some("harm"), Some("minority")]);
-    let rows = (number(), any::<bool>(), any::<u16>(), held);
+    let rows = (number(), any::<[bool; 2]>(), any::<u16>(), held);
     let health = (condition(), number(), counts, rows).prop_map(|(condition, since, counts, rows)| {
         let (successes, failures, streak, ejections) = counts;
-        let (began, slow, cancels, held) = rows;
+        let (began, [slow, heard], cancels, held) = rows;
         json!({
             "condition": condition, "since": since,
             "successes": successes, "failures": failures, "streak": streak, "ejections": ejections,
-            "began": began, "slow": slow, "cancels": cancels, "held": held
+            "began": began, "slow": slow, "heard": heard, "cancels": cancels, "held": held
         })
     });
     let latency = (number(), number()).prop_map(|(nanos, age)| json!({"nanos": nanos, "age": age}));

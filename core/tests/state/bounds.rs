@@ -17,7 +17,7 @@ fn endpoint(addr: &str, condition: Value, ejections: u16) -> Value {
     let health = json!({
         "condition": condition, "since": 0,
         "successes": 0, "failures": 0, "streak": 0, "ejections": ejections,
-        "began": 0, "slow": false, "cancels": 0, "held": null
+        "began": 0, "slow": false, "heard": true, "cancels": 0, "held": null
     });
     json!({"addr": addr, "latency": null, "health": health, "warming": 0})
 }

@@ -37,9 +37,9 @@ fn the_text_is_this() {
         r#"{"version":3,"endpoints":[{"addr":443,"latency":null,"health":{"#,
         r#""condition":{"ejected":{"reason":"consecutive_failures","left":935036929}},"#,
         r#""since":1000000000,"successes":0,"failures":0,"streak":0,"ejections":1,"#,
-        r#""began":1000000000,"slow":false,"cancels":0,"held":null},"warming":0}],"#,
+        r#""began":1000000000,"slow":false,"heard":true,"cancels":0,"held":null},"warming":0}],"#,
         r#""turns":[{"addr":80,"place":0,"walk":0},null,null,null],"rounds":{"interval_left":null,"#,
-        r#""next_probe":0,"draws":2,"longest":0,"calm":null},"checksum":"8e8a046e8b71ecef"}"#,
+        r#""next_probe":0,"draws":2,"longest":0,"calm":null},"checksum":"d677aa83c400093f"}"#,
     ];
     assert_eq!(text, parts.concat());
 }
@@ -62,7 +62,7 @@ fn it_needs_no_allocator() {
     let mut buffer = [0; 128];
     let state = balancer.export(now);
     let bytes = postcard::to_slice(&state, &mut buffer).unwrap();
-    assert_eq!(bytes.len(), 53);
+    assert_eq!(bytes.len(), 54);
     let read: State<u16, Inline<8>> = postcard::from_bytes(bytes).unwrap();
     assert_eq!(read, state);
     let mut next: Balancer<u16, RoundRobin, Config, Inline<2>> =

@@ -146,7 +146,7 @@ fn numbers_that_no_balancer_exports() {
         json!({
             "condition": condition, "since": 0,
             "successes": 0, "failures": 0, "streak": 0, "ejections": 0,
-            "began": 0, "slow": false, "cancels": 0, "held": null
+            "began": 0, "slow": false, "heard": true, "cancels": 0, "held": null
         })
     };
     let changes: [Change<'_>; 11] = [

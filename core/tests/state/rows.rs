@@ -67,12 +67,24 @@ fn goes_on(steps: &[Step], expected: &[(u64, &str, &str)]) {
 fn a_row_keeps_its_beginning_and_that_it_was_slow() {
     goes_on(
         &[
+            (99, "b", 1, Outcome::Failure, FAST),
             (100, "a", 5, Outcome::Failure, FAST),
+            (100, "b", 1, Outcome::Success, FAST),
             (101, "b", 4, Outcome::Failure, SLOW),
             (102, "b", 1, Outcome::Failure, FAST),
         ],
         &[(100, "a", "ejected"), (102, "a", "readmitted"), (102, "b", "undone")],
     );
+    // It has not answered since, be it that it is known or not.
+    for before in [vec![], vec![(98, "b", 1, Outcome::Failure, FAST)]] {
+        let then = [
+            (99, "b", 1, Outcome::Success, FAST),
+            (100, "a", 5, Outcome::Failure, FAST),
+            (101, "b", 5, Outcome::Failure, SLOW),
+        ];
+        let steps = [before.as_slice(), &then].concat();
+        goes_on(&steps, &[(100, "a", "ejected"), (101, "b", "ejected")]);
+    }
     // Its first was sent before it.
     goes_on(
         &[
@@ -89,7 +101,9 @@ fn a_row_keeps_its_beginning_and_that_it_was_slow() {
 fn a_calm_goes_on() {
     goes_on(
         &[
+            (99, "b", 1, Outcome::Failure, FAST),
             (100, "a", 5, Outcome::Failure, FAST),
+            (100, "b", 1, Outcome::Success, FAST),
             (101, "b", 5, Outcome::Failure, SLOW),
             (103, "c", 5, Outcome::Failure, FAST),
             (131, "c", 5, Outcome::Failure, FAST),

@@ -287,7 +287,7 @@ impl Model {
             known.began = time;
         }
         known.cancels = 0;
-        let served = known.state == State::In;
+        let served = !known.out();
         let until = rests.max(time + length + jitter);
         (known.state, known.reason, known.since, known.ejections) =
             (State::Out(until), reason, time, ejections);
