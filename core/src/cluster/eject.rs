@@ -141,7 +141,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     fn undo(&mut self, slot: Slot) {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
         let Some(own) = self.row(slot) else { return };
-        let (level, slow) = (own.priority(), own.watched().is_some_and(health::HealthRow::slow));
+        let (level, slow) = (own.priority(), own.watched().is_some_and(HealthRow::slow));
         let Some(watch) = self.watch.get_mut() else { return };
         let until = watch.calm.begin(level, now, interval);
         self.bring_back(level, Some(slow));
