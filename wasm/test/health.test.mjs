@@ -233,3 +233,21 @@ test('events that nobody takes are counted all the same', () => {
   for (let turn = 0; turn < 300; turn++) balancer.update(turn % 2 === 0 ? [A] : []);
   assert.equal(balancer.eventCounts().lost, 44);
 });
+
+test('a row of requests that are given up ejects', () => {
+  const { balancer, of } = start();
+  const giveUp = (times) => {
+    for (let given = 0; given < times; ) {
+      const pick = balancer.pick();
+      if (pick.url !== B) pick.ok();
+      else {
+        pick.cancel();
+        given += 1;
+      }
+    }
+  };
+  giveUp(9);
+  assert.equal(of(B).health, 'healthy');
+  giveUp(1);
+  assert.deepEqual([of(B).health, of(B).reason], ['ejected', 'cancellations']);
+});

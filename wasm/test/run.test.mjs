@@ -237,3 +237,22 @@ test('a call may wait until there is an endpoint', async (t) => {
   balancer.insert(A);
   assert.equal(await call, 'ok');
 });
+
+test('a retry takes nobody\'s turn', async () => {
+  for (const [names, failing, met] of [['ab', 'a', 600], ['abc', 'b', 400], ['abcdef', 'ace', 600]]) {
+    const endpoints = Array.from(names, (name) => `https://${name}.example`);
+    const balancer = new Balancer({ endpoints, policy: 'round_robin', config: { outlierDetection: false }, seed: 1 });
+    let failed = 0;
+    for (let i = 0; i < 1200; i++) {
+      await balancer.call(
+        async ({ url, attempt }) => {
+          const fails = failing.includes(new URL(url).hostname[0]);
+          failed += Number(fails && attempt === 1);
+          if (fails) throw new Error('down');
+        },
+        { backoff: 0, attempts: 2 },
+      );
+    }
+    assert.equal(failed, met, names);
+  }
+});

@@ -52,10 +52,10 @@ pub fn weighted() -> Vec<Outage> {
     const LIGHT_FIRST: [u32; 10] = [10, 10, 10, 10, 10, 10, 10, 10, 100, 100];
     // To find out that one is out costs some twenty calls, of few where little is left.
     let kinds = [
-        ("1 of 2 heavy ones", 1, HEAVY_FIRST, 10, 0),
-        ("6 of 8 light ones", 6, LIGHT_FIRST, 10, 0),
+        ("1 of 2 heavy ones", 1, HEAVY_FIRST, 3, 0),
+        ("6 of 8 light ones", 6, LIGHT_FIRST, 3, 50),
         ("all but a light one", 9, HEAVY_FIRST, 2, 150),
-        ("all but a heavy one", 9, LIGHT_FIRST, 10, 15),
+        ("all but a heavy one", 9, LIGHT_FIRST, 3, 90),
     ];
     let mut all = Vec::new();
     for (what, trouble, most) in [("dead", dead as fn(u32) -> _, 20), ("hang", hung, 200)] {

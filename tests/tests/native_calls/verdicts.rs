@@ -1,8 +1,9 @@
 use core::time::Duration;
 
+use evenkeel::core::retry::Unlimited;
 use evenkeel::health::Health;
 use evenkeel::{
-    Attempt, Backoff, Cause, Config, End, Hedging, PickError, Retry, RetryPolicy, Verdict,
+    Attempt, Backoff, Book, Cause, Config, End, Hedging, PickError, Retry, RetryPolicy, Verdict,
 };
 use tokio::time::{Instant, timeout};
 
@@ -206,4 +207,25 @@ async fn a_hedge_that_never_left_is_sent_again_as_one() {
     assert_eq!(balancer.call(&retry, attempt).await.unwrap(), 2);
     assert_eq!(sent, [(1, false), (2, true), (2, true)]);
     assert_eq!(sums(&balancer), (0, 1));
+}
+
+/// Six hosts of which three fail: half of the first attempts meet one of those, as without retries.
+#[tokio::test(start_paused = true)]
+async fn a_retry_takes_nobodys_turn() {
+    for (names, failing, met) in [("ab", "a", 600), ("abc", "b", 400), ("abcdef", "ace", 600)] {
+        let config = Config { book: Book::Off, ..Config::default() };
+        let (balancer, log) = (balancer_with(names, "round_robin", config).await, Log::default());
+        let retry = Retry::new(at_once(2)).budget(Unlimited);
+        for _ in 0..1200 {
+            let result = balancer.call(&retry, async |attempt: Attempt<String>| {
+                let _under_way = log.begin(&attempt);
+                if failing.contains(attempt.as_str()) { Err("down") } else { Ok(()) }
+            });
+            result.await.unwrap();
+        }
+        let first = log.sent().into_iter().filter(|(number, _)| *number == 1);
+        let first: Vec<_> = first.collect();
+        let failed = first.iter().filter(|(_, name)| failing.contains(name.as_str())).count();
+        assert_eq!((first.len(), failed), (1200, met), "{names}");
+    }
 }

@@ -239,3 +239,15 @@ async fn failures_of_calls_count_and_calls_go_on_elsewhere() {
     }
     assert_eq!((failures, bed.picked().as_str()), (5, "ac"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_requests_that_are_given_up_ejects() {
+    for (outcome, most) in [(Outcome::Abandoned, 9), (Outcome::LostRace, 39)] {
+        let bed = Bed::new("abc", ROWS).await;
+        bed.report("b", outcome, most).await;
+        assert_eq!(bed.health("b"), Health::Healthy, "{outcome:?}");
+        bed.report("b", outcome, 1).await;
+        let reason = bed.health("b").reason();
+        assert_eq!(reason, Some(Reason::Cancellations), "{outcome:?}");
+    }
+}

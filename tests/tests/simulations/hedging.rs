@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use evenkeel_core::Instant;
 use evenkeel_core::retry::RetryBudget;
 use evenkeel_tests::simulation::{
     Effect, Fault, Hedge, Host, Log, Scenario, Table, millis, percent, percentile, run,
@@ -139,4 +140,29 @@ all the same.";
     let figures = write(&mut text, title, &queues, 300, &[ROUND_ROBIN, LEAST_REQUEST]);
     assert!(figures.iter().skip(1).step_by(3).all(|p95| p95.extra < 80), "{figures:?}");
     check("hedging.txt", &text);
+}
+
+/// All hosts take three times as long from one moment on: for a while nearly all calls send a hedge,
+/// as far as the budget lets them, and soon no more than the slowest 2 % again.
+#[test]
+fn hedges_settle_after_answers_take_longer() {
+    let shift = Fault::between(20, 120, Effect::Slow { by: 60 * MS });
+    for name in ["round_robin", "peak_ewma"] {
+        let scenario = Scenario {
+            hosts: vec![Host::exponential(20 * MS).with(shift); 10],
+            policy: policy(name),
+            hedge: Some(Hedge::Percentile(980)),
+            duration: Duration::from_secs(120),
+            ..Scenario::default()
+        };
+        let logs = in_parallel(1..=3, |seed| run(&scenario, seed, &mut RetryBudget::default()));
+        let per_mille = |from, until| {
+            let span = |log: &Log| log.between(Instant::from_secs(from), Instant::from_secs(until));
+            let spans: Vec<_> = logs.iter().map(span).collect();
+            sum(&spans, Log::extra_attempts) * 1000 / sum(&spans, |log| log.calls.len())
+        };
+        let (before, at_once, settled) = (per_mille(10, 20), per_mille(20, 22), per_mille(60, 120));
+        assert!(before < 30 && settled < 30, "{name}: {before}, {at_once}, {settled}");
+        assert!(at_once > 100, "{name}: the shift is felt: {at_once}");
+    }
 }
