@@ -127,13 +127,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Has those in service heard anew of the level of an endpoint that our rule ejected: they are
     /// well if they answer from now on.
     pub(super) fn await_answers(&mut self, slot: Slot) {
-        let Some(level) = self.row(slot).map(Row::priority) else { return };
-        for index in 0..self.rows.len() {
-            let Some(slot) = self.live(index) else { continue };
-            let Some(mut row) = self.rows.of_mut(slot) else { continue };
-            if row.as_row().priority() == level {
-                row.change::<St, _>(HealthRow::await_answer);
-            }
+        if let Some(level) = self.row(slot).map(Row::priority) {
+            self.turn(level, Turn::Heard);
         }
     }
 
@@ -144,7 +139,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let (level, slow) = (own.priority(), own.watched().is_some_and(HealthRow::slow));
         let Some(watch) = self.watch.get_mut() else { return };
         let until = watch.calm.begin(level, now, interval);
-        self.bring_back(level, Some(slow));
+        self.turn(level, Turn::Missed { slow });
         self.set_held(slot, Held::Calm);
         self.note(Some(slot), EventKind::Undone { until });
     }
@@ -173,14 +168,13 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             && self.settings.half_open()
             && let Some(level) = self.row(slot).map(Row::priority)
         {
-            self.bring_back(level, None);
+            self.turn(level, Turn::Opened);
         }
     }
 
-    /// Lets those of a level come back that one misses which fails, slowly or not; or opens all of
-    /// them to a probe.
+    /// Changes all of a level.
     #[inline(never)]
-    fn bring_back(&mut self, level: u16, missed_by_slow: Option<bool>) {
+    fn turn(&mut self, level: u16, turn: Turn) {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
         for index in 0..self.rows.len() {
             let Some(slot) = self.live(index) else { continue };
@@ -188,20 +182,35 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             if row.as_row().priority() != level {
                 continue;
             }
-            let effect = row.change::<St, _>(|row| match missed_by_slow {
-                Some(slow) if health::is_missed(row, slow, now, interval) => {
+            let effect = row.change::<St, _>(|row| match turn {
+                Turn::Missed { slow } if health::is_missed(row, slow, now, interval) => {
                     row.admit(now);
                     Effect::Readmitted
                 }
-                None if row.phase() == Phase::Ejected => {
+                Turn::Opened if row.phase() == Phase::Ejected => {
                     row.set_phase(Phase::HalfOpen);
                     Effect::HalfOpen
                 }
-                Some(_) | None => Effect::None,
+                Turn::Heard => {
+                    row.await_answer();
+                    Effect::None
+                }
+                Turn::Missed { .. } | Turn::Opened => Effect::None,
             });
             if let Some(effect @ (Effect::Readmitted | Effect::HalfOpen)) = effect {
                 self.settle(slot, effect, false);
             }
         }
     }
+}
+
+/// What becomes of all endpoints of a level.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// Those come back that one misses which fails, slowly or not.
+    Missed { slow: bool },
+    /// Those that are ejected are open to a probe.
+    Opened,
+    /// Those in service are heard anew.
+    Heard,
 }

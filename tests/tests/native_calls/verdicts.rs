@@ -221,7 +221,8 @@ async fn a_retry_takes_nobodys_turn() {
                 let _under_way = log.begin(&attempt);
                 if failing.contains(attempt.as_str()) { Err("down") } else { Ok(()) }
             });
-            result.await.unwrap();
+            // The second may meet another one that fails.
+            let _ = result.await;
         }
         let first = log.sent().into_iter().filter(|(number, _)| *number == 1);
         let first: Vec<_> = first.collect();
