@@ -19,6 +19,7 @@ const constructors = [
   ['a negative subset', { config: { subset: -1 } }, RangeError, 'subset must be an integer in 0..=4294967295, not -1'],
   ['a zone that is no string', { config: { zone: 1 } }, TypeError, 'zone must be a string, not 1'],
   ['a slow start of less than no time', { config: { slowStartMs: -1 } }, RangeError, 'slowStartMs must be a number in 0..=18446744073709.55, not -1'],
+  ['a slow start by a policy that ignores weights', { policy: 'random', config: { slowStartMs: 1000 } }, RangeError, 'slowStartMs'],
   ['settings that are no object', { config: 7 }, TypeError, 'config must be an object, not 7'],
   ['an unknown preset', { config: { outlierDetection: 'linkerd' } }, RangeError, 'outlierDetection must be one of evenkeel, envoy, grpc, off, false or an object, not "linkerd"'],
   ['outlier detection by a number', { config: { outlierDetection: 5 } }, TypeError, 'outlierDetection must be an object, not 5'],

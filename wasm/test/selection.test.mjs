@@ -54,6 +54,21 @@ test('round robin honours weights where they differ', () => {
   }
 });
 
+test('weights that the policy ignores are warned of once', (t) => {
+  const warned = t.mock.method(console, 'warn', () => {});
+  const weighted = [{ url: A, weight: 3 }, B];
+  for (const [policy, times] of [['random', 1], ['pick_first', 1], ['round_robin', 0], ['least_request', 0], [undefined, 0]]) {
+    warned.mock.resetCalls();
+    const balancer = new Balancer({ endpoints: [{ url: A, weight: 3 }, { url: B, weight: 3 }, { url: C, weight: 0 }], policy });
+    balancer.update([{ url: A, weight: 3 }, { url: B, draining: true }]);
+    assert.equal(warned.mock.callCount(), 0, `${policy}: all that serve weigh the same`);
+    balancer.update(weighted);
+    balancer.update(weighted);
+    assert.equal(warned.mock.callCount(), times, policy);
+    for (const { arguments: [text] } of warned.mock.calls) assert.match(text, /the policy ignores that weights differ; peak_ewma does not/);
+  }
+});
+
 test('a key keeps its endpoint, and goes to one other when that is to be avoided', () => {
   for (const policy of ['rendezvous', 'maglev', 'ring_hash', 'ketama']) {
     const balancer = new Balancer({ endpoints: URLS, policy });

@@ -60,6 +60,9 @@ export type EventColumn = (typeof EVENT_COLUMNS)[number];
 /** The names of each policy's parameters. */
 export const PARAMETERS = [[], [], [], [], ['full_scan'], ['full_scan'], ['bound'], ['size'], ['minimum', 'maximum'], [], ['seed']] as const;
 
+/** The policies that ignore weights. */
+export const UNWEIGHTED: readonly string[] = ['random', 'pick_first'];
+
 /** The outcome of each verdict: what it says of the endpoint. */
 export const OUTCOME_OF_VERDICT: readonly number[] = [0, 1, 1, 2, 4, 6, 5, 3, 7];
 

@@ -1,7 +1,7 @@
 import { budget as checkBudget, type Budget } from './budget.js';
 import * as check from './check.js';
 import { EventLog, events, type BalancerEvent, type EventCounts } from './event.js';
-import { MOST_SLOTS, MOST_WHYS, REFUSALS, WHYS, type Refusal } from './generated.js';
+import { MOST_SLOTS, MOST_WHYS, REFUSALS, UNWEIGHTED, WHYS, type Refusal } from './generated.js';
 import * as module from './glue.js';
 import { freeWith, type Once } from './handle.js';
 import { readNumbers, writeText } from './memory.js';
@@ -87,6 +87,8 @@ export class Picker {
   readonly #parts: Parts;
   readonly #now: () => number;
   #seeded: boolean;
+  /** Whether the policy ignores weights, until that has been said. */
+  #unweighted: boolean;
   #noPick: NoPick | undefined;
   /** Taken from the module, but not yet by the user. */
   readonly #events = new EventLog();
@@ -116,6 +118,7 @@ export class Picker {
     module.set_policy(handle, index, given, ...check.halves(first ?? 0n), ...check.halves(second ?? 0n));
     parts.throwFault(handle, 'parameter');
     for (const [setting, number] of parts.settings(config, (name) => this.#zone(name))) module.set(handle, setting, number);
+    this.#unweighted = UNWEIGHTED.includes(policy);
     this.#seeded = seed !== undefined;
     module.seed(handle, ...check.seed(seed ?? 0));
     parts.throwFault(handle, 'setting');
@@ -304,6 +307,11 @@ export class Picker {
       const draining = check.flag(`${name} (${url}): draining`, spec.draining ?? false);
       return { url, weight, priority, zone, draining };
     });
+    // Of those that are meant to serve.
+    if (this.#unweighted && new Set(checked.flatMap(({ weight, draining }) => (draining ? [] : weight || []))).size > 1) {
+      this.#unweighted = false;
+      console.warn('evenkeel: the policy ignores that weights differ; peak_ewma does not');
+    }
     for (const { url, weight, priority, zone, draining } of checked) {
       module.stage(this.handle, this.#texts.keep(url), weight, priority, zone === undefined ? 0 : this.#zone(zone), draining);
     }

@@ -172,7 +172,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         }
     }
 
-    /// Changes all of a level.
+    /// Has what follows become of all endpoints of a level. O(n)
     #[inline(never)]
     fn turn(&mut self, level: u16, turn: Turn) {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));

@@ -32,7 +32,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     }
 
     /// Tells that a success of the endpoint in `slot` changes its health. If not, successes need
-    /// not be counted until the next failure.
+    /// not be counted until the next failure, or until another one of its level is ejected.
     pub fn watches(&self, slot: Slot) -> bool {
         let quiet = self.row(slot).is_none_or(|row| row.health_row().quiet());
         RulesOf::<S>::in_intervals(&self.settings) || !quiet

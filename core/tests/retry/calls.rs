@@ -5,4 +5,5 @@ mod elsewhere;
 mod fixture;
 mod hedging;
 mod retries;
+mod service;
 mod tried;

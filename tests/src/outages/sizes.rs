@@ -3,7 +3,7 @@
 use super::Figure::{After, Backups, During};
 use super::{Outage, dead, failing, hung, slow};
 
-/// No key, and no first among equals.
+/// Those that go by weight, without a key.
 const POLICIES: [&str; 4] =
     ["weighted_round_robin", "weighted_random", "least_request", "peak_ewma"];
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use evenkeel::Backoff;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use tokio::time::{sleep, timeout};
@@ -99,6 +100,11 @@ impl Sidecar {
         } else {
             return route;
         };
+        // Both wait alike between attempts.
+        if let Backoff::Exponential { base, cap, .. } = Backoff::DEFAULT {
+            retry["retry_back_off"] =
+                json!({ "base_interval": seconds(base), "max_interval": seconds(cap) });
+        }
         if let Some(timeout) = manner.attempt_timeout {
             retry["per_try_timeout"] = seconds(timeout);
         }

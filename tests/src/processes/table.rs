@@ -94,7 +94,7 @@ cargo run --release -p evenkeel-tests --bin processes beside \\
     /tmp/envoy/lib/python3*/site-packages/envoy/_bin/envoy > tests/tables/beside_envoy.txt
 
 As in processes.txt, with backends of its own for each row. Envoy is a side-car on a loopback port
-with least request, one thread, and the same attempts and time-outs. Its defaults: outlier detection
+with least request, one thread, and the same attempts, time-outs and backoff. Its defaults: outlier detection
 as it is switched on by `{}`, retry_on 5xx, reset and connect-failure. Tuned: looks every second,
 ejects for 3 s at first and 100 % at most, no panic, any number of retries at a time, retries avoid
 hosts and priorities that were tried; in rows with one attempt, what could not connect is retried.

@@ -3,9 +3,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel::core::TableFull;
-use evenkeel::{AnyPolicy, Config, Cx, Policy, View};
+use evenkeel::{AnyPolicy, Balancer, BuildError, Config, ConfigError, Cx, Fixed, Policy, View};
 
-use crate::{Bed, all, expect, pass};
+use crate::{Bed, all, expect, name, pass};
 
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -108,4 +108,18 @@ async fn an_endpoint_that_comes_back_from_draining_warms_up_again() {
     assert_eq!(bed.shares(31)["d"], 1);
     pass(WINDOW).await;
     assert_eq!(bed.shares(40)["d"], 10);
+}
+
+#[tokio::test]
+async fn a_policy_that_ignores_weights_is_refused_with_it() {
+    let policies = ["pick_first", "random", "round_robin", "weighted_random", "ring_hash"];
+    for policy in policies {
+        let built = Balancer::builder(Fixed::new(["a:80", "b:80"]).unwrap())
+            .policy(policy.parse::<AnyPolicy>().unwrap())
+            .config(config())
+            .build(name);
+        let refused = Some(BuildError::Config(ConfigError::Unweighted { setting: "slow_start" }));
+        let ignores = matches!(policy, "pick_first" | "random");
+        assert_eq!(built.err(), refused.filter(|_| ignores), "{policy}");
+    }
 }

@@ -142,8 +142,8 @@ all the same.";
     check("hedging.txt", &text);
 }
 
-/// All hosts take three times as long from one moment on: for a while nearly all calls send a hedge,
-/// as far as the budget lets them, and soon no more than the slowest 2 % again.
+/// All hosts take four times as long from one moment on: for a while many calls send a hedge, as far
+/// as the budget lets them, and soon no more than about the slowest 2 % again.
 #[test]
 fn hedges_settle_after_answers_take_longer() {
     let shift = Fault::between(20, 120, Effect::Slow { by: 60 * MS });

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use evenkeel_core::balancer::Why;
 use evenkeel_core::health::{Health, Held, Reason};
 use evenkeel_core::http::{self, Repeat};
-use evenkeel_core::policy::AnyPolicy;
+use evenkeel_core::policy::{AnyPolicy, Policy};
 use evenkeel_core::retry::{End, Jitter, Step, Verdict};
 use evenkeel_core::settings::{Book, Config, Kind};
 use evenkeel_core::{Candidacy, EventKind, Heap, Outcome, PickError};
@@ -76,6 +76,7 @@ fn generate() -> Result<String> {
         writeln!(text, "export type {kind} = (typeof {name})[number];")?;
     }
     parameters(&mut text)?;
+    unweighted(&mut text)?;
     outcomes(&mut text)?;
     http(&mut text)?;
     let (whys, slots) = (evenkeel_wasm::WHYS, evenkeel_wasm::SLOTS);
@@ -93,6 +94,21 @@ fn generate() -> Result<String> {
     interfaces(&mut text, &choices)?;
     texts::write(&mut text)?;
     Ok(text)
+}
+
+/// Writes which policies ignore weights.
+fn unweighted(text: &mut String) -> Result<()> {
+    let mut names = Vec::new();
+    for name in AnyPolicy::NAMES {
+        let policy: AnyPolicy = name.parse()?;
+        if !policy.weighs() {
+            names.push(format!("'{name}'"));
+        }
+    }
+    writeln!(text, "\n/** The policies that ignore weights. */")?;
+    let names = names.join(", ");
+    writeln!(text, "export const UNWEIGHTED: readonly string[] = [{names}];")?;
+    Ok(())
 }
 
 /// Writes what each verdict says of the endpoint.

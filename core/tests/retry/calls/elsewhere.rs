@@ -2,79 +2,15 @@
 
 use core::time::Duration;
 
-use evenkeel_core::Instant;
-use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::rand_core::SeedableRng;
 use evenkeel_core::retry::{
-    Backoff, Budget, Call, End, RetryBudget, RetryBudgetSettings, Step, Unlimited, Verdict,
+    Backoff, Call, End, RetryBudget, RetryBudgetSettings, Step, Unlimited, Verdict,
 };
-use evenkeel_core::{Balancer, Book, Config, Endpoint, Request, RetryPolicy};
+use evenkeel_core::{Instant, Request};
 use rand_chacha::ChaCha8Rng;
 
 use super::fixture::{Fixture, NEVER, TEN, hedging, ms, retrying};
-
-const SIZES: [u32; 6] = [1, 2, 3, 5, 10, 1000];
-const POLICIES: [&str; 4] = ["round_robin", "least_request", "peak_ewma", "random"];
-
-/// Some endpoints, and calls over them.
-struct Service {
-    balancer: Balancer<u32, AnyPolicy>,
-    rng: ChaCha8Rng,
-    now: Instant,
-    /// Requests of the last call.
-    sent: Vec<u32>,
-}
-
-impl Service {
-    fn new(endpoints: u32, policy: &str) -> Self {
-        let policy: AnyPolicy = policy.parse().expect("a policy");
-        // Nobody is ejected: each failure finds as many endpoints as the one before.
-        let config = Config { book: Book::Off, ..Config::DEFAULT };
-        let mut balancer = Balancer::with_config(policy, config).expect("settings");
-        let now = Instant::from_secs(1);
-        let _ = balancer.update(now, (0..endpoints).map(Endpoint::new)).expect("an update");
-        Self { balancer, rng: ChaCha8Rng::seed_from_u64(7), now, sent: Vec::new() }
-    }
-
-    /// A call whose attempts take a millisecond and end as `answer` says of the endpoint.
-    fn call(
-        &mut self,
-        policy: &RetryPolicy,
-        budget: &mut impl Budget,
-        mut answer: impl FnMut(u32) -> Verdict,
-    ) -> End {
-        let mut call = Call::new(policy, self.now);
-        self.sent.clear();
-        loop {
-            match call.poll(self.now, budget, &mut self.rng) {
-                Step::Send(attempt) => {
-                    let request = Request::at(self.now).avoiding(call.tried());
-                    let Ok(pick) = self.balancer.pick_with(request, &mut self.rng) else {
-                        call.no_endpoint(self.now);
-                        continue;
-                    };
-                    if !call.started(attempt, pick.slot(), budget) {
-                        self.balancer.withdraw(self.now, pick);
-                        continue;
-                    }
-                    let addr = self.balancer.endpoint(&pick).expect("it is there").addr;
-                    self.sent.push(addr);
-                    self.now = self.now + ms(1);
-                    let verdict = answer(addr);
-                    self.balancer.report(self.now, pick, verdict.outcome());
-                    call.on_outcome(self.now, attempt, verdict);
-                }
-                Step::Wait(until) => self.now = until.expect("nothing is in flight"),
-                Step::Cancel { .. } => panic!("nothing is in flight"),
-                Step::Done(end) => return end,
-            }
-        }
-    }
-
-    fn in_flight(&self) -> u32 {
-        self.balancer.endpoints().map(|status| status.stats.in_flight).sum()
-    }
-}
+use super::service::{Case, Service, cases};
 
 /// A budget of so many retries, which no call adds to.
 fn budget(retries: u32) -> RetryBudget {
@@ -91,25 +27,23 @@ fn budget(retries: u32) -> RetryBudget {
 /// one attempt's time.
 #[test]
 fn one_that_is_overloaded_sends_the_call_elsewhere_at_once() {
-    for size in SIZES.into_iter().skip(1) {
-        for policy in POLICIES {
-            let mut service = Service::new(size, policy);
-            let mut refused = None;
-            for _ in 0..10 {
-                let began = service.now;
-                let end = service.call(&retrying(3, TEN), &mut Unlimited, |addr| {
-                    if *refused.get_or_insert(addr) == addr {
-                        Verdict::Overloaded { wait: Some(Duration::from_secs(600)) }
-                    } else {
-                        Verdict::Success
-                    }
-                });
-                assert_eq!(end, End::Success, "{size}, {policy}");
-                let took = service.now.saturating_since(began);
-                assert!(took <= ms(2), "{size}, {policy}: {took:?}");
-            }
-            assert_eq!(service.in_flight(), 0);
+    for case in cases(2) {
+        let mut service = Service::new(case);
+        let mut refused = None;
+        for _ in 0..10 {
+            let began = service.now;
+            let end = service.call(&retrying(3, TEN), &mut Unlimited, |addr| {
+                if *refused.get_or_insert(addr) == addr {
+                    Verdict::Overloaded { wait: Some(Duration::from_secs(600)) }
+                } else {
+                    Verdict::Success
+                }
+            });
+            assert_eq!(end, End::Success, "{case:?}");
+            let took = service.now.saturating_since(began);
+            assert!(took <= ms(2), "{case:?}: {took:?}");
         }
+        assert_eq!(service.in_flight(), case.beside);
     }
 }
 
@@ -117,8 +51,8 @@ fn one_that_is_overloaded_sends_the_call_elsewhere_at_once() {
 #[test]
 fn where_all_rest_the_call_waits_for_the_first() {
     let secs = [600, 2, 9];
-    for policy in POLICIES {
-        let mut service = Service::new(3, policy);
+    for case in cases(3).take_while(|case| case.size == 3) {
+        let mut service = Service::new(case);
         let began = service.now;
         let mut asked = 0;
         let end = service.call(&retrying(4, TEN), &mut Unlimited, |addr| {
@@ -128,10 +62,10 @@ fn where_all_rest_the_call_waits_for_the_first() {
             }
             Verdict::Overloaded { wait: Some(Duration::from_secs(secs[addr as usize])) }
         });
-        assert_eq!((end, service.sent.len()), (End::Success, 4), "{policy}");
+        assert_eq!((end, service.sent.len()), (End::Success, 4), "{case:?}");
         let took = service.now.saturating_since(began);
-        assert!(took >= Duration::from_secs(2) && took <= ms(2_010), "{policy}: {took:?}");
-        assert_eq!(service.sent[3], 1, "{policy}: the first that is back");
+        assert!(took >= Duration::from_secs(2) && took <= ms(2_010), "{case:?}: {took:?}");
+        assert_eq!(service.sent[3], 1, "{case:?}: the first that is back");
     }
 }
 
@@ -270,44 +204,40 @@ fn what_never_left_goes_to_none_that_was_tried() {
 /// the budget allows once that is empty.
 #[test]
 fn a_total_outage_multiplies_no_load() {
-    for size in SIZES {
-        for policy in POLICIES {
-            let free = size.saturating_sub(1).min(3) as usize;
-            let mut service = Service::new(size, policy);
-            let end = service.call(&retrying(3, TEN), &mut Unlimited, |_| Verdict::NeverSent);
-            assert_eq!((end, service.sent.len()), (End::Attempts, 3 + free), "{size}, {policy}");
+    for case in cases(1) {
+        let free = case.size.saturating_sub(1).min(3) as usize;
+        let mut service = Service::new(case);
+        let end = service.call(&retrying(3, TEN), &mut Unlimited, |_| Verdict::NeverSent);
+        assert_eq!((end, service.sent.len()), (End::Attempts, 3 + free), "{case:?}");
 
-            let mut budget = budget(5);
-            let mut sent = 0;
-            for _ in 0..100 {
-                // Within the memory of the budget, as nothing takes time.
-                let now = service.now;
-                let once = retrying(3, Backoff::None);
-                let _ = service.call(&once, &mut budget, |_| Verdict::NeverSent);
-                assert!(service.sent.len() <= 3 + free, "{size}, {policy}: {:?}", service.sent);
-                sent += service.sent.len();
-                service.now = now;
-            }
-            assert_eq!(sent, 100 * (1 + free) + 5, "{size}, {policy}");
-            assert_eq!(service.in_flight(), 0);
+        let mut budget = budget(5);
+        let mut sent = 0;
+        for _ in 0..100 {
+            // Within the memory of the budget, as nothing takes time.
+            let now = service.now;
+            let once = retrying(3, Backoff::None);
+            let _ = service.call(&once, &mut budget, |_| Verdict::NeverSent);
+            assert!(service.sent.len() <= 3 + free, "{case:?}: {:?}", service.sent);
+            sent += service.sent.len();
+            service.now = now;
         }
+        assert_eq!(sent, 100 * (1 + free) + 5, "{case:?}");
+        assert_eq!(service.in_flight(), case.beside);
     }
 }
 
 /// One attempt: one free request per other endpoint at most, and 3 in all.
 #[test]
 fn one_attempt_that_never_leaves() {
-    for size in SIZES {
-        for policy in POLICIES {
-            let mut service = Service::new(size, policy);
-            let end = service.call(&retrying(1, TEN), &mut Unlimited, |_| Verdict::NeverSent);
-            let most = 1 + size.saturating_sub(1).min(3) as usize;
-            assert_eq!((end, service.sent.len()), (End::Attempts, most), "{size}, {policy}");
-            let mut distinct = service.sent.clone();
-            distinct.sort_unstable();
-            distinct.dedup();
-            assert_eq!(distinct.len(), most, "{size}, {policy}: no endpoint twice");
-        }
+    for case in cases(1) {
+        let mut service = Service::new(case);
+        let end = service.call(&retrying(1, TEN), &mut Unlimited, |_| Verdict::NeverSent);
+        let most = 1 + case.size.saturating_sub(1).min(3) as usize;
+        assert_eq!((end, service.sent.len()), (End::Attempts, most), "{case:?}");
+        let mut distinct = service.sent.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), most, "{case:?}: no endpoint twice");
     }
 }
 
@@ -330,7 +260,8 @@ fn a_push_back_for_ever() {
 fn a_hedge_that_has_no_endpoint_costs_nothing() {
     for (size, calls, left) in [(1, 10, 10), (1, 64, 10), (2, 10, 0), (3, 4, 6), (1000, 16, 0)] {
         let mut budget = budget(10);
-        let mut service = Service::new(size, "least_request");
+        let alone = Case { size, policy: "least_request", weighted: false, beside: 0 };
+        let mut service = Service::new(alone);
         let policy = hedging(2, 20);
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut all: Vec<_> = (0..calls).map(|_| Call::new(&policy, service.now)).collect();
