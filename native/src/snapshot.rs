@@ -34,6 +34,9 @@ pub(crate) struct Snapshot<C, P> {
     pub(crate) sharing: usize,
     /// How many of them take what finds no room elsewhere.
     roomy: usize,
+    /// The ejected endpoints of each level, the best level first: for retries that have tried all
+    /// others. No policy makes tables of them.
+    ejected: Vec<SortedList>,
 }
 
 /// A group of candidates.
@@ -62,7 +65,7 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
             groups.push(Group::new(policy, &table, group)?);
         }
         let sharing = groups.len();
-        for members in levels_in_reserve(members).values() {
+        for members in &levels(members, |member| member.candidacy == Candidacy::Priority) {
             let group = CandidateGroup { members, share: 0, panic: false };
             groups.push(Group::new(policy, &table, group)?);
         }
@@ -72,7 +75,11 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
         let needs = Needs { in_flight: in_flight || limited, time };
         let only = groups.first().filter(|_| sharing == 1);
         let plain = only.is_some_and(|group| !group.members.is_empty() && !group.panic);
-        Ok(Self { version, plain, needs, table, groups, sharing, roomy })
+        let may_be_well =
+            |it: &Member<'_, _>| it.candidacy == Candidacy::Unhealthy && it.health.is_ejected();
+        // Those that a subset left for others are not its own any more.
+        let ejected = if config.subset == 0 { levels(members, may_be_well) } else { Vec::new() };
+        Ok(Self { version, plain, needs, table, groups, sharing, roomy, ejected })
     }
 
     /// Makes the next snapshot, of nobody.
@@ -94,18 +101,21 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
             groups,
             sharing: count,
             roomy: count,
+            ejected: Vec::new(),
         }
     }
 }
 
-/// Lists the endpoints in service by priority whose levels get no request as long as others have
-/// room.
-fn levels_in_reserve(members: &[Member<'_, Target>]) -> BTreeMap<u16, SortedList> {
+/// Lists some endpoints by priority, the best first.
+fn levels(
+    members: &[Member<'_, Target>],
+    belongs: impl Fn(&Member<'_, Target>) -> bool,
+) -> Vec<SortedList> {
     let mut levels = BTreeMap::<_, SortedList>::new();
-    for member in members.iter().filter(|member| member.candidacy == Candidacy::Priority) {
+    for member in members.iter().filter(|member| belongs(member)) {
         levels.entry(member.endpoint.priority).or_default().put(member.slot.index(), true);
     }
-    levels
+    levels.into_values().collect()
 }
 
 impl<C, P> Snapshot<C, P> {
@@ -130,6 +140,20 @@ impl<C, P> Snapshot<C, P> {
         };
         let mut reserve = self.sharing..self.groups.len();
         if !leave_level && offers(&drawn) { drawn } else { reserve.find(offers).unwrap_or(drawn) }
+    }
+
+    /// Returns the ejected endpoints that have room and are not to be avoided, of the best level that
+    /// has any.
+    pub(crate) fn ejected(&self, avoid: &[Slot]) -> Option<SortedList> {
+        let others = self.ejected.iter().map(|level| {
+            let mut others = SortedList::EMPTY;
+            for row in level.iter().filter_map(|slot| self.table.row(slot)) {
+                let offers = !avoid.contains(&row.slot) && !row.client.load.is_full();
+                others.put(row.slot.index(), offers);
+            }
+            others
+        });
+        { others }.find(|others| !others.is_empty())
     }
 
     /// Leaves out the slots to avoid.

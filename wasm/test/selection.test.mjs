@@ -125,6 +125,20 @@ test('a pick says why', () => {
   assert.equal(balancer.pick().why, 'panic');
 });
 
+test('a call tries an ejected endpoint before the same one again', async () => {
+  for (const policy of ['round_robin', 'peak_ewma', 'rendezvous', 'maglev(size=251)']) {
+    const balancer = new Balancer({ endpoints: [A, B, C], policy, now: () => 0 });
+    for (let i = 0; i < 5; i++) balancer.pick({ avoid: [A, C] }).fail();
+    assert.deepEqual(balancer.endpoints().map(({ health }) => health), ['healthy', 'ejected', 'healthy']);
+    const urls = [];
+    const failing = ({ url }) => { urls.push(url); throw new Error('down'); };
+    await balancer.call(failing, { backoff: 0 }).catch(() => {});
+    assert.deepEqual([urls.length, urls[2], new Set(urls).size], [3, B, 3], policy);
+    const [first, second] = [balancer.pick({ avoid: [A, C] }), balancer.pick({ avoid: [A, B, C] })];
+    assert.deepEqual([first.url, first.why, second.why], [B, 'retry', 'last_resort'], policy);
+  }
+});
+
 test('what drains gets nothing new', () => {
   const balancer = new Balancer({ endpoints: [A, { url: B, draining: true }, { url: C, zone: 'west' }], policy: 'round_robin' });
   assert.deepEqual(Object.keys(count(balancer, 20)).sort(), [A, C]);

@@ -25,9 +25,10 @@ export class Pick {
     /** The endpoint's URL, as it was given. */
     readonly url: string,
     /**
-     * Why this one: by the policy among all candidates, or among those not to be avoided (`retry`); because it was ejected and
-     * this request decides whether it comes back (`probe`); among endpoints of which some would be left out if there were
-     * enough others (`panic`); or although all were to be avoided (`last_resort`).
+     * Why this one: by the policy among all candidates, or among those not to be avoided (`retry`), of the next level or, where
+     * all have been tried, of the ejected; because it was ejected and this request decides whether it comes back (`probe`); among
+     * endpoints of which some would be left out if there were enough others (`panic`); or although all were to be avoided
+     * (`last_resort`).
      */
     readonly why: PickReason,
   ) {

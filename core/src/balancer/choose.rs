@@ -54,7 +54,8 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
 
     /// Picks among what is left of a group. When all candidates are to be avoided, or the request
     /// leaves the level, among the next level. Where there is none, it picks among those left;
-    /// without any, the policy picks as if none were to be avoided: the last resort.
+    /// without any, among those ejected; without these, the policy picks as if none were to be
+    /// avoided: the last resort.
     #[inline]
     fn choose_among(&mut self, request: &Request<'_>, rng: &mut impl Rng) -> Option<Choice> {
         let index = self.draw_group(request, rng);
@@ -66,7 +67,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         let next: St::Set;
         let mut left = St::Set::less(pool.ready, request.avoid, live);
         if !request.avoid.is_empty() && (request.leave_level || left.is_empty()) {
-            next = self.cluster.next_level(request.avoid);
+            next = self.cluster.elsewhere(request.avoid, left.is_empty());
             if !next.is_empty() {
                 left = next.apart();
             }

@@ -95,9 +95,9 @@ pub enum Why {
     /// The policy chose it among all candidates.
     Policy,
     /// The policy chose it among the candidates not to be avoided or, where all were, or the call
-    /// leaves the level, among the next level.
+    /// leaves the level, among the next level; where there is none, among those ejected.
     Retry,
-    /// All candidates were to be avoided.
+    /// All candidates were to be avoided, and all ejected endpoints.
     LastResort,
     /// It is an ejected endpoint whose time is over: this request [decides](crate::health) if it
     /// comes back.

@@ -266,28 +266,41 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
     /// Returns the endpoints that a request goes on to which has tried all candidates, or leaves
     /// its level: those in service, with room and not to be avoided, of the next level that has any.
-    /// O(n) for each level.
+    /// Where none has, and `or_ejected`, those of the best level with such that are ejected, but not
+    /// known to be down: they may be well again. O(n) for each level.
     #[cold]
-    pub(crate) fn next_level(&self, avoid: &[Slot]) -> St::Set {
+    pub(crate) fn elsewhere(&self, avoid: &[Slot], or_ejected: bool) -> St::Set {
         // A subset is one of all that serve: it cannot be cut out of what is left of them.
         let cuts = plan::is_linked::<S::Parts>() && self.settings.subset() > 0;
+        let or_ejected = or_ejected && !cuts;
         let skips = |row: Row<'_, A, L, S::Parts>, slot| {
             avoid.contains(&row.slot(slot)) || self.is_full(row)
         };
-        let mut worst = self.worst_priority();
+        let mut worst = u32::from(self.worst_priority());
         loop {
             let (mut next, mut best) = (St::Set::EMPTY, None);
             for (slot, row) in self.rows.iter().enumerate() {
-                let level = row.priority();
-                let serves = row.endpoint().is_some_and(Endpoint::eligible) && row.admits();
-                if !serves || level <= worst || best.is_some_and(|best| level > best) {
+                if row.is_down() || !row.endpoint().is_some_and(Endpoint::eligible) {
+                    continue;
+                }
+                // Ejected ones come after all levels.
+                let mut rank = u32::from(row.priority());
+                if let Some(health) = row.watched()
+                    && health.phase() != Phase::InService
+                {
+                    if !or_ejected || !health.ejected() {
+                        continue;
+                    }
+                    rank += 1 << 16;
+                }
+                if rank <= worst || best.is_some_and(|best| rank > best) {
                     continue;
                 }
                 if !cuts && skips(row, slot) {
                     continue;
                 }
-                if best != Some(level) {
-                    (next, best) = (St::Set::EMPTY, Some(level));
+                if best != Some(rank) {
+                    (next, best) = (St::Set::EMPTY, Some(rank));
                 }
                 next.put(slot, true);
             }

@@ -267,6 +267,11 @@ named!(Health {
 });
 
 impl Health {
+    /// Tells that it counts as ejected, though its time may be over.
+    pub const fn is_ejected(&self) -> bool {
+        matches!(self, Self::Ejected { .. } | Self::HalfOpen | Self::Probing { .. })
+    }
+
     /// Returns the time that it lasts to, where there is one.
     pub const fn until(&self) -> Option<Instant> {
         match *self {

@@ -174,3 +174,101 @@ fn the_first_level_goes_on_as_before() {
         assert_eq!(calls[0][2], (2, Why::Retry));
     }
 }
+
+/// Returns a balancer of some endpoints, of which those of `dead` were ejected.
+fn with_ejected<St: Store>(
+    name: &str,
+    config: Config,
+    endpoints: &[Endpoint<u8>],
+    dead: &[u8],
+) -> Balancer<u8, AnyPolicy, Config, St> {
+    let mut balancer: Balancer<u8, AnyPolicy, Config, St> =
+        Balancer::with_config(name.parse().unwrap(), config).unwrap();
+    let _ = balancer.update(NOW, endpoints.iter().copied()).unwrap();
+    let slots: Vec<Slot> = balancer.endpoints().map(|status| status.slot).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    for _ in 0..8 {
+        for slot in &slots {
+            let others: Vec<Slot> = slots.iter().copied().filter(|other| other != slot).collect();
+            let request = Request::at(NOW).avoiding(&others);
+            let pick = balancer.pick_with(request, &mut rng).unwrap();
+            let dies = dead.contains(&balancer.endpoint(&pick).unwrap().addr);
+            balancer.report(NOW, pick, if dies { Outcome::Failure } else { Outcome::Success });
+        }
+    }
+    let ejected = balancer.endpoints().filter(|status| status.health.is_ejected());
+    let mut ejected: Vec<u8> = ejected.map(|status| status.endpoint.addr).collect();
+    ejected.sort_unstable();
+    assert_eq!(ejected, dead, "{name}");
+    balancer
+}
+
+fn tries_ejected_ones<St: Store>(name: &str) {
+    let endpoints = levels([(0, 0), (1, 0), (2, 0), (3, 0)]);
+    let mut balancer = with_ejected::<St>(name, Config::DEFAULT, &endpoints, &[1, 2]);
+    for seed in 0..40 {
+        let tried = tried(&mut balancer, 5, seed);
+        let whys = [Why::Policy, Why::Retry, Why::Retry, Why::Retry, Why::LastResort];
+        assert!(tried.iter().map(|(_, why)| *why).eq(whys), "{name}: {tried:?}");
+        let sorted = |at: [usize; 2]| {
+            let mut addresses = at.map(|at| tried[at].0);
+            addresses.sort_unstable();
+            addresses
+        };
+        assert_eq!((sorted([0, 1]), sorted([2, 3])), ([0, 3], [1, 2]), "{name}: {tried:?}");
+        assert!([0, 3].contains(&tried[4].0), "{name}: as if none were to be avoided");
+    }
+}
+
+/// An ejected endpoint may be well again; one that this call has tried has just failed.
+#[test]
+fn an_ejected_endpoint_is_tried_before_the_same_again() {
+    for name in AnyPolicy::NAMES.iter().filter(|name| **name != "pick_first") {
+        tries_ejected_ones::<Heap>(name);
+    }
+    for name in ["round_robin", "random", "least_request", "peak_ewma", "weighted_random"] {
+        tries_ejected_ones::<Inline<8>>(name);
+    }
+}
+
+/// First what is in service, level by level; then what is ejected, level by level.
+#[test]
+fn ejected_endpoints_of_the_best_level_come_after_all_levels() {
+    let endpoints = levels([(0, 0), (1, 0), (2, 2), (3, 2), (4, 7)]);
+    let mut balancer = with_ejected::<Heap>("round_robin", Config::DEFAULT, &endpoints, &[1]);
+    for seed in 0..10 {
+        let tried = tried(&mut balancer, 6, seed);
+        let addresses: Vec<u8> = tried.iter().map(|(addr, _)| *addr).collect();
+        let level = if addresses[1] == 2 { [2, 3] } else { [3, 2] };
+        assert_eq!(addresses, [0, level[0], level[1], 4, 1, 0]);
+    }
+}
+
+/// What asks to be left alone, or is known to be down, gets no retry; nor does what leaves a level
+/// that has others go to an ejected one.
+#[test]
+fn what_rests_or_is_down_is_not_tried() {
+    let endpoints = levels([(0, 0), (1, 0), (2, 0), (3, 0)]);
+    let mut balancer = with_ejected::<Heap>("round_robin", Config::DEFAULT, &endpoints, &[1]);
+    let slots: Vec<Slot> = balancer.endpoints().map(|status| status.slot).collect();
+    balancer.set_down(NOW, slots[2], true);
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let rests = Request::at(NOW).avoiding(&slots[..1]);
+    let rests = balancer.pick_with(rests, &mut rng).unwrap();
+    assert_eq!(rests.slot(), slots[3]);
+    let mut pick = |avoid: &[usize], leave_level| {
+        let avoid: Vec<Slot> = avoid.iter().map(|&at| slots[at]).collect();
+        let request = Request::at(NOW).avoiding(&avoid).leaving_level(leave_level);
+        let pick = balancer.pick_with(request, &mut rng).unwrap();
+        (pick.slot().index(), pick.why())
+    };
+    assert_eq!(pick(&[0], true), (3, Why::Retry), "another one of its level is in service");
+    assert_eq!(pick(&[0, 3], true), (1, Why::Retry));
+    let (again, why) = pick(&[0, 1, 3], false);
+    assert!([0, 3].contains(&again) && why == Why::LastResort, "{again} {why:?}");
+    let pushed_back = Outcome::Overloaded { retry_after: Some(core::time::Duration::from_secs(9)) };
+    balancer.report(NOW, rests, pushed_back);
+    let request = Request::at(NOW).avoiding(&slots[..2]);
+    let last = balancer.pick_with(request, &mut rng).unwrap();
+    assert_eq!((last.slot(), last.why()), (slots[0], Why::LastResort), "3 rests");
+}

@@ -113,12 +113,9 @@ impl<S: Store> Fixture<S> {
 
     /// Returns those that are ejected, half-open ones included.
     pub(crate) fn ejected(&self) -> Vec<u8> {
-        let out = |health| {
-            matches!(health, Health::Ejected { .. } | Health::HalfOpen | Health::Probing { .. })
-        };
         self.balancer
             .endpoints()
-            .filter(|status| out(status.health))
+            .filter(|status| status.health.is_ejected())
             .map(|status| status.endpoint.addr)
             .collect()
     }

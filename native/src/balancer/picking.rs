@@ -135,8 +135,8 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
         Ok((row, now))
     }
 
-    /// Chooses among what is left without the slots to avoid. When all are to be avoided, as if
-    /// none were: the last resort.
+    /// Chooses among what is left without the slots to avoid. When all are to be avoided, among the
+    /// ejected endpoints; without any, as if none were to be avoided: the last resort.
     #[inline(never)]
     fn choose_among(
         self,
@@ -147,10 +147,13 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
             return self.choose(index, slots, Why::Policy);
         }
         let left = self.snapshot.less(slots, self.avoid);
-        if left.is_empty() {
-            return self.choose(index, slots, Why::LastResort);
+        if !left.is_empty() {
+            return self.choose(index, left, Why::Retry);
         }
-        self.choose(index, left, Why::Retry)
+        if let Some(ejected) = self.snapshot.ejected(self.avoid) {
+            return self.choose(index, ejected.apart(), Why::Retry);
+        }
+        self.choose(index, slots, Why::LastResort)
     }
 
     /// Chooses again, among those that have room for another request.

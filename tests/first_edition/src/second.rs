@@ -51,8 +51,8 @@ pub const DIFFERENCES: &[&str] = &[
     "A time that lies less than a second back counts as the latest time.",
     "Endpoints to be avoided are left out before a policy looks, so bounds on loads do not count \
      theirs.",
-    "A request that has tried all candidates goes on to the next level in service. Such a request \
-     avoids nothing here.",
+    "A request that has tried all candidates goes on to the next level in service, or to endpoints \
+     that are ejected. Such a request avoids nothing here.",
     "Requests in flight are counted with every rendezvous policy, not only with a bounded one.",
     "The budget is asked for a hedge when it has an endpoint, which must be one that was not tried; what never left is sent again 3 times, not 8; a push-back that is too long ends a call before its deadline does. So calls have no hedges here, nothing that never left, and no push-back beyond the limit.",
 ];
@@ -119,8 +119,9 @@ impl Edition for Second {
         let (candidates, others): (Vec<_>, Vec<_>) =
             self.balancer.endpoints().partition(|status| status.candidate);
         let worst = candidates.iter().map(|status| status.endpoint.priority).max();
-        let left = |status: &Status<'_, Addr>| {
-            status.candidacy == Candidacy::Priority && Some(status.endpoint.priority) > worst
+        let left = |status: &Status<'_, Addr>| match status.candidacy {
+            Candidacy::Priority => Some(status.endpoint.priority) > worst,
+            candidacy => candidacy == Candidacy::Unhealthy && status.health.is_ejected(),
         };
         candidates.iter().all(|status| avoid.contains(&status.slot))
             && others.iter().any(|status| left(status) && !avoid.contains(&status.slot))

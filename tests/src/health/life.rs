@@ -165,6 +165,9 @@ impl<S: Store> Life<S> {
         let mut level = BTreeSet::new();
         if (all_avoided || leave_level) && !avoided.is_empty() {
             level = self.model.next_level(avoids);
+            if all_avoided && level.is_empty() {
+                level = self.model.ejected(avoids);
+            }
         }
         let goes_on = !level.is_empty();
         let candidates = if goes_on { &level } else { candidates };

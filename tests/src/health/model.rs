@@ -233,6 +233,18 @@ impl Model {
             .collect()
     }
 
+    /// Those that are ejected, but not down, of the best level that has any not to be avoided.
+    pub(super) fn ejected(&self, avoids: impl Fn(u8) -> bool) -> BTreeSet<u8> {
+        let spare = self.known.values().filter(|known| {
+            known.out() && !known.down && known.eligible() && !avoids(known.endpoint.addr)
+        });
+        let level = spare.clone().map(|known| known.endpoint.priority).min();
+        spare
+            .filter(|known| Some(known.endpoint.priority) == level)
+            .map(|known| known.endpoint.addr)
+            .collect()
+    }
+
     /// The worst priority among the candidates.
     pub(super) fn worst(&self) -> u16 {
         self.candidates

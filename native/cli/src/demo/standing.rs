@@ -19,7 +19,7 @@ pub(super) fn lines(
     when: impl Fn(Instant) -> String,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
-    let out = || endpoints.iter().filter(|status| is_out(status.health));
+    let out = || endpoints.iter().filter(|status| status.health.is_ejected());
     if out().next().is_some() {
         let text = format!(
             " out: {} ejected; {}",
@@ -68,13 +68,6 @@ fn next_probe(out: impl Iterator<Item = Health>, now: Instant) -> String {
         None => "a probe is under way".to_owned(),
         Some(Duration::ZERO) => "a probe is due".to_owned(),
         Some(wait) => format!("a probe is due in {}", short(wait)),
-    }
-}
-
-fn is_out(health: Health) -> bool {
-    match health {
-        Health::Ejected { .. } | Health::HalfOpen | Health::Probing { .. } => true,
-        Health::Healthy | Health::Overloaded { .. } | Health::Down => false,
     }
 }
 

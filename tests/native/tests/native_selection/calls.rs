@@ -1,9 +1,10 @@
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use evenkeel::{AnyPolicy, Attempt, Book, Config, Retry};
 
 use crate::levels::backups;
-use crate::{Bed, all, key};
+use crate::{Bed, all, key, pass};
 
 /// Where the calls of this user go while all fail.
 async fn tried(bed: &Bed, user: u64) -> Vec<String> {
@@ -86,4 +87,41 @@ async fn a_call_leaves_its_level_after_two_failures() {
     // Without another level, it stays.
     let bed = Bed::new("round_robin", Config::default(), all("abcde")).await;
     assert_eq!(tried(&bed, 1).await.into_iter().collect::<BTreeSet<_>>().len(), 3);
+}
+
+/// Has an endpoint ejected for failures in a row, between which a policy that goes by answer times
+/// comes back to it.
+async fn eject(bed: &Bed, name: &str) {
+    let mut failures = 0;
+    for user in 0..10_000 {
+        let pick = bed.balancer.pick_for(key(user)).unwrap();
+        if pick.with(|client| client == name) {
+            pick.failure();
+            failures += 1;
+        } else {
+            pick.success();
+        }
+        if failures == 5 {
+            break;
+        }
+        pass(Duration::from_millis(100)).await;
+    }
+    pass(Duration::from_millis(1)).await;
+    let names = bed.names();
+    assert!(names.len() == 2 && !names.iter().any(|other| other == name), "{names:?}");
+}
+
+/// An ejected endpoint may be well again; one that this call has tried has just failed.
+#[tokio::test(start_paused = true)]
+async fn a_call_tries_an_ejected_endpoint_before_the_same_again() {
+    for policy in AnyPolicy::NAMES.iter().filter(|name| **name != "pick_first") {
+        for config in [Config::DEFAULT, Config { max_in_flight: 9, ..Config::DEFAULT }] {
+            let bed = Bed::new(policy, config, all("abc")).await;
+            eject(&bed, "b").await;
+            let tried = tried(&bed, 1).await;
+            assert_eq!(tried[2], "b", "{policy}: {tried:?}");
+            let others: BTreeSet<_> = tried.iter().map(String::as_str).collect();
+            assert_eq!(others.len(), 3, "{policy}: {tried:?}");
+        }
+    }
 }

@@ -171,7 +171,8 @@ fn check_pick(before: &[Before], config: &Config, addr: u8, why: Why, request: &
     check_candidate(picked);
 }
 
-/// All candidates are to be avoided, or left: the first level beyond them that has others is used.
+/// All candidates are to be avoided, or left: the first level beyond them that has others is used, or
+/// else the ejected endpoints of the best level.
 fn check_next_level(before: &[Before], config: &Config, picked: &Before, why: Why, avoid: &[Slot]) {
     let full =
         |before: &Before| config.max_in_flight > 0 && before.in_flight >= config.max_in_flight;
@@ -191,12 +192,26 @@ fn check_next_level(before: &[Before], config: &Config, picked: &Before, why: Wh
     };
     let mut levels = before.iter().filter(beyond).map(|before| before.endpoint.priority);
     let picked_level = picked.endpoint.priority;
+    let ejected = |before: &&Before| {
+        let Before { candidacy, health, endpoint, slot, .. } = before;
+        let out = *candidacy == Candidacy::Unhealthy && health.is_ejected();
+        let room = !avoid.contains(slot) && !full(before);
+        config.subset == 0 && out && room && !endpoint.draining && endpoint.weight > 0
+    };
+    let best = before.iter().filter(ejected).map(|before| before.endpoint.priority).min();
     if picked.candidacy.is_candidate() {
         let left = candidates().any(|before| !avoid.contains(&before.slot));
         let expected = if left { Why::Retry } else { Why::LastResort };
         assert_eq!((why, avoid.contains(&picked.slot)), (expected, !left), "picked {picked:?}");
         assert!(!levels.any(offers), "the next level is there, instead of {picked:?}");
+        assert!(left || best.is_none(), "an ejected one is there, instead of {picked:?}");
         return check_candidate(picked);
+    }
+    if picked.candidacy == Candidacy::Unhealthy {
+        let left = candidates().any(|before| !avoid.contains(&before.slot));
+        assert!(!left && !levels.any(offers), "others are there, instead of {picked:?}");
+        assert_eq!((why, best), (Why::Retry, Some(picked_level)), "picked {picked:?}");
+        return;
     }
     assert!(beyond(&picked) && !avoid.contains(&picked.slot) && !full(picked), "{picked:?}");
     assert!(!levels.any(|level| level < picked_level && offers(level)), "{picked:?}");
