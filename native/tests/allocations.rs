@@ -1,4 +1,4 @@
-//! Picks, leases and calls allocate nothing.
+//! Picks, leases and calls allocate nothing; what endpoints of the core take.
 #![allow(missing_docs)]
 
 use core::alloc::{GlobalAlloc, Layout};
@@ -8,25 +8,30 @@ use core::future::ready;
 use core::time::Duration;
 use std::alloc::System;
 
+use evenkeel::core::policy::LeastRequest;
+use evenkeel::core::{self as pure, Endpoint, Instant};
 use evenkeel::{AnyPolicy, Balancer, Fixed, Retry};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The system's allocator, which counts for each thread.
 struct Counting;
 
 // SAFETY: all is left to the system's allocator; counting neither allocates nor unwinds, as the
-// counter is made at compile time and needs no destructor.
+// counters are made at compile time and need no destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        BYTES.set(BYTES.get().wrapping_add(layout.size()));
         // SAFETY: as promised to this function.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        BYTES.set(BYTES.get().wrapping_sub(layout.size()));
         // SAFETY: as promised to this function.
         unsafe { System.dealloc(place, layout) }
     }
@@ -86,4 +91,17 @@ async fn a_call_allocates_nothing() {
 #[test]
 fn what_is_allocated_is_counted() {
     assert_eq!(allocations(|| drop(Box::new(1))), 1);
+}
+
+/// Lists grow in steps, of which some are full.
+#[test]
+fn an_endpoint_of_the_core_takes_a_hundred_bytes() {
+    for count in [1_000, 10_000, 65_536, 100_000] {
+        let before = BYTES.get();
+        let mut balancer: pure::Balancer<u32, LeastRequest> =
+            pure::Balancer::new(LeastRequest::new());
+        let _ = balancer.update(Instant::ZERO, (0..count).map(Endpoint::new));
+        let each = (BYTES.get() - before) / count as usize;
+        assert!((96..=103).contains(&each), "{each} bytes of {count}");
+    }
 }

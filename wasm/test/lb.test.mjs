@@ -144,6 +144,35 @@ test('events: retries, hedges, ejections, returns, updates', async () => {
   assert.deepEqual(told.at(-1), ['update', { added: 1, removed: 1, changed: 0 }]);
 });
 
+test('events: what the rule does and does not do, and counts of it', async () => {
+  let now = 0;
+  const lb = createBalancer({ endpoints: [A, B], now: () => now, seed: 1, policy: 'round_robin' });
+  const told = [];
+  for (const name of ['eject', 'hold', 'probe', 'restore', 'undo']) lb.on(name, (event) => told.push({ name, ...event }));
+  const fail = (url, times) => {
+    while (times > 0) {
+      const pick = lb.pick();
+      if (pick.url !== url) pick.ok();
+      else if (times-- > 0) pick.fail();
+    }
+  };
+  fail(A, 5);
+  now = lb.endpoints()[0].until;
+  lb.pick().fail();
+  // With one ejected, the other fails, too: the ejection gained nothing.
+  fail(B, 10);
+  assert.equal(lb.endpoints()[1].held, 'calm');
+  lb.pick().ok();
+  assert.deepEqual(told.map(({ name, url }) => [name, url]), [
+    ['eject', A], ['probe', A], ['eject', A], ['hold', B], ['restore', A], ['undo', B],
+  ]);
+  assert.deepEqual(told.map(({ reason, held }) => reason ?? held).filter(Boolean), ['consecutive_failures', 'probe_failed', 'nobody_well']);
+  const undo = told.find(({ name }) => name === 'undo');
+  assert.deepEqual(lb.endpoints().map(({ calmUntil }) => calmUntil), [undo.until, undo.until]);
+  const { ejected, held, undone, probing } = lb.eventCounts();
+  assert.deepEqual([ejected.consecutive_failures, ejected.probe_failed, held.nobody_well, undone, probing], [1, 1, 1, 1, 1]);
+});
+
 test('a call is not hedged unless somebody asks for it', async () => {
   let [now, sent] = [0, 0];
   for (const [balancer, call, expected] of [[undefined, undefined, 1], [{ afterMs: 0 }, undefined, 2], [undefined, { afterMs: 0 }, 2], [{ afterMs: 0 }, false, 1]]) {

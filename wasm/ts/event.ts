@@ -14,7 +14,10 @@ export type BalancerEvent =
     }
   /** It fails, and is not ejected; told once for each rule that keeps it. */
   | { readonly type: 'held'; readonly at: number; readonly url: string | undefined; readonly held: HeldBy }
-  /** Ejections did harm: all of its level come back, and none is ejected until then, unless another level is well. */
+  /**
+   * Ejections did harm, as this one fails since: those that may be missed come back, and none of its level is ejected until then, unless
+   * another level is well.
+   */
   | { readonly type: 'undone'; readonly at: number; readonly url: string | undefined; readonly until: number }
   /** It asked to be left alone. */
   | { readonly type: 'overloaded'; readonly at: number; readonly url: string | undefined; readonly until: number }

@@ -4,6 +4,7 @@ import type { RetryOptions } from './call.js';
 import * as check from './check.js';
 import { Discovery } from './discovery.js';
 import { LbError } from './error.js';
+import type { EventCounts } from './event.js';
 import { send } from './fetch.js';
 import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { onAbort } from './listeners.js';
@@ -37,6 +38,8 @@ export interface LoadBalancer {
   on<Name extends keyof LbEvents>(name: Name, listener: (event: LbEvents[Name]) => void): () => void;
   /** Every endpoint, and what is known of it, in the order of URLs. */
   endpoints(): EndpointInfo[];
+  /** How often each thing happened to endpoints: ejections by reason, those that were held back by the rule that did, undos, probes. */
+  eventCounts(): EventCounts;
   /** What it took to get an answer of `fetch`: every attempt that ended, the answer's own last. */
   attempts(response: Response): readonly Attempted[];
   /** Replaces the whole set of endpoints. Those that stay keep what was learned of them. */
@@ -203,6 +206,10 @@ class Lb implements LoadBalancer {
 
   endpoints(): EndpointInfo[] {
     return this.#picker.endpoints();
+  }
+
+  eventCounts(): EventCounts {
+    return this.#picker.eventCounts();
   }
 
   attempts(response: Response): readonly Attempted[] {

@@ -1,14 +1,20 @@
 import { show } from './check.js';
 import type { BalancerEvent } from './event.js';
-import type { EjectionReason } from './generated.js';
+import type { EjectionReason, HeldBy } from './generated.js';
 import type { Changes, Picker } from './picker.js';
 
 /** What `on` tells. */
 export interface LbEvents {
   /** An endpoint failed so often that it is left out, at least until then (in milliseconds of the clock). */
   readonly eject: { readonly url: string | undefined; readonly reason: EjectionReason; readonly until: number };
+  /** It fails, and is not ejected; told once for each rule that keeps it. */
+  readonly hold: { readonly url: string | undefined; readonly held: HeldBy };
+  /** The next request goes to one whose ejection is over, and decides whether it comes back. */
+  readonly probe: { readonly url: string | undefined };
   /** It takes requests again. */
   readonly restore: { readonly url: string | undefined };
+  /** Ejections did harm, as this one fails since: they are undone, and none of its level is ejected until then, unless another is well. */
+  readonly undo: { readonly url: string | undefined; readonly until: number };
   /** An attempt after the first was sent. */
   readonly retry: { readonly url: string; readonly attempt: number };
   /** An attempt was sent beside one that takes long. */
@@ -19,7 +25,7 @@ export interface LbEvents {
   readonly source: { readonly ok: true; readonly changes: Changes } | { readonly ok: false; readonly error: unknown };
 }
 
-const NAMES: readonly (keyof LbEvents)[] = ['eject', 'restore', 'retry', 'hedge', 'update', 'source'];
+const NAMES: readonly (keyof LbEvents)[] = ['eject', 'hold', 'probe', 'restore', 'undo', 'retry', 'hedge', 'update', 'source'];
 
 /** Tells listeners. One that throws harms nobody else. */
 export class Notices {
@@ -63,8 +69,14 @@ export class Notices {
   }
 
   #tellCore(event: BalancerEvent): void {
-    if (event.type === 'ejected') this.tell('eject', { url: event.url, reason: event.reason, until: event.until });
-    else if (event.type === 'readmitted' || event.type === 'undone') this.tell('restore', { url: event.url });
+    switch (event.type) {
+      case 'ejected': return this.tell('eject', { url: event.url, reason: event.reason, until: event.until });
+      case 'held': return this.tell('hold', { url: event.url, held: event.held });
+      case 'probing': return this.tell('probe', { url: event.url });
+      // Whoever comes back by it is readmitted.
+      case 'undone': return this.tell('undo', { url: event.url, until: event.until });
+      case 'readmitted': return this.tell('restore', { url: event.url });
+    }
   }
 }
 

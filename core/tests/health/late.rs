@@ -28,7 +28,7 @@ fn while_it_is_ejected_they_say_nothing() {
 }
 
 #[test]
-fn nor_while_it_is_half_open_or_profixture() {
+fn nor_while_it_is_half_open_or_probed() {
     let mut fixture = Fixture::of(2, OURS);
     let mut late = hung(&mut fixture, 4).into_iter();
     fixture.now = fixture.until(0);

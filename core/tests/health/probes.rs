@@ -11,7 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::fixture::{Fixture, OURS, REFUSED, millis, secs};
 
-/// Endpoint 0 of two is being profixture.
+/// Endpoint 0 of two is being probed.
 fn probing() -> (Fixture, Pick) {
     let mut fixture = Fixture::of(2, OURS);
     fixture.open(0);
@@ -210,8 +210,8 @@ fn two_at_once() {
     fixture.fail(1, 5);
     fixture.fail(3, 5);
     fixture.now = fixture.until(1).max(fixture.until(3));
-    let profixture = [(); 2].map(|()| fixture.request(Outcome::Abandoned));
-    assert_eq!(profixture.map(|(addr, _)| addr), [1, 3]);
+    let probed = [(); 2].map(|()| fixture.request(Outcome::Abandoned));
+    assert_eq!(probed.map(|(addr, _)| addr), [1, 3]);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_retry_does_not_probe() {
 }
 
 #[test]
-fn who_takes_no_requests_is_not_profixture() {
+fn who_takes_no_requests_is_not_probed() {
     let set = |special: Endpoint<u8>| [special, Endpoint::new(1)];
     for special in [Endpoint::new(0).with_draining(true), Endpoint::new(0).with_weight(0)] {
         let mut fixture = Fixture::of(2, OURS);
@@ -257,7 +257,7 @@ fn who_takes_no_requests_is_not_profixture() {
     assert_eq!(fixture.health(0), Health::Down);
 }
 
-/// Standbys are not profixture while a better priority serves all; the better priority is while the
+/// Standbys are not probed while a better priority serves all; the better priority is while the
 /// standby serves.
 #[test]
 fn priorities_not_in_use() {
@@ -276,8 +276,8 @@ fn priorities_not_in_use() {
     fixture.handle_timeout();
     assert_eq!(fixture.candidates(), [3]);
     fixture.now = (0..3).map(|addr| fixture.until(addr)).max().unwrap();
-    let profixture = [fixture.request(Outcome::Success), fixture.request(Outcome::Success)];
-    assert_eq!(profixture, [(0, Why::Probe), (1, Why::Probe)]);
+    let probed = [fixture.request(Outcome::Success), fixture.request(Outcome::Success)];
+    assert_eq!(probed, [(0, Why::Probe), (1, Why::Probe)]);
     for _ in 0..4 {
         assert_eq!(fixture.request(Outcome::Success).1, Why::Policy);
     }
