@@ -7,6 +7,7 @@ mod answers;
 mod budgets;
 mod hedges;
 mod leases;
+mod outages;
 mod verdicts;
 
 use core::convert::Infallible;

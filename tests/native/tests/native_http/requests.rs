@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use evenkeel::core::grpc::Timeout;
 use evenkeel::http::{Body, Client, Connections, Error, Repeat};
-use evenkeel::{Balancer, Fixed, Rendezvous};
+use evenkeel::{Backoff, Balancer, Fixed, Rendezvous, Retry, RetryPolicy};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::HeaderName;
@@ -188,9 +188,12 @@ async fn requests_of_a_key_stay_together() {
 async fn an_endpoint_is_told_how_much_time_is_left() {
     let [first, second] = two(Act::Answer(500, "", ""), Act::OK).await;
     let limit = Duration::from_secs(30);
+    let policy = RetryPolicy::new(3).expect("above 0");
+    let waits = policy.with_backoff(Backoff::Constant(Duration::from_millis(2))).expect("a wait");
     for name in ["x-timeout-ms", "grpc-timeout"] {
         let name = HeaderName::from_static(name);
         let client = client(&[&first, &second]).await.with_deadline_header(name.clone());
+        let client = client.with_retry(Retry::new(waits));
         client.get("/").send().await.expect("an answer");
         for server in [&first, &second] {
             let asked = server.asked().pop().expect("one");
@@ -202,7 +205,7 @@ async fn an_endpoint_is_told_how_much_time_is_left() {
             let grpc = || Timeout::parse(said).expect("gRPC's form");
             said.parse().map_or_else(|_| grpc(), Duration::from_millis)
         });
-        // A retry has less: it waits a millisecond first.
+        // A retry has less: it waits first.
         assert!(left[1] < left[0] && left[0] <= limit && !left[1].is_zero(), "{left:?}");
         let own = client.get("/").timeout(limit).header(name.as_str(), "7");
         own.send().await.expect("an answer");
