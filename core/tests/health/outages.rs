@@ -121,7 +121,7 @@ impl World {
 fn lost(
     policy: &str,
     (number, dead): (u16, u16),
-    weight: fn(u16) -> u32,
+    weight: Weights,
     callers: usize,
     failure: (Duration, Outcome),
 ) -> u64 {
@@ -155,8 +155,11 @@ fn lost(
 
 const CALLERS: [usize; 3] = [1, 16, 64];
 
+/// The weight of each address.
+type Weights = fn(u16) -> u32;
+
 /// Weights of the endpoints, and so many callers.
-const CASES: [(fn(u16) -> u32, usize); 4] =
+const CASES: [(Weights, usize); 4] =
     [(|_| 1, 1), (|_| 1, 16), (|_| 1, 64), (|addr| 1 + u32::from(addr % 3), 16)];
 
 const SIZES: [(u16, u16); 7] = [(3, 1), (3, 2), (4, 3), (5, 2), (10, 5), (10, 9), (20, 10)];
