@@ -304,7 +304,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 }
                 next.put(slot, true);
             }
-            let Some(level) = best else { return next };
+            let Some(rank) = best else { return next };
             if cuts {
                 plan::keep_subset::<A, L, S::Parts, St>(&self.rows, &self.settings, &mut next);
                 for (slot, row) in self.rows.iter().enumerate() {
@@ -316,7 +316,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             if !cuts || !next.is_empty() {
                 return next;
             }
-            worst = level;
+            worst = rank;
         }
     }
 

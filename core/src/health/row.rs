@@ -269,7 +269,10 @@ named!(Health {
 impl Health {
     /// Tells that it counts as ejected, though its time may be over.
     pub const fn is_ejected(&self) -> bool {
-        matches!(self, Self::Ejected { .. } | Self::HalfOpen | Self::Probing { .. })
+        match self {
+            Self::Ejected { .. } | Self::HalfOpen | Self::Probing { .. } => true,
+            Self::Healthy | Self::Overloaded { .. } | Self::Down => false,
+        }
     }
 
     /// Returns the time that it lasts to, where there is one.

@@ -119,9 +119,10 @@ impl Edition for Second {
         let (candidates, others): (Vec<_>, Vec<_>) =
             self.balancer.endpoints().partition(|status| status.candidate);
         let worst = candidates.iter().map(|status| status.endpoint.priority).max();
-        let left = |status: &Status<'_, Addr>| match status.candidacy {
-            Candidacy::Priority => Some(status.endpoint.priority) > worst,
-            candidacy => candidacy == Candidacy::Unhealthy && status.health.is_ejected(),
+        let left = |status: &Status<'_, Addr>| {
+            let beyond = status.candidacy == Candidacy::Priority;
+            let ejected = status.candidacy == Candidacy::Unhealthy && status.health.is_ejected();
+            ejected || beyond && Some(status.endpoint.priority) > worst
         };
         candidates.iter().all(|status| avoid.contains(&status.slot))
             && others.iter().any(|status| left(status) && !avoid.contains(&status.slot))
