@@ -186,7 +186,11 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
 
     /// Lists the slots in the order of their addresses.
     pub(crate) fn by_address(&self) -> impl Iterator<Item = usize> + '_ {
-        self.after(None)
+        let (mut searched, mut places) = (self.after(None), 0..);
+        core::iter::from_fn(move || {
+            // Where the order is kept, nothing has to be looked for.
+            if St::FEW { searched.next() } else { self.index.at(places.next()?) }
+        })
     }
 
     /// Lists the slots whose addresses follow that of a slot, or all.

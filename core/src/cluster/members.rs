@@ -97,8 +97,8 @@ impl fmt::Display for Candidacy {
 }
 
 impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
-    /// Lists every endpoint with what is known of it, in the order of addresses.
-    /// O(n log n), O(n²) for few.
+    /// Lists every endpoint with what is known of it, in the order of addresses. O(n) as long as
+    /// nearly all are candidates, O(n log n) otherwise; O(n²) for few.
     pub fn members(&self) -> impl Iterator<Item = Member<'_, A>> {
         let worst = self.worst_priority();
         self.by_address().filter_map(move |index| {

@@ -44,7 +44,7 @@ impl Set for SortedList {
     }
 
     fn has(&self, slot: usize) -> bool {
-        self.0.binary_search(&(slot as u32)).is_ok()
+        has(&self.0, slot)
     }
 
     fn from(&self, slot: usize) -> Option<usize> {
@@ -124,7 +124,7 @@ impl Slots for AllOfList<'_> {
     }
 
     fn has(&self, slot: usize) -> bool {
-        self.list.binary_search(&(slot as u32)).is_ok()
+        has(self.list, slot)
     }
 
     #[inline]
@@ -153,6 +153,15 @@ impl Slots for AllOfList<'_> {
         *turn = Turn::had(slot, place);
         Some(slot)
     }
+}
+
+/// Tells that a slot is in a list. Each slot that is missing below it moves it one place to the
+/// front: where few are missing, there are few places to look at.
+fn has(list: &[u32], slot: usize) -> bool {
+    let Some(&last) = list.last() else { return false };
+    let missing = (last as usize + 1).saturating_sub(list.len());
+    let places = slot.saturating_sub(missing)..list.len().min(slot + 1);
+    list.get(places).is_some_and(|part| part.binary_search(&(slot as u32)).is_ok())
 }
 
 /// Returns the place of the next slot in a list in which the last one has another place, or none. It
@@ -212,7 +221,7 @@ impl Slots for CutList<'_> {
     }
 
     fn has(&self, slot: usize) -> bool {
-        self.list.binary_search(&(slot as u32)).is_ok() && !self.avoids(slot)
+        has(self.list, slot) && !self.avoids(slot)
     }
 
     fn is_cut(&self) -> bool {
