@@ -1,12 +1,15 @@
 //! The address of an endpoint: a host and a port, and perhaps where that host is.
 
+mod host;
+
 use core::cmp::Ordering;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
-use std::sync::Arc;
 
 use evenkeel_core::Address;
+
+use self::host::Host;
 
 /// Longest host name (RFC 1035, as text without the trailing dot).
 const MAX_HOST: usize = 253;
@@ -28,7 +31,7 @@ const MAX_HOST: usize = 253;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Target {
-    host: Arc<str>,
+    host: Host,
     ip: Option<IpAddr>,
     port: u16,
 }
@@ -58,7 +61,7 @@ impl Target {
         if !name.split('.').all(good) {
             return Err(TargetError::BadHost { host: host.to_owned() });
         }
-        Ok(Self { host: name.to_ascii_lowercase().into(), ip: None, port })
+        Ok(Self { host: (&*name.to_ascii_lowercase()).into(), ip: None, port })
     }
 
     /// Names a host whose address is known. Upper case and a trailing dot do not matter.
@@ -68,7 +71,7 @@ impl Target {
             Ok(host) => host.to_string(),
             Err(_) => host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
         };
-        Self { host: host.into(), ip, port: addr.port() }
+        Self { host: (&*host).into(), ip, port: addr.port() }
     }
 
     /// Moves the host, whose name is kept in one place for all of its addresses.
@@ -135,9 +138,7 @@ impl PartialOrd for Target {
 
 impl PartialEq for Target {
     fn eq(&self, other: &Self) -> bool {
-        // Clones share the name: then it is not looked at.
-        let same_name = || Arc::ptr_eq(&self.host, &other.host) || self.host == other.host;
-        self.ip == other.ip && self.port == other.port && same_name()
+        self.ip == other.ip && self.port == other.port && self.host == other.host
     }
 }
 
@@ -154,7 +155,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.socket_addr() {
             Some(addr) => addr.fmt(f),
-            None => write!(f, "{}:{}", self.host, self.port),
+            None => write!(f, "{}:{}", self.host(), self.port),
         }
     }
 }
@@ -196,7 +197,8 @@ impl<'de> serde::Deserialize<'de> for Target {
 
 impl From<SocketAddr> for Target {
     fn from(addr: SocketAddr) -> Self {
-        Self::at(&addr.ip().to_string(), addr)
+        let ip = addr.ip();
+        Self { host: (&*ip.to_string()).into(), ip: Some(ip), port: addr.port() }
     }
 }
 
