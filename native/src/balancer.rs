@@ -21,7 +21,7 @@ use crate::changes::{Changes, Discovered};
 use crate::discover::DiscoveryStatus;
 use crate::event::Event;
 use crate::shared::{Order, Shared};
-use crate::status::{Entry, Status};
+use crate::status::Status;
 use crate::supervise::TaskStatus;
 use crate::target::Target;
 pub use handle::Handle;
@@ -118,7 +118,7 @@ impl<C, P> Balancer<C, P> {
     /// are ejected, draining, or without a client; and those that left, as long as they serve for
     /// want of others. O(n); not for every request.
     pub fn endpoints(&self) -> Vec<Status> {
-        self.shared.entries.load().iter().map(Entry::status).collect()
+        self.shared.listing.load().statuses().collect()
     }
 
     /// Takes over what active checks found: an endpoint that is down takes no requests until they

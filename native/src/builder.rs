@@ -28,6 +28,7 @@ use crate::shared::{Clients, Probes, Shared};
 use crate::snapshot::{Cluster, Snapshot};
 use crate::state::{RestoreError, Restored};
 use crate::stats::Columned;
+use crate::status::Listing;
 use crate::supervise::Supervisor;
 use crate::target::Target;
 
@@ -173,9 +174,10 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
         let clock = Clock::start();
         let (orders, ordered) = mpsc::unbounded_channel();
         let cluster = Cluster::new(config);
-        let snapshot = Snapshot::new(1, &cluster, &[], |_| None, &policy);
+        let snapshot = Snapshot::new(1, &cluster, &[], None, |_| None, &policy);
+        let snapshot = Arc::new(snapshot.map_err(BuildError::Table)?);
         let shared = Arc::new(Shared {
-            snapshot: Published::new(snapshot.map_err(BuildError::Table)?),
+            snapshot: Published::new(Arc::clone(&snapshot)),
             probes: Probes::default(),
             tallies: Arc::default(),
             seats: ThreadLocal::new(),
@@ -187,7 +189,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             discovery: watch::Sender::new(DiscoveryStatus::default()),
             clients: watch::Sender::new(Clients::default()),
             discovered: watch::Sender::default(),
-            entries: ArcSwap::default(),
+            listing: ArcSwap::from_pointee(Listing::empty(snapshot)),
             events: broadcast::Sender::new(EVENTS),
             told: Mutex::default(),
             calls: Columned::default(),

@@ -133,7 +133,7 @@ where
         let Some(balancer) = weak.upgrade() else { return };
         let mut news = balancer.shared.clients.subscribe();
         let mut before = core::mem::take(&mut tasks);
-        for client in balancer.shared.entries.load().iter().filter_map(|entry| entry.client()) {
+        for client in balancer.shared.listing.load().clients() {
             let same = before.remove(&client.target);
             let same = same.filter(|(known, _)| core::ptr::eq(known.as_ptr(), &raw const **client));
             let task = same.unwrap_or_else(|| {

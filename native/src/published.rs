@@ -36,9 +36,9 @@ pub(crate) struct Seat<C, P> {
 }
 
 impl<C, P> Published<C, P> {
-    pub(crate) fn new(first: Snapshot<C, P>) -> Self {
+    pub(crate) fn new(first: Arc<Snapshot<C, P>>) -> Self {
         let version = AtomicU64::new(first.version);
-        Self { newest: ArcSwap::from_pointee(first), version, pockets: Mutex::default() }
+        Self { newest: ArcSwap::new(first), version, pockets: Mutex::default() }
     }
 
     /// Returns the newest snapshot, for those who seldom look.

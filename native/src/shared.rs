@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::marks::Marks;
 use crate::published::{Published, Seat};
 use crate::stats::Columned;
-use crate::status::Entry;
+use crate::status::Listing;
 use crate::supervise::Supervisor;
 use crate::tally::Tallies;
 use crate::target::Target;
@@ -36,7 +36,7 @@ pub(crate) struct Shared<C, P> {
     pub(crate) discovery: watch::Sender<DiscoveryStatus>,
     pub(crate) clients: watch::Sender<Clients>,
     pub(crate) discovered: watch::Sender<Discovered>,
-    pub(crate) entries: ArcSwap<Vec<Entry<C>>>,
+    pub(crate) listing: ArcSwap<Listing<C, P>>,
     pub(crate) events: broadcast::Sender<Event>,
     /// All that were told.
     pub(crate) told: Mutex<EventCounts>,

@@ -50,16 +50,22 @@ pub(crate) struct Group<P> {
 }
 
 impl<C, P: Policy + Clone> Snapshot<C, P> {
-    /// Makes the snapshot of `cluster`, whose members are these; `client` knows them all.
-    pub(crate) fn new(
+    /// Makes the snapshot of `cluster`, whose members are these, after the one `before`; `client` knows
+    /// them all.
+    pub(crate) fn new<'c>(
         version: u64,
         cluster: &Cluster,
         members: &[Member<'_, Target>],
-        client: impl Fn(Slot) -> Option<Arc<Client<C>>>,
+        before: Option<&Self>,
+        client: impl Fn(Slot) -> Option<&'c Arc<Client<C>>>,
         policy: &P,
-    ) -> Result<Self, TableFull> {
+    ) -> Result<Self, TableFull>
+    where
+        C: 'c,
+    {
         let config = cluster.settings();
-        let table = Table::new(cluster.slots(), members, client);
+        let table =
+            Table::new(cluster.slots(), members, before.map(|before| &before.table), client);
         let mut groups = Vec::new();
         for group in cluster.candidate_groups() {
             groups.push(Group::new(policy, &table, group)?);
@@ -84,7 +90,7 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
 
     /// Makes the next snapshot, of nobody.
     pub(crate) fn emptied(&self) -> Self {
-        let table = Table::new(0, &[], |_| None);
+        let table = Table::new(0, &[], None, |_| None);
         let groups = self.groups.first().map(|group| {
             let mut policy = group.policy.clone();
             // Every table has room for nobody.

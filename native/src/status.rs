@@ -1,6 +1,7 @@
 //! What an operator wants to see of the endpoints.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use evenkeel_core::cluster::{Candidacy, Member};
@@ -8,6 +9,7 @@ use evenkeel_core::health::{Health, Held};
 use evenkeel_core::{Endpoint, Instant, Slot};
 
 use crate::client::Client;
+use crate::snapshot::Snapshot;
 use crate::target::Target;
 
 /// What a balancer knows of an endpoint.
@@ -49,12 +51,24 @@ pub struct Status {
     pub failures: u32,
 }
 
+/// All that is known of the endpoints, in the order of addresses.
+#[derive(Debug)]
+pub(crate) struct Listing<C, P> {
+    entries: Vec<Entry>,
+    /// That of the time when it was made: it keeps their clients.
+    snapshot: Arc<Snapshot<C, P>>,
+    /// The clients that it lacks, as the policy could not follow.
+    late: BTreeMap<Slot, Arc<Client<C>>>,
+    /// Until when levels are calm that are.
+    calm: BTreeMap<u16, Instant>,
+}
+
 /// What does not change from request to request: made with each change, read with the counts of the
 /// moment.
 #[derive(Debug)]
-pub(crate) struct Entry<C> {
+struct Entry {
     place: Place,
-    known: Option<Known<C>>,
+    known: Option<Known>,
 }
 
 /// What is known of an endpoint without a client, too.
@@ -67,54 +81,80 @@ pub(crate) struct Place {
 }
 
 #[derive(Debug)]
-struct Known<C> {
-    client: Arc<Client<C>>,
+struct Known {
+    slot: Slot,
     candidate: bool,
     candidacy: Candidacy,
     health: Health,
     held: Option<Held>,
-    calm_until: Option<Instant>,
     weight: u32,
 }
 
-/// Makes an entry for each endpoint that was found, and perhaps left; `members` are those that have
-/// a client, and of the candidates, those get requests that are `picked`. `calm` tells the end of a
-/// level's calm.
-pub(crate) fn entries<C>(
-    found: impl Iterator<Item = Place>,
-    members: &[Member<'_, Target>],
-    client: impl Fn(Slot) -> Option<Arc<Client<C>>>,
-    picked: impl Fn(Slot) -> bool,
-    calm: impl Fn(u16) -> Option<Instant>,
-) -> Vec<Entry<C>> {
-    // Both are in the order of addresses.
-    let mut members = members.iter().peekable();
-    let entry = |place: Place| {
-        let member = members.next_if(|member| member.endpoint.addr == place.endpoint.addr);
-        let known =
-            member.and_then(|&Member { slot, endpoint, candidacy, health, held, weight }| {
-                let candidate = candidacy.is_candidate() && picked(slot);
-                let (client, calm_until) = (client(slot)?, calm(endpoint.priority));
-                Some(Known { client, candidate, candidacy, health, held, calm_until, weight })
-            });
-        Entry { place, known }
-    };
-    found.map(entry).collect()
-}
-
-impl<C> Entry<C> {
-    /// Returns its client, if it has one.
-    pub(crate) fn client(&self) -> Option<&Arc<Client<C>>> {
-        self.known.as_ref().map(|known| &known.client)
+impl<C, P> Listing<C, P> {
+    /// Lists nobody.
+    pub(crate) fn empty(snapshot: Arc<Snapshot<C, P>>) -> Self {
+        Self { entries: Vec::new(), snapshot, late: BTreeMap::new(), calm: BTreeMap::new() }
     }
 
-    pub(crate) fn status(&self) -> Status {
+    /// Lists each endpoint that was found, and perhaps left; `members` are those that have a client,
+    /// and of the candidates, those get requests that are in `snapshot`. `calm` tells the end of a
+    /// level's calm.
+    pub(crate) fn new<'c>(
+        found: impl Iterator<Item = Place>,
+        members: &[Member<'_, Target>],
+        snapshot: Arc<Snapshot<C, P>>,
+        client: impl Fn(Slot) -> Option<&'c Arc<Client<C>>>,
+        picked: impl Fn(Slot) -> bool,
+        calm: impl Fn(u16) -> Option<Instant>,
+    ) -> Self
+    where
+        C: 'c,
+    {
+        let mut listing = Self::empty(snapshot);
+        // Both are in the order of addresses.
+        let mut members = members.iter().peekable();
+        let entry = |place: Place| {
+            let member = members.next_if(|member| member.endpoint.addr == place.endpoint.addr);
+            let known =
+                member.and_then(|&Member { slot, endpoint, candidacy, health, held, weight }| {
+                    let client = client(slot)?;
+                    let kept = listing.snapshot.table.client(slot);
+                    if !kept.is_some_and(|kept| Arc::ptr_eq(kept, client)) {
+                        listing.late.insert(slot, Arc::clone(client));
+                    }
+                    if let Some(until) = calm(endpoint.priority) {
+                        listing.calm.insert(endpoint.priority, until);
+                    }
+                    let candidate = candidacy.is_candidate() && picked(slot);
+                    Some(Known { slot, candidate, candidacy, health, held, weight })
+                });
+            Entry { place, known }
+        };
+        listing.entries = found.map(entry).collect();
+        listing
+    }
+
+    /// Lists the clients that there are.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &Arc<Client<C>>> {
+        self.entries.iter().filter_map(|entry| self.client(entry.known.as_ref()?.slot))
+    }
+
+    /// Lists what an operator wants to see.
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = Status> {
+        self.entries.iter().map(|entry| self.status(entry))
+    }
+
+    fn client(&self, slot: Slot) -> Option<&Arc<Client<C>>> {
+        self.late.get(&slot).or_else(|| self.snapshot.table.client(slot))
+    }
+
+    fn status(&self, Entry { place, known }: &Entry) -> Status {
         let mut status = Status {
-            target: self.place.endpoint.addr.clone(),
-            endpoint: self.place.endpoint.clone(),
+            target: place.endpoint.addr.clone(),
+            endpoint: place.endpoint.clone(),
             candidate: false,
-            leaving: self.place.leaving,
-            candidacy: self.place.left_out,
+            leaving: place.leaving,
+            candidacy: place.left_out,
             health: Health::Healthy,
             held: None,
             calm_until: None,
@@ -124,13 +164,16 @@ impl<C> Entry<C> {
             successes: None,
             failures: 0,
         };
-        if let Some(known) = &self.known {
-            let Known { client, candidate, candidacy, health, held, calm_until, weight } = known;
+        if let Some(known) = known
+            && let Some(client) = self.client(known.slot)
+        {
+            let Known { candidate, candidacy, health, held, weight, .. } = known;
             let full = candidacy.is_candidate() && client.load.is_full();
             status.candidate = *candidate && !full;
             status.candidacy = Some(if full { Candidacy::Full } else { *candidacy });
             (status.health, status.held, status.weight) = (*health, *held, *weight);
             // Nothing is published where it ends.
+            let calm_until = self.calm.get(&place.endpoint.priority).copied();
             status.calm_until = calm_until.filter(|until| *until > client.clock.now());
             (status.in_flight, status.latency) = (client.load.in_flight(), client.load.latency());
             status.successes = client.vitals.successes();

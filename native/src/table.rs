@@ -33,11 +33,17 @@ pub(crate) struct Row<C> {
 
 impl<C> Table<C> {
     /// Makes the table of these members, in the order of addresses; every slot is below `slots`.
-    pub(crate) fn new(
+    /// What the one before knows of a client is not read from the client: there may be many, and
+    /// each is elsewhere in memory.
+    pub(crate) fn new<'c>(
         slots: usize,
         members: &[Member<'_, Target>],
-        client: impl Fn(Slot) -> Option<Arc<Client<C>>>,
-    ) -> Self {
+        before: Option<&Self>,
+        client: impl Fn(Slot) -> Option<&'c Arc<Client<C>>>,
+    ) -> Self
+    where
+        C: 'c,
+    {
         let mut rows = Vec::new();
         rows.resize_with(slots, || None);
         let mut order = Vec::with_capacity(members.len());
@@ -46,15 +52,13 @@ impl<C> Table<C> {
             let Some(client) = client(slot) else { continue };
             // Those that are no candidates may get their turn when others have no room.
             let weight = if member.weight > 0 { member.weight } else { member.endpoint.weight };
+            let known = before.and_then(|before| before.row(slot.index()));
+            let known = known.filter(|row| Arc::ptr_eq(&row.client, client));
+            let (id, column) = known
+                .map_or_else(|| (client.id, client.column.number()), |row| (row.id, row.column));
+            let client = Arc::clone(client);
             order.push(slot.index() as u32);
-            rows[slot.index()] = Some(Row {
-                id: client.id,
-                column: client.column.number(),
-                client,
-                slot,
-                weight,
-                rank,
-            });
+            rows[slot.index()] = Some(Row { client, slot, id, weight, column, rank });
         }
         Self { rows, order }
     }

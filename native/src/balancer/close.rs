@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::Balancer;
 use crate::shared::{Clients, Counts};
+use crate::status::Listing;
 
 /// How often it is looked whether a lease is left: only while closing.
 const LOOK: Duration = Duration::from_millis(10);
@@ -55,7 +56,8 @@ impl<C, P: Policy + Clone> Balancer<C, P> {
     fn clear(&self) {
         let snapshot = self.shared.snapshot.load().emptied();
         self.shared.snapshot.store(snapshot);
-        self.shared.entries.store(Arc::default());
+        let listing = Listing::empty(self.shared.snapshot.load_full());
+        self.shared.listing.store(Arc::new(listing));
         self.shared.probes.publish(Vec::new());
         let counts = Counts { none: Some(PickError::NoEndpoints), ..Counts::default() };
         self.shared.clients.send_replace(Clients { counts, error: None });

@@ -56,9 +56,8 @@ impl<C, P> Balancer<C, P> {
     /// Tells what was done with each endpoint that has a client, in the order of addresses.
     /// O(threads · endpoints); nothing of it is counted where threads meet.
     pub fn endpoint_stats(&self) -> Vec<EndpointStats> {
-        let entries = self.shared.entries.load();
-        let clients = entries.iter().filter_map(|entry| entry.client());
-        clients.map(|client| EndpointStats::of(client)).collect()
+        let listing = self.shared.listing.load();
+        listing.clients().map(|client| EndpointStats::of(client)).collect()
     }
 }
 

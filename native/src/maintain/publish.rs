@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::factory::Factory;
 use crate::shared::Counts;
 use crate::snapshot::Snapshot;
-use crate::status::{self, Place};
+use crate::status::{Listing, Place};
 use crate::target::Target;
 
 /// How long after a snapshot was published nobody puts back the one before, in all likelihood.
@@ -44,7 +44,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if !(news.set || candidates || news.health || probes.is_some() || !events.is_empty()) {
             return;
         }
-        let members: Vec<_> = self.cluster.members().collect();
+        let mut members = Vec::with_capacity(self.cluster.len());
+        members.extend(self.cluster.members());
         let mut formed = None;
         if candidates {
             self.version += 1;
@@ -66,18 +67,22 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if let Some(probes) = probes {
             self.shared.probes.publish(probes);
         }
-        let snapshot = self.shared.snapshot.load();
+        let snapshot = self.shared.snapshot.load_full();
         let picked = |slot| !self.behind || snapshot.offers(slot);
-        let client = |slot| self.client(slot).cloned();
-        let found = self.found.iter().map(|found| Place {
-            endpoint: found.endpoint.clone(),
-            leaving: found.left.is_some(),
-            left_out: found.left_out,
+        let client = |slot| self.client(slot);
+        let mut complete = !self.found.is_empty();
+        let found = self.found.iter().map(|found| {
+            complete &= !found.is_missing();
+            Place {
+                endpoint: found.endpoint.clone(),
+                leaving: found.left.is_some(),
+                left_out: found.left_out,
+            }
         });
         let calm = |priority| self.cluster.calm_until(priority);
-        let entries = status::entries(found, &members, client, picked, calm);
-        self.shared.entries.store(Arc::new(entries));
-        self.publish_counts(snapshot.len());
+        let listing = Listing::new(found, &members, Arc::clone(&snapshot), client, picked, calm);
+        self.shared.listing.store(Arc::new(listing));
+        self.publish_counts(snapshot.len(), complete);
         self.news = News::default();
         if news.set {
             self.unmerged = 0;
@@ -124,8 +129,10 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         &self,
         members: &[Member<'_, Target>],
     ) -> Option<Result<Snapshot<F::Client, P>, TableFull>> {
-        let client = |slot| self.client(slot).cloned();
-        let form = || Snapshot::new(self.version, &self.cluster, members, client, &self.policy);
+        let before = self.shared.snapshot.load();
+        let (version, client) = (self.version, |slot| self.client(slot));
+        let form =
+            || Snapshot::new(version, &self.cluster, members, Some(&before), client, &self.policy);
         let formed = catch_unwind(AssertUnwindSafe(form)).inspect_err(|panic| {
             self.shared.supervisor.panicked("the policy", &**panic);
         });
@@ -167,7 +174,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
-    fn publish_counts(&self, pickable: usize) {
+    fn publish_counts(&self, pickable: usize, complete: bool) {
         let mut present = self.found.iter().filter(|found| found.left.is_none());
         let none = if present.any(Found::is_eligible) {
             self.cluster.candidates().next().is_none().then(|| self.cluster.unavailable())
@@ -186,7 +193,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             ready: self.cluster.len(),
             pickable,
             settled: self.settled,
-            complete: !self.found.is_empty() && !self.found.iter().any(Found::is_missing),
+            complete,
             busy_until,
             none,
             table: self.table,

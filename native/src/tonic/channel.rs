@@ -62,9 +62,11 @@ impl<P> Channel<P> {
 
     /// Lists how far the connection of each endpoint is, in the order of addresses. O(n).
     pub fn connections(&self) -> Vec<(Target, Connectivity)> {
-        let entries = self.shared.balancer.shared.entries.load();
-        let clients = entries.iter().filter_map(|entry| entry.client());
-        clients.map(|client| (client.target.clone(), client.inner.connectivity())).collect()
+        let listing = self.shared.balancer.shared.listing.load();
+        listing
+            .clients()
+            .map(|client| (client.target.clone(), client.inner.connectivity()))
+            .collect()
     }
 
     /// Connects to all endpoints at once that wait after a failure: the network is back. Endpoints
