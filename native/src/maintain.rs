@@ -296,7 +296,6 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
         if self.news.set || !events.is_empty() {
             self.line_up();
-            self.queue_up();
             self.fill();
         }
         if self.trouble.is_due(now) {
@@ -356,7 +355,6 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             return false;
         }
         self.line_up();
-        self.queue_up();
         self.fill();
         if self.making.is_empty() {
             return false;

@@ -8,6 +8,9 @@ pub(crate) fn folded(
     endpoints: impl IntoIterator<Item = Endpoint<Target>>,
 ) -> Vec<Endpoint<Target>> {
     let mut all: Vec<_> = endpoints.into_iter().collect();
+    if all.is_sorted_by(|one, next| one.addr < next.addr) {
+        return all;
+    }
     all.sort_by(|one, other| one.addr.cmp(&other.addr));
     all.dedup_by(|next, kept| {
         let same = next.addr == kept.addr;

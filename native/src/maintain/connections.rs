@@ -11,7 +11,7 @@ use evenkeel_core::retry::Backoff;
 use evenkeel_core::{Instant, Policy, hash};
 use futures_util::FutureExt;
 
-use super::line::Line;
+use super::line::Due;
 use super::{Maintenance, bring_forward};
 use crate::abort::AbortOnDrop;
 use crate::client::Client;
@@ -75,19 +75,7 @@ pub(super) struct Made<C> {
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Queues up who is to get a client: candidates first, and before those that failed.
-    pub(super) fn queue_up(&mut self) {
-        let mut due = Vec::new();
-        for found in self.found.iter() {
-            let Connection::Waiting { failures } = found.connection else { continue };
-            if found.line != Line::Out || failures > 0 {
-                due.push((
-                    failures,
-                    found.line,
-                    found.endpoint.priority,
-                    found.endpoint.addr.clone(),
-                ));
-            }
-        }
+    pub(super) fn queue_up(&mut self, mut due: Vec<Due>) {
         due.sort();
         self.line = due.into_iter().map(|(_, _, _, target)| target).collect();
     }
@@ -97,20 +85,12 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         while self.making.len() < self.pace.at_once
             && let Some(target) = self.line.pop_front()
         {
-            let Some(found) = self.found.get(&target) else { continue };
-            if let Connection::Waiting { failures } = found.connection {
-                self.make(target, failures);
-            }
-        }
-    }
-
-    fn make(&mut self, target: Target, failures: u32) {
-        self.stamp += 1;
-        let (stamp, timeout) = (self.stamp, self.pace.timeout);
-        let (shared, factory) = (Arc::clone(&self.shared), Arc::clone(&self.factory));
-        let task = self.making.spawn({
-            let target = target.clone();
-            async move {
+            let Some(found) = self.found.get_mut(&target) else { continue };
+            let Connection::Waiting { failures } = found.connection else { continue };
+            self.stamp += 1;
+            let (stamp, timeout) = (self.stamp, self.pace.timeout);
+            let (shared, factory) = (Arc::clone(&self.shared), Arc::clone(&self.factory));
+            let task = self.making.spawn(async move {
                 // All that the user's code does is within: the call, its future and their drops.
                 let made = async {
                     let made = tokio::time::timeout(timeout, factory.make(target.clone())).await;
@@ -120,9 +100,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                     Err(shared.supervisor.panicked("the factory", &*panic).as_ref().into())
                 });
                 Made { target, stamp, result }
-            }
-        });
-        if let Some(found) = self.found.get_mut(&target) {
+            });
             found.connection = Connection::Making { failures, stamp, _task: AbortOnDrop(task) };
         }
     }

@@ -9,7 +9,7 @@ use evenkeel_core::health::Health;
 use evenkeel_core::{Endpoint, Instant, Policy, hash};
 
 use super::connections::Connection;
-use super::line::Line;
+use super::line::{Due, Line};
 use super::{Maintenance, bring_forward, is_due};
 use crate::changes::Discovered;
 use crate::client::Client;
@@ -72,6 +72,13 @@ impl<C> Found<C> {
         wanted && self.client().is_none()
     }
 
+    /// Returns its turn, if it is to get a client and waits for it.
+    pub(super) fn due(&self) -> Option<Due> {
+        let Connection::Waiting { failures } = self.connection else { return None };
+        let due = self.line != Line::Out || failures > 0;
+        due.then(|| (failures, self.line, self.endpoint.priority, self.endpoint.addr.clone()))
+    }
+
     /// Returns it as the cluster is to see it.
     pub(super) fn as_served(&self) -> Endpoint<Target> {
         let drained = self.left.is_some_and(|left| left.drained);
@@ -95,15 +102,21 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         // Nothing is known of a set yet, not even that it is empty.
         let mut differs = self.found.is_empty();
         for found in self.found.iter_mut() {
-            let target = &found.endpoint.addr;
-            // Both are in the order of addresses.
-            fresh.extend(core::iter::from_fn(|| named.next_if(|next| next.addr < *target)));
-            if let Some(endpoint) = named.next_if(|next| next.addr == *target) {
-                // What is the same stays: others know it by its name's place in memory.
-                if found.endpoint != endpoint {
-                    found.endpoint = endpoint;
-                    differs = true;
+            // Both are in the order of addresses, and the next is the same, mostly.
+            let mut is_named = named.next_if_eq(&found.endpoint).is_some();
+            if !is_named {
+                let target = &found.endpoint.addr;
+                fresh.extend(core::iter::from_fn(|| named.next_if(|next| next.addr < *target)));
+                if let Some(endpoint) = named.next_if(|next| next.addr == *target) {
+                    is_named = true;
+                    // What is the same stays: others know it by its name's place in memory.
+                    if found.endpoint != endpoint {
+                        found.endpoint = endpoint;
+                        differs = true;
+                    }
                 }
+            }
+            if is_named {
                 differs |= found.left.take().is_some();
             } else if set.whole {
                 let begun = Left { since: now, answers: 0, drained: false };
@@ -261,7 +274,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 self.in_grace(now, left).then(|| found.endpoint.clone().with_draining(true))
             }
         });
-        let endpoints: Vec<_> = told.collect();
+        let mut endpoints = Vec::with_capacity(self.found.len());
+        endpoints.extend(told);
         let known = self.shared.discovered.borrow().clone();
         if *known.endpoints != *endpoints {
             let new = Discovered { version: known.version + 1, endpoints: endpoints.into() };

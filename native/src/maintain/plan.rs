@@ -7,18 +7,23 @@ use evenkeel_core::{Book, Config, Endpoint, Policy, Zone};
 
 use super::Maintenance;
 use super::found::Found;
-use super::line::Line;
+use super::line::{Due, Line};
 use crate::factory::Factory;
 use crate::snapshot::Cluster;
 use crate::target::Target;
 
 impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Lines the endpoints up: by priorities, subset and zones, and who is well. A subset of 10
-    /// makes 10 candidates, and the 10 of the next ranks come next.
+    /// makes 10 candidates, and the 10 of the next ranks come next. Queues up who is to get a client.
     pub(super) fn line_up(&mut self) {
-        if self.line_up_all() {
-            return;
-        }
+        let due = self.line_up_all().unwrap_or_else(|| {
+            self.line_up_some();
+            self.found.iter().filter_map(Found::due).collect()
+        });
+        self.queue_up(due);
+    }
+
+    fn line_up_some(&mut self) {
         let well = self.found.iter().filter(|found| found.left.is_none() && self.may_serve(found));
         let well: Vec<_> = well.map(|found| found.endpoint.clone()).collect();
         let first = self.plan(well.clone());
@@ -37,24 +42,26 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
-    /// Makes all of them candidates; tells that settings and priorities leave nobody out.
-    fn line_up_all(&mut self) -> bool {
+    /// Makes all of them candidates, and lists those that are due; unless settings or priorities leave
+    /// somebody out.
+    fn line_up_all(&mut self) -> Option<Vec<Due>> {
         let config = self.cluster.settings();
         let overflows = config.max_in_flight > 0 && config.overflow;
         if config.subset > 0 || config.zone != Zone::NONE {
-            return false;
+            return None;
         }
-        let mut first = None;
+        let (mut first, mut due) = (None, Vec::new());
         for found in self.found.iter_mut() {
             let priority = found.endpoint.priority;
             if *first.get_or_insert(priority) != priority && !overflows {
-                return false;
+                return None;
             }
             // Nobody makes a client for one that left.
             found.line = if found.left.is_none() { Line::Candidate } else { Line::Out };
             found.left_out = None;
+            due.extend(found.due());
         }
-        true
+        Some(due)
     }
 
     /// Tells that nothing is known against an endpoint.
