@@ -61,7 +61,7 @@ impl Target {
         if !name.split('.').all(good) {
             return Err(TargetError::BadHost { host: host.to_owned() });
         }
-        Ok(Self { host: (&*name.to_ascii_lowercase()).into(), ip: None, port })
+        Ok(Self { host: name.to_ascii_lowercase().into(), ip: None, port })
     }
 
     /// Names a host whose address is known. Upper case and a trailing dot do not matter.
@@ -71,7 +71,7 @@ impl Target {
             Ok(host) => host.to_string(),
             Err(_) => host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
         };
-        Self { host: (&*host).into(), ip, port: addr.port() }
+        Self { host: host.into(), ip, port: addr.port() }
     }
 
     /// Moves the host, whose name is kept in one place for all of its addresses.
@@ -198,7 +198,7 @@ impl<'de> serde::Deserialize<'de> for Target {
 impl From<SocketAddr> for Target {
     fn from(addr: SocketAddr) -> Self {
         let ip = addr.ip();
-        Self { host: (&*ip.to_string()).into(), ip: Some(ip), port: addr.port() }
+        Self { host: ip.to_string().into(), ip: Some(ip), port: addr.port() }
     }
 }
 

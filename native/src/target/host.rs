@@ -3,34 +3,28 @@ use core::ops::Deref;
 use core::str::from_utf8;
 use std::sync::Arc;
 
-/// So many bytes are kept in place: the text of any IPv4 address, and no more room than a shared
-/// name takes.
-const SHORT: usize = 22;
+/// So many bytes are kept in place: the text of any IPv4 address.
+const SHORT: usize = 15;
 
 /// The name of a host. A short one is kept in place: lists of many are compared and copied without
 /// going elsewhere in memory. The clones of a longer one share it.
 #[derive(Clone)]
 pub(super) enum Host {
-    Short(Short),
-    Long(Arc<str>),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Short {
-    len: u8,
     /// UTF-8, and 0 behind it.
-    text: [u8; SHORT],
+    Short([u8; SHORT]),
+    /// In two steps: so it takes no more room than a short one.
+    Long(Arc<String>),
 }
 
-impl From<&str> for Host {
-    fn from(name: &str) -> Self {
-        let mut text = [0; SHORT];
-        match text.get_mut(..name.len()) {
-            Some(place) => {
+impl From<String> for Host {
+    fn from(name: String) -> Self {
+        let mut short = [0; SHORT];
+        match short.get_mut(..name.len()) {
+            Some(place) if !name.contains('\0') => {
                 place.copy_from_slice(name.as_bytes());
-                Self::Short(Short { len: name.len() as u8, text })
+                Self::Short(short)
             }
-            None => Self::Long(name.into()),
+            Some(_) | None => Self::Long(name.into()),
         }
     }
 }
@@ -40,10 +34,10 @@ impl Deref for Host {
 
     fn deref(&self) -> &str {
         match self {
-            Self::Short(Short { len, text }) => {
-                let text = text.get(..usize::from(*len)).unwrap_or_default();
+            Self::Short(name) => {
+                let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
                 // It was a whole `str`.
-                from_utf8(text).unwrap_or_default()
+                from_utf8(name).unwrap_or_default()
             }
             Self::Long(name) => name,
         }
@@ -75,14 +69,16 @@ mod tests {
     fn a_name_of_any_length_is_what_it_was() {
         for len in [0, 1, SHORT - 1, SHORT, SHORT + 1, 253] {
             let name = "a".repeat(len);
-            let host = Host::from(&*name);
-            assert_eq!(&*host, name);
+            let host = Host::from(name.clone());
+            assert_eq!(*host, name);
             assert_eq!(matches!(host, Host::Short(_)), len <= SHORT, "{len}");
-            assert!(host == host.clone() && host == Host::from(&*name), "{len}");
-            assert!(host != Host::from(&*format!("{name}a")), "{len}");
+            assert!(host == host.clone() && host == Host::from(name.clone()), "{len}");
+            assert!(host != Host::from(name + "a"), "{len}");
         }
-        // What is behind the text is no part of it.
-        assert!(Host::from("a") != Host::from("a\0"));
-        assert_eq!(&*Host::from("straße"), "straße");
+        for odd in ["a\0", "\0", "straße"] {
+            assert_eq!(&*Host::from(odd.to_owned()), odd);
+            assert!(Host::from("a".to_owned()) != Host::from(odd.to_owned()));
+        }
+        assert_eq!(size_of::<Host>(), 16, "as large as a shared name");
     }
 }

@@ -146,6 +146,7 @@ async fn policies() {
     assert!(said.starts_with("the policy panicked"), "{said}");
     let candidates = bed.balancer.endpoints().iter().filter(|status| status.candidate).count();
     assert_eq!(candidates, 2);
+    assert_eq!(bed.balancer.endpoint_stats().len(), 3, "all that have a client are told of");
     bed.becomes(all("abcd")).await;
     assert_eq!(bed.picked(), "abcd");
 }
