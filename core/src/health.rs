@@ -66,7 +66,7 @@ pub(crate) use durable::{
     Condition, Import, MOST_LEFT, Record, Rounds, export, import, is_limited,
 };
 pub use eject_rule::SLOW_FAILURE;
-pub(crate) use eject_rule::{By, Others, Ruling, Suspect, is_missed, judge, troubled};
+pub(crate) use eject_rule::{By, Others, Ruling, Scope, Suspect, is_missed, judge, troubled};
 pub(crate) use ejection::eject_by_rule;
 pub(crate) use facts::{Facts, Memory, Report};
 pub use held::Held;
@@ -76,7 +76,7 @@ pub(crate) use row::{Count, HealthRow, Phase};
 pub use row::{Health, Reason};
 pub(crate) use tally::tally;
 pub use tally::{Counted, Tally};
-pub(crate) use undo::{Calm, LONGEST, Rest};
+pub(crate) use undo::{ALL_LEVELS, Calm, LONGEST, Rest};
 
 #[cfg(doc)]
 use crate::Outcome;

@@ -4,7 +4,8 @@ use super::{Cluster, EventsOf, RulesOf};
 use crate::endpoint::{Address, Endpoint};
 use crate::event::{EventKind, EventLog};
 use crate::health::{
-    self, By, Effect, HealthRow, Held, Others, Phase, Rules, Ruling, Suspect, cancellations,
+    self, ALL_LEVELS, By, Effect, HealthRow, Held, Others, Phase, Rules, Ruling, Scope, Suspect,
+    cancellations,
 };
 use crate::kit::Kit;
 use crate::load::Load;
@@ -17,7 +18,8 @@ use crate::time::Instant;
 
 impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Returns the end of the calm of a level: until then none of its endpoints is ejected, unless
-    /// another level is well, as ejections of it were undone.
+    /// none of them is well and another level is, as ejections of it were undone. Where those of
+    /// all levels were undone, all are calm.
     pub fn calm_until(&self, priority: u16) -> Option<Instant> {
         let interval = self.settings.ticks(self.settings.interval());
         self.watch.get()?.calm.until(priority, self.last, interval)
@@ -28,8 +30,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     pub(super) fn judge(&mut self, slot: Slot, by: By) -> bool {
         match self.rule(slot, by) {
             Some(Ruling::Eject) => self.eject(slot, by),
-            Some(Ruling::Undo) => {
-                self.undo(slot);
+            Some(Ruling::Undo(scope)) => {
+                self.undo(slot, scope);
                 true
             }
             Some(Ruling::Hold(held)) => {
@@ -48,7 +50,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 self.hold(slot, held);
                 false
             }
-            Some(Ruling::Undo) | None => false,
+            Some(Ruling::Undo(_)) | None => false,
         }
     }
 
@@ -65,6 +67,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             serving: 0,
             well: 0,
             out: 0,
+            away: false,
             slow_out: false,
             latest: now.long_ago(),
         };
@@ -84,6 +87,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             if row.priority() != level {
                 // Who gives up says nothing of other levels.
                 others.elsewhere |= well && !canceled;
+                others.away |= health.ejected();
             } else if admits {
                 others.serving += 1;
                 others.well += u32::from(well);
@@ -103,7 +107,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             heard: health.heard(),
             back: in_service && health.ejections > 0 && !others.latest.has_reached(health.until),
         };
-        let calm = self.calm_until(level).is_some();
+        let calm = self.calm_until(level).map(|_| watch.calm.scope());
         Some(health::judge(&suspect, &others, calm, now, interval))
     }
 
@@ -132,11 +136,15 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         }
     }
 
-    /// Lets those of the level of the endpoint in `slot` come back that it misses.
-    fn undo(&mut self, slot: Slot) {
+    /// Lets those of the level of the endpoint in `slot` come back that it misses, or all of any
+    /// level.
+    fn undo(&mut self, slot: Slot, scope: Scope) {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
         let Some(own) = self.row(slot) else { return };
-        let (level, slow) = (own.priority(), own.watched().is_some_and(HealthRow::slow));
+        let (level, slow) = match scope {
+            Scope::Level => (own.priority(), own.watched().is_some_and(HealthRow::slow)),
+            Scope::All => (ALL_LEVELS, false),
+        };
         let Some(watch) = self.watch.get_mut() else { return };
         let until = watch.calm.begin(level, now, interval);
         self.turn(level, Turn::Missed { slow });
@@ -172,14 +180,14 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         }
     }
 
-    /// Has what follows become of all endpoints of a level. O(n)
+    /// Has what follows become of all endpoints of a level, or of all levels. O(n)
     #[inline(never)]
     fn turn(&mut self, level: u16, turn: Turn) {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
         for index in 0..self.rows.len() {
             let Some(slot) = self.live(index) else { continue };
             let Some(mut row) = self.rows.of_mut(slot) else { continue };
-            if row.as_row().priority() != level {
+            if level != ALL_LEVELS && row.as_row().priority() != level {
                 continue;
             }
             let effect = row.change::<St, _>(|row| match turn {

@@ -5,9 +5,11 @@
 //! window counted are failures. It is judged where its row reaches a multiple of `k`, or where a
 //! percentage rule fires, in this order:
 //!
-//! 1. **Calm.** An ejection of the level was undone a while ago, and no other level is well: nothing.
+//! 1. **Calm.** Ejections of the level were undone a while ago: nothing, unless nobody else of it is
+//!    well and another level is. Where those of all levels were, nothing at all.
 //! 2. **Nobody else is well.** Ejected if another level is well: that is failover. Else it stays; at
-//!    2k, if some of the level are ejected, those come back.
+//!    2k, if some of the level are ejected, those come back. If some of another level are, that was
+//!    a failover in vain, as where few backups drown in the load of many primaries: all come back.
 //! 3. **Harm.** It answered after the latest ejection, and fails slowly now, from a request on that
 //!    was sent within an interval of it: it suffers from the load of those that are ejected. They
 //!    come back, unless its row is at 4k. Where more are ejected than others serve, only if another
@@ -18,6 +20,9 @@
 //! Where one that fails slowly is the reason, those come back that failed slowly themselves, or were
 //! ejected within an interval: they may be lacking. Others refuse all requests since longer, and would
 //! do so for all of the calm.
+//!
+//! Harm is undone though another level may be well: what is too much for those that are left would
+//! be so for a smaller level, too, and if none of them is well in the end, that is failover.
 //!
 //! Three endpoints, `k` = 5, two of them dead: the first to fail five times has one other that is
 //! well, of two that serve, and is ejected; so is the second, whose one other is well. Three of
@@ -85,18 +90,29 @@ pub(crate) struct Others {
     pub(crate) well: u32,
     /// Those of its level that are ejected.
     pub(crate) out: u32,
-    /// One of them failed slowly.
+    /// Some of another level are ejected.
+    pub(crate) away: bool,
+    /// One of its level that are ejected failed slowly.
     pub(crate) slow_out: bool,
     /// The latest time at which one of them left service, if one did.
     pub(crate) latest: Instant,
+}
+
+/// Of which levels ejections are undone, and which are calm then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Of the level of the suspect.
+    Level,
+    /// Of all.
+    All,
 }
 
 /// What follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ruling {
     Eject,
-    /// Those of its level come back that may be lacking.
-    Undo,
+    /// Those of its level come back that may be lacking, or all that are ejected of any level.
+    Undo(Scope),
     Hold(Held),
 }
 
@@ -104,33 +120,42 @@ pub(crate) enum Ruling {
 pub(crate) fn judge(
     suspect: &Suspect,
     others: &Others,
-    calm: bool,
+    calm: Option<Scope>,
     now: Instant,
     interval: Ticks,
 ) -> Ruling {
     let Suspect { by, row, k, slow, began, heard, back } = *suspect;
-    let Others { elsewhere, serving, well, out, slow_out, latest } = *others;
-    if calm && !elsewhere {
-        return Ruling::Hold(Held::Calm);
-    }
+    let Others { elsewhere, serving, well, out, away, slow_out, latest } = *others;
+    let fails_over = well == 0 && elsewhere;
+    let quiet = match calm {
+        None => false,
+        Some(Scope::Level) => !fails_over,
+        Some(Scope::All) => true,
+    };
     let by_row = by == By::Row;
     let lately = now.since(latest) < interval;
     let harm = slow && heard && !back && out > 0 && !latest.has_reached(began) && lately;
     let ejected = if well == 0 {
-        elsewhere && by_row
+        fails_over && by_row
     } else {
         by_row && row >= 4 * k || !harm && 2 * well >= serving
     };
-    if ejected {
+    if ejected && !quiet {
         return Ruling::Eject;
+    }
+    let surely = row >= 2 * k;
+    let in_vain = by_row && well == 0 && !elsewhere && surely;
+    if in_vain && away {
+        return Ruling::Undo(Scope::All);
+    }
+    if quiet {
+        return Ruling::Hold(Held::Calm);
     }
     // Where most are ejected, there is much to lose, and a single one that suffers may do so by
     // chance.
-    let surely = row >= 2 * k;
-    let harm_is_plain = harm && (out <= serving || well < serving || surely);
-    let in_vain = well == 0 && surely && out > 0 && (!slow || slow_out || lately);
-    if by_row && !elsewhere && (harm_is_plain || in_vain) {
-        return Ruling::Undo;
+    let harm_is_plain = by_row && harm && (out <= serving || well < serving || surely);
+    if harm_is_plain || in_vain && out > 0 && (!slow || slow_out || lately) {
+        return Ruling::Undo(Scope::Level);
     }
     Ruling::Hold(match well {
         0 => Held::NobodyWell,
@@ -193,11 +218,12 @@ mod tests {
     }
 
     fn level(serving: u32, well: u32, out: u32) -> Others {
-        Others { elsewhere: false, serving, well, out, slow_out: false, latest: at(80) }
+        let (elsewhere, away, slow_out) = (false, false, false);
+        Others { elsewhere, serving, well, out, away, slow_out, latest: at(80) }
     }
 
     fn judged(suspect: &Suspect, others: &Others) -> Ruling {
-        judge(suspect, others, false, at(100), INTERVAL)
+        judge(suspect, others, None, at(100), INTERVAL)
     }
 
     #[test]
@@ -229,13 +255,19 @@ mod tests {
     fn at_2k_ejections_that_left_nobody_well_are_undone() {
         let others = level(2, 0, 3);
         assert_eq!(judged(&row(5), &others), Ruling::Hold(Held::NobodyWell));
-        assert_eq!(judged(&row(10), &others), Ruling::Undo);
+        assert_eq!(judged(&row(10), &others), Ruling::Undo(Scope::Level));
         let elsewhere = Others { elsewhere: true, ..others };
         assert_eq!(judged(&row(10), &elsewhere), Ruling::Eject);
         let suffers = Suspect { slow: true, ..row(10) };
         assert_eq!(judged(&suffers, &others), Ruling::Hold(Held::NobodyWell), "they refuse all");
-        assert_eq!(judged(&suffers, &Others { slow_out: true, ..others }), Ruling::Undo);
-        assert_eq!(judged(&suffers, &Others { latest: at(91), ..others }), Ruling::Undo);
+        assert_eq!(
+            judged(&suffers, &Others { slow_out: true, ..others }),
+            Ruling::Undo(Scope::Level)
+        );
+        assert_eq!(
+            judged(&suffers, &Others { latest: at(91), ..others }),
+            Ruling::Undo(Scope::Level)
+        );
     }
 
     #[test]
@@ -259,7 +291,7 @@ mod tests {
     fn slow_failures_soon_after_an_ejection_undo_it() {
         let others = Others { latest: at(95), ..level(8, 7, 1) };
         let slow = |secs| Suspect { slow: true, began: at(secs), ..row(5) };
-        assert_eq!(judged(&slow(96), &others), Ruling::Undo);
+        assert_eq!(judged(&slow(96), &others), Ruling::Undo(Scope::Level));
         assert_eq!(judged(&slow(95), &others), Ruling::Eject, "sent before it");
         assert_eq!(judged(&Suspect { began: at(96), ..row(5) }, &others), Ruling::Eject, "fast");
         assert_eq!(judged(&Suspect { row: 20, ..slow(96) }, &others), Ruling::Eject, "at 4k");
@@ -269,25 +301,56 @@ mod tests {
         assert_eq!(judged(&slow(96), &long_ago), Ruling::Eject, "an interval ago");
         let most = Others { latest: at(95), ..level(3, 3, 4) };
         assert_eq!(judged(&slow(96), &most), Ruling::Hold(Held::Harm), "most are ejected");
-        assert_eq!(judged(&Suspect { row: 10, ..slow(96) }, &most), Ruling::Undo);
-        assert_eq!(judged(&slow(96), &Others { well: 2, ..most }), Ruling::Undo);
-        assert_eq!(judged(&slow(96), &Others { out: 3, ..most }), Ruling::Undo);
+        assert_eq!(judged(&Suspect { row: 10, ..slow(96) }, &most), Ruling::Undo(Scope::Level));
+        assert_eq!(judged(&slow(96), &Others { well: 2, ..most }), Ruling::Undo(Scope::Level));
+        assert_eq!(judged(&slow(96), &Others { out: 3, ..most }), Ruling::Undo(Scope::Level));
         let share = Suspect { by: By::Share, ..slow(96) };
         assert_eq!(judged(&share, &others), Ruling::Hold(Held::Harm), "a share undoes nothing");
         let elsewhere = Others { elsewhere: true, ..others };
-        assert_eq!(judged(&slow(96), &elsewhere), Ruling::Hold(Held::Harm));
+        assert_eq!(
+            judged(&slow(96), &elsewhere),
+            Ruling::Undo(Scope::Level),
+            "whoever is well elsewhere"
+        );
     }
 
     #[test]
-    fn in_the_calm_nothing_is_ejected_or_undone_unless_another_level_is_well() {
-        let calm =
-            |suspect: &Suspect, others: &Others| judge(suspect, others, true, at(100), INTERVAL);
-        for length in [5, 10, 20, 1000] {
-            for others in [level(2, 2, 0), level(2, 0, 1), level(0, 0, 0)] {
-                assert_eq!(calm(&row(length), &others), Ruling::Hold(Held::Calm));
+    fn at_2k_a_failover_in_vain_is_undone_in_any_calm() {
+        let drowned = Others { away: true, ..level(2, 0, 0) };
+        for calm in [None, Some(Scope::Level), Some(Scope::All)] {
+            for slow in [false, true] {
+                let suspect = |length| Suspect { slow, ..row(length) };
+                let judged = |length, others: &Others| {
+                    judge(&suspect(length), others, calm, at(100), INTERVAL)
+                };
+                let held = if calm.is_some() { Held::Calm } else { Held::NobodyWell };
+                assert_eq!(judged(5, &drowned), Ruling::Hold(held));
+                assert_eq!(judged(10, &drowned), Ruling::Undo(Scope::All));
+                assert_ne!(judged(10, &Others { well: 1, ..drowned }), Ruling::Undo(Scope::All));
+                assert_ne!(
+                    judged(10, &Others { elsewhere: true, ..drowned }),
+                    Ruling::Undo(Scope::All)
+                );
             }
         }
-        assert_eq!(calm(&row(5), &Others { elsewhere: true, ..level(2, 2, 0) }), Ruling::Eject);
+    }
+
+    #[test]
+    fn in_the_calm_only_failover_goes_on_and_not_after_one_in_vain() {
+        for (length, quiet) in
+            [5, 10, 20, 1000].into_iter().flat_map(|row| [(row, Scope::Level), (row, Scope::All)])
+        {
+            let calm =
+                |others: &Others| judge(&row(length), others, Some(quiet), at(100), INTERVAL);
+            let held = Ruling::Hold(Held::Calm);
+            for others in [level(2, 2, 0), level(2, 0, 1), level(0, 0, 0)] {
+                assert_eq!(calm(&others), held);
+            }
+            let elsewhere = |others| Others { elsewhere: true, ..others };
+            assert_eq!(calm(&elsewhere(level(2, 1, 0))), held);
+            let failover = if quiet == Scope::All { held } else { Ruling::Eject };
+            assert_eq!(calm(&elsewhere(level(2, 0, 0))), failover);
+        }
     }
 
     #[test]
@@ -301,7 +364,7 @@ mod tests {
         ] {
             assert_eq!(judged(&canceled, &level(serving, clear, 1)), expected);
         }
-        let calm = judge(&canceled, &level(9, 9, 0), true, at(100), INTERVAL);
+        let calm = judge(&canceled, &level(9, 9, 0), Some(Scope::Level), at(100), INTERVAL);
         assert_eq!(calm, Ruling::Hold(Held::Calm));
     }
 

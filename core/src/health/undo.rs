@@ -1,12 +1,16 @@
 //! The calm after ejections that did harm were undone.
 
+use super::eject_rule::Scope;
 use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
 
 /// The largest number of a state: all below 2⁵³ are whole numbers to JavaScript. As a time, it is
 /// 104 days.
 pub(crate) const LONGEST: u64 = (1 << 53) - 1;
 
-/// For how long nothing is ejected of the level whose ejections were undone last.
+/// The level of a calm of all levels; who uses it for endpoints has all calm with it.
+pub(crate) const ALL_LEVELS: u16 = u16::MAX;
+
+/// For how long nothing is ejected of the level whose ejections were undone last, or of all.
 ///
 /// With an interval of 10 s: 30 s, then 60 s, then 120 s, if an undo follows within as long after
 /// the end of the calm before.
@@ -33,12 +37,17 @@ pub(crate) struct Rest {
 impl Calm {
     pub(crate) const NEW: Self = Self { until: Instant::ZERO, level: 0, undos: 0 };
 
+    /// Returns what is calm, if it is.
+    pub(crate) fn scope(&self) -> Scope {
+        if self.level == ALL_LEVELS { Scope::All } else { Scope::Level }
+    }
+
     /// Returns the end of the calm of a level, if it is calm.
     pub(crate) fn until(&self, level: u16, now: Instant, interval: Ticks) -> Option<Instant> {
         // One that ends later began before a clock of 32 bits did.
         let left = self.until.since(now);
         let calm = self.undos > 0
-            && self.level == level
+            && (self.level == level || self.level == ALL_LEVELS)
             && !now.has_reached(self.until)
             && left <= length(interval, 2);
         calm.then_some(self.until)
@@ -109,6 +118,9 @@ mod tests {
         let until = calm.begin(7, now, INTERVAL);
         assert_eq!(until, now + core::time::Duration::from_secs(30), "long after");
         assert_eq!(calm.begin(8, now, INTERVAL), now + core::time::Duration::from_secs(30));
+        assert_eq!((calm.scope(), calm.until(7, now, INTERVAL)), (Scope::Level, None));
+        let until = calm.begin(ALL_LEVELS, now, INTERVAL);
+        assert_eq!((calm.scope(), calm.until(7, now, INTERVAL)), (Scope::All, Some(until)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod checks;
 mod clock;
 mod envoy;
 mod events;
+mod failover;
 mod fixture;
 mod given_up;
 mod growth;

@@ -12,8 +12,12 @@ pub(super) const SLOW: u64 = 200_000_000;
 enum Decided {
     Out,
     Undone,
+    AllUndone,
     Held(Held),
 }
+
+/// The level of a calm of all.
+const ALL: u16 = u16::MAX;
 
 impl Model {
     /// An answer ends a row of cancellations.
@@ -75,8 +79,8 @@ impl Model {
                         self.forgive(now, addr);
                         self.put_out(now, addr, Reason::ConsecutiveFailures);
                     }
-                    Decided::Undone => {
-                        self.undo(now, addr);
+                    decided @ (Decided::Undone | Decided::AllUndone) => {
+                        self.undo(now, addr, matches!(decided, Decided::AllUndone));
                         undone = true;
                     }
                     Decided::Held(held) => self.hold(now, addr, held),
@@ -116,7 +120,7 @@ impl Model {
     pub(super) fn may_eject_for_share(&mut self, now: Instant, addr: u8) -> bool {
         match self.decide(now, addr, false) {
             Decided::Out => true,
-            Decided::Undone => false,
+            Decided::Undone | Decided::AllUndone => false,
             Decided::Held(held) => {
                 self.hold(now, addr, held);
                 false
@@ -133,7 +137,9 @@ impl Model {
 
     fn is_calm(&self, level: u16, time: Time) -> bool {
         let most = nanos(self.config.interval) * 12;
-        self.calm.is_some_and(|(until, of, _)| of == level && time < until && until - time <= most)
+        self.calm.is_some_and(|(until, of, _)| {
+            (of == level || of == ALL) && time < until && until - time <= most
+        })
     }
 
     fn decide(&self, now: Instant, addr: u8, by_row: bool) -> Decided {
@@ -149,9 +155,6 @@ impl Model {
         let elsewhere = others()
             .filter(|known| known.endpoint.priority != level)
             .any(|known| serves(&known) && !self.troubled(known, time));
-        if self.is_calm(level, time) && !elsewhere {
-            return Decided::Held(Held::Calm);
-        }
         let serving = of_level().filter(serves).count();
         let well = of_level().filter(serves).filter(|known| !self.troubled(known, time)).count();
         let k = usize::from(self.config.consecutive_failures);
@@ -172,12 +175,16 @@ impl Model {
         } else {
             by_row && row >= 4 * k || !harm && well * 2 >= serving
         };
+        let of_all = self.calm.is_some_and(|(_, of, _)| of == ALL);
+        let calm = self.is_calm(level, time) && (of_all || !(elsewhere && well == 0));
+        let in_vain = by_row && well == 0 && !elsewhere && row >= 2 * k;
+        let away = others().any(|known| known.endpoint.priority != level && known.out());
         match () {
-            () if out => Decided::Out,
-            () if by_row
-                && !elsewhere
-                && (harm && !(gone_mostly && well == serving)
-                    || (harm || well == 0 && missed) && row >= 2 * k) =>
+            () if out && !calm => Decided::Out,
+            () if in_vain && away => Decided::AllUndone,
+            () if calm => Decided::Held(Held::Calm),
+            () if in_vain && missed
+                || by_row && harm && (!(gone_mostly && well == serving) || row >= 2 * k) =>
             {
                 Decided::Undone
             }
@@ -201,9 +208,9 @@ impl Model {
         }
     }
 
-    fn undo(&mut self, now: Instant, addr: u8) {
+    fn undo(&mut self, now: Instant, addr: u8, all: bool) {
         let (time, interval) = (self.time(now), nanos(self.config.interval));
-        let level = self.known[&addr].endpoint.priority;
+        let level = if all { ALL } else { self.known[&addr].endpoint.priority };
         let length = |undos: u32| interval * (3 << undos.min(2));
         let before = self
             .calm
@@ -214,7 +221,8 @@ impl Model {
         let slow = self.known[&addr].slow;
         for other in self.by_slot() {
             let known = &self.known[&other];
-            if known.endpoint.priority == level && self.is_missed(known, slow, time) {
+            let of_it = known.endpoint.priority == level && self.is_missed(known, slow, time);
+            if of_it || all && known.out() {
                 self.readmit(now, other);
             }
         }
