@@ -28,8 +28,8 @@ use crate::simulation::{Log, Scenario, run};
 pub use figures::{Column, Figure, Figures, column, lines, measure, table};
 pub use named::named;
 pub use outage::{Outage, Trouble, dead, failing, flapping, hung, refusing, restarting, slow};
-pub use random::{Kind, Lost, draw, lose, loses, means, summary};
-pub use sizes::{levels, levels_by_policy, small, spared, weighted};
+pub use random::{Kind, Lost, SEEDS, draw, draw_with_backups, lose, loses, means, summary};
+pub use sizes::{levels, levels_by_policy, moving, small, spared, weighted};
 
 /// The name of rules of outlier detection, and settings with them.
 pub type Detection = (&'static str, Config);
@@ -43,6 +43,34 @@ pub const ENVOY: Detection = ("Envoy's", Config::ENVOY);
 pub const GRPC: Detection = ("gRPC's", Config::GRPC);
 /// The rules of the core's first edition, which is not in this workspace.
 pub const FIRST_EDITION: &str = "first edition";
+
+/// All outages by sections, each with its title.
+pub fn sections() -> [(&'static str, Vec<Outage>); 7] {
+    [
+        ("What must go well", named()),
+        (
+            "All primaries are out for 30 s; any number of workers, 16 callers, up to 3 attempts",
+            levels(),
+        ),
+        ("The same by other policies", levels_by_policy()),
+        (
+            "Some of 10 primaries are in trouble for 30 s, and 2 backups are well; 8 workers each, \
+             30 % load, up to 3 attempts",
+            spared(),
+        ),
+        (
+            "Some hosts are out for 120 s (9 of 10: 300 s); any number of workers, one attempt, \
+             1 ms (1 caller) or 16 ms",
+            small(),
+        ),
+        (
+            "Some of 10 hosts that can do as much as they weigh, 100 or 10, are out for 60 s; \
+             weights move every second, one attempt",
+            weighted(),
+        ),
+        ("The same at other rates of change: 1 of 2 heavy ones dead, weights move", moving()),
+    ]
+}
 
 /// Plays a scenario with some balancer.
 pub type Play<'a> = &'a (dyn Fn(&Scenario, u64, &mut AnyBudget) -> Log + Sync);

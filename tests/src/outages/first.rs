@@ -3,7 +3,8 @@
 use core::fmt::Write;
 
 use super::figures::{Figures, lines};
-use super::{Outage, levels, named, small};
+use super::{Lost, Outage, sections};
+use crate::simulation::decimal;
 use crate::tables;
 
 /// The committed figures.
@@ -15,9 +16,19 @@ Compared by `tests/run core`. Rewritten by
 EVENKEEL_BLESS=1 cargo run --manifest-path tests/first_edition/Cargo.toml --profile differential --bin outages
 ";
 
-/// All outages with a column for the first edition, in the order of the file.
+/// The committed figures of outages that nobody chose.
+pub const RANDOM: &str = "random_outages_first_edition.txt";
+
+const RANDOM_HEAD: &str = "\
+What the core's first edition lost of the calls of each of the outages of random_outages.txt, in percent, by seeds.
+Compared by `tests/run deep`. Rewritten by
+EVENKEEL_BLESS=1 cargo run --manifest-path tests/first_edition/Cargo.toml --profile differential --bin outages random
+
+";
+
+/// All outages, in the order of the file.
 pub fn all() -> Vec<Outage> {
-    [named(), levels(), small()].concat()
+    sections().map(|(_, outages)| outages).concat()
 }
 
 /// The file that these figures of all outages make.
@@ -47,6 +58,28 @@ pub fn read(outages: &[Outage]) -> Vec<String> {
         line.unwrap_or_else(|| panic!("tests/tables/{FILE} has no {label:?}: see its head"))
     };
     labels(outages).iter().map(find).collect()
+}
+
+/// The file that these outages make, which nobody chose.
+pub fn write_random(all: &[Lost]) -> String {
+    let line = |lost: &Lost| format!("{:>6}  {}\n", decimal(lost.lost[0], 100, 2), lost.seed);
+    all.iter().map(line).fold(RANDOM_HEAD.to_owned(), |text, line| text + &line)
+}
+
+/// What the first edition lost with these seeds, in hundredths of a percent, as committed.
+///
+/// # Panics
+/// If one is missing: the file is to be made anew.
+pub fn read_random(seeds: core::ops::Range<u64>) -> Vec<u64> {
+    let text = tables::read(RANDOM);
+    let find = |seed: u64| {
+        let line = text.lines().find_map(|line| {
+            let (value, of) = line.trim_start().split_once("  ")?;
+            (of.parse() == Ok(seed)).then(|| value.replace('.', "").parse().ok()).flatten()
+        });
+        line.unwrap_or_else(|| panic!("tests/tables/{RANDOM} has no seed {seed}: see its head"))
+    };
+    seeds.map(find).collect()
 }
 
 fn labels(outages: &[Outage]) -> Vec<String> {

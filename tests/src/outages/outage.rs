@@ -111,13 +111,13 @@ impl Outage {
         self
     }
 
-    /// Each host has its weight, and as many workers; weights move every second.
+    /// Each host has its weight, and as many workers; weights move every so many milliseconds.
     #[must_use]
-    pub fn weights(mut self, weights: &[u32]) -> Self {
+    pub fn weights(mut self, weights: &[u32], millis: u32) -> Self {
         for (host, weight) in self.scenario.hosts.iter_mut().zip(weights) {
             (host.weight, host.workers) = (*weight, Some(*weight));
         }
-        self.scenario.reweighed = Some(Duration::from_secs(1));
+        self.scenario.reweighed = Some(millis * MS);
         self
     }
 

@@ -3,8 +3,13 @@
 use core::fmt::{self, Write};
 
 use super::figures::in_parallel;
-use super::{Outage, Play, dead, failing, flapping, hung, refusing, restarting, slow};
+use super::{
+    FIRST_EDITION, Outage, Play, dead, failing, flapping, hung, refusing, restarting, slow,
+};
 use crate::simulation::{Scenario, Table, decimal, draw as chance};
+
+/// The seeds of the committed outages.
+pub const SEEDS: core::ops::Range<u64> = 1..321;
 
 /// The kinds of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +101,20 @@ pub fn draw(seed: u64) -> (Kind, Outage) {
     (kind, outage)
 }
 
+/// The same with backups: half as many and one more, of which half as many are in trouble, the same
+/// and at the same time.
+pub fn draw_with_backups(seed: u64) -> (Kind, Outage) {
+    let (kind, outage) = draw(seed);
+    let hosts = outage.scenario.hosts.len();
+    let bad = outage.scenario.hosts.iter().filter(|host| !host.faults.is_empty()).count();
+    let mut outage = outage.backups(hosts / 2 + 1);
+    let (first, backups) = outage.scenario.hosts.split_at_mut(hosts);
+    for (host, backup) in first.iter().zip(backups).take((bad / 2).max(1)) {
+        backup.faults.clone_from(&host.faults);
+    }
+    (kind, outage)
+}
+
 /// What each of several rules lost of the calls of one outage, in hundredths of a percent.
 #[derive(Clone, Debug)]
 pub struct Lost {
@@ -109,8 +128,10 @@ pub struct Lost {
     pub lost: Vec<u64>,
 }
 
-/// Plays the outages of these seeds with each of the settings; `tell` hears when one is done.
+/// Plays the outages that are drawn of these seeds with each of the settings; `tell` hears when one
+/// is done.
 pub fn lose(
+    draw: fn(u64) -> (Kind, Outage),
     seeds: core::ops::Range<u64>,
     configs: &[evenkeel_core::Config],
     play: Play<'_>,
@@ -171,14 +192,16 @@ pub fn summary(names: &[&str], all: &[Lost]) -> String {
         let better = count(&|lost| loses(lost.lost[rule], lost.lost[ours]));
         versus.row([(*name).to_owned(), better.to_string(), worse.to_string()]);
     }
-    write!(text, "{versus}\nWhere ours is clearly worse than any:\n\n").expect("room");
+    let but = if names.contains(&FIRST_EDITION) { " but the first edition" } else { "" };
+    write!(text, "{versus}\nWhere ours is clearly worse than any{but}:\n\n").expect("room");
     let mut worst = Table::new(2, &{
         let mut heads = vec!["seed", "outage"];
         heads.extend(names);
         heads
     });
     for lost in all {
-        if lost.lost[..ours].iter().any(|other| loses(lost.lost[ours], *other)) {
+        let mut others = names[..ours].iter().zip(&lost.lost);
+        if others.any(|(name, other)| *name != FIRST_EDITION && loses(lost.lost[ours], *other)) {
             let mut row = vec![lost.seed.to_string(), lost.title.clone()];
             row.extend(lost.lost.iter().map(|lost| decimal(*lost, 100, 2)));
             worst.row(row);

@@ -1,6 +1,6 @@
 //! The same outage in services of many sizes.
 
-use super::Figure::{After, Backups, During};
+use super::Figure::{After, Backups, Before, During};
 use super::{Outage, dead, failing, hung, slow};
 
 /// Those that go by weight, without a key.
@@ -45,11 +45,12 @@ pub fn levels_by_policy() -> Vec<Outage> {
     ["random", "least_request", "peak_ewma"].into_iter().flat_map(of).collect()
 }
 
+const HEAVY_FIRST: [u32; 10] = [100, 100, 10, 10, 10, 10, 10, 10, 10, 10];
+const LIGHT_FIRST: [u32; 10] = [10, 10, 10, 10, 10, 10, 10, 10, 100, 100];
+
 /// Hosts that can do as much as they weigh, 100 or 10; each weight moves by up to a tenth every
 /// second. Each call is tried once.
 pub fn weighted() -> Vec<Outage> {
-    const HEAVY_FIRST: [u32; 10] = [100, 100, 10, 10, 10, 10, 10, 10, 10, 10];
-    const LIGHT_FIRST: [u32; 10] = [10, 10, 10, 10, 10, 10, 10, 10, 100, 100];
     // To find out that one is out costs some twenty calls, of few where little is left.
     let kinds = [
         ("1 of 2 heavy ones", 1, HEAVY_FIRST, 3, 0),
@@ -63,7 +64,7 @@ pub fn weighted() -> Vec<Outage> {
             for policy in POLICIES {
                 let outage = Outage::new(format!("{who} {what}, {policy}"))
                     .hosts(10)
-                    .weights(&weights)
+                    .weights(&weights, 1_000)
                     .load(load)
                     .policy(policy)
                     .attempts(1, 250)
@@ -71,6 +72,26 @@ pub fn weighted() -> Vec<Outage> {
                     .seconds(100);
                 all.push(outage.once().must(During, most + more).must(After, 4));
             }
+        }
+    }
+    all
+}
+
+/// The same where weights move from a hundred times a second, more often than calls come, to once
+/// in ten.
+pub fn moving() -> Vec<Outage> {
+    let mut all = Vec::new();
+    for (often, millis) in [("10 ms", 10), ("100 ms", 100), ("10 s", 10_000)] {
+        for policy in POLICIES {
+            let outage = Outage::new(format!("every {often}, {policy}"))
+                .hosts(10)
+                .weights(&HEAVY_FIRST, millis)
+                .load(3)
+                .policy(policy)
+                .attempts(1, 250)
+                .fault(dead(1), 10..70)
+                .seconds(100);
+            all.push(outage.once().must(Before, 0).must(During, 20).must(After, 4));
         }
     }
     all

@@ -1,8 +1,8 @@
 //! Outages that users have: none may last longer because of ejection.
 
 use evenkeel_tests::outages::{
-    Column, Detection, ENVOY, FIRST_EDITION, Figure, GRPC, OFF, OURS, Outage, column, first,
-    levels, levels_by_policy, lines, named, play, small, spared, table, weighted,
+    Column, ENVOY, FIRST_EDITION, Figure, GRPC, OFF, OURS, Outage, column, first, lines, play,
+    sections, table,
 };
 use evenkeel_tests::simulation::picture::bars;
 
@@ -34,14 +34,12 @@ fn compare(
     missed: &mut Vec<String>,
     title: &str,
     outages: &[Outage],
-    first: Option<Vec<String>>,
-    detections: &[Detection],
 ) -> Vec<Column> {
-    let figures: Vec<_> =
-        detections.iter().map(|(name, config)| column(name, outages, *config, &play)).collect();
+    let detections = [OFF, ENVOY, GRPC, OURS];
+    let figures = detections.map(|(name, config)| column(name, outages, config, &play));
     let mut columns: Vec<_> =
         figures.iter().map(|(name, all)| (name.as_str(), lines(outages, all))).collect();
-    columns.splice(1..1, first.map(|first| (FIRST_EDITION, first)));
+    columns.insert(1, (FIRST_EDITION, first::read(outages)));
     section(text, title, &table(outages, &columns));
     let (_, ours) = figures.last().expect("ours comes last");
     for (outage, figures) in outages.iter().zip(ours) {
@@ -53,37 +51,27 @@ fn compare(
             }
         }
     }
-    figures
+    figures.to_vec()
 }
 
 #[test]
 fn outages() {
     let mut text = HEAD.to_owned();
     let mut missed = Vec::new();
-    let named = named();
-    let all = [OFF, ENVOY, GRPC, OURS];
-    let title = "What must go well";
-    let figures = compare(&mut text, &mut missed, title, &named, Some(first::read(&named)), &all);
-    let title =
-        "All primaries are out for 30 s; any number of workers, 16 callers, up to 3 attempts";
-    let outages = levels();
-    compare(&mut text, &mut missed, title, &outages, Some(first::read(&outages)), &all);
-    let title = "The same by other policies";
-    compare(&mut text, &mut missed, title, &levels_by_policy(), None, &[OFF, OURS]);
-    let title = "Some of 10 primaries are in trouble for 30 s, and 2 backups are well; 8 workers each, 30 % load, up to 3 attempts";
-    compare(&mut text, &mut missed, title, &spared(), None, &[OFF, OURS]);
-    let title = "Some hosts are out for 120 s (9 of 10: 300 s); any number of workers, one attempt, 1 ms (1 caller) or 16 ms";
-    let outages = small();
-    let first = Some(first::read(&outages));
-    compare(&mut text, &mut missed, title, &outages, first, &[OFF, OURS]);
-    let title = "Some of 10 hosts that can do as much as they weigh, 100 or 10, are out for 60 s; weights move, one attempt";
-    compare(&mut text, &mut missed, title, &weighted(), None, &[OFF, OURS]);
+    let mut picture = String::new();
+    for (title, outages) in sections() {
+        let figures = compare(&mut text, &mut missed, title, &outages);
+        // Of the outages that must go well.
+        if picture.is_empty() {
+            picture = draw(&outages, &figures);
+        }
+    }
     check("outages.txt", &text);
-    check("outages.svg", &picture(&named, &figures));
+    check("outages.svg", &picture);
     assert!(missed.is_empty(), "hundredths:\n{}", missed.join("\n"));
 }
 
-fn picture(outages: &[Outage], columns: &[Column]) -> String {
+fn draw(outages: &[Outage], columns: &[Column]) -> String {
     let first = first::read(outages);
     let mut first = first.iter();
     let mut rows = Vec::new();

@@ -1,12 +1,13 @@
 //! Plays outages with the first edition's balancer, and compares what comes of them with
-//! `tests/tables/outages_first_edition.txt`; `EVENKEEL_BLESS=1` writes it.
+//! `tests/tables/outages_first_edition.txt`; `EVENKEEL_BLESS=1` writes it. With `random`, the same
+//! of outages that nobody chose.
 //!
 //! Calls, retries, budgets and hosts are those of the simulations: only who chooses hosts, and
 //! ejects them, is another.
 
 use evenkeel_core as core_of_today;
 use evenkeel_core::{EventKind, Outcome, Why};
-use evenkeel_tests::outages::{FIRST_EDITION, column, first as figures};
+use evenkeel_tests::outages::{FIRST_EDITION, SEEDS, column, draw, first as figures, lose};
 use evenkeel_tests::simulation::{Balance, Picked, Scenario, Tell, run_with};
 use evenkeel_tests::tables::check;
 use first::policy::AnyPolicy;
@@ -17,6 +18,11 @@ fn main() {
     let play = |scenario: &Scenario, seed, budget: &mut _| {
         run_with(scenario, seed, budget, &|seed| First::new(scenario, seed))
     };
+    if std::env::args().any(|arg| arg == "random") {
+        let all = lose(draw, SEEDS, &[core_of_today::Config::DEFAULT], &play, &|_| ());
+        check(figures::RANDOM, &figures::write_random(&all));
+        return println!("test result: ok. {} passed; 0 failed", all.len());
+    }
     let outages = figures::all();
     let (_, first) = column(FIRST_EDITION, &outages, core_of_today::Config::DEFAULT, &play);
     check(figures::FILE, &figures::write(&first));
