@@ -77,7 +77,7 @@ for (const [name, read] of Object.entries(READERS)) {
   });
 
   test(`${name}: the deadline reaches it`, async (t) => {
-    const { lb, closed, endpoint } = await streaming(t, { timeoutMs: 40 });
+    const { lb, closed, endpoint } = await streaming(t, { timeoutMs: 200 });
     await assert.rejects(read(await lb.fetch('/')), { name: 'TimeoutError' });
     await closed();
     assert.deepEqual([endpoint().failures, endpoint().inFlight], [1, 0], 'it did not finish in time');

@@ -40,7 +40,9 @@ fn lost(policy: &str, size: u16, rate: u64, start: u64) -> u64 {
     world.events.extend(world.balancer.events().map(|event| event.kind));
     let by_cancellations =
         |kind: &EventKind| matches!(kind, EventKind::Ejected { reason: Reason::Cancellations, .. });
-    assert!(world.count(by_cancellations) >= 1 || policy == "peak_ewma" || rate < 50);
+    let ejections = world.count(by_cancellations);
+    // Peak EWMA goes around it; a probe that is given up ejects it again for another reason.
+    assert!(ejections == 1 || ejections == 0 && (policy == "peak_ewma" || rate < 50));
     lost * 1_000 / (60 * rate)
 }
 

@@ -4,7 +4,7 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BinaryHeap;
 
-use evenkeel_core::health::{Health, Reason};
+use evenkeel_core::health::Health;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Balancer, Config, Endpoint, EventKind, Heap, Instant, Outcome, Pick, Why};
 use rand_chacha::ChaCha8Rng;
@@ -291,38 +291,6 @@ fn a_caller_that_gives_up_on_one_of_three_probes_it_seldom() {
         _ => (millis(20), Outcome::Success),
     });
     assert!(world.probes <= 30, "{} of 1,000 are probes", world.probes);
-}
-
-#[test]
-fn one_that_hangs_behind_a_time_out_outside_is_ejected() {
-    for (number, most) in [(2, 13), (3, 11), (10, 7)] {
-        let mut world = World::new("round_robin", Config::DEFAULT, (0..number).map(Endpoint::new));
-        // 50 requests per second, whatever becomes of them.
-        let mut open: Vec<(Instant, Pick, Outcome)> = Vec::new();
-        for request in 0..3_000 {
-            let at = Instant::from_secs(1000) + millis(20) * request;
-            open.sort_by_key(|&(end, ..)| Reverse(end));
-            while let Some((end, ..)) = open.last()
-                && *end <= at
-            {
-                let (end, pick, outcome) = open.pop().unwrap();
-                world.balancer.report(end, pick, outcome);
-            }
-            let pick = world.balancer.pick(at, &mut world.rng).unwrap();
-            let hangs = world.balancer.endpoint(&pick).unwrap().addr == 0;
-            world.lost += u64::from(hangs);
-            let (took, outcome) =
-                if hangs { (secs(1), Outcome::Abandoned) } else { (millis(5), Outcome::Success) };
-            open.push((at + took, pick, outcome));
-        }
-        let lost = world.lost * 1_000 / 3_000;
-        assert!(lost <= most * 4, "{number}: {lost} of 1,000 lost");
-        world.events.extend(world.balancer.events().map(|event| event.kind));
-        let reasons = |kind: &EventKind| {
-            matches!(kind, EventKind::Ejected { reason: Reason::Cancellations, .. })
-        };
-        assert_eq!(world.count(reasons), 1);
-    }
 }
 
 #[test]

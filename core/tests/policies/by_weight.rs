@@ -196,6 +196,25 @@ fn an_endpoint_ten_times_slower_is_avoided_at_any_weight() {
     }
 }
 
+/// Least request knows of the slow one by what waits there: with one request at a time it cannot.
+#[test]
+fn least_request_avoids_one_ten_times_slower_where_requests_wait() {
+    for name in ["least_request", "least_request(full_scan)"] {
+        for weights in [&[1, 1][..], &[99, 100], &[2, 3, 4], &[3; 10], &[1, 2, 3, 4, 5]] {
+            for in_flight in [20, 100] {
+                for slow in [0, weights.len() - 1] {
+                    let answer = |addr| if addr == slow { 20_000 } else { 2_000 };
+                    let share = shares(name, weights, in_flight, answer)[slow];
+                    // With two choices of few in flight, one more or less is much.
+                    let most = if name.ends_with(')') || in_flight > 20 { 0.2 } else { 0.25 };
+                    let text = format!("{name} {weights:?} {in_flight}: {slow} has {share:.3}");
+                    assert!(share < most, "{text}");
+                }
+            }
+        }
+    }
+}
+
 /// Four warm endpoints and a new one.
 fn share_of_new(policy: AnyPolicy, tenths: usize) -> Vec<u32> {
     let config = Config { slow_start: Duration::from_secs(60), ..Config::DEFAULT };

@@ -6,7 +6,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use evenkeel::{Balancer, Change, Empty, Endpoint, Publisher, Removal, Target};
+use evenkeel::health::Health;
+use evenkeel::{Balancer, Change, Config, Empty, Endpoint, Outcome, Publisher, Removal, Target};
 use evenkeel_tests::source::{Says, Script, source};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -74,6 +75,42 @@ async fn in_its_grace_an_endpoint_is_drained_and_comes_back_as_it_was() {
     pass(13).await;
     assert_eq!(told(&bed), "a");
     assert_eq!(bed.endpoints().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_its_grace_an_endpoint_keeps_its_health() {
+    let (publisher, source) = Publisher::new();
+    let bed = Balancer::builder(source)
+        .removal(Removal { grace: 60 * SECOND, ..Removal::default() })
+        .config(Config { base_ejection_time: 30 * SECOND, ..Config::DEFAULT })
+        .seed(7)
+        .build(async |target| Ok::<_, Infallible>(target))
+        .unwrap();
+    let set = || [at("a:80"), at("b:80")];
+    publisher.replace(set());
+    bed.ready().await;
+    while picked(&bed) == "a b" {
+        let lease = bed.pick().unwrap().lease();
+        let of_b = lease.target().host() == "b";
+        lease.report(if of_b { Outcome::Failure } else { Outcome::Success });
+        pass(0).await;
+    }
+    let until = || {
+        let all = bed.endpoints();
+        let b = all.iter().find(|status| status.endpoint.addr.host() == "b").unwrap();
+        match b.health {
+            Health::Ejected { until, .. } => until,
+            ref other => panic!("b is {other:?}"),
+        }
+    };
+    let ejected = until();
+    publisher.replace([at("a:80")]);
+    pass(1).await;
+    assert_eq!(told(&bed), "a b!");
+    publisher.replace(set());
+    pass(1).await;
+    assert_eq!((told(&bed), picked(&bed)), ("a b".into(), "a".into()));
+    assert_eq!(until(), ejected, "not a moment longer or shorter");
 }
 
 #[tokio::test(start_paused = true)]
