@@ -15,12 +15,12 @@ use evenkeel_core::rand_core::Rng;
 use evenkeel_core::random::SplitMix64;
 use tokio::time::{Instant, sleep_until};
 
-use super::DnsSrv;
+use super::{DnsHost, DnsSrv};
 use crate::target::Target;
-use crate::{Balancer, Builder, SourceHealth};
+use crate::{Balancer, BoxDiscover, Builder, SourceHealth};
 pub(super) use network::{Stream, UdpSocket, connect};
 use server::{Fault, World};
-use zone::{LONGEST, SERVICE};
+use zone::{LONGEST, PORT, SERVICE};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -50,6 +50,15 @@ impl Draw {
     }
 }
 
+/// What the day is of.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    /// A service by its records.
+    Records,
+    /// A host by its addresses.
+    Host,
+}
+
 /// The service beside what a balancer knows of it.
 struct Day {
     world: Arc<Mutex<World>>,
@@ -74,14 +83,24 @@ struct Tally {
 }
 
 impl Day {
-    fn start(seed: u64) -> Self {
-        let world = Arc::new(Mutex::new(World::new(Draw(SplitMix64::new(seed)))));
+    fn start(seed: u64, of: Of) -> Self {
+        let draw = Draw(SplitMix64::new(seed));
+        let world = match of {
+            Of::Records => World::new(draw),
+            Of::Host => World::of_host(draw),
+        };
+        let world = Arc::new(Mutex::new(world));
         let addrs: [SocketAddr; 2] = [1, 2].map(|host| (Ipv4Addr::new(127, 0, 0, host), 53).into());
         for (server, addr) in addrs.into_iter().enumerate() {
             let world = world.clone();
             network::serve(addr, move |way, bytes| world.lock().unwrap().serve(server, way, bytes));
         }
-        let source = DnsSrv::new(SERVICE).unwrap().servers(addrs).unwrap();
+        let source = match of {
+            Of::Records => BoxDiscover::new(DnsSrv::new(SERVICE).unwrap().servers(addrs).unwrap()),
+            Of::Host => {
+                BoxDiscover::new(DnsHost::new("h1.t.", PORT).unwrap().servers(addrs).unwrap())
+            }
+        };
         let balancer = Builder::seed(Balancer::builder(source), seed)
             .build(async |target: Target| Ok::<_, Infallible>(target))
             .unwrap();
@@ -173,8 +192,8 @@ impl Day {
 }
 
 /// Lives through a day that follows from a seed.
-async fn live(seed: u64) -> Tally {
-    let mut day = Day::start(seed);
+async fn live(seed: u64, of: Of) -> Tally {
+    let mut day = Day::start(seed, of);
     let end = Instant::now() + DAY;
     while Instant::now() < end {
         let lasts = day.happen();
@@ -199,14 +218,29 @@ async fn live(seed: u64) -> Tally {
 }
 
 /// One day, or as many as `EVENKEEL_DEEP` says.
+fn days() -> u64 {
+    std::env::var("EVENKEEL_DEEP").map_or(1, |days| days.parse().expect("a number"))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_day_of_faults_breaks_no_rule_and_ends_well() {
-    let days = std::env::var("EVENKEEL_DEEP").map_or(1, |days| days.parse().expect("a number"));
-    for seed in 0..days {
+    for seed in 0..days() {
         // Half of the least of 76 days, or less.
-        let tally = live(seed).await;
+        let tally = live(seed, Of::Records).await;
         let Tally { sets, emptied, settled, questions, failures, held } = tally;
         assert!(sets > 15 && emptied > 0 && settled > 7, "seed {seed}: {tally:?}");
         assert!(questions > 4_000 && failures > 7 && held > 100, "seed {seed}: {tally:?}");
+    }
+}
+
+/// Answers without an address empty no set: nobody says by them that a service is absent.
+#[tokio::test(start_paused = true)]
+async fn a_day_of_a_host_breaks_no_rule_and_ends_well() {
+    for seed in 0..days() {
+        let tally = live(seed, Of::Host).await;
+        let Tally { sets, emptied, settled, questions, failures, held } = tally;
+        // Half of the least of 30 days, or less.
+        assert!(sets > 14 && emptied == 0 && settled > 7, "seed {seed}: {tally:?}");
+        assert!(questions > 2_000 && failures > 5 && held > 150, "seed {seed}: {tally:?}");
     }
 }

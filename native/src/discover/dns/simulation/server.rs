@@ -12,7 +12,7 @@ use super::super::family::address;
 use super::Draw;
 use super::network::Way;
 use super::questions::Questions;
-use super::zone::{Zone, proof};
+use super::zone::{HOST, PORT, Zone, proof};
 use crate::target::Target;
 
 /// What a server does to questions.
@@ -122,6 +122,15 @@ impl World {
             strangers: Vec::new(),
             met: BTreeMap::new(),
         }
+    }
+
+    /// Makes one of a host alone, whose name and port nobody has to tell.
+    pub(super) fn of_host(draw: Draw) -> Self {
+        let mut world = Self::new(draw);
+        world.zone = Zone::of_host(&mut world.draw);
+        world.targets.insert(HOST.to_owned());
+        world.records.insert((HOST.to_owned(), PORT));
+        world
     }
 
     /// Tells that this endpoint was in answers.

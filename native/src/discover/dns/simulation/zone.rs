@@ -12,6 +12,10 @@ use crate::target::Target;
 
 pub(super) const SERVICE: &str = "_h._tcp.t.";
 
+/// The first host that there is, and its port.
+pub(super) const HOST: &str = "h1.t";
+pub(super) const PORT: u16 = 80;
+
 /// So many hosts at most.
 const HOSTS: usize = 8;
 
@@ -22,7 +26,7 @@ pub(super) const LONGEST: u32 = 120;
 /// What a proof holds for that there is nothing.
 const NEGATIVE: u32 = 3;
 
-/// A service whose targets come without their addresses, or with them.
+/// A service whose targets come without their addresses, or with them; or a host alone.
 #[derive(Debug)]
 pub(super) struct Zone {
     ttl: u32,
@@ -31,6 +35,8 @@ pub(super) struct Zone {
     /// The service is decidedly not available.
     pub(super) absent: bool,
     hosts: BTreeMap<String, Host>,
+    /// There is one host, which keeps its name.
+    alone: bool,
     /// No name is given twice.
     names: u32,
 }
@@ -45,8 +51,15 @@ struct Host {
 impl Zone {
     pub(super) fn new(draw: &mut Draw) -> Self {
         let hosts = BTreeMap::new();
-        let mut zone = Self { ttl: 60, glue: false, absent: false, hosts, names: 0 };
+        let mut zone = Self { ttl: 60, glue: false, absent: false, hosts, alone: false, names: 0 };
         (0..3).for_each(|_| zone.add(draw));
+        zone
+    }
+
+    /// Makes one of the first host only.
+    pub(super) fn of_host(draw: &mut Draw) -> Self {
+        let mut zone = Self { alone: true, ..Self::new(draw) };
+        zone.hosts.retain(|name, _| name == HOST);
         zone
     }
 
@@ -72,6 +85,14 @@ impl Zone {
         let names: Vec<_> = self.hosts.keys().cloned().collect();
         let any = names[draw.below(names.len())].clone();
         let host = self.hosts.get_mut(&any).expect("one of them");
+        if self.alone {
+            if draw.one_in(3) {
+                host.ttl = draw.of(&TTLS);
+            } else {
+                host.ips = addresses(draw);
+            }
+            return;
+        }
         self.absent = draw.one_in(12);
         match draw.below(9) {
             0 => self.ttl = draw.of(&TTLS),
@@ -94,7 +115,7 @@ impl Zone {
     fn add(&mut self, draw: &mut Draw) {
         if self.hosts.len() < HOSTS {
             self.names += 1;
-            let (port, ttl) = (80, draw.of(&TTLS));
+            let (port, ttl) = (PORT, draw.of(&TTLS));
             let host = Host { port, ttl, ips: addresses(draw) };
             self.hosts.insert(format!("h{}.t", self.names), host);
         }
