@@ -160,7 +160,7 @@ impl Slots for AllOfList<'_> {
 fn has(list: &[u32], slot: usize) -> bool {
     let Some(&last) = list.last() else { return false };
     let missing = (last as usize + 1).saturating_sub(list.len());
-    let places = slot.saturating_sub(missing)..list.len().min(slot + 1);
+    let places = slot.saturating_sub(missing)..list.len().min(slot.saturating_add(1));
     list.get(places).is_some_and(|part| part.binary_search(&(slot as u32)).is_ok())
 }
 
