@@ -77,24 +77,26 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             if !row.endpoint().is_some_and(Endpoint::eligible) {
                 continue;
             }
-            let admits = row.admits();
+            let (admits, elsewhere) = (row.admits(), row.priority() != level);
             let well = admits
                 && if canceled {
-                    cancellations::is_clear(health, k, watch.memory.longest)
+                    // Who gives up says nothing of other levels.
+                    !elsewhere && cancellations::is_clear(health, k, watch.memory.longest)
                 } else {
-                    !health::troubled(health, s, now)
+                    !health::troubled(health, s, now, elsewhere)
                 };
-            if row.priority() != level {
-                // Who gives up says nothing of other levels.
-                others.elsewhere |= well && !canceled;
-                others.away |= health.ejected();
-            } else if admits {
-                others.serving += 1;
-                others.well += u32::from(well);
-            } else if health.ejected() {
-                others.out += 1;
-                others.slow_out |= health.slow();
+            let ejected = !admits && health.ejected();
+            if ejected {
                 others.latest = others.latest.or_later(health.began);
+            }
+            if elsewhere {
+                others.elsewhere |= well;
+                others.away |= ejected;
+            } else {
+                others.serving += u32::from(admits);
+                others.well += u32::from(well);
+                others.out += u32::from(ejected);
+                others.slow_out |= ejected && health.slow();
             }
         }
         let in_service = health.phase() == Phase::InService;
@@ -121,19 +123,17 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         });
         let ejected = matches!(effect, Effect::Ejected);
         if ejected {
-            self.await_answers(slot);
+            self.await_answers();
         } else {
             self.hold(slot, Held::Percent);
         }
         ejected
     }
 
-    /// Has those in service heard anew of the level of an endpoint that our rule ejected: they are
-    /// well if they answer from now on.
-    pub(super) fn await_answers(&mut self, slot: Slot) {
-        if let Some(level) = self.row(slot).map(Row::priority) {
-            self.turn(level, Turn::Heard);
-        }
+    /// Has those in service heard anew, of all levels, when our rule has ejected one: they are well
+    /// if they answer from now on.
+    pub(super) fn await_answers(&mut self) {
+        self.turn(ALL_LEVELS, Turn::Heard);
     }
 
     /// Lets those of the level of the endpoint in `slot` come back that it misses, or all of any

@@ -40,7 +40,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Hosts for All<'_, A, L, S, St> {
         self.changed |= !matches!(effect, Effect::None);
         let ours = RulesOf::<S>::book(&self.cluster.settings) == Book::Evenkeel;
         if ours && matches!(effect, Effect::Ejected) {
-            self.cluster.await_answers(id);
+            self.cluster.await_answers();
         }
     }
 }

@@ -8,8 +8,9 @@
 //! 1. **Calm.** Ejections of the level were undone a while ago: nothing, unless nobody else of it is
 //!    well and another level is. Where those of all levels were, nothing at all.
 //! 2. **Nobody else is well.** Ejected if another level is well: that is failover. Else it stays; at
-//!    2k, if some of the level are ejected, those come back. If some of another level are, that was
-//!    a failover in vain, as where few backups drown in the load of many primaries: all come back.
+//!    2k, if some of the level are ejected, those come back. If it suffers, as below, from the load
+//!    of another level, that was a failover in vain, as where few backups drown in the load of many
+//!    primaries: all come back.
 //! 3. **Harm.** It answered after the latest ejection, and fails slowly now, from a request on that
 //!    was sent within an interval of it: it suffers from the load of those that are ejected. They
 //!    come back, unless its row is at 4k. Where more are ejected than others serve, only if another
@@ -94,7 +95,7 @@ pub(crate) struct Others {
     pub(crate) away: bool,
     /// One of its level that are ejected failed slowly.
     pub(crate) slow_out: bool,
-    /// The latest time at which one of them left service, if one did.
+    /// The latest time at which one of any level left service that is ejected.
     pub(crate) latest: Instant,
 }
 
@@ -134,7 +135,8 @@ pub(crate) fn judge(
     };
     let by_row = by == By::Row;
     let lately = now.since(latest) < interval;
-    let harm = slow && heard && !back && out > 0 && !latest.has_reached(began) && lately;
+    let suffers = slow && heard && !back && !latest.has_reached(began) && lately;
+    let harm = out > 0 && suffers;
     let ejected = if well == 0 {
         fails_over && by_row
     } else {
@@ -145,7 +147,7 @@ pub(crate) fn judge(
     }
     let surely = row >= 2 * k;
     let in_vain = by_row && well == 0 && !elsewhere && surely;
-    if in_vain && away {
+    if in_vain && away && suffers {
         return Ruling::Undo(Scope::All);
     }
     if quiet {
@@ -193,12 +195,15 @@ pub(crate) fn crosses(k: u32, before: u32, row: u32) -> bool {
 /// Tells that requests to an endpoint in service fare badly.
 ///
 /// 3 successes and 1 failure in the window are trouble, as 3 · 1 ≥ 3; 4 and 1 are not.
-pub(crate) fn troubled(row: &HealthRow, s: &impl Settings, now: Instant) -> bool {
-    let k = s.consecutive_failures();
+///
+/// Of another level, a row of failures that began an `interval` ago says nothing: that level may not
+/// have been asked since, and may be well again.
+pub(crate) fn troubled(row: &HealthRow, s: &impl Settings, now: Instant, elsewhere: bool) -> bool {
+    let (k, interval) = (s.consecutive_failures(), s.ticks(s.interval()));
     let failures = Requests::from(row.failures);
-    k > 0 && row.streak >= k
+    k > 0 && row.streak >= k && !(elsewhere && now.since(row.began) >= interval)
         || failures > 0
-            && (s.success_rate() || now.since(row.since) < s.ticks(s.interval()))
+            && (s.success_rate() || now.since(row.since) < interval)
             && 3 * failures >= Requests::from(row.successes)
 }
 
@@ -316,21 +321,30 @@ mod tests {
 
     #[test]
     fn at_2k_a_failover_in_vain_is_undone_in_any_calm() {
-        let drowned = Others { away: true, ..level(2, 0, 0) };
+        let drowned = Others { away: true, latest: at(95), ..level(2, 0, 0) };
         for calm in [None, Some(Scope::Level), Some(Scope::All)] {
-            for slow in [false, true] {
-                let suspect = |length| Suspect { slow, ..row(length) };
-                let judged = |length, others: &Others| {
-                    judge(&suspect(length), others, calm, at(100), INTERVAL)
-                };
-                let held = if calm.is_some() { Held::Calm } else { Held::NobodyWell };
-                assert_eq!(judged(5, &drowned), Ruling::Hold(held));
-                assert_eq!(judged(10, &drowned), Ruling::Undo(Scope::All));
-                assert_ne!(judged(10, &Others { well: 1, ..drowned }), Ruling::Undo(Scope::All));
-                assert_ne!(
-                    judged(10, &Others { elsewhere: true, ..drowned }),
-                    Ruling::Undo(Scope::All)
-                );
+            let judged =
+                |suspect, others: &Others| judge(&suspect, others, calm, at(100), INTERVAL);
+            let slow = |length| Suspect { slow: true, began: at(96), ..row(length) };
+            let held = if calm.is_some() { Held::Calm } else { Held::NobodyWell };
+            assert_eq!(judged(slow(5), &drowned), Ruling::Hold(held));
+            assert_eq!(judged(slow(10), &drowned), Ruling::Undo(Scope::All));
+            for others in [
+                Others { well: 1, ..drowned },
+                Others { elsewhere: true, ..drowned },
+                Others { latest: at(90), ..drowned },
+                Others { away: false, ..drowned },
+            ] {
+                assert_ne!(judged(slow(10), &others), Ruling::Undo(Scope::All), "{others:?}");
+            }
+            // It is out as the others are, and does not suffer from their load.
+            for suspect in [
+                Suspect { heard: false, ..slow(10) },
+                Suspect { back: true, ..slow(10) },
+                Suspect { began: at(95), ..slow(10) },
+                Suspect { slow: false, ..slow(10) },
+            ] {
+                assert_eq!(judged(suspect, &drowned), Ruling::Hold(held), "{suspect:?}");
             }
         }
     }

@@ -13,8 +13,17 @@ fn levels(primaries: u8, backups: u8) -> Fixture {
     Fixture::with(OURS, (0..primaries + backups).map(endpoint))
 }
 
-/// All primaries fail, and then all backups, as they cannot carry what they are handed; the last of
-/// them is `primaries + backups - 1`.
+/// Requests at once to one, which ends them like this after 250 ms.
+fn slowly(fixture: &mut Fixture, addr: u8, times: usize) {
+    let picks: Vec<_> = (0..times).map(|_| fixture.send(addr)).collect();
+    fixture.wait(millis(250));
+    for pick in picks {
+        fixture.report(pick, Outcome::TimedOut);
+    }
+}
+
+/// All primaries fail, and then all backups, which are well until they cannot carry what they are
+/// handed; the last of them is `primaries + backups - 1`.
 fn drown(fixture: &mut Fixture, primaries: u8, backups: u8) {
     for addr in 0..primaries {
         fixture.fail(addr, 5);
@@ -24,9 +33,11 @@ fn drown(fixture: &mut Fixture, primaries: u8, backups: u8) {
     for addr in primaries..last {
         fixture.fail(addr, 5);
     }
-    fixture.fail(last, 9);
+    fixture.succeed(last, 1);
+    fixture.wait(millis(1));
+    slowly(fixture, last, 9);
     assert_eq!(fixture.ejected(), (0..last).collect::<Vec<_>>());
-    fixture.fail(last, 1);
+    slowly(fixture, last, 1);
 }
 
 #[test]
@@ -51,7 +62,7 @@ fn a_failover_in_vain_is_undone_for_all_levels() {
         fixture.wait(secs(30));
         fixture.succeed(primaries - 1, 1);
         fixture.fail(0, 5);
-        assert_eq!(fixture.ejected().len(), usize::from(primaries > 1), "the calm is over");
+        assert_eq!(fixture.ejected(), [0], "the calm is over");
     }
 }
 
@@ -81,11 +92,7 @@ fn harm_is_undone_though_a_backup_is_well() {
             fixture.succeed(addr, 1);
         }
         fixture.wait(millis(10));
-        let picks: Vec<_> = (0..5).map(|_| fixture.send(1)).collect();
-        fixture.wait(millis(250));
-        for pick in picks {
-            fixture.report(pick, Outcome::TimedOut);
-        }
+        slowly(&mut fixture, 1, 5);
         assert_eq!(fixture.ejected(), [], "{primaries}+{backups}: it suffers");
         assert!(fixture.balancer.calm_until(0).is_some());
         assert_eq!(fixture.balancer.calm_until(1), None, "of its level alone");
@@ -93,5 +100,53 @@ fn harm_is_undone_though_a_backup_is_well() {
         // In the calm, only failover goes on.
         fixture.fail(2, 5);
         assert_eq!(fixture.status(2).held, Some(Held::Calm));
+    }
+}
+
+/// All are out, and not for want of room: who is back first serves, and the backups may be it.
+#[test]
+fn a_total_outage_is_no_failover_in_vain() {
+    for (primaries, backups) in SIZES {
+        let mut fixture = levels(primaries, backups);
+        for addr in 0..primaries {
+            fixture.fail(addr, 5);
+        }
+        for addr in primaries..primaries + backups {
+            for _ in 0..8 {
+                if fixture.candidates().contains(&addr) {
+                    slowly(&mut fixture, addr, 5);
+                }
+            }
+        }
+        let out = fixture.ejected();
+        assert!((0..primaries).all(|addr| out.contains(&addr)), "{primaries}+{backups}: {out:?}");
+        assert_eq!(fixture.balancer.calm_until(0), None);
+        let candidates = fixture.candidates();
+        assert!(!candidates.is_empty(), "backups serve as soon as they can");
+        assert!(candidates.iter().all(|addr| *addr >= primaries), "{candidates:?}");
+    }
+}
+
+/// Backups failed together with the primaries, long ago, and nobody has asked them since.
+#[test]
+fn an_old_row_of_backups_is_no_reason_against_failover() {
+    for (later, fails_over) in [(1, false), (3_600, true)] {
+        let mut fixture = levels(2, 1);
+        fixture.fail(0, 5);
+        fixture.fail(1, 5);
+        fixture.fail(2, 10);
+        assert_eq!(fixture.status(2).held, Some(Held::NobodyWell));
+        for addr in [0, 1] {
+            fixture.now = fixture.until(addr).max(fixture.now);
+        }
+        for _ in 0..2 {
+            fixture.request(Outcome::Success);
+        }
+        assert_eq!(fixture.ejected(), []);
+        fixture.wait(secs(later));
+        fixture.fail(0, 5);
+        fixture.fail(1, 5);
+        let expected: &[u8] = if fails_over { &[0, 1] } else { &[0] };
+        assert_eq!(fixture.ejected(), expected, "{later} s later");
     }
 }

@@ -297,7 +297,7 @@ impl Model {
             self.mark(now, addr, Mark::Window);
         }
         if served && settings.book == Book::Evenkeel {
-            self.await_answers(addr);
+            self.await_answers();
         }
         let until = self.clock(until);
         self.push(now, Some(slot), EventKind::Ejected { reason, until });

@@ -26,11 +26,10 @@ impl Model {
         self.at(addr).cancels = 0;
     }
 
-    /// One was ejected: those of its level that serve have not answered since.
-    pub(super) fn await_answers(&mut self, addr: u8) {
-        let level = self.known[&addr].endpoint.priority;
-        let served = |known: &&mut Known| known.endpoint.priority == level && !known.out();
-        self.known.values_mut().filter(served).for_each(|known| known.heard = false);
+    /// One was ejected: those that serve have not answered since.
+    pub(super) fn await_answers(&mut self) {
+        let served = self.known.values_mut().filter(|known| !known.out());
+        served.for_each(|known| known.heard = false);
     }
 
     /// One that answered a request which decides is back, and others of its level may be.
@@ -135,6 +134,15 @@ impl Model {
         k > 0 && known.streak() >= k || bad > 0 && 3 * bad >= good
     }
 
+    /// The same of another level, where an old row tells nothing.
+    fn troubled_lately(&self, known: &Known, time: Time) -> bool {
+        let k = usize::from(self.config.consecutive_failures);
+        let old = time.saturating_sub(known.began) >= nanos(self.config.interval);
+        let length = (!in_intervals(&self.config)).then(|| nanos(self.config.interval));
+        let (good, bad) = known.open_window(length, time);
+        k > 0 && known.streak() >= k && !old || bad > 0 && 3 * bad >= good
+    }
+
     fn is_calm(&self, level: u16, time: Time) -> bool {
         let most = nanos(self.config.interval) * 12;
         self.calm.is_some_and(|(until, of, _)| {
@@ -154,21 +162,19 @@ impl Model {
         let of_level = || others().filter(move |known| known.endpoint.priority == level);
         let elsewhere = others()
             .filter(|known| known.endpoint.priority != level)
-            .any(|known| serves(&known) && !self.troubled(known, time));
+            .any(|known| serves(&known) && !self.troubled_lately(known, time));
         let serving = of_level().filter(serves).count();
         let well = of_level().filter(serves).filter(|known| !self.troubled(known, time)).count();
         let k = usize::from(self.config.consecutive_failures);
         let row = own.streak();
         let missed = of_level().any(|known| self.is_missed(known, own.slow, time));
-        let latest = of_level().filter(|known| known.out()).map(|known| known.began).max();
-        let harm = own.slow
-            && latest.is_some_and(|latest| {
-                let back = own.state == State::In && own.ejections > 0 && own.back > latest;
-                own.heard
-                    && !back
-                    && own.began > latest
-                    && time.saturating_sub(latest) < nanos(self.config.interval)
-            });
+        let latest = others().filter(|known| known.out()).map(|known| known.began).max();
+        let suffers = latest.is_some_and(|latest| {
+            let back = own.state == State::In && own.ejections > 0 && own.back > latest;
+            let lately = time.saturating_sub(latest) < nanos(self.config.interval);
+            own.slow && own.heard && !back && own.began > latest && lately
+        });
+        let harm = suffers && of_level().any(Known::out);
         let gone_mostly = of_level().filter(|known| known.out()).count() > serving;
         let out = if well == 0 {
             by_row && elsewhere
@@ -181,7 +187,7 @@ impl Model {
         let away = others().any(|known| known.endpoint.priority != level && known.out());
         match () {
             () if out && !calm => Decided::Out,
-            () if in_vain && away => Decided::AllUndone,
+            () if in_vain && away && suffers => Decided::AllUndone,
             () if calm => Decided::Held(Held::Calm),
             () if in_vain && missed
                 || by_row && harm && (!(gone_mostly && well == serving) || row >= 2 * k) =>
