@@ -90,12 +90,12 @@ async fn watch(args: &Args) -> io::Result<ExitCode> {
                 while let Some(change) = changes.try_recv() {
                     log.change(change)?;
                 }
-                let server = discovery.borrow().server.clone();
-                log.count(server)?;
+                let status = discovery.borrow().clone();
+                log.count(&status, balancer.now())?;
             }
             Ok(()) = discovery.changed() => {
                 let status = discovery.borrow_and_update().clone();
-                log.health(&status)?;
+                log.health(&status, balancer.now())?;
             }
         }
     }

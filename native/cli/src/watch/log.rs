@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 
+use evenkeel::core::Instant;
 use evenkeel::{Change, DiscoveryStatus, Endpoint, Skipped, SourceHealth, Target};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::format::Writer;
@@ -20,6 +20,8 @@ pub(super) struct Log {
     known: BTreeMap<Target, Endpoint<Target>>,
     trouble: Option<String>,
     empty_held: u64,
+    /// Queries that had failed when discovery was well last.
+    failures: u64,
     skipped: Skipped,
 }
 
@@ -32,6 +34,7 @@ impl Log {
             known: BTreeMap::new(),
             trouble: None,
             empty_held: 0,
+            failures: 0,
             skipped: Skipped::default(),
         }
     }
@@ -77,11 +80,13 @@ impl Log {
     }
 
     /// Says how many there are, once all changes of an answer are told.
-    pub(super) fn count(&mut self, server: Option<Arc<str>>) -> io::Result<()> {
+    pub(super) fn count(&mut self, status: &DiscoveryStatus, now: Instant) -> io::Result<()> {
         let count = self.known.len();
-        let from = server.as_ref().map(|server| format!(" from {server}")).unwrap_or_default();
-        let text = format!("  {}{from}", endpoints(count));
-        let facts = json!({"event": "set", "endpoints": count, "server": server.as_deref()});
+        let server = status.server.as_deref();
+        let from = server.map(|server| format!(" from {server}")).unwrap_or_default();
+        let text = format!("  {}{from}{}", endpoints(count), asked_again(status, now));
+        let mut facts = json!({"event": "set", "endpoints": count, "server": server});
+        put_standing(&mut facts, status, now);
         self.say(Tone::Quiet, &text, facts)
     }
 
@@ -104,7 +109,7 @@ impl Log {
     }
 
     /// Says once what is wrong with discovery, and once that it is well again.
-    pub(super) fn health(&mut self, status: &DiscoveryStatus) -> io::Result<()> {
+    pub(super) fn health(&mut self, status: &DiscoveryStatus, now: Instant) -> io::Result<()> {
         self.skipped(&status.skipped)?;
         let empty = status.empty_held > self.empty_held;
         self.empty_held = status.empty_held;
@@ -116,8 +121,7 @@ impl Log {
             }
             None if empty => self.place.nothing().to_owned(),
             None if status.health == SourceHealth::Fresh && self.trouble.take().is_some() => {
-                let text = format!("= {}", self.place.well());
-                return self.say(Tone::Good, &text, json!({"event": "well"}));
+                return self.well(status, now);
             }
             None => return Ok(()),
         };
@@ -128,10 +132,32 @@ impl Log {
             0 => "nothing is known yet".to_owned(),
             count => format!("stale: {} from before", endpoints(count)),
         };
-        let facts = json!({"event": "trouble", "message": trouble, "endpoints": self.known.len()});
-        self.say(Tone::Warning, &format!("! {trouble}; {rest}"), facts)?;
+        let last = match status.last_success {
+            Some(last) if status.error.is_some() => {
+                format!("; the last good answer came {} ago", secs(now, last))
+            }
+            Some(_) | None => String::new(),
+        };
+        let text = format!("! {trouble}; {rest}{last}{}", asked_again(status, now));
+        let mut facts =
+            json!({"event": "trouble", "message": trouble, "endpoints": self.known.len()});
+        put_standing(&mut facts, status, now);
+        self.say(Tone::Warning, &text, facts)?;
         self.trouble = Some(trouble);
         Ok(())
+    }
+
+    /// Says that discovery is well again, and what had failed until then.
+    fn well(&mut self, status: &DiscoveryStatus, now: Instant) -> io::Result<()> {
+        let after = match status.failures.saturating_sub(self.failures) {
+            0 => String::new(),
+            1 => ", after 1 query that failed".to_owned(),
+            failed => format!(", after {failed} queries that failed"),
+        };
+        self.failures = status.failures;
+        let mut facts = json!({"event": "well"});
+        put_standing(&mut facts, status, now);
+        self.say(Tone::Good, &format!("= {}{after}", self.place.well()), facts)
     }
 
     /// Prints the text for people, or the facts for machines.
@@ -146,6 +172,27 @@ impl Log {
     fn print(&mut self, tone: Tone, text: &str) -> io::Result<()> {
         self.screen.line(&Line::new().put(Tone::Quiet, format!("{}Z  ", now()?)).put(tone, text))
     }
+}
+
+/// Says when the next query is due, if one is.
+fn asked_again(status: &DiscoveryStatus, now: Instant) -> String {
+    let next = status.next_query.map(|next| format!("; asked again in {}", secs(next, now)));
+    next.unwrap_or_default()
+}
+
+/// Adds how discovery stands; times are seconds from now.
+fn put_standing(facts: &mut Value, status: &DiscoveryStatus, now: Instant) {
+    let since = |last: Instant| now.saturating_since(last).as_secs_f64();
+    let until = |next: Instant| next.saturating_since(now).as_secs_f64();
+    facts["queries"] = status.queries.into();
+    facts["failures"] = status.failures.into();
+    facts["last_success_ago"] = status.last_success.map(since).into();
+    facts["next_query_in"] = status.next_query.map(until).into();
+}
+
+/// Writes a time span in seconds, which are as much as polling can know.
+fn secs(late: Instant, early: Instant) -> String {
+    format!("{:.0} s", late.saturating_since(early).as_secs_f64())
 }
 
 /// Lists the reasons, as far as they are kept.

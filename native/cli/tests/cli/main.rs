@@ -2,6 +2,8 @@
 
 mod load;
 #[cfg(unix)]
+mod places;
+#[cfg(unix)]
 mod watch;
 
 use core::time::Duration;
