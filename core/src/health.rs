@@ -76,7 +76,7 @@ pub(crate) use row::{Count, HealthRow, Phase};
 pub use row::{Health, Reason};
 pub(crate) use tally::tally;
 pub use tally::{Counted, Tally};
-pub(crate) use undo::{ALL_LEVELS, Calm, LONGEST, Rest};
+pub(crate) use undo::{Calm, LONGEST, Rest};
 
 #[cfg(doc)]
 use crate::Outcome;

@@ -57,8 +57,8 @@ load are those of the first level.
 const WHY_BACKUPS: &str = "
 Why: as above. Ours undid ejections and was calm, as what was left could not carry the load, though in some of these just a little was
 missing; Envoy's ejects a tenth of the hosts, or one, and had that for all of the trouble. Where one of few hosts refuses, a retry may
-reach the backups without any ejection (111, 191). A failover in vain is not told from an outage of all where the backups have not answered
-since the latest ejection of any level (276, 281): better to wait there for the first that is back.
+reach the backups without any ejection (111, 191). A failover in vain is not told from an outage of all where the backups have not
+answered since the latest ejection of any level (142, 276): better to wait there for the first that is back.
 ";
 
 fn main() {

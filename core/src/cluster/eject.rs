@@ -4,8 +4,7 @@ use super::{Cluster, EventsOf, RulesOf};
 use crate::endpoint::{Address, Endpoint};
 use crate::event::{EventKind, EventLog};
 use crate::health::{
-    self, ALL_LEVELS, By, Effect, HealthRow, Held, Others, Phase, Rules, Ruling, Scope, Suspect,
-    cancellations,
+    self, By, Effect, HealthRow, Held, Others, Phase, Rules, Ruling, Scope, Suspect, cancellations,
 };
 use crate::kit::Kit;
 use crate::load::Load;
@@ -67,9 +66,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             serving: 0,
             well: 0,
             out: 0,
-            away: false,
             slow_out: false,
             latest: now.long_ago(),
+            latest_away: now.long_ago(),
         };
         for index in (0..self.rows.len()).filter(|&index| index != slot.index()) {
             let Some(row) = self.rows.get(index) else { continue };
@@ -87,11 +86,11 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 };
             let ejected = !admits && health.ejected();
             if ejected {
-                others.latest = others.latest.or_later(health.began);
+                let latest = if elsewhere { &mut others.latest_away } else { &mut others.latest };
+                *latest = latest.or_later(health.began);
             }
             if elsewhere {
                 others.elsewhere |= well;
-                others.away |= ejected;
             } else {
                 others.serving += u32::from(admits);
                 others.well += u32::from(well);
@@ -133,7 +132,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Has those in service heard anew, of all levels, when our rule has ejected one: they are well
     /// if they answer from now on.
     pub(super) fn await_answers(&mut self) {
-        self.turn(ALL_LEVELS, Turn::Heard);
+        self.turn(None, Turn::Heard);
     }
 
     /// Lets those of the level of the endpoint in `slot` come back that it misses, or all of any
@@ -142,8 +141,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
         let Some(own) = self.row(slot) else { return };
         let (level, slow) = match scope {
-            Scope::Level => (own.priority(), own.watched().is_some_and(HealthRow::slow)),
-            Scope::All => (ALL_LEVELS, false),
+            Scope::Level => (Some(own.priority()), own.watched().is_some_and(HealthRow::slow)),
+            Scope::All => (None, false),
         };
         let Some(watch) = self.watch.get_mut() else { return };
         let until = watch.calm.begin(level, now, interval);
@@ -176,18 +175,18 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             && self.settings.half_open()
             && let Some(level) = self.row(slot).map(Row::priority)
         {
-            self.turn(level, Turn::Opened);
+            self.turn(Some(level), Turn::Opened);
         }
     }
 
-    /// Has what follows become of all endpoints of a level, or of all levels. O(n)
+    /// Has what follows become of all endpoints of a level; without one, of all. O(n)
     #[inline(never)]
-    fn turn(&mut self, level: u16, turn: Turn) {
+    fn turn(&mut self, level: Option<u16>, turn: Turn) {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
         for index in 0..self.rows.len() {
             let Some(slot) = self.live(index) else { continue };
             let Some(mut row) = self.rows.of_mut(slot) else { continue };
-            if level != ALL_LEVELS && row.as_row().priority() != level {
+            if level.is_some_and(|level| row.as_row().priority() != level) {
                 continue;
             }
             let effect = row.change::<St, _>(|row| match turn {
@@ -212,7 +211,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     }
 }
 
-/// What becomes of all endpoints of a level.
+/// What becomes of endpoints.
 #[derive(Clone, Copy)]
 enum Turn {
     /// Those come back that one misses which fails, slowly or not.

@@ -8,14 +8,16 @@
 //! 1. **Calm.** Ejections of the level were undone a while ago: nothing, unless nobody else of it is
 //!    well and another level is. Where those of all levels were, nothing at all.
 //! 2. **Nobody else is well.** Ejected if another level is well: that is failover. Else it stays; at
-//!    2k, if some of the level are ejected, those come back. If it suffers, as below, from the load
-//!    of another level, that was a failover in vain, as where few backups drown in the load of many
-//!    primaries: all come back.
+//!    2k, if some of the level are ejected, those come back. If it suffers, as below, and some of
+//!    another level were ejected within an interval, that was a failover in vain, as where few
+//!    backups drown in the load of many primaries: all come back.
 //! 3. **Harm.** It answered after the latest ejection, and fails slowly now, from a request on that
-//!    was sent within an interval of it: it suffers from the load of those that are ejected. They
-//!    come back, unless its row is at 4k. Where more are ejected than others serve, only if another
-//!    one is troubled, too, or its row is at 2k. One that was ejected itself, and came back after
-//!    the latest ejection, fails as before: nothing is undone for it.
+//!    was sent after the latest one of its level (of any level, if nobody else of it is well): it
+//!    *suffers*. If the latest of its level is no older than an interval, it does so from the load
+//!    of those that are ejected. They come back, unless its row is at 4k. Where more are ejected
+//!    than others serve, only if another one is troubled, too, or its row is at 2k. One that was
+//!    ejected itself, and came back after the latest ejection, fails as before: nothing is undone
+//!    for it.
 //! 4. **Otherwise** it is ejected, if at least half of the others are untroubled, or at 4k.
 //!
 //! Where one that fails slowly is the reason, those come back that failed slowly themselves, or were
@@ -74,9 +76,9 @@ pub(crate) struct Suspect {
     pub(crate) slow: bool,
     /// The time at which the first failing request of the row was sent.
     pub(crate) began: Instant,
-    /// It has answered since the latest of the others left.
+    /// It has answered since the latest of the others left, of any level.
     pub(crate) heard: bool,
-    /// It was ejected itself, and came back after the latest of the others left.
+    /// It was ejected itself, and came back after the latest of its level left.
     pub(crate) back: bool,
 }
 
@@ -91,12 +93,12 @@ pub(crate) struct Others {
     pub(crate) well: u32,
     /// Those of its level that are ejected.
     pub(crate) out: u32,
-    /// Some of another level are ejected.
-    pub(crate) away: bool,
     /// One of its level that are ejected failed slowly.
     pub(crate) slow_out: bool,
-    /// The latest time at which one of any level left service that is ejected.
+    /// The latest time at which one of its level left service that is ejected.
     pub(crate) latest: Instant,
+    /// The same of the other levels.
+    pub(crate) latest_away: Instant,
 }
 
 /// Of which levels ejections are undone, and which are calm then.
@@ -126,7 +128,7 @@ pub(crate) fn judge(
     interval: Ticks,
 ) -> Ruling {
     let Suspect { by, row, k, slow, began, heard, back } = *suspect;
-    let Others { elsewhere, serving, well, out, away, slow_out, latest } = *others;
+    let Others { elsewhere, serving, well, out, slow_out, latest, latest_away } = *others;
     let fails_over = well == 0 && elsewhere;
     let quiet = match calm {
         None => false,
@@ -134,9 +136,10 @@ pub(crate) fn judge(
         Some(Scope::All) => true,
     };
     let by_row = by == By::Row;
-    let lately = now.since(latest) < interval;
-    let suffers = slow && heard && !back && !latest.has_reached(began) && lately;
-    let harm = out > 0 && suffers;
+    let [lately, lately_away] = [latest, latest_away].map(|left| now.since(left) < interval);
+    let left = if well == 0 { latest.or_later(latest_away) } else { latest };
+    let suffers = slow && heard && !left.has_reached(began);
+    let harm = out > 0 && !back && lately && suffers;
     let ejected = if well == 0 {
         fails_over && by_row
     } else {
@@ -147,7 +150,7 @@ pub(crate) fn judge(
     }
     let surely = row >= 2 * k;
     let in_vain = by_row && well == 0 && !elsewhere && surely;
-    if in_vain && away && suffers {
+    if in_vain && lately_away && suffers {
         return Ruling::Undo(Scope::All);
     }
     if quiet {
@@ -223,8 +226,8 @@ mod tests {
     }
 
     fn level(serving: u32, well: u32, out: u32) -> Others {
-        let (elsewhere, away, slow_out) = (false, false, false);
-        Others { elsewhere, serving, well, out, away, slow_out, latest: at(80) }
+        let (latest, latest_away) = (at(80), at(80));
+        Others { elsewhere: false, serving, well, out, slow_out: false, latest, latest_away }
     }
 
     fn judged(suspect: &Suspect, others: &Others) -> Ruling {
@@ -321,7 +324,7 @@ mod tests {
 
     #[test]
     fn at_2k_a_failover_in_vain_is_undone_in_any_calm() {
-        let drowned = Others { away: true, latest: at(95), ..level(2, 0, 0) };
+        let drowned = Others { latest_away: at(95), ..level(2, 0, 0) };
         for calm in [None, Some(Scope::Level), Some(Scope::All)] {
             let judged =
                 |suspect, others: &Others| judge(&suspect, others, calm, at(100), INTERVAL);
@@ -332,15 +335,14 @@ mod tests {
             for others in [
                 Others { well: 1, ..drowned },
                 Others { elsewhere: true, ..drowned },
-                Others { latest: at(90), ..drowned },
-                Others { away: false, ..drowned },
+                Others { latest_away: at(90), ..drowned },
+                Others { latest: at(97), ..drowned },
             ] {
                 assert_ne!(judged(slow(10), &others), Ruling::Undo(Scope::All), "{others:?}");
             }
             // It is out as the others are, and does not suffer from their load.
             for suspect in [
                 Suspect { heard: false, ..slow(10) },
-                Suspect { back: true, ..slow(10) },
                 Suspect { began: at(95), ..slow(10) },
                 Suspect { slow: false, ..slow(10) },
             ] {

@@ -8,7 +8,7 @@ use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
 pub(crate) const LONGEST: u64 = (1 << 53) - 1;
 
 /// The level of a calm of all levels; who uses it for endpoints has all calm with it.
-pub(crate) const ALL_LEVELS: u16 = u16::MAX;
+const ALL_LEVELS: u16 = u16::MAX;
 
 /// For how long nothing is ejected of the level whose ejections were undone last, or of all.
 ///
@@ -53,8 +53,9 @@ impl Calm {
         calm.then_some(self.until)
     }
 
-    /// Begins a calm; returns its end.
-    pub(crate) fn begin(&mut self, level: u16, now: Instant, interval: Ticks) -> Instant {
+    /// Begins a calm of a level, or of all; returns its end.
+    pub(crate) fn begin(&mut self, level: Option<u16>, now: Instant, interval: Ticks) -> Instant {
+        let level = level.unwrap_or(ALL_LEVELS);
         let again = self.undos > 0
             && self.level == level
             && now.since(self.until) < length(interval, self.undos);
@@ -107,7 +108,7 @@ mod tests {
         let mut now = Instant::from_secs(1000);
         for length in [30, 60, 120, 120] {
             assert_eq!(calm.until(7, now, INTERVAL), None);
-            let until = calm.begin(7, now, INTERVAL);
+            let until = calm.begin(Some(7), now, INTERVAL);
             assert_eq!(until, now + core::time::Duration::from_secs(length));
             assert_eq!(calm.until(7, now, INTERVAL), Some(until));
             assert_eq!(calm.until(8, now, INTERVAL), None, "another level");
@@ -115,11 +116,11 @@ mod tests {
             now = until + core::time::Duration::from_secs(20);
         }
         now = now + core::time::Duration::from_secs(200);
-        let until = calm.begin(7, now, INTERVAL);
+        let until = calm.begin(Some(7), now, INTERVAL);
         assert_eq!(until, now + core::time::Duration::from_secs(30), "long after");
-        assert_eq!(calm.begin(8, now, INTERVAL), now + core::time::Duration::from_secs(30));
+        assert_eq!(calm.begin(Some(8), now, INTERVAL), now + core::time::Duration::from_secs(30));
         assert_eq!((calm.scope(), calm.until(7, now, INTERVAL)), (Scope::Level, None));
-        let until = calm.begin(ALL_LEVELS, now, INTERVAL);
+        let until = calm.begin(None, now, INTERVAL);
         assert_eq!((calm.scope(), calm.until(7, now, INTERVAL)), (Scope::All, Some(until)));
     }
 
@@ -127,7 +128,7 @@ mod tests {
     fn a_calm_follows_a_clock_that_goes_back() {
         let mut calm = Calm::NEW;
         let now = Instant::from_secs(10_000);
-        calm.begin(0, now, INTERVAL);
+        calm.begin(Some(0), now, INTERVAL);
         let back = constant(core::time::Duration::from_secs(3600));
         calm.turn_back(back);
         let then = now.earlier(back);

@@ -127,17 +127,10 @@ impl Model {
         }
     }
 
-    fn troubled(&self, known: &Known, time: Time) -> bool {
+    /// Of another level, an old row tells nothing.
+    fn troubled(&self, known: &Known, time: Time, elsewhere: bool) -> bool {
         let k = usize::from(self.config.consecutive_failures);
-        let length = (!in_intervals(&self.config)).then(|| nanos(self.config.interval));
-        let (good, bad) = known.open_window(length, time);
-        k > 0 && known.streak() >= k || bad > 0 && 3 * bad >= good
-    }
-
-    /// The same of another level, where an old row tells nothing.
-    fn troubled_lately(&self, known: &Known, time: Time) -> bool {
-        let k = usize::from(self.config.consecutive_failures);
-        let old = time.saturating_sub(known.began) >= nanos(self.config.interval);
+        let old = elsewhere && !self.lately(known.began, time);
         let length = (!in_intervals(&self.config)).then(|| nanos(self.config.interval));
         let (good, bad) = known.open_window(length, time);
         k > 0 && known.streak() >= k && !old || bad > 0 && 3 * bad >= good
@@ -162,19 +155,27 @@ impl Model {
         let of_level = || others().filter(move |known| known.endpoint.priority == level);
         let elsewhere = others()
             .filter(|known| known.endpoint.priority != level)
-            .any(|known| serves(&known) && !self.troubled_lately(known, time));
+            .any(|known| serves(&known) && !self.troubled(known, time, true));
         let serving = of_level().filter(serves).count();
-        let well = of_level().filter(serves).filter(|known| !self.troubled(known, time)).count();
+        let well = of_level().filter(serves).filter(|known| !self.troubled(known, time, false));
+        let well = well.count();
         let k = usize::from(self.config.consecutive_failures);
         let row = own.streak();
         let missed = of_level().any(|known| self.is_missed(known, own.slow, time));
-        let latest = others().filter(|known| known.out()).map(|known| known.began).max();
-        let suffers = latest.is_some_and(|latest| {
-            let back = own.state == State::In && own.ejections > 0 && own.back > latest;
-            let lately = time.saturating_sub(latest) < nanos(self.config.interval);
-            own.slow && own.heard && !back && own.began > latest && lately
-        });
-        let harm = suffers && of_level().any(Known::out);
+        let left = |own_level| {
+            let out = others().filter(|known| known.out());
+            let of_it = |known: &&Known| (known.endpoint.priority == level) == own_level;
+            out.filter(of_it).map(|known| known.began).max()
+        };
+        let (latest, latest_away) = (left(true), left(false));
+        let [lately, lately_away] =
+            [latest, latest_away].map(|left| left.is_some_and(|left| self.lately(left, time)));
+        let since = if well == 0 { latest.max(latest_away) } else { latest };
+        let suffers = own.slow && own.heard && since.is_some_and(|since| own.began > since);
+        let back = own.state == State::In
+            && own.ejections > 0
+            && latest.is_some_and(|latest| own.back > latest);
+        let harm = latest.is_some() && !back && lately && suffers;
         let gone_mostly = of_level().filter(|known| known.out()).count() > serving;
         let out = if well == 0 {
             by_row && elsewhere
@@ -184,10 +185,9 @@ impl Model {
         let of_all = self.calm.is_some_and(|(_, of, _)| of == ALL);
         let calm = self.is_calm(level, time) && (of_all || !(elsewhere && well == 0));
         let in_vain = by_row && well == 0 && !elsewhere && row >= 2 * k;
-        let away = others().any(|known| known.endpoint.priority != level && known.out());
         match () {
             () if out && !calm => Decided::Out,
-            () if in_vain && away && suffers => Decided::AllUndone,
+            () if in_vain && lately_away && suffers => Decided::AllUndone,
             () if calm => Decided::Held(Held::Calm),
             () if in_vain && missed
                 || by_row && harm && (!(gone_mostly && well == serving) || row >= 2 * k) =>
@@ -202,8 +202,12 @@ impl Model {
 
     /// Tells that one may be lacking to another, which fails, slowly or not.
     fn is_missed(&self, known: &Known, slow: bool, time: Time) -> bool {
-        let lately = time.saturating_sub(known.began) < nanos(self.config.interval);
-        known.out() && (!slow || known.slow || lately)
+        known.out() && (!slow || known.slow || self.lately(known.began, time))
+    }
+
+    /// Tells that something was so less than an interval ago.
+    fn lately(&self, then: Time, time: Time) -> bool {
+        time.saturating_sub(then) < nanos(self.config.interval)
     }
 
     fn hold(&mut self, now: Instant, addr: u8, held: Held) {
