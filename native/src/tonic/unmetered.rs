@@ -1,5 +1,7 @@
 //! What there is to measure without the feature `metrics`: nothing.
 
+#![expect(clippy::unused_self, reason = "as in `metered`")]
+
 use std::sync::Arc;
 
 use evenkeel_core::grpc::Code;
