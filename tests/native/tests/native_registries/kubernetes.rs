@@ -127,7 +127,10 @@ async fn kubectl_sees_the_same_in_the_server_of_ours() {
     let dir = tempfile::TempDir::new().unwrap();
     let mut child = tokio::process::Command::new("kubectl")
         .args(["get", "endpointslices.v1.discovery.k8s.io", "--watch", "--namespace", "shop"])
-        .args(["--output", "jsonpath={.metadata.name}={.endpoints[*].addresses[*]}{\"\\n\"}"])
+        .args(["--output-watch-events", "--output"])
+        .arg(
+            "jsonpath={.type} {.object.metadata.name}={.object.endpoints[*].addresses[*]}{\"\\n\"}",
+        )
         .args(["--server", &kubernetes.web.url, "--cache-dir"])
         .arg(dir.path())
         .env("KUBECONFIG", "/dev/null")
@@ -142,10 +145,13 @@ async fn kubectl_sees_the_same_in_the_server_of_ours() {
         let line = tokio::time::timeout(crate::PATIENCE, lines.next_line()).await;
         line.expect("kubectl says something").unwrap().unwrap_or_default()
     };
-    assert_eq!(line().await, "web-1=10.0.0.1");
+    assert_eq!(line().await, "ADDED web-1=10.0.0.1");
     kubernetes.put("web-2", &http(), &json!([ready("10.0.0.2"), ready("10.0.0.3")]));
-    assert_eq!(line().await, "web-2=10.0.0.2 10.0.0.3");
+    assert_eq!(line().await, "ADDED web-2=10.0.0.2 10.0.0.3");
+    kubernetes.bookmark();
     kubernetes.put("web-1", &http(), &json!([ready("10.0.0.9")]));
-    assert_eq!(line().await, "web-1=10.0.0.9");
+    assert_eq!(line().await, "MODIFIED web-1=10.0.0.9");
+    kubernetes.delete("web-2");
+    assert_eq!(line().await, "DELETED web-2=10.0.0.2 10.0.0.3");
     child.kill().await.unwrap();
 }
