@@ -5,6 +5,7 @@ mod broken;
 mod combine;
 mod content;
 mod file;
+mod fixed;
 mod large;
 mod publisher;
 mod removal;

@@ -1,7 +1,8 @@
 use core::time::Duration;
 
 use evenkeel::{
-    Balancer, BuildError, Change, DnsSrv, PickError, PollerConfig, PollerConfigError, SourceHealth,
+    Balancer, BuildError, Change, DnsSrv, Endpoint, PickError, PollerConfig, PollerConfigError,
+    Publisher, SourceHealth,
 };
 use evenkeel_tests::source::{Says, source};
 
@@ -203,4 +204,59 @@ async fn a_lookup_that_hangs_is_given_up_and_asked_again() {
     assert_eq!(balancer.discovery().borrow().failures, 1);
     script.say(Says::Endpoints("a:80"));
     balancer.ready().await;
+}
+
+/// Reads an endpoint.
+fn at(target: &str) -> Endpoint<evenkeel::Target> {
+    Endpoint::new(target.parse().unwrap())
+}
+
+/// Eureka's cases, by a source that is told by who has a client of it.
+#[tokio::test(start_paused = true)]
+async fn n17_two_an_error_and_one_two_one() {
+    let (registry, source) = Publisher::new();
+    registry.replace([at("a:80"), at("b:80")]);
+    let balancer = Balancer::builder(source).build(text).unwrap();
+    balancer.ready_all().await;
+    assert_eq!(endpoints(&balancer), ["a:80", "b:80"]);
+
+    let (registry, source) = Publisher::new();
+    let balancer = Balancer::builder(source).build(text).unwrap();
+    registry.fail("kaputt");
+    balancer.discovery().wait_for(|status| status.error.is_some()).await.unwrap();
+    assert_eq!(endpoints(&balancer), Vec::<String>::new());
+    assert!(balancer.pick().unwrap_err().to_string().contains("kaputt"));
+
+    registry.upsert(at("a:80"));
+    pass(1).await;
+    assert_eq!(endpoints(&balancer), ["a:80"]);
+    registry.upsert(at("b:80"));
+    pass(1).await;
+    assert_eq!(endpoints(&balancer), ["a:80", "b:80"]);
+    assert!(registry.remove(&"b:80".parse().unwrap()));
+    pass(1).await;
+    assert_eq!(endpoints(&balancer), ["a:80"]);
+}
+
+/// `ZooKeeper`'s case, and its fault: after one failure it hears of nothing more.
+#[tokio::test(start_paused = true)]
+async fn n19_fault_16_an_error_between_changes_ends_nothing() {
+    let (registry, source) = Publisher::new();
+    let balancer = Balancer::builder(source).build(text).unwrap();
+    let count = async || {
+        pass(1).await;
+        endpoints(&balancer).len()
+    };
+    let error = || balancer.discovery().borrow().error.as_ref().map(ToString::to_string);
+    registry.upsert(at("a:80"));
+    registry.upsert(at("b:80"));
+    assert_eq!(count().await, 2);
+    registry.fail("connection lost");
+    assert_eq!((count().await, error().as_deref()), (2, Some("connection lost")));
+    registry.upsert(at("c:80"));
+    assert_eq!((count().await, error()), (3, None));
+    for gone in ["a:80", "b:80"] {
+        assert!(registry.remove(&gone.parse().unwrap()));
+    }
+    assert_eq!((count().await, endpoints(&balancer)), (1, vec!["c:80".to_owned()]));
 }

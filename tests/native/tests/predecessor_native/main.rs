@@ -16,7 +16,7 @@
 //! - N16, N22: `registries`, `etcd::{both_layouts_are_followed,
 //!   an_endpoint_leaves_with_its_lease_and_an_empty_prefix_is_not_believed}`.
 //! - N10, N12, N15: none, as registering services is no goal.
-//! - N17-N21: none; Eureka and `ZooKeeper` are sources of one's own, as the core's `custom_watch`.
+//! - N18, N20, N21: none; Eureka and `ZooKeeper` are sources of one's own, as the core's `custom_watch`.
 //!
 //! Faults of sources that are not here under their number:
 //!
