@@ -1,5 +1,10 @@
-//! Beside the C library: where a name server leaves questions unanswered, ours finds endpoints
-//! seconds earlier. The command `discovery beside` measures all cases, beside an Envoy too.
+//! Beside the C library, and an Envoy that `EVENKEEL_ENVOY` names: where a name server leaves questions
+//! unanswered, ours finds endpoints seconds earlier. The command `discovery beside` measures all cases.
+
+use core::time::Duration;
+use std::env;
+use std::path::PathBuf;
+use std::thread;
 
 use evenkeel_tests::beside::cases::CASES;
 use evenkeel_tests::beside::sides::{Found, Side};
@@ -21,8 +26,12 @@ const NAMES: &[&str] = &[
 
 /// Plays all at the same time.
 pub(crate) fn play_all() -> Result<(), Failed> {
-    let plays: Vec<_> =
-        NAMES.iter().map(|name| (name, std::thread::spawn(|| play(name)))).collect();
+    let envoy = env::var_os("EVENKEEL_ENVOY").map(PathBuf::from).filter(|binary| binary.exists());
+    let plays: Vec<_> = NAMES
+        .iter()
+        .map(|name| (name, envoy.clone()))
+        .map(|(name, envoy)| (name, thread::spawn(|| play(name, envoy))))
+        .collect();
     for (name, play) in plays {
         let played = play.join().map_err(|_| format!("{name} panicked"))?;
         played.map_err(|failed| format!("{name}: {}", failed.message().unwrap_or_default()))?;
@@ -30,23 +39,40 @@ pub(crate) fn play_all() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Plays one, both at the same time.
-fn play(name: &'static str) -> Result<(), Failed> {
-    let find = move |side: Side| {
-        let program = namespaces::command(env!("CARGO_BIN_EXE_discovery"));
-        let said = output(program, "first", name, &side)?;
-        read_found(&said).ok_or_else(|| Failed::from(said))
+/// Plays one, all sides at the same time.
+fn play(name: &'static str, envoy: Option<PathBuf>) -> Result<(), Failed> {
+    let envoy = envoy.map(|binary| Side::Envoy { binary, family: "ALL" });
+    let find = |side: Side| {
+        thread::spawn(move || {
+            let program = namespaces::command(env!("CARGO_BIN_EXE_discovery"));
+            let said = output(program, "first", name, &side)?;
+            read_found(&said).ok_or_else(|| Failed::from(said))
+        })
     };
-    let theirs = std::thread::spawn(move || find(Side::Getaddrinfo));
-    let ours = find(Side::Ours)?;
-    let theirs = theirs.join().map_err(|_| "getaddrinfo panicked")??;
+    let theirs = [Some(Side::Getaddrinfo), envoy].into_iter().flatten();
+    let theirs: Vec<_> = theirs.map(|side| (side.clone(), find(side))).collect();
+    let found = |side| find(side).join().map_err(|_| Failed::from("ours panicked"))?;
+    let ours = found(Side::Ours)?;
     let case = CASES.iter().find(|case| case.name == name).ok_or("no such case")?;
     let Found { first: Some(first), all } = ours else { return Err("ours found none".into()) };
     if all.is_none() && case.addresses > 0 {
         return Err("ours did not find all".into());
     }
-    if theirs.first.is_some_and(|theirs| first >= theirs) {
-        return Err(format!("ours {ours:?}, getaddrinfo {theirs:?}").into());
+    for (side, found) in theirs {
+        let found = found.join().map_err(|_| format!("{side} panicked"))??;
+        let who = match side {
+            Side::Ours => "ours",
+            Side::Getaddrinfo => "getaddrinfo",
+            Side::Envoy { .. } => "Envoy",
+        };
+        let took = |found: Option<Duration>| match found {
+            Some(found) => format!("{:5.2} s", found.as_secs_f64()),
+            None => "never".to_owned(),
+        };
+        println!("{name:<36} ours {}   {who} {}", took(Some(first)), took(found.first));
+        if found.first.is_some_and(|theirs| first >= theirs) {
+            return Err(format!("ours {ours:?}, {side} {found:?}").into());
+        }
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         eprintln!("skipped: network namespaces need root, and a machine that allows them");
     }
     let faults = FAULTS.iter().map(|&(name, _)| Trial::test(name, move || play(name)));
-    let beside = Trial::test("ours_is_before_getaddrinfo", beside::play_all);
+    let beside = Trial::test("ours_is_before_getaddrinfo_and_envoy", beside::play_all);
     let all = faults.chain([beside]).map(|trial| trial.with_ignored_flag(skipped)).collect();
     libtest_mimic::run(&arguments, all).exit_code()
 }

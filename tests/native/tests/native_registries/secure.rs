@@ -113,7 +113,7 @@ async fn failures_are_logged_and_no_secret_is() {
         let said = error(&bed).await;
         let sent = format!("{:?}", web.asked_times(asked + 1).await.last());
         assert!(sent.contains(SECRET), "{name} sent {sent}");
-        let logged = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+        let logged = String::from_utf8(core::mem::take(&mut *log.0.lock().unwrap())).unwrap();
         let line = logged.lines().find(|line| line.contains("discovery failed"));
         assert!(line.is_some_and(|line| line.contains("403")), "{name}: {logged}");
         for text in [said, logged] {
