@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// again, the next to ask if it does not answer
     #[arg(long = "server", value_name = "SERVER")]
     servers: Vec<String>,
-    /// How many seconds a name server may take for an answer, before the next is asked
+    /// How many seconds a server may take for an answer, before the next is asked
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: Option<u64>,
     /// Which addresses of a host in DNS are listed

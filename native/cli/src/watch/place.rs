@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use evenkeel::dns::{DnsError, NameServer};
 use evenkeel::{
-    BoxDiscover, Consul, DnsHost, DnsSrv, Etcd, Family, File, HttpList, Kubernetes, PollerConfig,
-    RegistryError,
+    BoxDiscover, Consul, DnsHost, DnsSrv, Etcd, Family, File, HttpList, Kubernetes,
+    ListWatchConfig, LongPollConfig, PollerConfig, RegistryError,
 };
 
 use super::Args;
@@ -115,15 +115,14 @@ macro_rules! asking {
 impl Place {
     /// Returns its source, and where that asks, in words.
     pub(super) fn source(&self, args: &Args) -> io::Result<(BoxDiscover, String)> {
-        let dns = matches!(self, Self::Srv(_) | Self::Host(..));
-        for (option, given) in
-            [("--timeout", args.timeout.is_some()), ("--family", args.family.is_some())]
-        {
-            if given && !dns {
-                return Err(usage(format!("{option} is for names in DNS, not for {self}")));
-            }
+        if args.family.is_some() && !matches!(self, Self::Srv(_) | Self::Host(..)) {
+            return Err(usage(format!("--family is for names in DNS, not for {self}")));
+        }
+        if args.timeout.is_some() && matches!(self, Self::File(_)) {
+            return Err(usage(format!("--timeout is for servers, not for {self}")));
         }
         let servers = args.servers.as_slice();
+        let (polled, watched) = timed(args.timeout);
         let source = match self {
             Self::Srv(name) => asking!(DnsSrv::new(name).map_err(usage)?, args),
             Self::Host(host, port) => asking!(DnsHost::new(host, *port).map_err(usage)?, args),
@@ -133,14 +132,24 @@ impl Place {
                 )));
             }
             Self::File(path) => BoxDiscover::new(File::new(path)),
-            Self::Http(url) => BoxDiscover::new(HttpList::new(url).map_err(usage)?),
-            Self::Consul(service, query) => {
-                BoxDiscover::new(consul(servers, service, query).map_err(usage)?)
+            Self::Http(url) => {
+                let source = HttpList::new(url).and_then(|source| source.with_config(polled));
+                BoxDiscover::new(source.map_err(usage)?)
             }
-            Self::Etcd(prefix) => BoxDiscover::new(etcd(servers, prefix).map_err(usage)?),
+            Self::Consul(service, query) => {
+                let source = consul(servers, service, query);
+                let source = source.and_then(|source| source.with_config(polled));
+                BoxDiscover::new(source.map_err(usage)?)
+            }
+            Self::Etcd(prefix) => {
+                let source = etcd(servers, prefix).and_then(|source| source.with_config(watched));
+                BoxDiscover::new(source.map_err(usage)?)
+            }
             Self::Kubernetes { namespace, service, port } => {
                 let server = &or_default(servers, KUBERNETES)[0];
-                let mut source = Kubernetes::new(server, namespace, service).map_err(usage)?;
+                let source = Kubernetes::new(server, namespace, service);
+                let source = source.and_then(|source| source.with_config(watched));
+                let mut source = source.map_err(usage)?;
                 if let Some(port) = port {
                     source = source.with_port(port);
                 }
@@ -203,6 +212,15 @@ impl fmt::Display for Place {
             Self::Kubernetes { namespace, service, .. } => write!(f, "k8s://{namespace}/{service}"),
         }
     }
+}
+
+/// Returns the settings of registries, in which an answer may take so many seconds.
+fn timed(timeout: Option<u64>) -> (LongPollConfig, ListWatchConfig) {
+    let (mut polled, mut watched) = (LongPollConfig::default(), ListWatchConfig::default());
+    if let Some(timeout) = timeout.map(Duration::from_secs) {
+        (polled.timeout, watched.timeout) = (timeout, timeout);
+    }
+    (polled, watched)
 }
 
 /// By which variable each is found where no server is given, and where it is without one.

@@ -88,6 +88,23 @@ async fn watch_waits_for_a_name_server_as_long_as_it_is_told() {
 }
 
 #[tokio::test]
+async fn watch_waits_for_a_registry_as_long_as_it_is_told() {
+    let hangs = Web::start(|_, _, answering| answering.hung_up()).await;
+    let list = format!("{}/list", hangs.url);
+    let server = ["--server", hangs.url.as_str()];
+    for (place, server) in [
+        (list.as_str(), [].as_slice()),
+        ("consul://web", &server),
+        ("etcd:///web/", &server),
+        ("k8s://shop/web:http", &server),
+    ] {
+        let mut watch = Watch::of(&[&[place, "--timeout", "1"], server].concat());
+        watch.says("no answer in time; nothing is known yet").await;
+        watch.ends().await;
+    }
+}
+
+#[tokio::test]
 async fn watch_tells_of_a_target_that_dangles() {
     let hickory = Hickory::start().await;
     hickory.srv("_h._tcp.lb.test.", 60, 0, 1, 80, "a.lb.test.").await;
