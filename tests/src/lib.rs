@@ -16,6 +16,8 @@ pub mod health;
 mod input;
 pub mod lifecycle;
 #[cfg(feature = "net")]
+pub mod logged;
+#[cfg(feature = "net")]
 pub mod namespaces;
 pub mod outages;
 pub mod policies;

@@ -1,16 +1,13 @@
 //! Registries over TLS, and what is logged of any of them.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use evenkeel::{BoxDiscover, Consul, Etcd, HttpList, Kubernetes, Tls};
+use evenkeel_tests::logged::Logged;
 use evenkeel_tests::servers::certificates::Authority;
 use evenkeel_tests::servers::consul::{Consul as ConsulServer, Instance};
 use evenkeel_tests::servers::kubernetes::Kubernetes as KubernetesServer;
 use evenkeel_tests::servers::secure::Secure;
 use evenkeel_tests::servers::web::Web;
 use serde_json::json;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{Bed, becomes, bed, error, known};
 
@@ -66,30 +63,10 @@ async fn kubernetes_is_asked_if_it_is_trusted() {
     trusts(&kubernetes.web, follow, "10.0.0.1:80").await;
 }
 
-/// Everything that is logged by anybody while it lives.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn failures_are_logged_and_no_secret_is() {
     const SECRET: &str = "hunter2-very-secret";
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("trace")
-        .with_ansi(false)
-        .with_writer(move || writer.clone());
-    let _logged = subscriber.set_default();
+    let (logged, _guard) = Logged::begin();
     // It says what it was told.
     let web = Web::start(|_, asked, answering| async move {
         let told = format!("{:?} {}", asked.headers, asked.body);
@@ -113,7 +90,7 @@ async fn failures_are_logged_and_no_secret_is() {
         let said = error(&bed).await;
         let sent = format!("{:?}", web.asked_times(asked + 1).await.last());
         assert!(sent.contains(SECRET), "{name} sent {sent}");
-        let logged = String::from_utf8(core::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+        let logged = logged.take();
         let line = logged.lines().find(|line| line.contains("discovery failed"));
         assert!(line.is_some_and(|line| line.contains("403")), "{name}: {logged}");
         for text in [said, logged] {

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use evenkeel::{Answer, BoxError, Discover, Ended, PollerConfig};
+use evenkeel_tests::logged::Logged;
 
 use crate::{at, becomes, bed, status};
 
@@ -44,7 +45,8 @@ impl Discover for Broken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn panics_are_counted_and_lookups_go_on() {
+async fn panics_are_counted_and_logged_and_lookups_go_on() {
+    let (logged, _guard) = Logged::begin();
     let bed = bed(Broken(Waiting::Panics, 0));
     becomes(&bed, "a:1").await;
     let failed = status(&bed, |status| status.failures == 2).await;
@@ -52,6 +54,9 @@ async fn panics_are_counted_and_lookups_go_on() {
     becomes(&bed, "a:1 a:2 a:3").await;
     let status = bed.task().borrow().clone();
     assert!(status.panics >= 2 && !status.ended, "{status:?}");
+    let logged = logged.take();
+    let line = logged.lines().find(|line| line.contains("discovery panicked: no news"));
+    assert!(line.is_some_and(|line| line.contains("ERROR")), "{logged}");
 }
 
 #[tokio::test(start_paused = true)]
