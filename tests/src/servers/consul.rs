@@ -3,7 +3,8 @@
 //!
 //! - Without an index it answers at once; with one, when the index differs or after `wait`.
 //! - The index is above 0, rises with every change, and falls after a restore.
-//! - `passing` leaves out what warns or fails; `dc`, `stale` and `filter` are only noted.
+//! - `passing` leaves out what warns or fails, and a `filter` those without the tags that it asks for;
+//!   what else it says, `dc` and `stale` are only noted.
 //!
 //! `py-consul` 1.8 sees in it what it should: it is kept until a change, hears of each, of an index
 //! that falls, and of a `wait` of 1 s after 1.01 s (`cargo run -p evenkeel-tests --example
@@ -53,12 +54,14 @@ pub struct Instance {
     pub status: &'static str,
     /// The weights, when it passes and when it warns.
     pub weights: (u32, u32),
+    /// The tags of the service.
+    pub tags: &'static [&'static str],
 }
 
 impl Instance {
     /// Makes an instance that passes, on a node with this address.
     pub fn on(node: &'static str, port: u32) -> Self {
-        Self { id: node, node, address: "", port, status: "passing", weights: (1, 1) }
+        Self { id: node, node, address: "", port, status: "passing", weights: (1, 1), tags: &[] }
     }
 
     fn json(&self) -> Value {
@@ -69,7 +72,7 @@ impl Instance {
                 "CreateIndex": 5, "ModifyIndex": 7,
             },
             "Service": {
-                "ID": self.id, "Service": "web", "Tags": null, "Address": self.address,
+                "ID": self.id, "Service": "web", "Tags": self.tags, "Address": self.address,
                 "Meta": null, "Port": self.port, "EnableTagOverride": false,
                 "Weights": {"Passing": self.weights.0, "Warning": self.weights.1},
                 "Proxy": {"Mode": "", "MeshGateway": {}, "Expose": {}}, "Connect": {},
@@ -114,7 +117,11 @@ impl Consul {
                     return answering.whole(status, headers, body).await;
                 }
                 let passing = asked.query.contains_key("passing");
-                let instances = instances.iter().filter(|one| !passing || one.status == "passing");
+                let tags = asked.query.get("filter").map(|filter| tags(filter)).unwrap_or_default();
+                let has = |one: &Instance, tag: &String| one.tags.contains(&tag.as_str());
+                let instances = instances.iter().filter(|one| {
+                    (!passing || one.status == "passing") && tags.iter().all(|tag| has(one, tag))
+                });
                 let body = Value::from(instances.map(Instance::json).collect::<Vec<_>>());
                 let headers = format!(
                     "Content-Type: application/json\r\nX-Consul-Index: {index}\r\n\
@@ -131,4 +138,11 @@ impl Consul {
     pub fn change(&self, change: impl FnOnce(&mut State)) {
         self.state.send_modify(change);
     }
+}
+
+/// Reads the tags that a filter asks for.
+fn tags(filter: &str) -> Vec<String> {
+    let parts = filter.split(" and ");
+    let quoted = parts.filter_map(|part| part.strip_prefix("Service.Tags contains "));
+    quoted.filter_map(|tag| serde_json::from_str(tag).ok()).collect()
 }

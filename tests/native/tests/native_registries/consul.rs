@@ -122,7 +122,8 @@ async fn checks_and_weights_count_as_consul_says() {
 
 #[tokio::test]
 async fn what_is_asked_for_is_as_the_protocol_has_it() {
-    let consul = Consul::start(vec![Instance::on("10.0.0.1", 80)]).await;
+    let tagged = Instance { tags: &["v2", "a\"b"], ..Instance::on("10.0.0.1", 80) };
+    let consul = Consul::start(vec![tagged]).await;
     let source = source(&consul)
         .with_token("the-secret-token")
         .unwrap()
@@ -145,6 +146,25 @@ async fn what_is_asked_for_is_as_the_protocol_has_it() {
     consul.change(|state| state.fault = Some((403, "ACL not found: the-secret-token")));
     assert!(error(&bed).await.ends_with("status 403: ACL not found: ***"));
     assert_eq!(Source::new("http://a.test", "").unwrap_err().to_string(), "`service`: it is empty");
+}
+
+#[tokio::test]
+async fn n7_an_instance_needs_all_tags_and_the_address_of_the_service_counts() {
+    let on = |id, tags| Instance { id, tags, ..Instance::on("10.0.0.1", 80) };
+    let consul = Consul::start(vec![
+        Instance { port: 81, ..on("1", &["api"]) },
+        Instance { port: 82, ..on("2", &["v2", "api"]) },
+        Instance { port: 9000, address: "10.0.0.10", ..on("3", &["db"]) },
+    ])
+    .await;
+    for (tags, targets) in [
+        (["api"].as_slice(), "10.0.0.1:81 10.0.0.1:82"),
+        (&["api", "v2"], "10.0.0.1:82"),
+        (&["db"], "10.0.0.10:9000"),
+    ] {
+        let source = tags.iter().fold(source(&consul), |source, tag| source.with_tag(tag));
+        becomes(&bed(source), targets).await;
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 //! Native cases that are not here under their number (`registries` here is the target `native_registries`):
 //!
 //! - N6: `dns_srv`, `n6_port_zero_is_skipped_and_counted`.
-//! - N7: `registries`, `consul::{changes_are_there_at_once, an_empty_answer_is_not_believed,
-//!   what_is_asked_for_is_as_the_protocol_has_it}`, and `consul::three` for addresses.
+//! - N7: `registries`, `consul::{n7_an_instance_needs_all_tags_and_the_address_of_the_service_counts,
+//!   changes_are_there_at_once, an_empty_answer_is_not_believed}`.
 //! - N8, an answer cut short: `registries`, `http::faults::half_an_answer_is_none`.
 //! - N9: `registries`, `consul::an_index_that_goes_backwards_or_is_zero_is_no_trap`.
 //! - N11: `registries`, `etcd::{what_cannot_be_asked_is_refused, login::what_is_no_pem_is_refused}`.
