@@ -69,9 +69,9 @@ fn run() -> Vec<String> {
                 let parsed = read_file(now).map(parse);
                 let answer = match &parsed {
                     Ok(Ok(endpoints)) if endpoints.is_empty() => {
-                        Answer::Empty { negative_ttl: None }
+                        Answer::Empty { negative_ttl: None, retry_after: None }
                     }
-                    Ok(Ok(_)) => Answer::Ok { ttl: None },
+                    Ok(Ok(_)) => Answer::Ok { ttl: None, retry_after: None },
                     Ok(Err(_)) | Err(_) => Answer::Fail { retry_after: None },
                 };
                 // What is late, wrong or empty leaves the endpoints as they are.

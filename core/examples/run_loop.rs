@@ -130,7 +130,7 @@ fn run() -> Report {
             }
             Some(Event::Found(id)) => {
                 let ttl = Some(Duration::from_secs(60));
-                if poller.on_result(now, id, Answer::Ok { ttl }) {
+                if poller.on_result(now, id, Answer::Ok { ttl, retry_after: None }) {
                     // This policy has no table that could be too small.
                     let _ = balancer.update(now, ENDPOINTS.map(Endpoint::new));
                 }

@@ -5,6 +5,9 @@
 //! | answers with the whole set, and how long it is good (DNS) | [`Poller`](poller::Poller) |
 //! | answers with the whole set, and keeps the next question until it differs (Consul) | [`LongPoll`](long_poll::LongPoll) |
 //! | lists the set, and then streams what changes (etcd, Kubernetes) | [`ListWatch`](list_watch::ListWatch) |
+//!
+//! A wait that the source asks for (`retry_after`) is kept by all of them: nothing but the source's
+//! own news makes a question earlier, up to [`MAX_RETRY_AFTER`].
 
 mod config_error;
 pub mod list_watch;
@@ -14,3 +17,4 @@ mod query;
 mod waits;
 
 pub use config_error::WatchConfigError;
+pub use waits::MAX_RETRY_AFTER;

@@ -56,7 +56,7 @@ pub struct Balancer<C, P = AnyPolicy> {
 
 impl<C, P> Balancer<C, P> {
     /// Asks discovery to look again soon; any number of calls makes one query, at most one a second
-    /// by default.
+    /// by default, and none before the time that the source [asked for](crate::Answer::retry_after).
     pub fn refresh(&self) {
         self.shared.refresh.notify_one();
     }

@@ -9,7 +9,7 @@ use rand_core::Rng;
 pub use super::config_error::WatchConfigError;
 pub use super::query::QueryId;
 use super::query::QueryIds;
-use super::waits::{Spread, asked_for, backoff};
+use super::waits::{Spread, asked_for, backoff, end_of};
 use crate::time::{Instant, Ticks, ticks};
 pub use config::ListWatchConfig;
 use state::State;
@@ -215,9 +215,8 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
             }
             ListWatchFault::Ended => (self.fail(), Spread::Around),
             ListWatchFault::Failed { retry_after } => {
-                let asked = retry_after.unwrap_or_default();
-                not_before = now + asked;
-                asked_for(asked, self.fail(), 20)
+                not_before = end_of(retry_after.unwrap_or_default(), now);
+                asked_for(not_before.since(now), self.fail(), 20)
             }
             ListWatchFault::Refused => {
                 self.fail();

@@ -10,7 +10,7 @@ use rand_core::Rng;
 pub use super::config_error::WatchConfigError;
 pub use super::query::QueryId;
 use super::query::QueryIds;
-use super::waits::{Spread, asked_for, backoff};
+use super::waits::{Spread, asked_for, backoff, end_of};
 use crate::time::{Instant, Ticks, ticks};
 pub use config::LongPollConfig;
 pub use step::{LongPollAnswer, LongPollStep, LongPollVerdict};
@@ -166,9 +166,8 @@ impl LongPoll {
                 LongPollVerdict::Unchanged
             }
             LongPollAnswer::Fail { retry_after } => {
-                let asked = retry_after.unwrap_or_default();
-                not_before = now + asked;
-                (wait, spread) = asked_for(asked, self.fail(), jitter_percent);
+                not_before = end_of(retry_after.unwrap_or_default(), now);
+                (wait, spread) = asked_for(not_before.since(now), self.fail(), jitter_percent);
                 LongPollVerdict::Failed
             }
             LongPollAnswer::Refused => {

@@ -1,17 +1,16 @@
 //! Polling: when to ask a source that answers with a whole set and a time to live.
 
 mod config;
-
-use core::time::Duration;
+mod step;
 
 use rand_core::Rng;
 
 pub use super::query::QueryId;
 use super::query::QueryIds;
-use super::waits::{Spread, asked_for, backoff};
-use crate::names::named;
+use super::waits::{Spread, asked_for, backoff, end_of};
 use crate::time::{Instant, Ticks, ticks};
 pub use config::{PollerConfig, PollerConfigError};
+pub use step::{Answer, PollerStep, SourceHealth};
 
 /// Decides when to query a source, how long to wait for it, and how good what is known still is.
 ///
@@ -31,7 +30,8 @@ pub use config::{PollerConfig, PollerConfigError};
 /// };
 /// // … ask; the answer is there after 3 ms and lives for 60 s …
 /// let now = Instant::from_millis(3);
-/// assert!(poller.on_result(now, id, Answer::Ok { ttl: Some(Duration::from_secs(60)) }));
+/// let ttl = Some(Duration::from_secs(60));
+/// assert!(poller.on_result(now, id, Answer::Ok { ttl, retry_after: None }));
 /// assert_eq!(poller.poll(now, &mut rng), PollerStep::Health(SourceHealth::Fresh));
 /// let PollerStep::Wait(Some(at)) = poller.poll(now, &mut rng) else { panic!("nothing is due") };
 /// assert!(at >= Instant::from_secs(60) && at < Instant::from_secs(67));
@@ -51,6 +51,8 @@ pub struct Poller {
     last_ok: Option<Instant>,
     /// When the next query was due before somebody wanted it earlier.
     planned: Option<Instant>,
+    /// The end of the wait that the source asked for last, until it is over.
+    not_before: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,78 +92,6 @@ enum Again {
     AtOnce,
 }
 
-/// The end of a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Endpoints.
-    Ok {
-        /// Life of the answer; `None` or zero: not said.
-        ttl: Option<Duration>,
-    },
-    /// A good answer that there is nothing.
-    Empty {
-        /// Life of the answer; `None`: not said.
-        negative_ttl: Option<Duration>,
-    },
-    /// No good answer.
-    Fail {
-        /// The wait that the source asked for.
-        retry_after: Option<Duration>,
-    },
-}
-
-/// One thing that a [`Poller`] asks of its caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum PollerStep {
-    /// Ask the source now.
-    Query {
-        /// To be given back with the result.
-        id: QueryId,
-        /// Time to give the query up.
-        deadline: Instant,
-    },
-    /// Give this query up.
-    Cancel {
-        /// Its name.
-        id: QueryId,
-    },
-    /// Hear that what is known of the source has changed to this.
-    Health(SourceHealth),
-    /// Poll again at this time, or after a result; `None`: no more.
-    Wait(Option<Instant>),
-}
-
-named!(PollerStep {
-    Query { .. } => "query",
-    Cancel { .. } => "cancel",
-    Health(..) => "health",
-    Wait(..) => "wait",
-});
-
-/// Tells how good what is known of a source still is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceHealth {
-    /// No good answer yet.
-    Pending,
-    /// The last query was answered well.
-    Fresh,
-    /// The last query failed or came back empty; the last good answer stays in force.
-    Stale {
-        /// Since this time.
-        since: Instant,
-    },
-    /// Stale for longer than [`PollerConfig::max_stale`].
-    Expired,
-}
-
-named!(SourceHealth {
-    Pending => "pending",
-    Fresh => "fresh",
-    Stale { .. } => "stale",
-    Expired => "expired",
-});
-
 impl Poller {
     /// Makes a poller whose first query is due at once.
     ///
@@ -180,6 +110,7 @@ impl Poller {
             last_start: None,
             last_ok: None,
             planned: None,
+            not_before: None,
         })
     }
 
@@ -225,30 +156,34 @@ impl Poller {
         let PollerConfig { min, max, default, backoff_max, jitter_percent, .. } = self.config;
         let later = Spread::Later { percent: jitter_percent };
         // One that came early and found nothing postpones nothing, unless the source asks for it.
-        let planned = match answer {
-            Answer::Empty { .. } | Answer::Fail { retry_after: None } => self.planned,
-            Answer::Ok { .. } | Answer::Fail { .. } => None,
-        };
-        self.planned = None;
+        let postpones_nothing = matches!(
+            answer,
+            Answer::Empty { retry_after: None, .. } | Answer::Fail { retry_after: None }
+        );
+        let planned = self.planned.take().filter(|_| postpones_nothing);
+        if let Some(asked) = answer.retry_after() {
+            self.not_before = Some(end_of(asked, now));
+        }
+        let asked = self.not_before.map_or(0, |end| end.since(now));
         let (wait, spread) = match answer {
-            Answer::Ok { ttl } => {
+            Answer::Ok { ttl, .. } => {
                 self.failures = 0;
                 self.last_ok = Some(now);
                 self.health = SourceHealth::Fresh;
                 let ttl = ttl.filter(|ttl| !ttl.is_zero()).unwrap_or(default);
                 // Not `clamp`, which panics where the least is above the most.
-                (ticks(ttl.max(min).min(max)), later)
+                (ticks(ttl.max(min).min(max)).max(asked), later)
             }
-            Answer::Empty { negative_ttl } => {
+            Answer::Empty { negative_ttl, .. } => {
                 self.fail(now);
                 match negative_ttl.filter(|ttl| !ttl.is_zero()) {
-                    Some(ttl) => (ticks(ttl.min(backoff_max).max(min)), later),
-                    None => (self.backoff(), Spread::Around),
+                    Some(ttl) => (ticks(ttl.min(backoff_max).max(min)).max(asked), later),
+                    None => asked_for(asked, self.backoff(), jitter_percent),
                 }
             }
-            Answer::Fail { retry_after } => {
+            Answer::Fail { .. } => {
                 self.fail(now);
-                asked_for(retry_after.unwrap_or_default(), self.backoff(), jitter_percent)
+                asked_for(asked, self.backoff(), jitter_percent)
             }
         };
         self.state = match planned {
@@ -264,21 +199,24 @@ impl Poller {
     }
 
     /// Asks for a query soon: a connection failed, or the network came back. Any number of calls
-    /// means one query, at least [`PollerConfig::min_gap`] after the last one began. If it finds
-    /// nothing, the next one comes when it would have come without it.
+    /// means one query, at least [`PollerConfig::min_gap`] after the last one began, and never
+    /// before the time that the source asked for. If it finds nothing, the next one comes when it
+    /// would have come without it.
     pub fn refresh(&mut self, now: Instant) {
         self.hurry(self.soonest(now), Again::Soon);
     }
 
-    /// Asks for a query now, in spite of any wait: the source itself says that it has news. During
-    /// a query, the next one follows it at once.
+    /// Asks for a query now, in spite of any wait, also one that the source asked for: it says now
+    /// that it has news. During a query, the next one follows it at once.
     pub fn on_news(&mut self, now: Instant) {
         self.hurry(now, Again::AtOnce);
     }
 
-    /// Returns `at`, or the end of the least gap after the last query began.
+    /// Returns `at`, or the end of the least gap after the last query began, or that of the wait
+    /// that the source asked for.
     fn soonest(&self, at: Instant) -> Instant {
-        self.last_start.map_or(at, |start| at.max(start + self.config.min_gap))
+        let gap = self.last_start.map(|start| start + self.config.min_gap);
+        [gap, self.not_before].into_iter().flatten().fold(at, Instant::or_later)
     }
 
     fn hurry(&mut self, soonest: Instant, follow: Again) {
@@ -325,7 +263,8 @@ impl Poller {
             State::Asked { deadline, .. } => Some(deadline),
             State::New | State::Closing { .. } | State::Closed => None,
         };
-        let times = [&mut self.last_start, &mut self.last_ok, &mut self.planned];
+        let times =
+            [&mut self.last_start, &mut self.last_ok, &mut self.planned, &mut self.not_before];
         for time in times.into_iter().flatten().chain(state) {
             *time = time.earlier(back);
         }
@@ -340,6 +279,7 @@ impl Poller {
         let id = self.ids.next();
         let deadline = now + self.config.timeout;
         self.last_start = Some(now);
+        self.not_before = self.not_before.filter(|end| *end > now);
         self.state = State::Asked { id, deadline, again: Again::No };
         PollerStep::Query { id, deadline }
     }

@@ -5,7 +5,11 @@ use core::time::Duration;
 use rand_core::Rng;
 
 use crate::retry::{doubled, up_to};
-use crate::time::{Ticks, ticks};
+use crate::time::{Instant, Ticks, ticks};
+
+/// The longest wait that a source can ask for, one hour: who says more has made a mistake, and is
+/// asked again after that.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
 /// How a wait is spread at random.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +39,13 @@ pub(super) fn backoff(base: Duration, max: Duration, failures: u32) -> Ticks {
     doubled(ticks(base), failures.saturating_sub(1)).min(ticks(max))
 }
 
+/// Returns the end of a wait that a source asked for.
+pub(super) fn end_of(asked: Duration, now: Instant) -> Instant {
+    now + asked.min(MAX_RETRY_AFTER)
+}
+
 /// Returns the wait after a failure where the source asked for one: never earlier than that.
-pub(super) fn asked_for(asked: Duration, backoff: Ticks, percent: u8) -> (Ticks, Spread) {
-    let asked = ticks(asked);
+pub(super) fn asked_for(asked: Ticks, backoff: Ticks, percent: u8) -> (Ticks, Spread) {
     if asked > backoff / 5 * 4 {
         (backoff.max(asked), Spread::Later { percent })
     } else {

@@ -14,9 +14,9 @@ use evenkeel_core::discovery::poller::{
 use evenkeel_core::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-const OK: Answer = Answer::Ok { ttl: None };
+const OK: Answer = Answer::Ok { ttl: None, retry_after: None };
 const FAIL: Answer = Answer::Fail { retry_after: None };
-const EMPTY: Answer = Answer::Empty { negative_ttl: None };
+const EMPTY: Answer = Answer::Empty { negative_ttl: None, retry_after: None };
 
 /// A poller, its clock, and everything it asked for.
 struct Fixture {
@@ -85,6 +85,10 @@ impl Fixture {
     fn sleep(&mut self, wait: Duration) {
         self.now = self.now + wait;
     }
+}
+
+fn ttl(ttl: Duration) -> Answer {
+    Answer::Ok { ttl: Some(ttl), retry_after: None }
 }
 
 fn secs(secs: u64) -> Duration {
@@ -196,14 +200,14 @@ fn refresh_never_makes_a_query_later() {
     poller.poller.refresh(poller.now);
     assert!(poller.wait() <= millis(2400), "a gap of 20 s held up a retry");
     let mut poller = Fixture::new(config);
-    assert_eq!(poller.wait_after(Answer::Ok { ttl: Some(secs(6)) }), secs(6));
+    assert_eq!(poller.wait_after(ttl(secs(6))), secs(6));
     poller.poller.refresh(poller.now);
     assert_eq!(poller.wait(), secs(6));
 }
 
 #[test]
 fn a_refresh_that_finds_nothing_postpones_nothing() {
-    let nothing = Answer::Empty { negative_ttl: Some(secs(60)) };
+    let nothing = Answer::Empty { negative_ttl: Some(secs(60)), retry_after: None };
     let said_when = Answer::Fail { retry_after: Some(secs(60)) };
     for (answer, wait) in [(nothing, 20), (OK, 30), (said_when, 60)] {
         let mut poller = Fixture::steady();

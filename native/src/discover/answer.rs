@@ -29,7 +29,9 @@ pub struct Answer {
     pub endpoints: Vec<Endpoint<Target>>,
     /// How long the answer is good, if the source says.
     pub ttl: Option<Duration>,
-    /// The source is not to be asked again before this wait is over, if it says so.
+    /// The source is not to be asked again before this wait is over, if it says so. Nothing but
+    /// its own [news](super::Discover::changed) makes it earlier; longer than an hour
+    /// ([`MAX_RETRY_AFTER`](evenkeel_core::discovery::MAX_RETRY_AFTER)) counts as an hour.
     pub retry_after: Option<Duration>,
     /// The source says that the service is decidedly not available (SRV target `.`); believed when
     /// it says so twice in a row.
@@ -69,7 +71,7 @@ impl Answer {
         Self { ttl: Some(ttl), ..self }
     }
 
-    /// Says how long the source is not to be asked again.
+    /// Says how long the source is not to be [asked again](Self::retry_after), at most an hour.
     #[must_use]
     pub fn with_retry_after(self, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..self }

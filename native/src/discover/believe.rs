@@ -80,12 +80,11 @@ impl Belief {
             status.skipped = skipped;
             status.empty_held += u64::from(set.is_none());
         });
-        let ttl = ttl.max(retry_after);
         if set.is_some() {
-            (PollerAnswer::Ok { ttl }, set)
+            (PollerAnswer::Ok { ttl, retry_after }, set)
         } else {
             tracing::warn!("discovery came back empty; what is known stays in force");
-            (PollerAnswer::Empty { negative_ttl: ttl }, None)
+            (PollerAnswer::Empty { negative_ttl: ttl, retry_after }, None)
         }
     }
 

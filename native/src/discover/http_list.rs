@@ -34,7 +34,7 @@ use crate::tls::{Connector, Tls};
 /// until the list has another index, or for that time, and news are there at once.
 ///
 /// A list that is bad, cut off, larger than 64 MiB or empty changes nothing, nor does any error;
-/// `Retry-After` is obeyed, redirects are not followed. Waits are those of [`LongPollConfig`].
+/// `Retry-After` is obeyed, up to an hour; redirects are not followed. Waits are those of [`LongPollConfig`].
 ///
 /// ```no_run
 /// use evenkeel::{Balancer, HttpList, Target};

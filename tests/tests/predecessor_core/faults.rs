@@ -220,8 +220,9 @@ fn fault_12_srv_targets_are_normalised() {
 #[test]
 fn fault_13_polls_follow_the_ttl_and_spread() {
     let ttl = Duration::from_secs(60);
-    let waits: Vec<_> =
-        (0..100).map(|seed| wait_after(Answer::Ok { ttl: Some(ttl) }, seed)).collect();
+    let waits: Vec<_> = (0..100)
+        .map(|seed| wait_after(Answer::Ok { ttl: Some(ttl), retry_after: None }, seed))
+        .collect();
     assert!(waits.iter().all(|&wait| wait >= ttl && wait <= ttl + ttl / 10), "{waits:?}");
     let (first, last) = (waits.iter().min().expect("some"), waits.iter().max().expect("some"));
     assert!(*last > *first + Duration::from_secs(5), "{first:?} to {last:?}");
@@ -236,7 +237,7 @@ fn fault_13_zero_is_not_an_interval() {
     let config = PollerConfig { timeout: Duration::ZERO, ..PollerConfig::default() };
     let error = Poller::new(config).expect_err("no time to answer");
     assert_eq!(error.to_string(), "`timeout` is 0: it must be above 0");
-    let wait = wait_after(Answer::Ok { ttl: Some(Duration::ZERO) }, 13);
+    let wait = wait_after(Answer::Ok { ttl: Some(Duration::ZERO), retry_after: None }, 13);
     assert!(wait >= PollerConfig::default().default, "{wait:?}");
 }
 
@@ -245,13 +246,17 @@ fn fault_13_zero_is_not_an_interval() {
 fn fault_13_failures_and_trouble_are_looked_into_early() {
     let failed = wait_after(Answer::Fail { retry_after: None }, 13);
     assert!(failed <= Duration::from_millis(1200), "{failed:?} after a failure");
-    let empty = wait_after(Answer::Empty { negative_ttl: None }, 13);
+    let empty = wait_after(Answer::Empty { negative_ttl: None, retry_after: None }, 13);
     assert!(empty <= Duration::from_millis(1200), "{empty:?} after an empty answer");
 
     let mut poller = Poller::new(PollerConfig::default()).expect("the defaults");
     let (now, mut rng) = (Instant::from_secs(3), rng(13));
     let PollerStep::Query { id, .. } = poller.poll(now, &mut rng) else { panic!("no query") };
-    assert!(poller.on_result(now, id, Answer::Ok { ttl: Some(Duration::from_secs(300)) }));
+    assert!(poller.on_result(
+        now,
+        id,
+        Answer::Ok { ttl: Some(Duration::from_secs(300)), retry_after: None }
+    ));
     assert_eq!(poller.poll(now, &mut rng), PollerStep::Health(SourceHealth::Fresh));
     let trouble = now + Duration::from_secs(40);
     (0..1000).for_each(|_| poller.refresh(trouble));

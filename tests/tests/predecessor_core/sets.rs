@@ -83,7 +83,7 @@ fn c18_invalidate_on_error() {
     let mut poller = Poller::new(config).expect("a config");
     let start = Instant::from_secs(9);
     let id = query(&mut poller, start);
-    assert!(poller.on_result(start, id, Answer::Ok { ttl: None }));
+    assert!(poller.on_result(start, id, Answer::Ok { ttl: None, retry_after: None }));
     poller.refresh(start);
     assert_eq!(poller.poll(start, &mut rng(18)), PollerStep::Health(SourceHealth::Fresh));
     let id = query(&mut poller, start);
@@ -132,7 +132,7 @@ fn c20_default_endpointer() {
     poller.close();
     assert_eq!(poller.poll(Instant::ZERO, &mut rng(20)), PollerStep::Cancel { id });
     assert!(
-        !poller.on_result(Instant::ZERO, id, Answer::Ok { ttl: None }),
+        !poller.on_result(Instant::ZERO, id, Answer::Ok { ttl: None, retry_after: None }),
         "an answer after the end"
     );
     poller.close();

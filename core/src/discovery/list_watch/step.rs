@@ -75,7 +75,8 @@ pub enum ListWatchFault {
     Ended,
     /// Anything else.
     Failed {
-        /// The wait that the source asked for.
+        /// The wait that the source asked for, at most
+        /// [`MAX_RETRY_AFTER`](crate::discovery::MAX_RETRY_AFTER).
         retry_after: Option<Duration>,
     },
     /// The source will not answer such a question, however often it is asked: the wrong name or

@@ -21,7 +21,8 @@ pub enum LongPollAnswer {
     },
     /// No good answer.
     Fail {
-        /// The wait that the source asked for.
+        /// The wait that the source asked for, at most
+        /// [`MAX_RETRY_AFTER`](crate::discovery::MAX_RETRY_AFTER).
         retry_after: Option<Duration>,
     },
     /// The source will not answer such a question, however often it is asked: the wrong name or

@@ -110,12 +110,15 @@ fn who_refuses_is_asked_after_the_longest_wait_and_who_names_one_not_before() {
     fixture.machine.on_fault(fixture.now, id, ListWatchFault::Refused);
     let (Due::List(id), wait) = fixture.due() else { panic!("a list is due") };
     assert!((24.0..=36.0).contains(&wait.as_secs_f64()), "{wait:?}");
-    let asked = Duration::from_secs(300);
-    let fault = ListWatchFault::Failed { retry_after: Some(asked) };
-    fixture.machine.on_fault(fixture.now, id, fault);
-    fixture.machine.refresh(fixture.now);
-    let (Due::List(id), wait) = fixture.due() else { panic!("a list is due") };
-    assert_eq!(wait, asked);
+    let mut id = id;
+    for (asked, expected) in [(300, 300), (3_599, 3_599), (3_601, 3_600), (u64::MAX, 3_600)] {
+        let fault = ListWatchFault::Failed { retry_after: Some(Duration::from_secs(asked)) };
+        fixture.machine.on_fault(fixture.now, id, fault);
+        fixture.machine.refresh(fixture.now);
+        let (Due::List(next), wait) = fixture.due() else { panic!("a list is due") };
+        assert_eq!(wait, Duration::from_secs(expected), "an hour at most");
+        id = next;
+    }
     fixture.machine.on_fault(fixture.now, id, FAILED);
     fixture.machine.refresh(fixture.now);
     assert_eq!(fixture.due().1, Duration::ZERO, "a refresh ends a backoff");

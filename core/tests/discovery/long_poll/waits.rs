@@ -101,6 +101,17 @@ fn a_wait_that_the_source_asks_for_is_never_cut_short() {
 }
 
 #[test]
+fn a_wait_that_the_source_asks_for_is_an_hour_at_most() {
+    for (asked, wait) in [(3_599, 3_599), (3_601, 3_600), (u64::MAX, 3_600)] {
+        let mut fixture = Fixture::new();
+        let fail = LongPollAnswer::Fail { retry_after: Some(Duration::from_secs(asked)) };
+        assert_eq!(fixture.round(fail).1, Failed);
+        fixture.machine.refresh(fixture.now);
+        assert_eq!(fixture.fetch().2, Duration::from_secs(wait));
+    }
+}
+
+#[test]
 fn a_refresh_ends_a_backoff_and_keeps_to_the_least_rate() {
     let mut fixture = Fixture::new();
     let (mut begin, mut fetches) = (fixture.now, 0);

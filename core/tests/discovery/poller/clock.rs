@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use evenkeel_core::Instant;
-use evenkeel_core::discovery::poller::{Answer, PollerConfig, PollerStep, SourceHealth};
+use evenkeel_core::discovery::poller::{PollerConfig, PollerStep, SourceHealth};
 
-use super::{FAIL, Fixture, OK, secs};
+use super::{FAIL, Fixture, OK, secs, ttl};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -99,7 +99,7 @@ fn the_end_of_time_is_no_panic() {
     let mut poller = Fixture::steady();
     poller.now = Instant::from_nanos(u64::MAX - 1);
     let id = poller.query();
-    poller.answer(id, Answer::Ok { ttl: Some(Duration::MAX) });
+    poller.answer(id, ttl(Duration::MAX));
     assert_eq!(poller.next(), PollerStep::Wait(Some(Instant::MAX)));
     poller.poller.refresh(poller.now);
     poller.now = Instant::MAX;

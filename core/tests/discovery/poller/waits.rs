@@ -2,13 +2,10 @@
 
 use core::time::Duration;
 
+use evenkeel_core::Instant;
 use evenkeel_core::discovery::poller::{Answer, PollerConfig};
 
-use super::{EMPTY, FAIL, Fixture, OK, millis, secs};
-
-fn ttl(ttl: Duration) -> Answer {
-    Answer::Ok { ttl: Some(ttl) }
-}
+use super::{EMPTY, FAIL, Fixture, OK, millis, secs, ttl};
 
 #[test]
 fn a_ttl_counts_from_the_end_of_the_query_between_min_and_max() {
@@ -124,9 +121,82 @@ fn a_source_that_says_when_is_not_asked_earlier() {
     }
 }
 
+/// Each kind of answer, with a wait that the source asks for.
+fn asking(wait: Duration) -> [Answer; 5] {
+    let retry_after = Some(wait);
+    [
+        Answer::Ok { ttl: None, retry_after },
+        Answer::Ok { ttl: Some(secs(60)), retry_after },
+        Answer::Empty { negative_ttl: None, retry_after },
+        Answer::Empty { negative_ttl: Some(secs(60)), retry_after },
+        Answer::Fail { retry_after },
+    ]
+}
+
+#[test]
+fn a_wait_that_the_source_asks_for_is_longer_than_every_other() {
+    // Not cut to `max`, 300 s, or `backoff_max`, 60 s, but to an hour.
+    for (asked, wait) in [(301, 301), (3_599, 3_599), (3_601, 3_600), (u64::MAX, 3_600)] {
+        for answer in asking(secs(asked)) {
+            assert_eq!(Fixture::steady().wait_after(answer), secs(wait), "{answer:?}");
+        }
+    }
+    for answer in asking(secs(1)) {
+        assert!(Fixture::steady().wait_after(answer) <= secs(60), "{answer:?}: it may be shorter");
+    }
+}
+
+#[test]
+fn nobody_is_in_such_a_hurry_that_the_source_is_asked_before() {
+    for answer in asking(secs(400)) {
+        // Before the answer, after it, and later on.
+        let mut poller = Fixture::steady();
+        let id = poller.query();
+        poller.poller.refresh(poller.now);
+        poller.answer(id, answer);
+        assert_eq!(poller.wait(), secs(400), "{answer:?}");
+        poller.sleep(secs(100));
+        (0..1000).for_each(|_| poller.poller.refresh(poller.now));
+        assert_eq!(poller.wait(), secs(300), "{answer:?}");
+        poller.sleep(secs(300));
+        // From then on it is as ever.
+        poller.wait_after(OK);
+        poller.sleep(secs(2));
+        poller.poller.refresh(poller.now);
+        poller.query();
+    }
+}
+
+#[test]
+fn what_the_source_does_not_take_back_holds_after_its_news() {
+    for answer in asking(secs(400)) {
+        let mut poller = Fixture::steady();
+        poller.wait_after(answer);
+        poller.sleep(secs(100));
+        poller.poller.on_news(poller.now);
+        assert!(poller.wait_after(FAIL) >= secs(300), "{answer:?}");
+        poller.poller.refresh(poller.now);
+        assert_eq!(poller.wait(), secs(300), "{answer:?}");
+        poller.poller.on_news(poller.now);
+        assert_eq!(poller.wait_after(OK), secs(300), "{answer:?}");
+        poller.poller.on_news(poller.now);
+        let shorter = Answer::Ok { ttl: None, retry_after: Some(secs(40)) };
+        assert_eq!(poller.wait_after(shorter), secs(40), "its last word counts");
+    }
+}
+
+#[test]
+fn a_clock_that_goes_backwards_makes_no_wait_that_was_asked_for_longer() {
+    let mut poller = Fixture::steady();
+    poller.wait_after(Answer::Ok { ttl: None, retry_after: Some(secs(400)) });
+    poller.now = Instant::from_secs(3);
+    poller.poller.refresh(poller.now);
+    assert_eq!(poller.wait(), secs(400));
+}
+
 #[test]
 fn an_empty_answer_waits_for_its_own_ttl_or_backs_off() {
-    let negative = |ttl| Answer::Empty { negative_ttl: Some(ttl) };
+    let negative = |ttl| Answer::Empty { negative_ttl: Some(ttl), retry_after: None };
     for (ttl, wait) in [(17, 17), (5, 5), (1, 5), (60, 60), (61, 60), (u64::MAX, 60)] {
         assert_eq!(Fixture::steady().wait_after(negative(secs(ttl))), secs(wait), "after {ttl} s");
     }

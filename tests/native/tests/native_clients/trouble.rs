@@ -1,12 +1,14 @@
 //! Endpoints that fail make discovery ask again.
 
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
+use std::sync::Arc;
 
-use evenkeel::{Balancer, Config};
+use evenkeel::{Answer, Balancer, BoxError, Config, Discover};
 use evenkeel_tests::source::{Says, source};
 
 use crate::works::{How, Works};
-use crate::{Bed, SECOND, all, pass, when_told};
+use crate::{Bed, SECOND, all, at, pass, when_told};
 
 #[tokio::test(start_paused = true)]
 async fn all_refuse_and_discovery_is_asked_at_once_and_every_30_s() {
@@ -26,6 +28,45 @@ async fn all_refuse_and_discovery_is_asked_at_once_and_every_30_s() {
     let _ = works.with("x", How::After(Duration::ZERO));
     script.say(Says::Endpoints("x:80"));
     balancer.ready_within(31 * SECOND).await.unwrap();
+}
+
+/// A source that answers so, and is not to be asked again for a time. It counts its lookups.
+struct Weary(Answer, Arc<AtomicUsize>);
+
+impl Discover for Weary {
+    type Error = BoxError;
+
+    async fn lookup(&mut self) -> Result<Answer, BoxError> {
+        self.1.fetch_add(1, SeqCst);
+        Ok(self.0.clone())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_is_never_asked_before_the_time_that_it_asked_for() {
+    // An hour, where it is more.
+    for (asked, wait) in [(400 * SECOND, 400 * SECOND), (86_400 * SECOND, 3_600 * SECOND)] {
+        let answers =
+            [Answer::new([at("a")]), Answer::default(), Answer::absent(), Answer::failed("busy")];
+        for answer in answers {
+            let lookups = Arc::new(AtomicUsize::new(0));
+            let source = Weary(answer.clone().with_retry_after(asked), Arc::clone(&lookups));
+            let works = Works::new().all(How::Fails);
+            let balancer = Balancer::builder(source).build(move |to| works.make(to)).unwrap();
+            let begun = tokio::time::Instant::now();
+            pass(SECOND).await;
+            // Nobody is served meanwhile, and there is a wish each 10 s.
+            while lookups.load(SeqCst) == 1 {
+                balancer.refresh();
+                pass(10 * SECOND).await;
+            }
+            let asked_again = begun.elapsed();
+            assert!(
+                (wait..wait + 11 * SECOND).contains(&asked_again),
+                "{asked_again:?}: {answer:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
