@@ -103,6 +103,30 @@ impl<D: Discover, P> Builder<D, P> {
         Self { pace: Pace { timeout, ..self.pace }, ..self }
     }
 
+    /// Sets the least time between two questions to discovery that failures of endpoints cause,
+    /// above zero; default: 30 s, as in gRPC. The first failure asks at once. Such questions keep to
+    /// the source's own [gap](crate::PollerConfig::min_gap) as well, and to the time that it
+    /// [asked for](crate::Answer::retry_after); with [`Duration::MAX`], there is one at most.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    ///
+    /// use evenkeel::{Balancer, DnsSrv, Target};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Addresses change often here: whoever cannot be reached has moved.
+    /// let balancer = Balancer::builder(DnsSrv::new("_http._tcp.web.example.com.")?)
+    ///     .failure_refresh_gap(Duration::from_secs(5))
+    ///     .build(async |target: Target| target.socket_addr().ok_or("no address"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn failure_refresh_gap(self, gap: Duration) -> Self {
+        Self { pace: Pace { failure_refresh_gap: gap, ..self.pace }, ..self }
+    }
+
     /// Sets when endpoints are let go that discovery does not name any more, and how many are taken
     /// over at most; default: at once, but never because an answer has none at all.
     #[must_use]
@@ -158,12 +182,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
     /// [`BuildError`] outside a tokio runtime, or when settings contradict each other.
     pub fn build<F: Factory>(self, factory: F) -> Result<Balancer<F::Client, P>, BuildError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        if self.pace.at_once == 0 {
-            return Err(BuildError::Zero { setting: "clients_at_once" });
-        }
-        if self.pace.timeout.is_zero() {
-            return Err(BuildError::Zero { setting: "client_timeout" });
-        }
+        self.pace.check()?;
         let poller = Poller::new(self.source.poller()).map_err(BuildError::Poller)?;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let config = Config { seed, ..self.config };

@@ -149,7 +149,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             retry_at: None,
             sweep_at: None,
             pockets_at: None,
-            trouble: Trouble::default(),
+            trouble: Trouble::new(pace.failure_refresh_gap),
             unweighted: false,
             version: 1,
             settled: false,

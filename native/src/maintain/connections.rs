@@ -15,7 +15,7 @@ use super::line::Due;
 use super::{Maintenance, bring_forward};
 use crate::abort::AbortOnDrop;
 use crate::client::Client;
-use crate::error::SharedError;
+use crate::error::{BuildError, SharedError};
 use crate::factory::{BoxError, Factory};
 use crate::load::Load;
 use crate::target::Target;
@@ -24,16 +24,36 @@ use crate::vitals::Vitals;
 /// The waits between tries to make a client.
 const BACKOFF: Backoff = Backoff::exponential(Duration::from_millis(100), Duration::from_secs(30));
 
-/// How many clients are made at once, and how long each may take.
+/// How many clients are made at once, how long each may take, and how often discovery is asked
+/// because endpoints fail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     pub(crate) at_once: usize,
     pub(crate) timeout: Duration,
+    pub(crate) failure_refresh_gap: Duration,
+}
+
+impl Pace {
+    /// Finds the first setting that is zero.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        let above_zero = [
+            ("clients_at_once", self.at_once > 0),
+            ("client_timeout", !self.timeout.is_zero()),
+            ("failure_refresh_gap", !self.failure_refresh_gap.is_zero()),
+        ];
+        let zero = above_zero.into_iter().find(|(_, above)| !above);
+        zero.map_or(Ok(()), |(setting, _)| Err(BuildError::Zero { setting }))
+    }
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { at_once: 32, timeout: Duration::from_secs(10) }
+        Self {
+            at_once: 32,
+            timeout: Duration::from_secs(10),
+            // As in gRPC.
+            failure_refresh_gap: Duration::from_secs(30),
+        }
     }
 }
 

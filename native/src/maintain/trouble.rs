@@ -6,22 +6,25 @@ use evenkeel_core::Instant;
 
 use super::{bring_forward, is_due};
 
-/// Least time between two questions for trouble's sake, as in gRPC: at once, and then every 30 s as
-/// long as it lasts.
-const GAP: Duration = Duration::from_secs(30);
-
-/// When to ask discovery because endpoints fail.
-#[derive(Debug, Default)]
+/// When to ask discovery because endpoints fail: at once, and then again after a gap as long as it
+/// lasts.
+#[derive(Debug)]
 pub(super) struct Trouble {
+    /// Least time between two questions.
+    gap: Duration,
     asked: Option<Instant>,
     /// When to ask next, if there was any trouble since.
     pub(super) ask_at: Option<Instant>,
 }
 
 impl Trouble {
+    pub(super) fn new(gap: Duration) -> Self {
+        Self { gap, asked: None, ask_at: None }
+    }
+
     /// Notes that no client could be made, or that an endpoint fails, ejected or kept.
     pub(super) fn note(&mut self, now: Instant) {
-        let soonest = self.asked.map_or(now, |asked| now.max(asked + GAP));
+        let soonest = self.asked.map_or(now, |asked| now.max(asked + self.gap));
         bring_forward(&mut self.ask_at, soonest);
     }
 
@@ -29,7 +32,7 @@ impl Trouble {
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
         let due = is_due(self.ask_at, now);
         if due {
-            *self = Self { asked: Some(now), ask_at: None };
+            *self = Self { asked: Some(now), ..Self::new(self.gap) };
         }
         due
     }
@@ -40,8 +43,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trouble_asks_at_once_and_then_every_30_s() {
-        let mut trouble = Trouble::default();
+    fn trouble_asks_at_once_and_then_after_each_gap() {
+        let mut trouble = Trouble::new(Duration::from_secs(30));
         assert!(!trouble.is_due(Instant::ZERO));
         let mut asked = Vec::new();
         for second in 0..100 {

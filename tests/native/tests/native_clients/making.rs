@@ -110,11 +110,13 @@ async fn the_future_of_an_endpoint_that_left_is_dropped() {
 }
 
 #[tokio::test]
-async fn none_at_once_and_no_time_are_refused() {
+async fn none_at_once_no_time_and_no_gap_are_refused() {
     let builder = || Balancer::builder(Fixed::new(["a:80"]).unwrap());
     let client = async |target: Target| Ok::<_, core::convert::Infallible>(target);
     let error = builder().clients_at_once(0).build(client).unwrap_err();
     assert_eq!(error, BuildError::Zero { setting: "clients_at_once" });
     let error = builder().client_timeout(core::time::Duration::ZERO).build(client).unwrap_err();
     assert_eq!(error.to_string(), "`client_timeout` is 0: it must be above 0");
+    let error = builder().failure_refresh_gap(core::time::Duration::ZERO).build(client);
+    assert_eq!(error.unwrap_err(), BuildError::Zero { setting: "failure_refresh_gap" });
 }

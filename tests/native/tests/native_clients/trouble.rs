@@ -8,7 +8,7 @@ use evenkeel::{Answer, Balancer, BoxError, Config, Discover};
 use evenkeel_tests::source::{Says, source};
 
 use crate::works::{How, Works};
-use crate::{Bed, SECOND, all, at, pass, when_told};
+use crate::{Bed, SECOND, all, at, numbered, pass, when_told};
 
 #[tokio::test(start_paused = true)]
 async fn all_refuse_and_discovery_is_asked_at_once_and_every_30_s() {
@@ -28,6 +28,20 @@ async fn all_refuse_and_discovery_is_asked_at_once_and_every_30_s() {
     let _ = works.with("x", How::After(Duration::ZERO));
     script.say(Says::Endpoints("x:80"));
     balancer.ready_within(31 * SECOND).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gap_between_questions_is_a_setting() {
+    for (gap, asked) in [(5 * SECOND, 22), (100 * SECOND, 3), (Duration::MAX, 2)] {
+        // So many that there is always one that failed again.
+        let (mut source, script) = source(Says::These(numbered(0, 100)));
+        source.poller = when_told();
+        let works = Works::new().all(How::Fails);
+        let balancer = Balancer::builder(source).seed(1).failure_refresh_gap(gap);
+        let _balancer = balancer.build(move |target| works.make(target)).unwrap();
+        pass(101 * SECOND).await;
+        assert_eq!(script.lookups(), asked, "{gap:?}");
+    }
 }
 
 /// A source that answers so, and is not to be asked again for a time. It counts its lookups.
