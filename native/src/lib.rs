@@ -29,6 +29,7 @@
 #![deny(unsafe_code)]
 
 mod abort;
+mod aside;
 mod balancer;
 mod builder;
 mod call;

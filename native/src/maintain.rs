@@ -28,6 +28,7 @@ use self::found::Found;
 use self::publish::News;
 use self::roster::Roster;
 use self::trouble::Trouble;
+use crate::aside::LONG;
 use crate::client::Client;
 use crate::discover::{Removal, Set};
 use crate::factory::Factory;
@@ -37,9 +38,6 @@ use crate::state::Restored;
 use crate::supervise::PAUSE;
 use crate::target::Target;
 use crate::vitals::Heed;
-
-/// With more endpoints than that, a turn is taken on a thread for blocking work.
-const LONG: usize = 4_096;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is about something else")]
 pub(crate) struct Maintenance<F: Factory, P> {

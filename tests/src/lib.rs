@@ -29,6 +29,8 @@ pub mod servers;
 pub mod simulation;
 #[cfg(feature = "net")]
 pub mod source;
+#[cfg(feature = "net")]
+pub mod source_cost;
 pub mod state;
 pub mod tables;
 #[cfg(feature = "net")]

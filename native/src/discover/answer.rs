@@ -5,6 +5,7 @@ use evenkeel_core::Endpoint;
 use tokio::sync::watch;
 
 use super::{DiscoveryStatus, Skipped};
+use crate::aside::Size;
 use crate::error::SharedError;
 use crate::factory::BoxError;
 use crate::target::Target;
@@ -46,6 +47,12 @@ pub struct Answer {
     pub server: Option<Arc<str>>,
     /// How the sources are doing that this one is made of.
     pub parts: Vec<watch::Receiver<DiscoveryStatus>>,
+}
+
+impl Size for Answer {
+    fn size(&self) -> usize {
+        self.endpoints.len()
+    }
 }
 
 impl Answer {

@@ -90,7 +90,7 @@ impl<A: Discover, B: Discover> Discover for Merge<A, B> {
         let wanted = !core::mem::take(&mut self.told.news);
         let (first, second) = (self.first.drive(wanted)?, self.second.drive(wanted)?);
         settled(first, second).await;
-        let (mut all, other) = (first.answer(), second.answer());
+        let (mut all, other) = (first.answer().await, second.answer().await);
         all.absent &= other.absent;
         all.endpoints.extend(other.endpoints);
         all.skipped.add(other.skipped);
@@ -145,14 +145,14 @@ impl<A: Discover, B: Discover> Discover for OrElse<A, B> {
         let wanted = !core::mem::take(&mut self.told.news);
         let first = self.first.drive(wanted)?;
         first.settled().await;
-        let mut own = first.answer();
+        let mut own = first.answer().await;
         if !own.endpoints.is_empty() {
             own.parts.extend(self.fallback.status());
             return Ok(self.told.answer(own));
         }
         let fallback = self.fallback.drive(wanted)?;
         fallback.settled().await;
-        let mut other = fallback.answer();
+        let mut other = fallback.answer().await;
         other.absent &= own.absent;
         other.error = own.error.or(other.error);
         other.parts.splice(..0, own.parts);

@@ -213,8 +213,8 @@ impl Polled for Asker {
             // Without the index: the leader is to answer at once.
             reply = self.client.send(ask(None, false)).await?;
         }
-        let bytes = reply.bytes().await?;
-        let mut answer = endpoints(&reply.at, &bytes, self.warnings)?;
+        let warnings = self.warnings;
+        let mut answer = reply.read(move |bytes| endpoints(bytes, warnings)).await?;
         if reply.headers.get("x-consul-results-filtered-by-acls").is_some_and(|told| told == "true")
         {
             answer.skip("what the token may not see");

@@ -15,6 +15,7 @@ use super::driver::{Listener, drive};
 use super::publisher::when_told;
 use super::{Answer, Discover, DiscoveryStatus, Empty, folded};
 use crate::abort::AbortOnDrop;
+use crate::aside::{DropAside, LONG, Size, aside};
 use crate::clock::Clock;
 use crate::error::SharedError;
 use crate::factory::BoxError;
@@ -22,7 +23,13 @@ use crate::supervise::Supervisor;
 use crate::target::Target;
 
 /// What is known of a source: the last set that is to be believed, if there was one.
-type Known = Option<Vec<Endpoint<Target>>>;
+type Known = Option<Arc<DropAside<Vec<Endpoint<Target>>>>>;
+
+impl Size for Vec<Endpoint<Target>> {
+    fn size(&self) -> usize {
+        self.len()
+    }
+}
 
 /// A source that is not asked before it is needed.
 #[derive(Debug)]
@@ -89,7 +96,7 @@ impl<D: Discover> Part<D> {
 impl Driven {
     fn start(source: impl Discover, poller: Poller, empty: Empty) -> Self {
         let wanted = Arc::new(Notify::new());
-        let (known, knows) = watch::channel(None);
+        let (known, knows) = watch::channel(Known::default());
         let (status, tells) = watch::channel(DiscoveryStatus::default());
         let task = tokio::spawn({
             let wanted = Arc::clone(&wanted);
@@ -106,7 +113,11 @@ impl Driven {
                 let rng = SplitMix64::new(RandomState::new().build_hasher().finish());
                 let collect = async {
                     while let Some(set) = found.recv().await {
-                        known.send_modify(|known| take_over(known, set));
+                        let before = known.borrow().clone();
+                        let size = before.as_ref().map_or(0, |known| known.size());
+                        let long = set.endpoints.len().max(size) > LONG;
+                        let now = aside(long, move || taken_over(before, set)).await;
+                        known.send_replace(Some(Arc::new(DropAside(now))));
                     }
                 };
                 tokio::join!(drive(source, poller, rng, empty, listener), collect);
@@ -142,21 +153,18 @@ impl Driven {
     }
 
     /// Returns what is known. Without endpoints it is absent if a set of none was believed.
-    pub(super) fn answer(&mut self) -> Answer {
+    pub(super) async fn answer(&mut self) -> Answer {
         let parts = vec![self.status.clone()];
-        let known = self.known.borrow_and_update();
-        let endpoints = known.iter().flatten().cloned();
-        let absent = known.as_ref().is_some_and(Vec::is_empty);
-        let status = self.status.borrow_and_update();
-        self.told.clone_from(&status.error);
-        Answer {
-            absent,
-            skipped: status.skipped.clone(),
-            error: status.error.clone(),
-            server: status.server.clone(),
-            parts,
-            ..Answer::new(endpoints)
-        }
+        let known = self.known.borrow_and_update().clone();
+        let DiscoveryStatus { skipped, error, server, .. } =
+            self.status.borrow_and_update().clone();
+        self.told.clone_from(&error);
+        let Some(known) = known else {
+            return Answer { skipped, error, server, parts, ..Answer::default() };
+        };
+        let absent = known.is_empty();
+        let endpoints = aside(known.size() > LONG, move || Vec::clone(&known)).await;
+        Answer { endpoints, absent, skipped, error, server, parts, ..Answer::default() }
     }
 }
 
@@ -175,13 +183,13 @@ async fn next<T>(told: &mut watch::Receiver<T>) {
     }
 }
 
-fn take_over(known: &mut Known, set: Set) {
+/// Returns what is known then.
+fn taken_over(known: Known, set: Set) -> Vec<Endpoint<Target>> {
     let mut endpoints = folded(set.endpoints);
-    if !set.whole {
+    if let Some(known) = known.filter(|_| !set.whole) {
         // What it names now counts more than what was known.
         let named: BTreeSet<Target> = endpoints.iter().map(|one| one.addr.clone()).collect();
-        let known = known.take().unwrap_or_default();
-        endpoints.extend(known.into_iter().filter(|endpoint| !named.contains(&endpoint.addr)));
+        endpoints.extend(known.iter().filter(|one| !named.contains(&one.addr)).cloned());
     }
-    *known = Some(endpoints);
+    endpoints
 }

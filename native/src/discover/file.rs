@@ -5,19 +5,17 @@ mod error;
 mod watcher;
 
 use core::time::Duration;
-use std::io;
-use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use evenkeel_core::discovery::poller::PollerConfig;
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 pub use self::error::FileError;
 use self::watcher::DirWatcher;
 use super::{Answer, Discover, Ended};
+use crate::aside::aside;
 
 /// The file is read again after so long, for what no watcher can see: a directory above it that is
 /// replaced, or a change on another machine.
@@ -92,17 +90,13 @@ impl Discover for File {
         self.changed = false;
         let (path, watcher, news) =
             (self.path.clone(), self.watcher.take(), Arc::clone(&self.news));
-        let looked = spawn_blocking(move || {
+        let look = move || {
             // Watched first: what changes while it is read is news.
             let watcher = DirWatcher::on(&path, watcher, &news);
             (watcher, content::read(&path))
-        });
-        let (watcher, endpoints) = looked.await.map_err(|error| match error.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(error) => {
-                FileError::Read { path: self.path.clone(), error: io::Error::other(error) }
-            }
-        })?;
+        };
+        // Disks are slow.
+        let (watcher, endpoints) = aside(true, look).await;
         let ttl = if watcher.is_some() { AGAIN } else { UNSEEN };
         self.watcher = watcher;
         Ok(Answer::new(endpoints?).with_ttl(ttl))

@@ -165,9 +165,7 @@ impl Polled for Asker {
             }
             return Ok(Fetched::Same { index });
         }
-        let bytes = reply.bytes().await?;
-        let bad = |bad| RegistryError::content(&reply.at, bad);
-        let answer = Answer::new(list::json(&bytes).map_err(bad)?);
+        let answer = Answer::new(reply.read(list::json).await?);
         self.new_tag = reply.headers.get(ETAG).cloned();
         Ok(Fetched::Set { answer: answer.with_server(self.url.authority()), index })
     }

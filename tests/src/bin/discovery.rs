@@ -1,6 +1,6 @@
 //! Measures what sets of endpoints cost: `discovery` writes the table, `discovery SIZE` one row of
-//! it, `discovery dns HOSTS ADDRESSES` one of those from DNS. `discovery beside ENVOY` finds
-//! endpoints beside others.
+//! it, `discovery dns HOSTS ADDRESSES` one of those from DNS, `discovery from SOURCE SIZE` one from a
+//! file or registry. `discovery beside ENVOY` finds endpoints beside others.
 
 use core::convert::Infallible;
 use core::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +13,7 @@ use std::process::{Command, ExitCode};
 use evenkeel::{Balancer, Discovered, Endpoint, Publisher, Random, Target};
 use evenkeel_tests::beside::table as beside;
 use evenkeel_tests::dns_cost;
+use evenkeel_tests::source_cost;
 use evenkeel_tests::usage::{memory, processor_time};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -60,8 +61,13 @@ fn main() -> io::Result<ExitCode> {
         ["dns", hosts, each] => {
             runtime.block_on(dns_cost::row(number(hosts)?, number(each)?))?;
         }
+        ["from", name, size] => source_cost::row(name, number(size)?)?,
         [size] => runtime.block_on(row(number(size)?))?,
-        _ => return Err(io::Error::other("discovery [SIZE | dns HOSTS ADDRESSES | beside ENVOY]")),
+        _ => {
+            return Err(io::Error::other(
+                "discovery [SIZE | dns HOSTS ADDRESSES | from SOURCE SIZE | beside ENVOY]",
+            ));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -78,6 +84,10 @@ fn table() -> io::Result<()> {
     print!("{}", dns_cost::HEAD);
     for (hosts, each) in dns_cost::SIZES {
         print_row(&["dns", &hosts.to_string(), &each.to_string()])?;
+    }
+    print!("{}", source_cost::HEAD);
+    for name in source_cost::NAMES {
+        print_row(&["from", name, &source_cost::SIZE.to_string()])?;
     }
     Ok(())
 }

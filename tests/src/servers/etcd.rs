@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -120,6 +120,25 @@ impl Etcd {
     /// Puts a key.
     pub fn put(&self, key: &str, value: &str) {
         self.ctl(&["put", key, value]);
+    }
+
+    /// Takes so many steps at once, each a line as `put KEY VALUE`; 128 at most.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn transact(&self, steps: &str) {
+        let mut ctl = Command::new("etcdctl")
+            .env("ETCDCTL_API", "3")
+            .args(["--endpoints", &self.urls()[0], "txn"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("etcdctl: install etcd-client");
+        // Without a condition, and with nothing to do if it does not hold.
+        let stdin = ctl.stdin.take().expect("a pipe");
+        write!(&stdin, "\n{steps}\n\n").expect("etcdctl reads");
+        drop(stdin);
+        assert!(ctl.wait().expect("etcdctl ends").success(), "{steps}");
     }
 
     /// Returns the node that leads.

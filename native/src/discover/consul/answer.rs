@@ -3,8 +3,7 @@
 use evenkeel_core::Endpoint;
 
 use crate::discover::Answer;
-use crate::discover::json::from_json;
-use crate::discover::registry::RegistryError;
+use crate::discover::json::{Bad, from_json};
 use crate::target::Target;
 
 #[derive(serde::Deserialize)]
@@ -50,8 +49,8 @@ struct Check {
 
 /// Reads an answer. Critical instances, and those in maintenance, are none; nor are those that
 /// warn, without `warnings`.
-pub(super) fn endpoints(at: &str, bytes: &[u8], warnings: bool) -> Result<Answer, RegistryError> {
-    let entries: Vec<Entry> = from_json(bytes).map_err(|bad| RegistryError::content(at, bad))?;
+pub(super) fn endpoints(bytes: &[u8], warnings: bool) -> Result<Answer, Bad> {
+    let entries: Vec<Entry> = from_json(bytes)?;
     let mut answer = Answer::default();
     for Entry { node, service, checks } in entries {
         let checks = checks.unwrap_or_default();

@@ -87,13 +87,12 @@ impl Members {
     }
 
     /// Asks, and reads an answer in JSON.
-    pub(super) async fn read<T: DeserializeOwned>(
+    pub(super) async fn read<T: DeserializeOwned + Send + 'static>(
         &mut self,
         path: &str,
         body: &str,
     ) -> Result<T, RegistryError> {
-        let mut reply = self.ask(path, body).await?;
-        read(&mut reply).await
+        self.ask(path, body).await?.read(|bytes| from_json(bytes)).await
     }
 
     async fn ask_one(
@@ -108,7 +107,7 @@ impl Members {
                 let (name, password) = (&login.name, login.password.reveal());
                 let body = serde_json::json!({ "name": name, "password": password }).to_string();
                 let reply = self.send(member, "/v3/auth/authenticate", headers.clone(), &body);
-                let Authenticated { token } = read(&mut reply.await?).await?;
+                let Authenticated { token } = reply.await?.read(|bytes| from_json(bytes)).await?;
                 let token = Secret::new(token);
                 self.client.secrets.truncate(1);
                 self.client.secrets.push(token.clone());
@@ -137,9 +136,4 @@ impl Members {
         let sent = timeout(PATIENCE, self.client.send(ask)).await;
         sent.unwrap_or(Err(RegistryError::Timeout { at }))
     }
-}
-
-async fn read<T: DeserializeOwned>(reply: &mut Reply) -> Result<T, RegistryError> {
-    let bytes = reply.bytes().await?;
-    from_json(&bytes).map_err(|bad| RegistryError::content(&*reply.at, bad))
 }

@@ -6,6 +6,7 @@ use evenkeel_core::Endpoint;
 
 use super::gateway::{Event, Header, KeyValue, Kind, Line, Range, Watch, encode};
 use super::members::Members;
+use crate::aside::{DropAside, Size};
 use crate::discover::Answer;
 use crate::discover::json::from_json;
 use crate::discover::registry::list_watch::{Fault, News, Watched};
@@ -15,25 +16,40 @@ use crate::target::Target;
 /// So many keys are asked for at once.
 const PAGE: usize = 10_000;
 
+/// Each key with its endpoint, or why it has none.
+type Known = BTreeMap<Vec<u8>, Result<Endpoint<Target>, String>>;
+
 /// What is known of the keys below a prefix.
 pub(super) struct Keys {
     members: Members,
     prefix: Vec<u8>,
     end: Vec<u8>,
-    /// Each key with its endpoint, or why it has none.
-    known: BTreeMap<Vec<u8>, Result<Endpoint<Target>, String>>,
+    known: DropAside<Known>,
     /// The cluster that was listed.
     cluster: u64,
 }
 
+#[derive(Default)]
 pub(super) struct Listed {
     keys: Vec<KeyValue>,
     cluster: u64,
 }
 
+impl Size for Known {
+    fn size(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Size for Listed {
+    fn size(&self) -> usize {
+        self.keys.len()
+    }
+}
+
 impl Keys {
     pub(super) fn new(members: Members, prefix: &str) -> Self {
-        let (known, cluster) = (BTreeMap::new(), 0);
+        let (known, cluster) = (DropAside::default(), 0);
         let (prefix, end) = (prefix.as_bytes().to_owned(), after_prefix(prefix.as_bytes()));
         Self { members, prefix, end, known, cluster }
     }
@@ -50,7 +66,6 @@ impl Watched for Keys {
     type Cursor = u64;
     type List = Listed;
     type Events = Vec<Event>;
-    type Stream = Reply;
 
     async fn list(&mut self) -> Result<(u64, Listed), Fault> {
         let (mut from, mut first) = (self.prefix.clone(), None::<Header>);
@@ -91,11 +106,9 @@ impl Watched for Keys {
         Ok(self.members.ask("/v3/watch", &body.to_string()).await?)
     }
 
-    async fn next(&mut self, stream: &mut Reply) -> Result<News<u64, Vec<Event>>, Fault> {
-        let Some(line) = stream.line().await? else { return Err(Fault::Ended) };
-        let line: Line =
-            from_json(&line).map_err(|bad| RegistryError::content(&*stream.at, bad))?;
-        let ended = |reason| Fault::Error(RegistryError::Watch { at: stream.at.clone(), reason });
+    fn read(&mut self, at: &str, line: &[u8]) -> Result<News<u64, Vec<Event>>, Fault> {
+        let line: Line = from_json(line).map_err(|bad| RegistryError::content(at, bad))?;
+        let ended = |reason| Fault::Error(RegistryError::Watch { at: at.to_owned(), reason });
         let Some(watch) = line.result else {
             let said = line.error.map(|trouble| trouble.message);
             return Err(ended(said.unwrap_or_else(|| "neither a result nor an error".to_owned())));
@@ -129,7 +142,7 @@ impl Watched for Keys {
 
     fn replace(&mut self, list: Listed) {
         self.cluster = list.cluster;
-        self.known.clear();
+        self.known = DropAside::default();
         for KeyValue { key, value } in list.keys {
             self.set(key, &value);
         }
@@ -142,6 +155,10 @@ impl Watched for Keys {
                 Kind::Delete => drop(self.known.remove(&key)),
             }
         }
+    }
+
+    fn size(&self) -> usize {
+        self.known.size()
     }
 
     fn answer(&self) -> Answer {

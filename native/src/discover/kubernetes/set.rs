@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::api::{Event, Kind, List, Named, Slice, Status};
 use super::rules::Rules;
+use crate::aside::{DropAside, Size};
 use crate::discover::Answer;
 use crate::discover::json::from_json;
 use crate::discover::registry::list_watch::{Fault, News, Watched};
@@ -31,13 +32,16 @@ pub(super) enum Token {
     File(PathBuf),
 }
 
+/// Each slice by its name.
+type Known = BTreeMap<String, Slice>;
+
 /// What is known of a service's slices.
 pub(super) struct Slices {
     client: Client,
     url: Url,
     token: Token,
     rules: Rules,
-    known: BTreeMap<String, Slice>,
+    known: DropAside<Known>,
 }
 
 pub(super) enum Change {
@@ -45,9 +49,21 @@ pub(super) enum Change {
     Delete(String),
 }
 
+impl Size for Known {
+    fn size(&self) -> usize {
+        self.values().map(Slice::len).sum()
+    }
+}
+
+impl Size for Vec<Slice> {
+    fn size(&self) -> usize {
+        self.iter().map(Slice::len).sum()
+    }
+}
+
 impl Slices {
     pub(super) fn new(client: Client, url: Url, token: Token, rules: Rules) -> Self {
-        Self { client, url, token, rules, known: BTreeMap::new() }
+        Self { client, url, token, rules, known: DropAside::default() }
     }
 
     async fn get(&mut self, parameters: &[(&str, &str)]) -> Result<Reply, Fault> {
@@ -77,17 +93,15 @@ impl Watched for Slices {
     type Cursor = Arc<str>;
     type List = Vec<Slice>;
     type Events = Change;
-    type Stream = Reply;
+
+    const BEGINS_WITH_A_LINE: bool = false;
 
     async fn list(&mut self) -> Result<(Arc<str>, Vec<Slice>), Fault> {
         let (mut slices, mut more) = (Vec::new(), String::new());
         loop {
             let page = [("limit", PAGE), ("continue", &*more)];
             let page = if more.is_empty() { &page[..1] } else { &page[..] };
-            let mut reply = self.get(page).await?;
-            let bytes = reply.bytes().await?;
-            let list: List =
-                from_json(&bytes).map_err(|bad| RegistryError::content(&*reply.at, bad))?;
+            let list: List = self.get(page).await?.read(|bytes| from_json(bytes)).await?;
             slices.extend(list.items.unwrap_or_default());
             more = list.metadata.more.unwrap_or_default();
             if more.is_empty() {
@@ -106,43 +120,38 @@ impl Watched for Slices {
         self.get(&parameters).await
     }
 
-    /// The first word is that there was an answer.
-    async fn next(&mut self, stream: &mut Reply) -> Result<News<Arc<str>, Change>, Fault> {
-        if !stream.begun {
-            stream.begun = true;
-            return Ok(News::Created { at: None });
-        }
-        let Some(line) = stream.line().await? else { return Err(Fault::Ended) };
-        let bad = |bad| RegistryError::content(&*stream.at, bad);
-        let Event { kind, object } = from_json(&line).map_err(bad)?;
+    fn read(&mut self, at: &str, line: &[u8]) -> Result<News<Arc<str>, Change>, Fault> {
+        let Event { kind, object } =
+            from_json(line).map_err(|bad| RegistryError::content(at, bad))?;
         match kind {
             Kind::Added | Kind::Modified => {
-                let slice: Slice = inner(&stream.at, object)?;
+                let slice: Slice = inner(at, object)?;
                 let cursor = slice.metadata.resource_version.as_str().into();
                 Ok(News::Events { cursor, events: Change::Set(slice) })
             }
             Kind::Deleted => {
-                let Named { metadata } = inner(&stream.at, object)?;
+                let Named { metadata } = inner(at, object)?;
                 let cursor = metadata.resource_version.as_str().into();
                 Ok(News::Events { cursor, events: Change::Delete(metadata.name) })
             }
             Kind::Bookmark => {
-                let Named { metadata } = inner(&stream.at, object)?;
+                let Named { metadata } = inner(at, object)?;
                 Ok(News::Progress { cursor: Some(metadata.resource_version.into()) })
             }
             Kind::Error => {
-                let Status { code, message } = inner(&stream.at, object)?;
+                let Status { code, message } = inner(at, object)?;
                 if code == GONE {
                     return Err(Fault::Gone);
                 }
                 let reason = format!("code {code}: {message}");
-                Err(RegistryError::Watch { at: stream.at.clone(), reason }.into())
+                Err(RegistryError::Watch { at: at.to_owned(), reason }.into())
             }
         }
     }
 
     fn replace(&mut self, list: Vec<Slice>) {
-        self.known = list.into_iter().map(|slice| (slice.metadata.name.clone(), slice)).collect();
+        let named = list.into_iter().map(|slice| (slice.metadata.name.clone(), slice));
+        self.known = DropAside(named.collect());
     }
 
     fn apply(&mut self, change: Change) {
@@ -152,6 +161,10 @@ impl Watched for Slices {
             }
             Change::Delete(name) => drop(self.known.remove(&name)),
         }
+    }
+
+    fn size(&self) -> usize {
+        self.known.size()
     }
 
     fn answer(&self) -> Answer {

@@ -19,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{RegistryError, Secret};
+use crate::aside::{LONG_TEXT, aside};
+use crate::discover::json::Bad;
 use crate::discover::url::Url;
 use crate::reason::with_sources;
 use crate::tls::Connector;
@@ -27,6 +29,8 @@ use crate::tls::Connector;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer, or of a line of a stream.
 const LIMIT: usize = 64 << 20;
+/// So many bytes are read at once. A long answer must not keep other tasks from running.
+const SLICE: usize = 256 << 10;
 /// So much is read, and shown, of an answer that is an error.
 const ERROR_LIMIT: usize = 300;
 
@@ -52,11 +56,10 @@ pub(in crate::discover) struct Reply {
     pub(in crate::discover) at: String,
     pub(in crate::discover) status: StatusCode,
     pub(in crate::discover) headers: HeaderMap,
-    /// For who reads it: something of it was told.
-    #[cfg(feature = "kubernetes")]
-    pub(in crate::discover) begun: bool,
     connection: Option<Connection>,
     body: Incoming,
+    /// So many bytes were read since other tasks could run.
+    at_once: usize,
     #[cfg(any(feature = "etcd", feature = "kubernetes"))]
     lines: Lines,
 }
@@ -65,8 +68,10 @@ pub(in crate::discover) struct Reply {
 #[cfg(any(feature = "etcd", feature = "kubernetes"))]
 #[derive(Default)]
 struct Lines {
-    rest: Vec<u8>,
-    /// So much of it has no end of a line.
+    read: Vec<u8>,
+    /// So much of it was told.
+    told: usize,
+    /// So much of it was told, or has no end of a line.
     seen: usize,
 }
 
@@ -74,15 +79,17 @@ struct Lines {
 impl Lines {
     /// Takes the next line that is not empty.
     fn next(&mut self) -> Option<Vec<u8>> {
-        while let Some(end) = self.rest[self.seen..].iter().position(|byte| *byte == b'\n') {
-            let rest = self.rest.split_off(self.seen + end + 1);
-            let line = core::mem::replace(&mut self.rest, rest);
-            self.seen = 0;
+        while let Some(end) = self.read[self.seen..].iter().position(|byte| *byte == b'\n') {
+            self.seen += end + 1;
+            let line = &self.read[self.told..self.seen];
+            self.told = self.seen;
             if !line.trim_ascii().is_empty() {
-                return Some(line);
+                return Some(line.to_vec());
             }
         }
-        self.seen = self.rest.len();
+        // Once for many lines.
+        self.read.drain(..self.told);
+        (self.told, self.seen) = (0, self.read.len());
         None
     }
 }
@@ -142,10 +149,9 @@ impl Client {
             at,
             status: head.status,
             headers: head.headers,
-            #[cfg(feature = "kubernetes")]
-            begun: false,
             connection,
             body,
+            at_once: 0,
             #[cfg(any(feature = "etcd", feature = "kubernetes"))]
             lines: Lines::default(),
         };
@@ -192,25 +198,31 @@ impl Client {
 }
 
 impl Reply {
-    /// Reads the whole body.
+    /// Reads the whole body by `read`; aside, if that takes long.
     ///
     /// # Errors
-    /// [`RegistryError::Broken`] when it breaks off, [`RegistryError::TooLarge`] above 64 MiB.
-    pub(in crate::discover) async fn bytes(&mut self) -> Result<Vec<u8>, RegistryError> {
-        let mut bytes = Vec::new();
+    /// [`RegistryError::Broken`] when it breaks off, [`RegistryError::TooLarge`] above 64 MiB,
+    /// [`RegistryError::Content`] for what `read` finds bad.
+    pub(in crate::discover) async fn read<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce(&[u8]) -> Result<T, Bad> + Send + 'static,
+    ) -> Result<T, RegistryError> {
+        let (mut chunks, mut length) = (Vec::new(), 0);
         while let Some(chunk) = self.chunk().await? {
-            if bytes.len() + chunk.len() > LIMIT {
+            length += chunk.len();
+            if length > LIMIT {
                 return Err(RegistryError::TooLarge { at: self.at.clone(), limit: LIMIT });
             }
-            bytes.extend_from_slice(&chunk);
+            chunks.push(chunk);
         }
-        Ok(bytes)
+        let read = aside(length > LONG_TEXT, move || read(&chunks.concat())).await;
+        read.map_err(|bad| RegistryError::content(&*self.at, bad))
     }
 
     /// Reads the next line that is not empty; `None` at the end. Dropped and called again at will.
     ///
     /// # Errors
-    /// As [`bytes`](Self::bytes); the end within a line is one.
+    /// As [`read`](Self::read); the end within a line is one.
     #[cfg(any(feature = "etcd", feature = "kubernetes"))]
     pub(in crate::discover) async fn line(&mut self) -> Result<Option<Vec<u8>>, RegistryError> {
         loop {
@@ -222,8 +234,8 @@ impl Reply {
                 return Err(RegistryError::TooLarge { at: self.at.clone(), limit: LIMIT });
             }
             match self.chunk().await? {
-                Some(chunk) => self.lines.rest.extend_from_slice(&chunk),
-                None if self.lines.rest.trim_ascii().is_empty() => return Ok(None),
+                Some(chunk) => self.lines.read.extend_from_slice(&chunk),
+                None if self.lines.read.trim_ascii().is_empty() => return Ok(None),
                 None => {
                     let reason = format!("it broke off in a line, after {seen} bytes");
                     return Err(RegistryError::Broken { at: self.at.clone(), reason });
@@ -233,6 +245,10 @@ impl Reply {
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, RegistryError> {
+        if self.at_once > SLICE {
+            self.at_once = 0;
+            tokio::task::yield_now().await;
+        }
         loop {
             let frame = poll_fn(|context| {
                 // How it ends is told by the body.
@@ -245,6 +261,7 @@ impl Reply {
                 // Trailers say nothing.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
+                        self.at_once += data.len();
                         return Ok(Some(data));
                     }
                 }

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, watch};
 
 use super::RegistryError;
 use crate::abort::AbortOnDrop;
+use crate::aside::{DropAside, LONG, Size, aside};
 use crate::clock::Clock;
 use crate::discover::{Answer, Ended};
 use crate::error::SharedError;
@@ -17,9 +18,12 @@ use crate::factory::BoxError;
 #[derive(Debug, Default)]
 pub(in crate::discover) struct Feed(Option<Ear>);
 
+/// What was said last, in one place for all who have it.
+type Said = Result<Arc<DropAside<Answer>>, SharedError>;
+
 #[derive(Debug)]
 struct Ear {
-    latest: watch::Receiver<Option<Result<Answer, SharedError>>>,
+    latest: watch::Receiver<Option<Said>>,
     /// Somebody asks, without having been told that there is news.
     wanted: Arc<Notify>,
     told: bool,
@@ -29,8 +33,8 @@ struct Ear {
 /// The mouth of that task.
 #[derive(Debug)]
 pub(in crate::discover) struct Mouth {
-    latest: watch::Sender<Option<Result<Answer, SharedError>>>,
-    good: Option<Answer>,
+    latest: watch::Sender<Option<Said>>,
+    good: Option<Arc<DropAside<Answer>>>,
     pub(super) wanted: Arc<Notify>,
     pub(super) clock: Clock,
     pub(super) rng: SplitMix64,
@@ -81,10 +85,12 @@ impl Ear {
             self.wanted.notify_one();
         }
         let latest = self.latest.wait_for(Option::is_some).await;
-        let latest = latest.map_err(|_| "the task that follows the registry has ended")?;
-        match &*latest {
-            Some(Ok(answer)) => Ok(answer.clone()),
-            Some(Err(error)) => Err(Arc::clone(error).into()),
+        let latest = latest.map_err(|_| "the task that follows the registry has ended")?.clone();
+        match latest {
+            Some(Ok(answer)) => {
+                Ok(aside(answer.size() > LONG, move || Answer::clone(&answer)).await)
+            }
+            Some(Err(error)) => Err(error.into()),
             None => Err("the registry has not said anything yet".into()),
         }
     }
@@ -99,7 +105,8 @@ impl Ear {
 
 impl Mouth {
     pub(super) fn say(&mut self, answer: Answer) {
-        self.good = Some(answer.clone());
+        let answer = Arc::new(DropAside(answer));
+        self.good = Some(Arc::clone(&answer));
         self.latest.send_replace(Some(Ok(answer)));
     }
 
@@ -114,7 +121,7 @@ impl Mouth {
         self.latest.send_if_modified(|latest| {
             let failed = !matches!(latest, Some(Ok(_)));
             if failed {
-                *latest = Some(Ok(good.clone()));
+                *latest = Some(Ok(Arc::clone(good)));
             }
             failed
         });

@@ -4,30 +4,32 @@ use evenkeel_core::discovery::list_watch::{
     ListWatch, ListWatchConfig, ListWatchFault, ListWatchStep, ListWatchVerdict, QueryId,
 };
 
-use super::{Mouth, RegistryError};
+use futures_util::FutureExt;
+
+use super::{Mouth, RegistryError, Reply};
+use crate::aside::{LONG, LONG_TEXT, Size, aside};
 use crate::discover::Answer;
+
+/// Lines of a watch that are there are taken over together, as long as they have no more bytes.
+const TOGETHER: usize = 1 << 20;
 
 /// A registry that lists its set, and then streams what changes.
 pub(in crate::discover) trait Watched: Send + 'static {
-    type Cursor: Clone + PartialOrd + Send + Sync;
-    type List: Send;
-    type Events: Send;
-    type Stream: Send;
+    type Cursor: Clone + PartialOrd + Send + Sync + 'static;
+    type List: Size;
+    type Events;
+
+    /// The first line of a watch says that it has begun. Otherwise, its answer does.
+    const BEGINS_WITH_A_LINE: bool = true;
 
     /// Lists the whole set. Dropped when it takes too long.
     fn list(&mut self) -> impl Future<Output = Result<(Self::Cursor, Self::List), Fault>> + Send;
 
     /// Begins a watch of what came after the cursor. Dropped when it takes too long.
-    fn watch(
-        &mut self,
-        from: &Self::Cursor,
-    ) -> impl Future<Output = Result<Self::Stream, Fault>> + Send;
+    fn watch(&mut self, from: &Self::Cursor) -> impl Future<Output = Result<Reply, Fault>> + Send;
 
-    /// Waits for the next word of a watch. Dropped and called again at will.
-    fn next(
-        &mut self,
-        stream: &mut Self::Stream,
-    ) -> impl Future<Output = Result<News<Self::Cursor, Self::Events>, Fault>> + Send;
+    /// Reads a line of a watch, which came from `at`.
+    fn read(&mut self, at: &str, line: &[u8]) -> Result<News<Self::Cursor, Self::Events>, Fault>;
 
     /// Takes a list in place of what is known.
     fn replace(&mut self, list: Self::List);
@@ -35,7 +37,10 @@ pub(in crate::discover) trait Watched: Send + 'static {
     /// Applies events to what is known.
     fn apply(&mut self, events: Self::Events);
 
-    /// Tells what is known.
+    /// Returns how many endpoints are known, about.
+    fn size(&self) -> usize;
+
+    /// Tells what is known. O(n): it is called once for all that came together.
     fn answer(&self) -> Answer;
 
     /// Names what is asked.
@@ -45,6 +50,7 @@ pub(in crate::discover) trait Watched: Send + 'static {
 /// A word of a watch.
 pub(in crate::discover) enum News<C, E> {
     /// It has begun, when the registry was at this cursor.
+    #[cfg(feature = "etcd")]
     Created {
         at: Option<C>,
     },
@@ -125,14 +131,23 @@ struct Follower<R: Watched> {
     machine: ListWatch<R::Cursor>,
     registry: R,
     mouth: Mouth,
-    stream: Option<Watching<R::Stream>>,
+    stream: Option<Watching>,
 }
 
-struct Watching<S> {
+struct Watching {
     id: QueryId,
-    stream: S,
+    stream: Reply,
     /// The registry has said something.
     begun: bool,
+}
+
+/// What a watch has said.
+struct Said {
+    id: QueryId,
+    lines: Vec<Vec<u8>>,
+    bytes: usize,
+    /// How it ended then, if it did.
+    end: Option<Fault>,
 }
 
 impl<R: Watched> Follower<R> {
@@ -142,18 +157,20 @@ impl<R: Watched> Follower<R> {
             match self.machine.poll(clock.now(), &mut self.mouth.rng) {
                 ListWatchStep::List { id, deadline } => {
                     self.stream = None;
-                    tokio::select! {
-                        listed = self.registry.list() => self.listed(id, listed),
-                        () = clock.sleep_until(Some(deadline)) => {}
+                    let listed = tokio::select! {
+                        listed = self.registry.list() => listed,
+                        () = clock.sleep_until(Some(deadline)) => continue,
+                    };
+                    match listed {
+                        Ok((cursor, list)) => self = self.listed(id, cursor, list).await,
+                        Err(fault) => self.fault(id, fault),
                     }
                 }
                 ListWatchStep::Watch { id, from, deadline } => {
                     self.stream = None;
                     tokio::select! {
                         stream = self.registry.watch(&from) => match stream {
-                            Ok(stream) => {
-                                self.stream = Some(Watching { id, stream, begun: false });
-                            }
+                            Ok(stream) => self.watching(id, stream),
                             Err(fault) => self.fault(id, fault),
                         },
                         () = clock.sleep_until(Some(deadline)) => {}
@@ -165,50 +182,95 @@ impl<R: Watched> Follower<R> {
                         self.mouth.fail(RegistryError::Timeout { at: self.registry.at() });
                     }
                 }
-                ListWatchStep::Wait(until) => tokio::select! {
-                    news = next(&mut self.registry, &mut self.stream) => {
-                        let (id, news) = news;
-                        self.heard(id, news);
-                    }
-                    () = clock.sleep_until(until) => {}
-                    () = self.mouth.wanted.notified() => self.machine.refresh(clock.now()),
-                },
-            }
-        }
-    }
-
-    fn listed(&mut self, id: QueryId, listed: Result<(R::Cursor, R::List), Fault>) {
-        match listed {
-            Ok((cursor, list)) => {
-                let now = self.mouth.clock.now();
-                if self.machine.on_list(now, id, cursor) == ListWatchVerdict::Believe {
-                    self.registry.replace(list);
-                    self.mouth.say(self.registry.answer());
+                ListWatchStep::Wait(until) => {
+                    let said = tokio::select! {
+                        said = said(&mut self.stream) => said,
+                        () = clock.sleep_until(until) => continue,
+                        () = self.mouth.wanted.notified() => {
+                            self.machine.refresh(clock.now());
+                            continue;
+                        }
+                    };
+                    let long = self.registry.size() > LONG || said.bytes > LONG_TEXT;
+                    self = aside(long, move || {
+                        self.heard(said);
+                        self
+                    })
+                    .await;
                 }
             }
-            Err(fault) => self.fault(id, fault),
         }
     }
 
-    fn heard(&mut self, id: QueryId, news: Result<News<R::Cursor, R::Events>, Fault>) {
+    async fn listed(mut self, id: QueryId, cursor: R::Cursor, list: R::List) -> Self {
         let now = self.mouth.clock.now();
-        let verdict = match news {
-            Ok(News::Created { at }) => self.machine.on_created(now, id, at.as_ref()),
-            Ok(News::Progress { cursor }) => self.machine.on_progress(now, id, cursor),
-            Ok(News::Events { cursor, events }) => {
+        if self.machine.on_list(now, id, cursor) != ListWatchVerdict::Believe {
+            return self;
+        }
+        aside(list.size() > LONG, move || {
+            self.registry.replace(list);
+            self.mouth.say(self.registry.answer());
+            self
+        })
+        .await
+    }
+
+    fn watching(&mut self, id: QueryId, stream: Reply) {
+        self.stream = Some(Watching { id, stream, begun: false });
+        if !R::BEGINS_WITH_A_LINE {
+            let verdict = self.machine.on_created(self.mouth.clock.now(), id, None);
+            self.judged(verdict);
+        }
+    }
+
+    /// Takes what a watch has said: all of it is one change.
+    fn heard(&mut self, said: Said) {
+        let Said { id, lines, mut end, .. } = said;
+        let mut changed = false;
+        for line in lines {
+            match self.word(id, &line) {
+                Ok(more) => changed |= more,
+                Err(fault) => {
+                    end = Some(fault);
+                    break;
+                }
+            }
+            if self.stream.is_none() {
+                end = None;
+                break;
+            }
+        }
+        if changed {
+            self.mouth.say(self.registry.answer());
+        }
+        if let Some(fault) = end {
+            self.stream = None;
+            self.fault(id, fault);
+        }
+    }
+
+    /// Takes a line of a watch; tells that the set has changed.
+    fn word(&mut self, id: QueryId, line: &[u8]) -> Result<bool, Fault> {
+        let (now, mut changed) = (self.mouth.clock.now(), false);
+        let Some(watching) = &self.stream else { return Ok(false) };
+        let verdict = match self.registry.read(&watching.stream.at, line)? {
+            #[cfg(feature = "etcd")]
+            News::Created { at } => self.machine.on_created(now, id, at.as_ref()),
+            News::Progress { cursor } => self.machine.on_progress(now, id, cursor),
+            News::Events { cursor, events } => {
                 let verdict = self.machine.on_events(now, id, cursor);
                 if verdict == ListWatchVerdict::Believe {
                     self.registry.apply(events);
-                    self.mouth.say(self.registry.answer());
+                    changed = true;
                 }
                 verdict
             }
-            Err(fault) => {
-                self.stream = None;
-                self.fault(id, fault);
-                return;
-            }
         };
+        self.judged(verdict);
+        Ok(changed)
+    }
+
+    fn judged(&mut self, verdict: ListWatchVerdict) {
         match verdict {
             ListWatchVerdict::Believe | ListWatchVerdict::Skip => {
                 self.mouth.still_good();
@@ -229,12 +291,136 @@ impl<R: Watched> Follower<R> {
     }
 }
 
-async fn next<R: Watched>(
-    registry: &mut R,
-    stream: &mut Option<Watching<R::Stream>>,
-) -> (QueryId, Result<News<R::Cursor, R::Events>, Fault>) {
-    match stream {
-        Some(watching) => (watching.id, registry.next(&mut watching.stream).await),
-        None => core::future::pending().await,
+/// Waits for the next word of a watch, and takes along what is there already. Dropped and called
+/// again at will; never returns without a watch.
+async fn said(stream: &mut Option<Watching>) -> Said {
+    let Some(Watching { id, stream, .. }) = stream else { return core::future::pending().await };
+    let mut said = Said { id: *id, lines: Vec::new(), bytes: 0, end: None };
+    let mut next = Some(stream.line().await);
+    while let Some(line) = next {
+        match line {
+            Ok(Some(line)) => {
+                said.bytes += line.len();
+                said.lines.push(line);
+            }
+            Ok(None) => said.end = Some(Fault::Ended),
+            Err(error) => said.end = Some(error.into()),
+        }
+        let more = said.end.is_none() && said.bytes < TOGETHER;
+        next = if more { stream.line().now_or_never() } else { None };
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::sync::{Arc, Mutex};
+    use std::thread::{self, ThreadId};
+
+    use hyper::header::HeaderMap;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::super::{Ask, Client, Feed};
+    use super::*;
+    use crate::abort::AbortOnDrop;
+    use crate::discover::url::Url;
+
+    const LINES: u64 = 100;
+
+    /// Where the set was told.
+    type Threads = Arc<Mutex<Vec<ThreadId>>>;
+
+    /// A registry of numbers, each of which is a line of a watch.
+    struct Numbers {
+        url: Url,
+        size: usize,
+        known: u64,
+        told: Threads,
+    }
+
+    impl Watched for Numbers {
+        type Cursor = u64;
+        type List = Answer;
+        type Events = ();
+
+        async fn list(&mut self) -> Result<(u64, Answer), Fault> {
+            Ok((0, Answer::default()))
+        }
+
+        async fn watch(&mut self, _: &u64) -> Result<Reply, Fault> {
+            let ask = Ask {
+                method: hyper::Method::GET,
+                url: self.url.clone(),
+                headers: HeaderMap::new(),
+                body: String::new(),
+            };
+            Ok(Client::default().send(ask).await?)
+        }
+
+        fn read(&mut self, at: &str, line: &[u8]) -> Result<News<u64, ()>, Fault> {
+            let number = core::str::from_utf8(line).ok().and_then(|text| text.trim().parse().ok());
+            let reason = || RegistryError::Watch { at: at.to_owned(), reason: "bad".to_owned() };
+            let number = number.ok_or_else(reason)?;
+            Ok(News::Events { cursor: number, events: () })
+        }
+
+        fn replace(&mut self, _: Answer) {
+            self.known = 0;
+        }
+
+        fn apply(&mut self, (): ()) {
+            self.known += 1;
+        }
+
+        fn size(&self) -> usize {
+            self.size
+        }
+
+        /// How many are known is its life.
+        fn answer(&self) -> Answer {
+            self.told.lock().unwrap().push(thread::current().id());
+            Answer::default().with_ttl(Duration::from_secs(self.known))
+        }
+
+        fn at(&self) -> String {
+            "numbers".to_owned()
+        }
+    }
+
+    /// Follows numbers that come at once; returns where the set was told until all were known.
+    async fn told(size: usize) -> Vec<ThreadId> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::new(&format!("http://{}", listener.local_addr().unwrap())).ok().unwrap();
+        let _server = AbortOnDrop(
+            tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let lines: Vec<_> = (1..=LINES).map(|number| number.to_string()).collect();
+                let answer = format!("HTTP/1.1 200 OK\r\n\r\n{}\n", lines.join("\n"));
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                core::future::pending::<()>().await;
+            })
+            .abort_handle(),
+        );
+        let told = Threads::default();
+        let numbers = || Numbers { url: url.clone(), size, known: 0, told: Arc::clone(&told) };
+        let mut feed = Feed::default();
+        loop {
+            let task = |mouth| follow(numbers(), ListWatchConfig::default(), mouth);
+            let answer = feed.lookup(task).await.unwrap();
+            if answer.ttl == Some(Duration::from_secs(LINES)) {
+                return told.lock().unwrap().clone();
+            }
+            feed.changed().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_comes_together_is_told_once_and_aside_if_it_is_long() {
+        let here = thread::current().id();
+        assert_eq!(told(LONG).await, [here; 2]);
+        let told = told(LONG + 1).await;
+        assert!(told.len() == 2 && told[1] != here, "{told:?}");
     }
 }

@@ -98,24 +98,14 @@ async fn an_endpoint_leaves_with_its_lease_and_an_empty_prefix_is_not_believed()
 async fn a_prefix_of_many_keys_is_listed_by_pages() {
     let etcd = Etcd::start(1);
     // More than a page; by transactions, which have at most 128 steps.
-    let urls = etcd.urls();
     for batch in 0..160 {
         let puts = (0..64).map(|one| {
             let (key, port) = (batch * 64 + one, 1 + (batch * 64 + one) % 60_000);
             format!("put /web/{key:05} 10.0.0.1:{port}\n")
         });
-        let steps = format!("\n{}\n\n", puts.collect::<String>());
-        let mut ctl = std::process::Command::new("etcdctl")
-            .env("ETCDCTL_API", "3")
-            .args(["--endpoints", &urls[0], "txn"])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        std::io::Write::write_all(ctl.stdin.as_mut().unwrap(), steps.as_bytes()).unwrap();
-        assert!(ctl.wait().unwrap().success());
+        etcd.transact(&puts.collect::<String>());
     }
-    let bed = bed(source(&urls[0]));
+    let bed = bed(source(&etcd.urls()[0]));
     let all = async {
         while bed.endpoints().len() != 10_240 {
             tokio::time::sleep(Duration::from_millis(10)).await;

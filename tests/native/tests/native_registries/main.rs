@@ -7,6 +7,7 @@ mod consul;
 mod etcd;
 mod http;
 mod kubernetes;
+mod large;
 mod secure;
 
 use core::time::Duration;

@@ -1,0 +1,65 @@
+//! Work that takes long, on threads for blocking work: no task is kept from running.
+
+use core::ops::{Deref, DerefMut};
+use std::panic::resume_unwind;
+
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, spawn_blocking};
+
+/// What is done with more endpoints than that takes long: a millisecond or more.
+pub(crate) const LONG: usize = 4_096;
+/// To read text of more bytes than that takes long.
+#[cfg(feature = "web")]
+pub(crate) const LONG_TEXT: usize = 64 << 10;
+
+/// Does work, on a thread for blocking work if it is `long`. Dropped meanwhile, the work goes on to
+/// its end there, and what it returns is dropped.
+pub(crate) async fn aside<T: Send + 'static>(
+    long: bool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    if !long {
+        return work();
+    }
+    match spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The runtime ends, and whoever waits for this with it.
+        Err(Err(_)) => core::future::pending().await,
+    }
+}
+
+/// Something that can be so large that it takes long to drop.
+pub(crate) trait Size: Default + Send + 'static {
+    /// Returns how many endpoints it has.
+    fn size(&self) -> usize;
+}
+
+/// Drops something aside, if that takes long.
+#[derive(Debug, Default)]
+pub(crate) struct DropAside<T: Size>(pub(crate) T);
+
+impl<T: Size> Drop for DropAside<T> {
+    fn drop(&mut self) {
+        if self.0.size() > LONG
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let long = core::mem::take(&mut self.0);
+            drop(runtime.spawn_blocking(move || drop(long)));
+        }
+    }
+}
+
+impl<T: Size> Deref for DropAside<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Size> DerefMut for DropAside<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
