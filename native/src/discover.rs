@@ -37,6 +37,7 @@ mod watchdog;
 
 use core::error::Error;
 use core::future::Future;
+use core::time::Duration;
 
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
@@ -146,6 +147,13 @@ pub trait Discover: Send + 'static {
     /// Returns when to ask again.
     fn poller(&self) -> PollerConfig {
         PollerConfig::default()
+    }
+
+    /// Returns how long it is until the source asks again by itself, for
+    /// [`DiscoveryStatus::next_query`]; `None` while it asks, or waits for news. There is nothing to
+    /// do for sources that only answer.
+    fn asks_again_in(&self) -> Option<Duration> {
+        None
     }
 
     /// Returns what an answer without endpoints means, where the source itself decides it; by

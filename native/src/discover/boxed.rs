@@ -1,6 +1,7 @@
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
+use core::time::Duration;
 
 use evenkeel_core::discovery::poller::PollerConfig;
 
@@ -56,6 +57,10 @@ impl Discover for BoxDiscover {
         self.0.poller()
     }
 
+    fn asks_again_in(&self) -> Option<Duration> {
+        self.0.asks_again_in()
+    }
+
     fn empty(&self) -> Option<Empty> {
         self.0.empty()
     }
@@ -72,6 +77,7 @@ trait DynDiscover: Send {
     fn lookup(&mut self) -> Boxed<'_, Result<Answer, BoxError>>;
     fn changed(&mut self) -> Boxed<'_, Result<(), Ended>>;
     fn poller(&self) -> PollerConfig;
+    fn asks_again_in(&self) -> Option<Duration>;
     fn empty(&self) -> Option<Empty>;
     fn heed(&mut self, empty: Empty);
 }
@@ -87,6 +93,10 @@ impl<D: Discover> DynDiscover for D {
 
     fn poller(&self) -> PollerConfig {
         Discover::poller(self)
+    }
+
+    fn asks_again_in(&self) -> Option<Duration> {
+        Discover::asks_again_in(self)
     }
 
     fn empty(&self) -> Option<Empty> {

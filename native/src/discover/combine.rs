@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::pin::pin;
+use core::time::Duration;
 
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
@@ -201,6 +202,10 @@ where
         self.source.poller()
     }
 
+    fn asks_again_in(&self) -> Option<Duration> {
+        self.source.asks_again_in()
+    }
+
     fn empty(&self) -> Option<Empty> {
         self.source.empty()
     }
@@ -235,6 +240,10 @@ impl<D: Discover> Discover for WithEmpty<D> {
 
     fn poller(&self) -> PollerConfig {
         self.source.poller()
+    }
+
+    fn asks_again_in(&self) -> Option<Duration> {
+        self.source.asks_again_in()
     }
 
     fn empty(&self) -> Option<Empty> {

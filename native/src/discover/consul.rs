@@ -174,6 +174,10 @@ impl Discover for Consul {
         self.feed.changed().await
     }
 
+    fn asks_again_in(&self) -> Option<Duration> {
+        self.feed.asks_again_in()
+    }
+
     fn poller(&self) -> PollerConfig {
         when_told()
     }

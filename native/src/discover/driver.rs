@@ -2,6 +2,7 @@
 
 use core::error::Error;
 use core::panic::AssertUnwindSafe;
+use core::time::Duration;
 
 use evenkeel_core::Instant;
 use evenkeel_core::discovery::poller::{Poller, PollerStep, SourceHealth};
@@ -13,6 +14,9 @@ use super::believe::{Belief, Set, failed};
 use super::{Answer, Discover, DiscoveryStatus, Empty};
 use crate::clock::Clock;
 use crate::supervise::{PAUSE, Supervisor};
+
+/// A source that is to be asked in so long, a century, is not: waits for ever are spread at random.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Who wants to hear of endpoints.
 pub(crate) struct Listener<'a> {
@@ -81,7 +85,10 @@ async fn rounds<D: Discover>(
             PollerStep::Wait(None) => return,
             PollerStep::Wait(Some(until)) => {
                 status.send_if_modified(|status| {
-                    let next = Some(until).filter(|until| *until < Instant::MAX);
+                    let now = clock.now();
+                    let by_itself = || Some(now + source.asks_again_in()?);
+                    let asked = until.saturating_since(now) < NEVER;
+                    let next = asked.then_some(until).or_else(by_itself);
                     core::mem::replace(&mut status.next_query, next) != next
                 });
                 let until = belief.believes_empty_at().map_or(until, |at| at.min(until));

@@ -4,6 +4,8 @@ mod gateway;
 mod members;
 mod set;
 
+use core::time::Duration;
+
 use evenkeel_core::discovery::list_watch::ListWatchConfig;
 use evenkeel_core::discovery::poller::PollerConfig;
 
@@ -111,6 +113,10 @@ impl Discover for Etcd {
 
     async fn changed(&mut self) -> Result<(), Ended> {
         self.feed.changed().await
+    }
+
+    fn asks_again_in(&self) -> Option<Duration> {
+        self.feed.asks_again_in()
     }
 
     fn poller(&self) -> PollerConfig {

@@ -139,6 +139,10 @@ impl Discover for HttpList {
         self.feed.changed().await
     }
 
+    fn asks_again_in(&self) -> Option<Duration> {
+        self.feed.asks_again_in()
+    }
+
     fn poller(&self) -> PollerConfig {
         when_told()
     }

@@ -4,6 +4,8 @@ mod api;
 mod rules;
 mod set;
 
+use core::time::Duration;
+
 use std::fs;
 use std::path::Path;
 
@@ -80,7 +82,7 @@ impl Kubernetes {
         let config = ListWatchConfig {
             ordered: false,
             // The server ends each watch after less.
-            idle: core::time::Duration::from_secs(295),
+            idle: Duration::from_secs(295),
             ..ListWatchConfig::default()
         };
         let (client, rules) = (Client::default(), Rules::default());
@@ -185,6 +187,10 @@ impl Discover for Kubernetes {
 
     async fn changed(&mut self) -> Result<(), Ended> {
         self.feed.changed().await
+    }
+
+    fn asks_again_in(&self) -> Option<Duration> {
+        self.feed.asks_again_in()
     }
 
     fn poller(&self) -> PollerConfig {

@@ -23,8 +23,7 @@ pub struct DiscoveryStatus {
     pub failures: u64,
     /// When the last good answer came.
     pub last_success: Option<Instant>,
-    /// When the next query is due; `None` while one is under way, and for sources that are asked
-    /// when they have news.
+    /// When the next query is due; `None` while one is under way, and for sources that hear of news.
     pub next_query: Option<Instant>,
     /// When the query under way is given up; `None` while none is.
     pub deadline: Option<Instant>,

@@ -99,7 +99,7 @@ async fn watch_waits_for_a_registry_as_long_as_it_is_told() {
         ("k8s://shop/web:http", &server),
     ] {
         let mut watch = Watch::of(&[&[place, "--timeout", "1"], server].concat());
-        watch.says("no answer in time; nothing is known yet").await;
+        watch.says("no answer in time; nothing is known yet; asked again in 1 s").await;
         watch.ends().await;
     }
 }
@@ -126,7 +126,7 @@ async fn watch_tells_of_a_target_that_dangles() {
 }
 
 #[tokio::test]
-async fn watch_tells_of_failures_and_the_last_answer() {
+async fn watch_tells_of_failures_the_last_answer_and_the_next_query() {
     let web = Web::start(|number, _, answering| async move {
         match number {
             // With an index, the next question comes at once.
@@ -142,7 +142,7 @@ async fn watch_tells_of_failures_and_the_last_answer() {
     watch.says("+ 10.0.0.1:80").await;
     let trouble = watch.says("503").await;
     let rest = "; stale: 1 endpoint from before; the last good answer came ";
-    assert!(trouble.contains(rest), "{trouble}");
+    assert!(trouble.contains(rest) && trouble.contains(" ago; asked again in "), "{trouble}");
     watch.says("= the server answers again, after 2 queries that failed").await;
     watch.ends().await;
 }

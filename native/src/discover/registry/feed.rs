@@ -1,7 +1,9 @@
 use core::hash::{BuildHasher, Hasher};
+use core::time::Duration;
 use std::collections::hash_map::RandomState;
 use std::sync::Arc;
 
+use evenkeel_core::Instant;
 use evenkeel_core::random::SplitMix64;
 use tokio::sync::{Notify, watch};
 
@@ -27,6 +29,9 @@ struct Ear {
     /// Somebody asks, without having been told that there is news.
     wanted: Arc<Notify>,
     told: bool,
+    /// When it asks again, if it waits for that, by this clock.
+    next: watch::Receiver<Option<Instant>>,
+    clock: Clock,
     _task: AbortOnDrop,
 }
 
@@ -34,8 +39,11 @@ struct Ear {
 #[derive(Debug)]
 pub(in crate::discover) struct Mouth {
     latest: watch::Sender<Option<Said>>,
+    /// What is said as soon as it is known when it asks again.
+    unsaid: Option<Said>,
     good: Option<Arc<DropAside<Answer>>>,
     pub(super) wanted: Arc<Notify>,
+    next: watch::Sender<Option<Instant>>,
     pub(super) clock: Clock,
     pub(super) rng: SplitMix64,
 }
@@ -60,6 +68,12 @@ impl Feed {
             None => core::future::pending().await,
         }
     }
+
+    pub(in crate::discover) fn asks_again_in(&self) -> Option<Duration> {
+        let ear = self.0.as_ref()?;
+        let next = *ear.next.borrow();
+        Some(next?.saturating_since(ear.clock.now()))
+    }
 }
 
 impl Ear {
@@ -69,15 +83,19 @@ impl Ear {
     {
         let (sender, latest) = watch::channel(None);
         let wanted = Arc::<Notify>::default();
+        let (sets_next, next) = watch::channel(None);
+        let clock = Clock::start();
         let mouth = Mouth {
             latest: sender,
+            unsaid: None,
             good: None,
             wanted: Arc::clone(&wanted),
-            clock: Clock::start(),
+            next: sets_next,
+            clock,
             rng: SplitMix64::new(RandomState::new().build_hasher().finish()),
         };
         let task = AbortOnDrop(tokio::spawn(task(mouth)).abort_handle());
-        Self { latest, wanted, told: true, _task: task }
+        Self { latest, wanted, told: true, next, clock, _task: task }
     }
 
     async fn lookup(&mut self) -> Result<Answer, BoxError> {
@@ -107,23 +125,29 @@ impl Mouth {
     pub(super) fn say(&mut self, answer: Answer) {
         let answer = Arc::new(DropAside(answer));
         self.good = Some(Arc::clone(&answer));
-        self.latest.send_replace(Some(Ok(answer)));
+        self.unsaid = Some(Ok(answer));
     }
 
-    pub(super) fn fail(&self, error: RegistryError) {
-        let error: SharedError = Arc::new(error);
-        self.latest.send_replace(Some(Err(error)));
+    pub(super) fn fail(&mut self, error: RegistryError) {
+        self.unsaid = Some(Err(Arc::new(error)));
     }
 
     /// Says after a failure that what was known is still right.
-    pub(super) fn still_good(&self) {
-        let Some(good) = &self.good else { return };
-        self.latest.send_if_modified(|latest| {
-            let failed = !matches!(latest, Some(Ok(_)));
-            if failed {
-                *latest = Some(Ok(Arc::clone(good)));
-            }
-            failed
-        });
+    pub(super) fn still_good(&mut self) {
+        let failed = match &self.unsaid {
+            Some(said) => said.is_err(),
+            None => matches!(*self.latest.borrow(), Some(Err(_))),
+        };
+        if let Some(good) = self.good.as_ref().filter(|_| failed) {
+            self.unsaid = Some(Ok(Arc::clone(good)));
+        }
+    }
+
+    /// Says all that, and when it asks again; `None` while it asks, or hears of news.
+    pub(super) fn asks_again(&mut self, at: Option<Instant>) {
+        self.next.send_replace(at);
+        if let Some(said) = self.unsaid.take() {
+            self.latest.send_replace(Some(said));
+        }
     }
 }

@@ -81,7 +81,7 @@ impl From<RegistryError> for Fault {
 }
 
 impl Fault {
-    fn tell(self, mouth: &Mouth) -> ListWatchFault {
+    fn tell(self, mouth: &mut Mouth) -> ListWatchFault {
         match self {
             Self::Gone => ListWatchFault::Gone,
             Self::Ended => ListWatchFault::Ended,
@@ -115,13 +115,14 @@ pub(in crate::discover) fn checked(
 pub(in crate::discover) async fn follow<R: Watched>(
     registry: R,
     config: ListWatchConfig,
-    mouth: Mouth,
+    mut mouth: Mouth,
 ) {
     match ListWatch::new(config) {
         Ok(machine) => Follower { machine, registry, mouth, stream: None }.run().await,
         Err(error) => {
             let reason = error.to_string();
             mouth.fail(RegistryError::Setting { name: "ListWatchConfig", reason });
+            mouth.asks_again(None);
             core::future::pending::<()>().await;
         }
     }
@@ -154,7 +155,16 @@ impl<R: Watched> Follower<R> {
     async fn run(mut self) {
         loop {
             let clock = self.mouth.clock;
-            match self.machine.poll(clock.now(), &mut self.mouth.rng) {
+            let step = self.machine.poll(clock.now(), &mut self.mouth.rng);
+            self.mouth.asks_again(match step {
+                // With a watch, that is how long it may be silent.
+                ListWatchStep::Wait(until) if self.stream.is_none() => until,
+                ListWatchStep::Wait(_)
+                | ListWatchStep::List { .. }
+                | ListWatchStep::Watch { .. }
+                | ListWatchStep::Cancel { .. } => None,
+            });
+            match step {
                 ListWatchStep::List { id, deadline } => {
                     self.stream = None;
                     let listed = tokio::select! {
@@ -286,7 +296,7 @@ impl<R: Watched> Follower<R> {
         if matches!(fault, Fault::Gone) {
             tracing::info!("{}: history is gone: the set is listed anew", self.registry.at());
         }
-        let fault = fault.tell(&self.mouth);
+        let fault = fault.tell(&mut self.mouth);
         self.machine.on_fault(self.mouth.clock.now(), id, fault);
     }
 }

@@ -52,11 +52,17 @@ pub(in crate::discover) async fn follow(
         Err(error) => {
             let reason = error.to_string();
             mouth.fail(RegistryError::Setting { name: "LongPollConfig", reason });
+            mouth.asks_again(None);
             return core::future::pending().await;
         }
     };
     loop {
-        match machine.poll(mouth.clock.now(), &mut mouth.rng) {
+        let step = machine.poll(mouth.clock.now(), &mut mouth.rng);
+        mouth.asks_again(match step {
+            LongPollStep::Wait(until) => until,
+            LongPollStep::Fetch { .. } | LongPollStep::Cancel { .. } => None,
+        });
+        match step {
             LongPollStep::Fetch { id, index, wait, deadline } => {
                 let result = tokio::select! {
                     result = registry.ask(index, wait) => result,

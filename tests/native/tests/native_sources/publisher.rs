@@ -1,8 +1,9 @@
 //! What a publisher says is seen at once, and those that come together count as one.
 
+use core::convert::Infallible;
 use core::time::Duration;
 
-use evenkeel::{Published, Publisher, SourceHealth};
+use evenkeel::{Balancer, Published, Publisher, SourceHealth, Target};
 
 use crate::{Bed, at, becomes, bed, error, known, status};
 
@@ -158,4 +159,21 @@ async fn a_publisher_hears_that_the_balancer_is_gone() {
     drop(bed);
     assert!(tokio::time::timeout(crate::PATIENCE, publisher.closed()).await.is_ok());
     publisher.upsert(at("b:1"));
+}
+
+#[tokio::test]
+async fn a_publisher_is_not_asked_again_by_itself() {
+    for seed in 0..20 {
+        let (publisher, source) = Publisher::new();
+        let bed: Bed = Balancer::builder(source)
+            .seed(seed)
+            .build(async |target: Target| Ok::<_, Infallible>(target))
+            .unwrap();
+        publisher.fail("kaputt");
+        let failed = status(&bed, |status| status.failures == 1).await;
+        assert_eq!(failed.next_query, None);
+        publisher.replace([at("a:80")]);
+        let well = status(&bed, |status| status.error.is_none()).await;
+        assert_eq!(well.next_query, None);
+    }
 }
