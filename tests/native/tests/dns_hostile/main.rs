@@ -30,6 +30,10 @@ const FOUND: [&str; 1] = ["a.t 127.0.0.1:80"];
 /// The time-out of a server, for tests that wait one out.
 const UNIT: Duration = Duration::from_secs(1);
 
+/// So often a server is asked for the records at most: over UDP, once more there, where it is silent
+/// or dislikes EDNS, and over TCP.
+const MOST: usize = 3;
+
 /// A source that asks these servers, each for a time-out of [`UNIT`].
 fn source(servers: &[SocketAddr]) -> DnsSrv {
     let source = DnsSrv::new(SERVICE).unwrap().servers(servers.iter().copied()).unwrap();
@@ -77,7 +81,7 @@ fn good_answer(asked: &Asked) -> Vec<Act> {
 
 /// Looks up with this server alone, which must end within `units` time-outs with what `wanted`
 /// says: `FOUND`, or a part of the error; and with a good server after it, which must find the
-/// service within one more. Returns how often the server was asked for the records alone.
+/// service within one more. No server is asked more than [`MOST`] times. Returns how often the server was asked for the records alone.
 async fn check(server: &Hostile, wanted: &str, units: u32) -> usize {
     let begun = Instant::now();
     let alone = source(&[server.addr()]).lookup().await;
@@ -97,5 +101,11 @@ async fn check(server: &Hostile, wanted: &str, units: u32) -> usize {
     let answer = answer.unwrap_or_else(|error| panic!("not found at the second server: {error}"));
     assert_eq!(shown(&answer), FOUND);
     assert!(begun.elapsed() < UNIT * (units + 2), "the second server took {:?}", begun.elapsed());
+    assert!(asked <= MOST, "{said} after {asked} questions");
+    let again = server.count(|asked| asked.name == SERVICE) - asked;
+    assert!(again <= MOST, "{again} questions where there is another server");
+    // Both families of the target, in two lookups.
+    let others = server.asked() - asked - again;
+    assert!(others <= 2 * 2 * MOST, "{others} other questions");
     asked
 }

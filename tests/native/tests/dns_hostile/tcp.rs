@@ -7,7 +7,7 @@ use evenkeel_tests::servers::hostile::{Act, Asked, Hostile, Transport, send};
 use hickory_server::proto::op::Query;
 use hickory_server::proto::rr::RecordType;
 
-use super::{FOUND, UNIT, check, good_answer, outcome, shown, source, with_srv};
+use super::{FOUND, MOST, SERVICE, UNIT, check, good_answer, outcome, shown, source, with_srv};
 
 fn truncated(asked: &Asked) -> Vec<Act> {
     let mut response = asked.response.clone();
@@ -97,6 +97,8 @@ async fn a_connection_closed_after_the_answer_is_no_failure_of_the_next_question
         assert_eq!(shown(&source.lookup().await.unwrap()), FOUND);
     }
     assert_eq!(server.count(|asked| asked.transport == Transport::Tcp), 3);
+    let records = server.count(|asked| asked.name == SERVICE);
+    assert!(records <= 3 * MOST, "{records} questions");
 }
 
 #[tokio::test]
@@ -111,6 +113,8 @@ async fn two_messages_of_which_one_is_the_answer() {
         let answer = source.lookup().await;
         assert_eq!(outcome(&answer), format!("{FOUND:?}"));
     }
+    let records = server.count(|asked| asked.name == SERVICE);
+    assert!(records <= 3 * MOST, "{records} questions");
 }
 
 #[tokio::test]
@@ -126,5 +130,7 @@ async fn many_records_come_over_tcp() {
         });
         let answer = source(&[server.addr()]).lookup().await.unwrap();
         assert_eq!(answer.endpoints.len(), count);
+        let records = server.count(|asked| asked.name == SERVICE);
+        assert!(records <= MOST, "{records} questions");
     }
 }
