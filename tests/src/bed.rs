@@ -4,6 +4,7 @@ use core::convert::Infallible;
 use core::time::Duration;
 
 use evenkeel::{AnyPolicy, Balancer, Discover, DiscoveryStatus, Target};
+use tokio::runtime::Handle;
 
 /// Far more than anything here takes, on a busy machine too.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +43,25 @@ pub async fn becomes(bed: &Bed, targets: &str) {
         known(bed),
         bed.discovery().borrow()
     );
+}
+
+/// Returns how many tasks this runtime has.
+pub fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+/// Waits until this runtime has so many tasks.
+///
+/// # Panics
+/// If that takes longer than [`PATIENCE`].
+pub async fn tasks_become(count: usize) {
+    let soon = async {
+        while tasks() != count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, soon).await;
+    assert!(in_time.is_ok(), "there are {} tasks, not {count}", tasks());
 }
 
 /// Waits until discovery says so.

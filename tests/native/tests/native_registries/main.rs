@@ -14,7 +14,9 @@ use core::time::Duration;
 
 use evenkeel::LongPollConfig;
 
-pub(crate) use evenkeel_tests::bed::{Bed, PATIENCE, becomes, bed, error, known, status};
+pub(crate) use evenkeel_tests::bed::{
+    Bed, PATIENCE, becomes, bed, error, known, status, tasks, tasks_become,
+};
 pub(crate) use evenkeel_tests::servers::certificates::certificates;
 
 /// Waits of milliseconds where they are seconds.

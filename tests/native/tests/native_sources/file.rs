@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use evenkeel::{Balancer, File, SourceHealth};
 use tempfile::TempDir;
 
-use crate::{Bed, becomes, bed, error, known, status};
+use crate::{Bed, becomes, bed, error, known, status, tasks, tasks_become};
 
 /// A file in a directory of its own, and a balancer over it.
 pub(crate) struct Scene {
@@ -60,6 +60,48 @@ async fn a_file_that_is_written_over_is_read_again() {
         // The same length each time.
         fs::write(&scene.file, format!(r#"["a:{port}"]"#)).unwrap();
         soon(becomes(&scene.bed, &format!("a:{port}"))).await;
+    }
+}
+
+/// Tells that somebody watches a directory.
+#[cfg(target_os = "linux")]
+fn is_watched(dir: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(" ino:{:x} ", fs::metadata(dir).unwrap().ino());
+    // A file may be closed meanwhile.
+    let watches = |info: fs::DirEntry| fs::read_to_string(info.path()).unwrap_or_default();
+    let mut open = fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    open.any(|info| {
+        watches(info).lines().any(|line| line.starts_with("inotify") && line.contains(&inode))
+    })
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_dropped_balancer_leaves_no_watch_and_no_task() {
+    let before = tasks();
+    // At rest, and at different steps of its first look.
+    for steps in [None, Some(0), Some(1), Some(2), Some(5), Some(20)] {
+        let Scene { bed, dir, .. } = Scene::new("list.json", r#"["a:1"]"#);
+        match steps {
+            None => {
+                becomes(&bed, "a:1").await;
+                assert!(is_watched(dir.path()) && tasks() > before);
+            }
+            Some(steps) => {
+                for _ in 0..steps {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        drop(bed);
+        tasks_become(before).await;
+        let ends = async {
+            while is_watched(dir.path()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(crate::PATIENCE, ends).await.expect("nobody watches any more");
     }
 }
 

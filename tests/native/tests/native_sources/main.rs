@@ -12,7 +12,9 @@ mod removal;
 mod watch;
 
 use evenkeel::{Endpoint, Target};
-pub(crate) use evenkeel_tests::bed::{Bed, PATIENCE, becomes, bed, error, known, status};
+pub(crate) use evenkeel_tests::bed::{
+    Bed, PATIENCE, becomes, bed, error, known, status, tasks, tasks_become,
+};
 
 /// Reads a target, with weight 1.
 pub(crate) fn at(target: &str) -> Endpoint<Target> {

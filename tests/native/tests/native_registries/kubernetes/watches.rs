@@ -3,8 +3,10 @@
 use core::time::Duration;
 
 use evenkeel_tests::servers::web::Web;
+use tokio::sync::watch;
 
 use super::*;
+use crate::{tasks, tasks_become};
 
 #[tokio::test]
 async fn history_that_is_gone_is_listed_anew() {
@@ -111,6 +113,51 @@ async fn lines_that_are_none_are_told_with_their_place() {
         let said = error(&bed(source)).await;
         let says = format!("{}{PATH}{says}", web.url);
         assert!(said.starts_with(&says), "{said} instead of {says}");
+    }
+}
+
+/// How far a source is when its balancer is dropped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    Lists,
+    BeginsToWatch,
+    Watches,
+}
+
+#[tokio::test]
+async fn a_dropped_balancer_hangs_up_and_leaves_no_task() {
+    for stage in [Stage::Lists, Stage::BeginsToWatch, Stage::Watches] {
+        let (hung_up, mut heard) = watch::channel(false);
+        let web = Web::start(move |number, _, mut answering| {
+            let hung_up = hung_up.clone();
+            async move {
+                if number == 0 && stage != Stage::Lists {
+                    let list = r#"{"metadata":{"resourceVersion":"5"},"items":null}"#;
+                    return answering.whole(200, "", list).await;
+                }
+                if stage == Stage::Watches {
+                    answering.stream().await?;
+                }
+                answering.hung_up().await?;
+                hung_up.send_replace(true);
+                Ok(())
+            }
+        })
+        .await;
+        let (before, asked) = (tasks(), if stage == Stage::Lists { 1 } else { 2 });
+        let bed = bed(Source::new(&web.url, "shop", "web").unwrap());
+        web.asked_times(asked).await;
+        if stage == Stage::Watches {
+            status(&bed, |status| status.empty_held == 1).await;
+        }
+        assert!(!*heard.borrow() && tasks() > before, "{stage:?}");
+        drop(bed);
+        let heard = tokio::time::timeout(crate::PATIENCE, heard.wait_for(|heard| *heard)).await;
+        drop(heard.expect("it hangs up").unwrap());
+        tasks_become(before).await;
+        assert_eq!(web.asked().len(), asked, "{stage:?}: it asks nothing more");
+        drop(web);
+        tasks_become(0).await;
     }
 }
 
