@@ -83,8 +83,9 @@ async fn measure(mut place: Place, source: BoxDiscover, size: u32) -> io::Result
     let mut updates = Vec::new();
     for round in 1..=ROUNDS {
         // That it changes costs this thread nothing.
-        place = spawn_blocking(move || place.change(round).map(|()| place)).await??;
+        let changed = spawn_blocking(move || place.change(round).map(|()| place));
         updates.push(longest(all(size + size / 100 * round)).await);
+        place = changed.await??;
     }
     updates.sort();
     let ms = |time: Duration| time.as_secs_f64() * 1e3;

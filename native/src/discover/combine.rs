@@ -9,6 +9,7 @@ use evenkeel_core::discovery::poller::PollerConfig;
 
 use super::driven::{Driven, Part};
 use super::{Answer, Discover, Empty, Ended};
+use crate::aside::LONG;
 use crate::factory::BoxError;
 use crate::target::Target;
 
@@ -190,7 +191,14 @@ where
 
     async fn lookup(&mut self) -> Result<Answer, D::Error> {
         let mut answer = self.source.lookup().await?;
-        answer.endpoints = answer.endpoints.into_iter().filter_map(&mut self.change).collect();
+        let found = core::mem::take(&mut answer.endpoints);
+        for (index, endpoint) in found.into_iter().enumerate() {
+            answer.endpoints.extend((self.change)(endpoint));
+            if index % LONG == LONG - 1 {
+                // A long list must not keep other tasks from running.
+                tokio::task::yield_now().await;
+            }
+        }
         Ok(answer)
     }
 

@@ -7,12 +7,10 @@ use evenkeel_core::discovery::poller::PollerConfig;
 use tokio::sync::watch;
 
 use super::{Answer, Discover, Ended, folded};
+use crate::aside::LONG;
 use crate::error::SharedError;
 use crate::factory::BoxError;
 use crate::target::Target;
-
-/// So many endpoints are copied at a time.
-const SLICE: usize = 4_096;
 
 /// Tells a balancer its endpoints, as they come and go: a source that pushes.
 ///
@@ -177,7 +175,7 @@ impl Discover for Published {
         let mut endpoints = Vec::with_capacity(published.len());
         for endpoint in published.iter() {
             endpoints.push(endpoint.clone());
-            if endpoints.len() % SLICE == 0 {
+            if endpoints.len() % LONG == 0 {
                 // A long list must not keep other tasks from running.
                 tokio::task::yield_now().await;
             }

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::publisher::when_told;
 use super::{Answer, Discover, Ended};
+use crate::aside::{LONG, aside};
 use crate::target::Target;
 
 /// Follows the endpoints in a channel of tokio's: a source for programs that have them in one.
@@ -51,8 +52,9 @@ impl Discover for Watch {
     type Error = Infallible;
 
     async fn lookup(&mut self) -> Result<Answer, Infallible> {
-        let endpoints = self.endpoints.borrow_and_update().clone();
-        Ok(Answer::new(endpoints))
+        let long = self.endpoints.borrow_and_update().len() > LONG;
+        let latest = self.endpoints.clone();
+        Ok(Answer::new(aside(long, move || latest.borrow().clone()).await))
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {
