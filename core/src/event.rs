@@ -42,7 +42,8 @@ pub enum EventKind {
         /// Until when at least.
         until: Instant,
     },
-    /// An endpoint fails, and is not ejected. Told once for each rule, as long as its row lasts.
+    /// An endpoint fails, and is not ejected. Told where another rule keeps it than was told last of
+    /// its row.
     Held {
         /// The rule that keeps it.
         rule: Held,
@@ -50,7 +51,8 @@ pub enum EventKind {
     /// Ejections did harm, or gained nothing: those of the level of this endpoint come back that it
     /// may miss.
     Undone {
-        /// Until then, none of the level is ejected, unless another level is well.
+        /// Until then, none of the level is ejected, unless nobody of it is well and another level
+        /// is; after a [failover in vain](crate::guide::health), none at all.
         until: Instant,
     },
     /// The time of an ejected endpoint is over: the next request probes it.

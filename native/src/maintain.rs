@@ -296,7 +296,12 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.line_up();
             self.fill();
         }
-        if self.trouble.is_due(now) {
+        let failures = || {
+            let held = self.cluster.members().filter(|member| member.held.is_some());
+            let clients = held.filter_map(|held| self.clients.get(held.slot.index())?.as_ref());
+            clients.map(|client| client.vitals.failures()).reduce(u32::wrapping_add)
+        };
+        if self.trouble.is_due(now, failures) {
             self.shared.refresh.notify_one();
         }
         self.publish(events);

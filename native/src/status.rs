@@ -33,7 +33,7 @@ pub struct Status {
     /// Why it is not ejected, though it fails.
     pub held: Option<Held>,
     /// Until when its level is calm, if it is: ejections of the level were undone, and none of it is
-    /// ejected before, unless another level is well.
+    /// ejected before, unless nobody of it is well and another level is.
     pub calm_until: Option<Instant>,
     /// Its weight among the candidates of its group, where a
     /// [slow start](crate::Config::slow_start) counts in tenths of a weight; 0 if it is none.

@@ -7,13 +7,13 @@ import type { Changes, Picker } from './picker.js';
 export interface LbEvents {
   /** An endpoint failed so often that it is left out, at least until then (in milliseconds of the clock). */
   readonly eject: { readonly url: string | undefined; readonly reason: EjectionReason; readonly until: number };
-  /** It fails, and is not ejected; told once for each rule that keeps it. */
+  /** It fails, and is not ejected; told where another rule keeps it than was told last. */
   readonly hold: { readonly url: string | undefined; readonly held: HeldBy };
   /** The next request goes to one whose ejection is over, and decides whether it comes back. */
   readonly probe: { readonly url: string | undefined };
   /** It takes requests again. */
   readonly restore: { readonly url: string | undefined };
-  /** Ejections did harm, as this one fails since: they are undone, and none of its level is ejected until then, unless another is well. */
+  /** Ejections did harm, as this one fails since: they are undone, and until then none of its level is ejected, unless nobody of it is well and another level is. */
   readonly undo: { readonly url: string | undefined; readonly until: number };
   /** An attempt after the first was sent. */
   readonly retry: { readonly url: string; readonly attempt: number };
@@ -58,14 +58,14 @@ export class Notices {
     if (all) guarded(() => all({ type: name, ...event }));
   }
 
-  /** Tells what the core did since it was asked last; how many endpoints were ejected. */
+  /** Tells what the core did since it was asked last; how many endpoints were found to fail, ejected or kept. */
   take(): number {
-    let ejected = 0;
+    let failing = 0;
     for (const event of this.picker.events()) {
-      if (event.type === 'ejected') ejected++;
+      if (event.type === 'ejected' || event.type === 'held') failing++;
       this.#tellCore(event);
     }
-    return ejected;
+    return failing;
   }
 
   #tellCore(event: BalancerEvent): void {

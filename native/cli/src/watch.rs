@@ -28,8 +28,8 @@ pub(crate) struct Args {
     /// A server to ask: instead of the system's a name server (IP:PORT, tls://IP#NAME or
     /// tls://NAME for DNS over TLS, https://… for DNS over HTTPS), or the URL of Consul (else
     /// CONSUL_HTTP_ADDR, or port 8500 here), of a member of etcd (else ETCDCTL_ENDPOINTS, or port
-    /// 2379 here) or of the API of Kubernetes (else kubectl's proxy on port 8001 here); given
-    /// again, the next to ask if it does not answer
+    /// 2379 here) or of the API of Kubernetes (else kubectl's proxy on port 8001 here); name servers and
+    /// members of etcd are given again, the next to ask if one does not answer
     #[arg(long = "server", value_name = "SERVER")]
     servers: Vec<String>,
     /// How many seconds a server may take for an answer, before the next is asked

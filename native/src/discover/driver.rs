@@ -37,12 +37,17 @@ pub(crate) async fn drive<D: Discover>(
     empty: Empty,
     listener: Listener<'_>,
 ) {
-    let empty = source.empty().unwrap_or(empty);
-    source.heed(empty);
-    let mut belief = Belief::new(empty);
+    let mut belief = None;
     loop {
-        let rounds = rounds(&mut source, &mut poller, &mut rng, &mut belief, &listener);
-        let Err(panic) = AssertUnwindSafe(rounds).catch_unwind().await else { return };
+        let guarded = async {
+            let belief = belief.get_or_insert_with(|| {
+                let empty = source.empty().unwrap_or(empty);
+                source.heed(empty);
+                Belief::new(empty)
+            });
+            rounds(&mut source, &mut poller, &mut rng, belief, &listener).await;
+        };
+        let Err(panic) = AssertUnwindSafe(guarded).catch_unwind().await else { return };
         let error = listener.supervisor.panicked("discovery", &*panic);
         failed(listener.status, Box::<dyn Error + Send + Sync>::from(error.as_ref()).into());
         tokio::time::sleep(PAUSE).await;

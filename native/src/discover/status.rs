@@ -21,7 +21,7 @@ pub struct DiscoveryStatus {
     pub queries: u64,
     /// Queries that failed, or gave half a set.
     pub failures: u64,
-    /// When the last good answer came.
+    /// When the last good answer came; from sources that hear of news, when the last news came.
     pub last_success: Option<Instant>,
     /// When the next query is due; `None` while one is under way, and for sources that hear of news.
     pub next_query: Option<Instant>,

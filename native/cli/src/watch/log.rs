@@ -134,7 +134,7 @@ impl Log {
         };
         let last = match status.last_success {
             Some(last) if status.error.is_some() => {
-                format!("; the last good answer came {} ago", secs(now, last))
+                format!("; the last {} came {} ago", self.place.latest(), secs(now, last))
             }
             Some(_) | None => String::new(),
         };

@@ -122,6 +122,12 @@ impl Place {
             return Err(usage(format!("--timeout is for servers, not for {self}")));
         }
         let servers = args.servers.as_slice();
+        if servers.len() > 1 && matches!(self, Self::Consul(..) | Self::Kubernetes { .. }) {
+            return Err(usage(format!(
+                "--server is given once for {self}, and not {}",
+                servers.len()
+            )));
+        }
         let (polled, watched) = timed(args.timeout);
         let source = match self {
             Self::Srv(name) => asking!(DnsSrv::new(name).map_err(usage)?, args),
@@ -172,6 +178,18 @@ impl Place {
             Self::Kubernetes { .. } => or_default(servers, KUBERNETES).join(", "),
         };
         format!("{self} at {at}")
+    }
+
+    /// Says what came last, if all is well: DNS is asked again and again, the others tell news.
+    pub(super) fn latest(&self) -> &'static str {
+        match self {
+            Self::Srv(_) | Self::Host(..) => "good answer",
+            Self::File(_)
+            | Self::Http(_)
+            | Self::Consul(..)
+            | Self::Etcd(_)
+            | Self::Kubernetes { .. } => "news",
+        }
     }
 
     /// Says that there is nothing.
@@ -244,8 +262,8 @@ fn consul(servers: &[String], service: &str, query: &str) -> Result<Consul, Regi
     if let Ok(token) = env::var("CONSUL_HTTP_TOKEN") {
         source = source.with_token(&token)?;
     }
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        source = match pair.split_once('=').unwrap_or((pair, "")) {
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        source = match (&*name, &*value) {
             ("tag", tag) => source.with_tag(tag),
             ("dc", name) => source.with_datacenter(name),
             ("ns", name) => source.with_namespace(name),

@@ -171,7 +171,7 @@ fn help_names_every_policy() {
 
 #[test]
 fn nonsense_is_named_and_refused() {
-    let cases: [(&[&str], &[&str]); 34] = [
+    let cases: [(&[&str], &[&str]); 35] = [
         (&["demo", "--seconds", "0"], &["'0'", "--seconds", "2..=3600"]),
         (&["demo", "--seconds", "99999999999999999999"], &["'99999999999999999999'", "--seconds"]),
         (&["demo", "--rps", "0"], &["'0'", "--rps", "1..=1000"]),
@@ -209,6 +209,10 @@ fn nonsense_is_named_and_refused() {
         (&["watch", "http://"], &["'http://'"]),
         (&["watch", "file:x.json", "--server", "127.0.0.1"], &["--server", "file:x.json"]),
         (&["watch", "consul://web", "--family", "v4"], &["--family", "consul://web"]),
+        (
+            &["watch", "consul://web", "--server", "http://a", "--server", "http://b"],
+            &["--server", "once", "2"],
+        ),
         (&["watch", "file:x.json", "--timeout", "5"], &["--timeout", "file:x.json"]),
         (&["watch", "_http._tcp.lb.test", "--timeout", "0"], &["'0'", "--timeout", "1..=3600"]),
         (&["balance"], &["'balance'"]),

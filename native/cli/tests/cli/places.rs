@@ -141,7 +141,7 @@ async fn watch_tells_of_failures_the_last_answer_and_the_next_query() {
     watch.says(&format!("watching {url}; ")).await;
     watch.says("+ 10.0.0.1:80").await;
     let trouble = watch.says("503").await;
-    let rest = "; stale: 1 endpoint from before; the last good answer came ";
+    let rest = "; stale: 1 endpoint from before; the last news came ";
     assert!(trouble.contains(rest) && trouble.contains(" ago; asked again in "), "{trouble}");
     watch.says("= the server answers again, after 2 queries that failed").await;
     watch.ends().await;
@@ -152,11 +152,13 @@ async fn watch_follows_consul() {
     let tagged = |node| Instance { tags: &["v2"], ..Instance::on(node, 80) };
     let consul = Consul::start(vec![tagged("10.0.0.1"), Instance::on("10.0.0.9", 80)]).await;
     let variables = [("CONSUL_HTTP_ADDR", consul.web.authority.as_str())];
-    let mut watch = Watch::inside(&["consul://web?tag=v2&dc=east"], &variables);
+    let url = "consul://web?tag=v2&dc=east&filter=Service.Port%20%3D%3D%2080";
+    let mut watch = Watch::inside(&[url], &variables);
     watch.says(&format!("watching consul://web at {}; ", consul.web.url)).await;
     watch.says("+ 10.0.0.1:80  priority 0, weight 1").await;
     let asked = consul.web.asked_times(1).await;
     assert_eq!(asked[0].query.get("dc").map(String::as_str), Some("east"));
+    assert!(asked[0].query["filter"].ends_with("(Service.Port == 80)"), "{:?}", asked[0].query);
     consul.change(|state| {
         state.index += 1;
         state.instances.push(tagged("10.0.0.2"));

@@ -1,6 +1,6 @@
 //! What is known of the addresses of one host.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -63,16 +63,8 @@ enum Last {
 impl Host {
     pub(super) fn new(name: Name) -> Self {
         let mut entries = [Entry::default(), Entry::default()];
-        let text = name::host(&name);
-        let known: &[IpAddr] = if let Ok(ip) = text.parse::<IpAddr>() {
-            &[ip]
-        } else if text == "localhost" || text.ends_with(".localhost") {
-            // Never asked for (RFC 6761 §6.3).
-            &[IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
-        } else {
-            &[]
-        };
-        for &ip in known {
+        let known = name::unasked(&name::host(&name));
+        for &ip in &known {
             entries[Kind::of(ip).index()].put(vec![ip]);
         }
         Self { name, fixed: !known.is_empty(), entries }
@@ -273,6 +265,8 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use core::net::Ipv6Addr;
+
     use super::*;
 
     const LONGEST: Duration = Duration::from_secs(60);

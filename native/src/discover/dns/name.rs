@@ -1,5 +1,7 @@
 //! Names as the user writes them: checking, and the search list.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use hickory_proto::rr::Name;
 
 use super::settings_error::DnsError;
@@ -38,7 +40,7 @@ pub(super) fn parse(name: &str) -> Result<Name, DnsError> {
 pub(super) fn candidates(name: &Name, search: &[Name], ndots: usize) -> Vec<Name> {
     let mut absolute = name.clone();
     absolute.set_fqdn(true);
-    if name.is_fqdn() {
+    if name.is_fqdn() || !unasked(&host(name)).is_empty() {
         return vec![absolute];
     }
     // A domain that makes the name too long cannot hold it.
@@ -48,6 +50,18 @@ pub(super) fn candidates(name: &Name, search: &[Name], ndots: usize) -> Vec<Name
     let place = if dots >= ndots { 0 } else { names.len() };
     names.insert(place, absolute);
     names
+}
+
+/// Returns the addresses of a host that nobody is asked for: an IP address, and `localhost` (RFC 6761
+/// §6.3).
+pub(super) fn unasked(host: &str) -> Vec<IpAddr> {
+    if let Ok(ip) = host.parse() {
+        return vec![ip];
+    }
+    if host == "localhost" || host.ends_with(".localhost") {
+        return vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    }
+    Vec::new()
 }
 
 /// Writes a name as endpoints carry it: lower case, without the trailing dot; the root stays ".".

@@ -66,10 +66,10 @@ impl Members {
                 }
                 Err(error) => error,
             };
-            if matches!(error, RegistryError::Status { status: 401, .. })
-                && self.token.take().is_some()
-                && !logged_in
-            {
+            let is_over = matches!(error, RegistryError::Status { status: 401, .. })
+                // Users or roles changed since the token was given.
+                || error.says(400, "revision of auth store is old");
+            if is_over && self.token.take().is_some() && !logged_in {
                 // The token is over: once more, with another.
                 self.next = member;
                 logged_in = true;

@@ -78,7 +78,11 @@ impl Watched for Keys {
                 // All pages show what the first one shows.
                 "revision": first.map_or(0, |header| header.revision).to_string(),
             });
-            let page: Range = self.members.read("/v3/kv/range", &body.to_string()).await?;
+            let page = self.members.read("/v3/kv/range", &body.to_string()).await;
+            let page: Range = page.map_err(|error| {
+                // The revision of the first page, before the last one came.
+                if error.says(400, "compacted") { Fault::Gone } else { error.into() }
+            })?;
             let header = *first.get_or_insert(page.header);
             if header.cluster_id != page.header.cluster_id {
                 return Err(Fault::Gone);

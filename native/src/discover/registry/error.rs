@@ -101,6 +101,12 @@ impl RegistryError {
             if (400..500).contains(status) && ![404, 408, 425, 429].contains(status))
     }
 
+    /// Tells that the registry refused with this status, and this in its text.
+    #[cfg(feature = "etcd")]
+    pub(in crate::discover) fn says(&self, code: u16, text: &str) -> bool {
+        matches!(self, Self::Status { status, body, .. } if *status == code && body.contains(text))
+    }
+
     pub(in crate::discover) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

@@ -122,6 +122,19 @@ async fn an_address_is_not_asked_for() {
     let answer = of("127.0.0.9", &server).lookup().await.unwrap();
     assert_eq!((shown(&answer), server.asked()), (vec!["127.0.0.9 127.0.0.9:80".to_owned()], 0));
     assert_eq!(answer.server, None);
+
+    // No domain of a search list makes a name of it, or of the machine itself.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let conf = format!("nameserver [127.0.0.1]:{}\nsearch t u", server.addr().port());
+    std::fs::write(file.path(), conf).unwrap();
+    for (name, found) in [
+        ("127.0.0.9", ["127.0.0.9 127.0.0.9:80"].as_slice()),
+        ("localhost", &["localhost 127.0.0.1:80", "localhost [::1]:80"]),
+    ] {
+        let mut source = DnsHost::new(name, 80).unwrap().resolv_conf(file.path());
+        assert_eq!(shown(&source.lookup().await.unwrap()), found);
+    }
+    assert_eq!(server.asked(), 0);
 }
 
 #[tokio::test]

@@ -113,5 +113,21 @@ async fn the_only_one_that_fails_asks_too() {
         }
         pass(SECOND).await;
         assert_eq!(bed.script.lookups(), 2, "{names}");
+
+        // Every 30 s as long as it fails, which is told once; never where nothing is sent.
+        let fail = async |seconds| {
+            for _ in 0..seconds {
+                bed.balancer.pick().unwrap().failure();
+                pass(SECOND).await;
+            }
+        };
+        fail(90).await;
+        assert_eq!(bed.script.lookups(), 5, "{names}");
+        pass(60 * SECOND).await;
+        let asked = bed.script.lookups();
+        pass(1_000 * SECOND).await;
+        assert_eq!(bed.script.lookups(), asked, "{names}");
+        fail(31).await;
+        assert_eq!(bed.script.lookups(), asked + 1, "{names}");
     }
 }

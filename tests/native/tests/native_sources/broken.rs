@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use evenkeel::{Answer, BoxError, Discover, Ended, PollerConfig};
+use evenkeel::{Answer, BoxError, Discover, Empty, Ended, PollerConfig};
 use evenkeel_tests::logged::Logged;
 
 use crate::{at, becomes, bed, status};
@@ -76,4 +76,27 @@ async fn news_without_end_let_everything_else_run() {
         assert!(busy.ended.is_none());
         assert!(bed.pick().is_ok());
     }
+}
+
+/// Panics where it says what an answer without endpoints means.
+struct Ruleless;
+
+impl Discover for Ruleless {
+    type Error = BoxError;
+
+    async fn lookup(&mut self) -> Result<Answer, BoxError> {
+        Ok(Answer::new([at("a:1")]))
+    }
+
+    fn empty(&self) -> Option<Empty> {
+        panic!("no rule")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_before_the_first_lookup_is_told_and_the_task_lives() {
+    let bed = bed(Ruleless);
+    let failed = status(&bed, |status| status.failures == 2).await;
+    assert_eq!(failed.error.unwrap().to_string(), "discovery panicked: no rule");
+    assert!(!bed.task().borrow().ended);
 }

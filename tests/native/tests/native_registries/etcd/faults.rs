@@ -143,3 +143,46 @@ async fn a_canceled_watch_whose_stream_stays_open_is_left() {
     assert!(asked[1].body.contains("\"start_revision\":\"11\""), "{}", asked[1].body);
     assert_eq!(bed.discovery().borrow().failures, 0);
 }
+
+#[tokio::test]
+async fn a_revision_that_is_compacted_between_pages_is_listed_anew_at_once() {
+    let more = LIST.replace("\"count\":\"1\"", "\"count\":\"2\",\"more\":true");
+    let web = Web::start(move |number, asked, answering| {
+        let more = more.clone();
+        async move {
+            let compacted =
+                r#"{"error":"etcdserver: mvcc: required revision has been compacted","code":11}"#;
+            match number {
+                0 => answering.whole(200, "", &more).await,
+                1 => answering.whole(400, "", compacted).await,
+                _ if asked.path == "/v3/kv/range" => answering.whole(200, "", LIST).await,
+                _ => answering.hung_up().await,
+            }
+        }
+    })
+    .await;
+    let bed = bed(source(&web.url));
+    becomes(&bed, "a.test:1").await;
+    assert_eq!(bed.discovery().borrow().failures, 0, "it is no error");
+}
+
+#[tokio::test]
+async fn a_token_that_is_older_than_the_rights_is_given_up_for_another() {
+    let web = Web::start(|number, asked, answering| async move {
+        let old = r#"{"error":"etcdserver: revision of auth store is old","code":3}"#;
+        match (number, &*asked.path) {
+            (_, "/v3/auth/authenticate") => {
+                answering.whole(200, "", &format!(r#"{{"token":"t{number}"}}"#)).await
+            }
+            (1, _) => answering.whole(400, "", old).await,
+            (_, "/v3/kv/range") => answering.whole(200, "", LIST).await,
+            _ => answering.hung_up().await,
+        }
+    })
+    .await;
+    becomes(&bed(source(&web.url).with_login("reader", "secret")), "a.test:1").await;
+    let asked = web.asked_times(4).await;
+    let tokens: Vec<_> =
+        asked.iter().filter_map(|asked| asked.headers.get("authorization")).collect();
+    assert_eq!(tokens[..2], ["t0", "t2"]);
+}

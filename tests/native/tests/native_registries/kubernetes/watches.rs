@@ -161,9 +161,9 @@ async fn a_dropped_balancer_hangs_up_and_leaves_no_task() {
     }
 }
 
-/// Two minutes of a watch as an API server sent it, with slices that overlap while they move.
+/// A watch as an API server would send it, with slices that overlap while they move.
 #[tokio::test]
-async fn a_recorded_stream_ends_where_it_should() {
+async fn a_stream_in_pieces_ends_where_it_should() {
     let slice = |name: &str, version: u32, addresses: &[&str]| {
         let endpoints: Vec<_> = addresses.iter().map(|address| ready(address)).collect();
         json!({
