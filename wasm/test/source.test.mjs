@@ -125,6 +125,20 @@ test('endpoints that fail make it ask again', async () => {
   assert.deepEqual(lb.endpoints().map(({ url }) => url), [B]);
 });
 
+test('the only endpoint fails and is kept: the source is asked where it has gone', async () => {
+  let [now, asked] = [0, 0];
+  const lb = createBalancer({ endpoints: () => [asked++ > 0 ? B : A], now: () => now, policy: 'round_robin', retry: false });
+  await lb.call(url);
+  now = 6000;
+  const down = ({ url }) => { if (url === A) throw new Error('down'); };
+  for (let i = 0; i < 6; i++) await lb.call(down).catch(() => {});
+  await settle();
+  await lb.call(url);
+  await settle();
+  assert.equal(asked, 2);
+  assert.deepEqual(lb.endpoints().map(({ url }) => url), [B]);
+});
+
 test('lists as they come', async () => {
   let next;
   async function* lists() {
