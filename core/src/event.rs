@@ -42,8 +42,8 @@ pub enum EventKind {
         /// Until when at least.
         until: Instant,
     },
-    /// An endpoint fails, and is not ejected. Told where another rule keeps it than was told last of
-    /// its row.
+    /// An endpoint fails, and is not ejected. Told where another rule keeps it than was told last
+    /// of its row.
     Held {
         /// The rule that keeps it.
         rule: Held,

@@ -152,7 +152,7 @@ pub trait Discover: Send + 'static {
     /// Returns how long it is until the source asks again by itself, for
     /// [`DiscoveryStatus::next_query`]; `None` while it asks, or waits for news. There is nothing to
     /// do for sources that only answer.
-    fn asks_again_in(&self) -> Option<Duration> {
+    fn next_query_in(&self) -> Option<Duration> {
         None
     }
 

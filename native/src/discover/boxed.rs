@@ -57,8 +57,8 @@ impl Discover for BoxDiscover {
         self.0.poller()
     }
 
-    fn asks_again_in(&self) -> Option<Duration> {
-        self.0.asks_again_in()
+    fn next_query_in(&self) -> Option<Duration> {
+        self.0.next_query_in()
     }
 
     fn empty(&self) -> Option<Empty> {
@@ -77,7 +77,7 @@ trait DynDiscover: Send {
     fn lookup(&mut self) -> Boxed<'_, Result<Answer, BoxError>>;
     fn changed(&mut self) -> Boxed<'_, Result<(), Ended>>;
     fn poller(&self) -> PollerConfig;
-    fn asks_again_in(&self) -> Option<Duration>;
+    fn next_query_in(&self) -> Option<Duration>;
     fn empty(&self) -> Option<Empty>;
     fn heed(&mut self, empty: Empty);
 }
@@ -95,8 +95,8 @@ impl<D: Discover> DynDiscover for D {
         Discover::poller(self)
     }
 
-    fn asks_again_in(&self) -> Option<Duration> {
-        Discover::asks_again_in(self)
+    fn next_query_in(&self) -> Option<Duration> {
+        Discover::next_query_in(self)
     }
 
     fn empty(&self) -> Option<Empty> {

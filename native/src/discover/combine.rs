@@ -210,8 +210,8 @@ where
         self.source.poller()
     }
 
-    fn asks_again_in(&self) -> Option<Duration> {
-        self.source.asks_again_in()
+    fn next_query_in(&self) -> Option<Duration> {
+        self.source.next_query_in()
     }
 
     fn empty(&self) -> Option<Empty> {
@@ -250,8 +250,8 @@ impl<D: Discover> Discover for WithEmpty<D> {
         self.source.poller()
     }
 
-    fn asks_again_in(&self) -> Option<Duration> {
-        self.source.asks_again_in()
+    fn next_query_in(&self) -> Option<Duration> {
+        self.source.next_query_in()
     }
 
     fn empty(&self) -> Option<Empty> {

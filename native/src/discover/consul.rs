@@ -174,8 +174,8 @@ impl Discover for Consul {
         self.feed.changed().await
     }
 
-    fn asks_again_in(&self) -> Option<Duration> {
-        self.feed.asks_again_in()
+    fn next_query_in(&self) -> Option<Duration> {
+        self.feed.next_query_in()
     }
 
     fn poller(&self) -> PollerConfig {

@@ -91,7 +91,7 @@ async fn rounds<D: Discover>(
             PollerStep::Wait(Some(until)) => {
                 status.send_if_modified(|status| {
                     let now = clock.now();
-                    let by_itself = || Some(now + source.asks_again_in()?);
+                    let by_itself = || Some(now + source.next_query_in()?);
                     let asked = until.saturating_since(now) < NEVER;
                     let next = asked.then_some(until).or_else(by_itself);
                     core::mem::replace(&mut status.next_query, next) != next

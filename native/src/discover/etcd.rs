@@ -115,8 +115,8 @@ impl Discover for Etcd {
         self.feed.changed().await
     }
 
-    fn asks_again_in(&self) -> Option<Duration> {
-        self.feed.asks_again_in()
+    fn next_query_in(&self) -> Option<Duration> {
+        self.feed.next_query_in()
     }
 
     fn poller(&self) -> PollerConfig {

@@ -34,7 +34,8 @@ use crate::tls::{Connector, Tls};
 /// until the list has another index, or for that time, and news are there at once.
 ///
 /// A list that is bad, cut off, larger than 64 MiB or empty changes nothing, nor does any error;
-/// `Retry-After` is obeyed, up to an hour; redirects are not followed. Waits are those of [`LongPollConfig`].
+/// `Retry-After` is obeyed, up to an hour; redirects are not followed. Waits are those of
+/// [`LongPollConfig`].
 ///
 /// ```no_run
 /// use evenkeel::{Balancer, HttpList, Target};
@@ -139,8 +140,8 @@ impl Discover for HttpList {
         self.feed.changed().await
     }
 
-    fn asks_again_in(&self) -> Option<Duration> {
-        self.feed.asks_again_in()
+    fn next_query_in(&self) -> Option<Duration> {
+        self.feed.next_query_in()
     }
 
     fn poller(&self) -> PollerConfig {

@@ -52,8 +52,8 @@ pub(super) fn candidates(name: &Name, search: &[Name], ndots: usize) -> Vec<Name
     names
 }
 
-/// Returns the addresses of a host that nobody is asked for: an IP address, and `localhost` (RFC 6761
-/// §6.3).
+/// Returns the addresses of a host that nobody is asked for: an IP address, and `localhost`
+/// (RFC 6761 §6.3).
 pub(super) fn unasked(host: &str) -> Vec<IpAddr> {
     if let Ok(ip) = host.parse() {
         return vec![ip];

@@ -69,7 +69,7 @@ impl Feed {
         }
     }
 
-    pub(in crate::discover) fn asks_again_in(&self) -> Option<Duration> {
+    pub(in crate::discover) fn next_query_in(&self) -> Option<Duration> {
         let ear = self.0.as_ref()?;
         let next = *ear.next.borrow();
         Some(next?.saturating_since(ear.clock.now()))
