@@ -108,7 +108,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             heard: health.heard(),
             back: in_service && health.ejections > 0 && !others.latest.has_reached(health.until),
         };
-        let calm = self.calm_until(level).map(|_| watch.calm.scope());
+        let calm = watch.calm.over(level, now, interval);
         Some(health::judge(&suspect, &others, calm, now, interval))
     }
 

@@ -7,9 +7,6 @@ use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
 /// 104 days.
 pub(crate) const LONGEST: u64 = (1 << 53) - 1;
 
-/// The level of a calm of all levels; who uses it for endpoints has all calm with it.
-const ALL_LEVELS: u16 = u16::MAX;
-
 /// For how long nothing is ejected of the level whose ejections were undone last, or of all.
 ///
 /// With an interval of 10 s: 30 s, then 60 s, then 120 s, if an undo follows within as long after
@@ -17,16 +14,23 @@ const ALL_LEVELS: u16 = u16::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Calm {
     until: Instant,
-    level: u16,
-    /// Undos one soon after the other; 0: none yet.
-    undos: u8,
+    /// The level, or [`ALL`]; and undos one soon after the other, times [`UNDO`]: without any,
+    /// nothing is calm. It is one number, as every byte counts.
+    of: u32,
 }
+
+/// One more undo. From the second on, calms are as long as they get.
+const UNDO: u32 = 1 << 24;
+
+/// All levels: any number of 16 bits is a level's.
+const ALL: u32 = 1 << 16;
 
 /// A calm with times relative to the export, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Rest {
-    pub(crate) level: u16,
+    /// None: all levels.
+    pub(crate) level: Option<u16>,
     pub(crate) undos: u8,
     /// The rest of it; 0 if it is over.
     pub(crate) left: u64,
@@ -35,42 +39,38 @@ pub(crate) struct Rest {
 }
 
 impl Calm {
-    pub(crate) const NEW: Self = Self { until: Instant::ZERO, level: 0, undos: 0 };
-
-    /// Returns what is calm, if it is.
-    pub(crate) fn scope(&self) -> Scope {
-        if self.level == ALL_LEVELS { Scope::All } else { Scope::Level }
-    }
+    pub(crate) const NEW: Self = Self { until: Instant::ZERO, of: 0 };
 
     /// Returns the end of the calm of a level, if it is calm.
     pub(crate) fn until(&self, level: u16, now: Instant, interval: Ticks) -> Option<Instant> {
+        self.over(level, now, interval).map(|_| self.until)
+    }
+
+    /// Returns what is calm with a level, if that is.
+    pub(crate) fn over(&self, level: u16, now: Instant, interval: Ticks) -> Option<Scope> {
         // One that ends later began before a clock of 32 bits did.
         let left = self.until.since(now);
-        let calm = self.undos > 0
-            && (self.level == level || self.level == ALL_LEVELS)
+        let calm = self.of >= UNDO
+            && (self.of & ALL != 0 || self.of as u16 == level)
             && !now.has_reached(self.until)
             && left <= length(interval, 2);
-        calm.then_some(self.until)
+        calm.then_some(if self.of & ALL == 0 { Scope::Level } else { Scope::All })
     }
 
     /// Begins a calm of a level, or of all; returns its end.
     pub(crate) fn begin(&mut self, level: Option<u16>, now: Instant, interval: Ticks) -> Instant {
-        let level = level.unwrap_or(ALL_LEVELS);
-        let again = self.undos > 0
-            && self.level == level
-            && now.since(self.until) < length(interval, self.undos);
-        let before = if again { self.undos } else { 0 };
-        *self = Self {
-            until: now.later(length(interval, before)),
-            level,
-            undos: before.saturating_add(1),
-        };
+        let of = level.map_or(ALL, u32::from);
+        let again = self.of % UNDO == of && now.since(self.until) < length(interval, self.undos());
+        let before = if again { self.of } else { of };
+        self.until = now.later(length(interval, (before / UNDO) as u8));
+        self.of = if before < 2 * UNDO { before + UNDO } else { before };
         self.until
     }
 
     /// Returns what the next process has to know of it.
     pub(crate) fn export(&self, now: Instant) -> Option<Rest> {
-        let Self { until, level, undos } = *self;
+        let (until, undos) = (self.until, self.undos());
+        let level = (self.of & ALL == 0).then_some(self.of as u16);
         let [left, over] =
             [until.since(now), now.since(until)].map(|ticks| nanos_of_ticks(ticks).min(LONGEST));
         (undos > 0).then_some(Rest { level, undos, left, over })
@@ -81,7 +81,12 @@ impl Calm {
         let Rest { level, undos, left, over } = rest;
         let over = over.saturating_add(age.saturating_sub(left));
         let left = ticks_of_nanos(left.saturating_sub(age)).min(length(interval, 2));
-        Self { until: now.earlier(ticks_of_nanos(over)).later(left), level, undos }
+        let until = now.earlier(ticks_of_nanos(over)).later(left);
+        Self { until, of: level.map_or(ALL, u32::from) + u32::from(undos) * UNDO }
+    }
+
+    fn undos(&self) -> u8 {
+        (self.of / UNDO) as u8
     }
 
     /// Takes its end along with a clock that went back.
@@ -119,9 +124,33 @@ mod tests {
         let until = calm.begin(Some(7), now, INTERVAL);
         assert_eq!(until, now + core::time::Duration::from_secs(30), "long after");
         assert_eq!(calm.begin(Some(8), now, INTERVAL), now + core::time::Duration::from_secs(30));
-        assert_eq!((calm.scope(), calm.until(7, now, INTERVAL)), (Scope::Level, None));
+        assert_eq!(calm.over(7, now, INTERVAL), None);
+        assert_eq!(calm.over(8, now, INTERVAL), Some(Scope::Level));
         let until = calm.begin(None, now, INTERVAL);
-        assert_eq!((calm.scope(), calm.until(7, now, INTERVAL)), (Scope::All, Some(until)));
+        assert_eq!(calm.over(7, now, INTERVAL), Some(Scope::All));
+        assert_eq!(calm.until(7, now, INTERVAL), Some(until));
+    }
+
+    #[test]
+    fn every_number_is_a_level_of_its_own_and_none_is_all() {
+        let now = Instant::from_secs(1000);
+        for level in [0, 1, u16::MAX - 1, u16::MAX] {
+            let mut calm = Calm::NEW;
+            let until = calm.begin(Some(level), now, INTERVAL);
+            let calm_of = |calm: &Calm, level| calm.until(level, now, INTERVAL);
+            for other in [0, 1, u16::MAX - 1, u16::MAX] {
+                assert_eq!(calm_of(&calm, other).is_some(), other == level, "{level}: {other}");
+            }
+            assert_eq!(calm.over(level, now, INTERVAL), Some(Scope::Level));
+            let rest = calm.export(now).expect("it is calm");
+            assert_eq!(Calm::import(rest, 0, now, INTERVAL), calm);
+            // One of all is no continuation of one of a level.
+            assert_eq!((rest.level, calm.begin(None, now, INTERVAL)), (Some(level), until));
+            assert_eq!(calm.over(level, now, INTERVAL), Some(Scope::All));
+            let rest = calm.export(now).expect("it is calm");
+            assert_eq!((rest.level, Calm::import(rest, 0, now, INTERVAL)), (None, calm));
+            assert_eq!(calm.begin(Some(level), now, INTERVAL), until, "{level}: nor the reverse");
+        }
     }
 
     #[test]

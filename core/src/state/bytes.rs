@@ -3,7 +3,7 @@
 //! The form: what the checksum is over, in its order, then the checksum; each number in LEB128, an
 //! address as the length of its key and the key.
 
-use super::numbers::{Key, Sink, write};
+use super::numbers::{ALL_LEVELS, Key, Sink, write};
 use super::{LastTurn, Latency, Learned, State};
 use crate::endpoint::Address;
 use crate::health::{Condition, Held, Reason, Record, Rest, Rounds};
@@ -163,7 +163,11 @@ impl<'a> Reader<'a> {
     }
 
     fn rest(&mut self) -> Option<Rest> {
-        let (level, undos) = (self.narrow()?, self.narrow()?);
+        let level = match self.number()? {
+            ALL_LEVELS => None,
+            level => Some(level.try_into().ok()?),
+        };
+        let undos = self.narrow()?;
         Some(Rest { level, undos, left: self.number()?, over: self.number()? })
     }
 }

@@ -6,6 +6,9 @@ use crate::endpoint::Address;
 use crate::health::{Condition, Record, Rest, Rounds};
 use crate::store::Store;
 
+/// Stands for all levels where a level is a number.
+pub(super) const ALL_LEVELS: u64 = 1 << 16;
+
 /// Writes the bytes of a key, in pieces.
 pub(super) type Key<'a> = dyn Fn(&mut dyn FnMut(&[u8])) + 'a;
 
@@ -91,7 +94,7 @@ pub(super) fn write<A: Address, S: Store>(state: &State<A, S>, sink: &mut dyn Si
     sink.number(longest.into());
     sink.number(calm.is_some().into());
     if let Some(Rest { level, undos, left, over }) = calm {
-        sink.number(level.into());
+        sink.number(level.map_or(ALL_LEVELS, u64::from));
         sink.number(undos.into());
         sink.number(left);
         sink.number(over);

@@ -103,6 +103,26 @@ fn harm_is_undone_though_a_backup_is_well() {
     }
 }
 
+/// The highest number of a level is a level as any other: it stands for no other, and not for all.
+#[test]
+fn the_last_level_of_all_is_calm_alone() {
+    let endpoint = |addr| Endpoint::new(addr).with_priority(if addr < 3 { u16::MAX } else { 1 });
+    let mut fixture = Fixture::with(OURS, (0..3).map(endpoint));
+    fixture.fail(0, 5);
+    fixture.succeed(1, 1);
+    fixture.wait(millis(10));
+    slowly(&mut fixture, 1, 5);
+    assert_eq!(fixture.ejected(), [], "it suffers");
+    assert_eq!(fixture.balancer.calm_until(u16::MAX), Some(fixture.now + secs(30)));
+    for other in [0, 1, u16::MAX - 1] {
+        assert_eq!(fixture.balancer.calm_until(other), None, "{other}");
+    }
+    // Those of a better level that come are ejected as ever, while one of them is well.
+    fixture.update((0..6).map(endpoint));
+    fixture.fail(3, 5);
+    assert_eq!(fixture.ejected(), [3]);
+}
+
 /// All are out, and not for want of room: who is back first serves, and the backups may be it.
 #[test]
 fn a_total_outage_is_no_failover_in_vain() {

@@ -66,7 +66,8 @@ fn learned() -> impl Strategy<Value = Value> {
 
 fn any_state() -> impl Strategy<Value = State<String>> {
     let turn = || prop::option::of((0..8_u8, any::<u32>()));
-    let calm = (0..2_u16, any::<u8>(), number(), number()).prop_map(|(level, undos, left, over)| {
+    let level = prop::sample::select(vec![None, Some(0_u16), Some(1), Some(u16::MAX)]);
+    let calm = (level, any::<u8>(), number(), number()).prop_map(|(level, undos, left, over)| {
         json!({"level": level, "undos": undos, "left": left, "over": over})
     });
     let rounds = (
