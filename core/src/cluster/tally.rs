@@ -67,6 +67,9 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             if !row.serves() {
                 return Effect::None;
             }
+            if streak == 0 {
+                row.end_row();
+            }
             row.streak = row.streak.min(streak.try_into().unwrap_or(u16::MAX));
             let k = s.consecutive_failures();
             judged = given_up.is_some_and(|before| {

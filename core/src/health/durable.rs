@@ -227,7 +227,8 @@ fn recall<R: Rules, S: Settings>(
         row.close_window();
     }
     if !R::ejects(s) {
-        (row.streak, row.ejections) = (0, 0);
+        row.end_row();
+        row.ejections = 0;
     } else if !R::timed(s) {
         row.ejections = row.ejections.min(63);
     }

@@ -56,7 +56,7 @@ pub(crate) fn report<R: Rules, S: Settings>(
         Outcome::Success | Outcome::PushedBack if row.serves() => {
             answered(row, facts);
             row.hear();
-            row.streak = 0;
+            row.end_row();
             count::<R, S>(row, s, now, 1, 0);
             Effect::None
         }
@@ -311,7 +311,8 @@ pub(crate) fn configure(row: &mut HealthRow, ejects: bool, keeps: bool, now: Ins
             row.admit(now);
             effect = Effect::Readmitted;
         }
-        (row.streak, row.cancels, row.ejections) = (0, 0, 0);
+        row.end_row();
+        (row.cancels, row.ejections) = (0, 0);
     }
     effect
 }

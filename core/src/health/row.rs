@@ -118,7 +118,7 @@ impl HealthRow {
             self.standing & (PHASE | SLOW | UNHEARD) | (reason as u8) << PHASE.count_ones();
     }
 
-    /// Tells that a failure of the row was slow.
+    /// Tells that a failure of the row was slow, or of that for which it was ejected.
     pub(crate) const fn slow(&self) -> bool {
         self.standing & SLOW != 0
     }
@@ -128,6 +128,12 @@ impl HealthRow {
         self.began = sent;
         self.standing &= !SLOW;
         self.held = None;
+    }
+
+    /// Ends a row of failures, and with it what was slow about it.
+    pub(crate) fn end_row(&mut self) {
+        self.streak = 0;
+        self.standing &= !SLOW;
     }
 
     /// Notes that a failure of the row was slow.
@@ -204,7 +210,8 @@ impl HealthRow {
     /// Puts it back in service.
     pub(crate) fn admit(&mut self, now: Instant) {
         self.close_window();
-        (self.streak, self.cancels) = (0, 0);
+        self.end_row();
+        self.cancels = 0;
         self.enter(Phase::InService, now);
     }
 

@@ -20,6 +20,7 @@ mod outages;
 mod overloaded;
 mod panic;
 mod probes;
+mod slow_rows;
 mod tallies;
 mod thresholds;
 mod vocabulary;
