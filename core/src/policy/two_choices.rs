@@ -25,7 +25,7 @@ pub(super) trait Rule {
 
 /// What a slot carries, and its weight.
 pub(super) struct Share {
-    /// At most 2³⁰, so that twice as many and one, times a weight, is below 2⁶⁴ by 2³³.
+    /// At most 2³⁰ and one, so that twice as many and two, times a weight, is below 2⁶⁴ by 2³².
     pub(super) in_flight: u64,
     pub(super) weight: u64,
 }
@@ -35,6 +35,13 @@ impl Share {
     pub(super) fn of(view: &dyn View, slot: usize) -> Self {
         let (in_flight, weight) = view.in_flight_and_weight(slot);
         Self { in_flight: in_flight.min(1 << 30).into(), weight: weight.into() }
+    }
+
+    /// Notes that it answers much more slowly than another one.
+    #[inline]
+    pub(super) fn slow_down(&mut self, other: &Self) {
+        self.in_flight += u64::from(self.weight < other.weight);
+        self.weight = self.weight.min(other.weight);
     }
 }
 
