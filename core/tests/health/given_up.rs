@@ -11,16 +11,16 @@ use evenkeel_core::{Config, Endpoint, EventKind, Instant, Outcome, Pick};
 use rand_chacha::ChaCha8Rng;
 
 use super::fixture::{Fixture, OURS, millis, secs};
-use super::outages::World;
+use super::outages::{BY_KEY, EQUAL, POLICIES, UNEQUAL, World};
 
 /// A minute of so many requests a second to so many endpoints of which the first hangs: callers
-/// give up after a second. Returns how many of 1,000 are lost.
-fn lost(policy: &str, size: u16, rate: u64, start: u64) -> u64 {
-    let mut world = World::new(policy, Config::DEFAULT, (0..size).map(Endpoint::new));
+/// give up after a second. Returns how many are lost.
+fn lost(policy: &str, set: impl Iterator<Item = Endpoint<u16>>, rate: u64, start: u64) -> u64 {
+    let mut world = World::new(policy, Config::DEFAULT, set);
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut ends = BinaryHeap::new();
     let mut open: Vec<Option<(Pick, bool)>> = Vec::new();
-    let mut lost = 0;
+    let (mut lost, mut given_up) = (0, 0);
     for request in 0..60 * rate {
         let now = Instant::from_secs(start) + Duration::from_micros(request * 1_000_000 / rate);
         while let Some(&Reverse((end, number))) = ends.peek()
@@ -28,6 +28,7 @@ fn lost(policy: &str, size: u16, rate: u64, start: u64) -> u64 {
         {
             ends.pop();
             let (pick, hangs) = Option::take(&mut open[number]).expect("it is open");
+            given_up += u32::from(hangs);
             let outcome = if hangs { Outcome::Abandoned } else { Outcome::Success };
             world.balancer.report(end, pick, outcome);
         }
@@ -40,60 +41,77 @@ fn lost(policy: &str, size: u16, rate: u64, start: u64) -> u64 {
     world.events.extend(world.balancer.events().map(|event| event.kind));
     let by_cancellations =
         |kind: &EventKind| matches!(kind, EventKind::Ejected { reason: Reason::Cancellations, .. });
-    let ejections = world.count(by_cancellations);
-    // Peak EWMA goes around it; a probe that is given up ejects it again for another reason.
-    assert!(ejections == 1 || ejections == 0 && (policy == "peak_ewma" || rate < 50));
-    lost * 1_000 / (60 * rate)
+    // Ten are enough where there are others; a probe that is given up has another reason.
+    let enough = given_up >= 10 && world.balancer.len() > 1;
+    assert_eq!(world.count(by_cancellations), usize::from(enough), "{policy} {rate}: {given_up}");
+    lost
 }
 
-/// At 50 requests a second, round robin: 13, 11 and 7 of 1,000 of 2, 3 and 10.
+/// At 50 requests a second, round robin: 13, 10 and 6 of 1,000 of 2, 3 and 10.
 #[test]
 fn one_that_hangs_behind_a_time_out_outside_costs_little() {
     for start in [1_000, 1 << 31] {
-        for (size, most) in [(2, 13), (3, 11), (5, 9), (10, 7)] {
-            let lost = lost("round_robin", size, 50, start);
-            assert!(lost <= most + 2, "{size}: {lost} of 1,000");
+        for (size, most) in [(2, 13), (3, 10), (5, 8), (10, 6), (1_000, 1)] {
+            let lost = lost("round_robin", (0..size).map(Endpoint::new), 50, start);
+            let per_mille = lost * 1_000 / (60 * 50);
+            assert!(per_mille <= most, "{size}: {per_mille} of 1,000");
         }
     }
 }
 
-/// At other rates it is what was under way in the second until they were given up, and as long
-/// again for the row.
+/// It is what was under way in the second until they were given up; ten for the row, less what
+/// of those was under way; and a few probes. Rings give some more keys than others.
 #[test]
 fn one_that_hangs_costs_little_at_any_rate_by_any_policy() {
-    for policy in ["round_robin", "random", "least_request", "peak_ewma", "weighted_random"] {
-        for size in [2, 3, 5, 10] {
-            for rate in [10, 50, 640] {
-                let lost = lost(policy, size, rate, 1_000);
-                assert!(lost <= 1_000 / 20, "{policy} {size} {rate}: {lost} of 1,000");
+    for policy in POLICIES {
+        for size in [1, 2, 3, 5, 10, 1_000] {
+            for (weight, rate) in [(EQUAL, 10), (UNEQUAL, 50), (EQUAL, 640)] {
+                let set = || (0..size).map(|addr| Endpoint::new(addr).with_weight(weight(addr)));
+                let lost = lost(policy, set(), rate, 1_000);
+                if size == 1 {
+                    assert_eq!(lost, 60 * rate, "there is no other");
+                    continue;
+                }
+                let sum: u64 = set().map(|endpoint| u64::from(endpoint.weight)).sum();
+                let due = if policy == "random" {
+                    rate / u64::from(size)
+                } else {
+                    rate * u64::from(weight(0)) / sum
+                };
+                let chance = if BY_KEY.contains(&policy) { due / 3 } else { due / 12 };
+                let most = due + chance + 20;
+                assert!(lost <= most, "{policy} {size} {} {rate}: {lost}", weight(0));
             }
         }
     }
 }
 
-/// Of those who cancel every other request, one in some fifteen clients meets ten in a row before
-/// it has learned how long rows get: it ejects one endpoint, once.
+/// Nobody who cancels up to a third of all requests loses an endpoint, but a client in a hundred by
+/// chance. Of those who cancel every other one, one in fourteen meets ten in a row before it has
+/// learned how long rows get.
 #[test]
-fn users_who_cancel_eject_nobody() {
-    let mut needless = 0;
-    for policy in ["round_robin", "random", "least_request", "peak_ewma"] {
-        for (size, callers) in [(1, 1), (2, 1), (2, 16), (3, 64), (5, 16), (10, 64), (1_000, 64)] {
-            for percent in [10, 30, 50] {
-                let set = (0..size).map(Endpoint::new);
+fn users_who_cancel_eject_hardly_anybody() {
+    for (percent, most) in [(10, 0), (30, 0), (50, 5)] {
+        let (mut seed, mut needless) = (0, 0);
+        for policy in POLICIES {
+            for (size, callers) in
+                [(1, 1), (2, 1), (2, 16), (3, 64), (5, 16), (10, 64), (1_000, 64)]
+            {
+                seed += 1;
+                let weight = if seed % 2 == 0 { EQUAL } else { UNEQUAL };
+                let set = (0..size).map(|addr| Endpoint::new(addr).with_weight(weight(addr)));
                 let mut world = World::new(policy, Config::DEFAULT, set);
-                let chance = RefCell::new(ChaCha8Rng::seed_from_u64(3));
+                let chance = RefCell::new(ChaCha8Rng::seed_from_u64(seed));
                 world.run(callers, 10_000, |_, _| {
                     let canceled = chance.borrow_mut().next_u32() % 100 < percent;
                     (millis(20), if canceled { Outcome::Abandoned } else { Outcome::Success })
                 });
-                let ejected = world.count(|kind| matches!(kind, EventKind::Ejected { .. }));
-                let most = usize::from(percent == 50);
-                assert!(ejected <= most, "{policy} {size} {callers} {percent} %: {ejected}");
-                needless += ejected;
+                let ejects = |kind: &EventKind| matches!(kind, EventKind::Ejected { .. });
+                needless += u32::from(world.events.iter().any(ejects));
             }
         }
+        assert!(needless <= most, "{percent} %: {needless} of {seed}");
     }
-    assert!(needless <= 3, "{needless} of 28 clients");
 }
 
 /// Who gives up on a hung endpoint after a second, one request at a time: at most 3 of 100 requests

@@ -12,14 +12,23 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::fixture::{millis, secs};
 
-const POLICIES: [&str; 6] = [
+/// All of them; `weighted_round_robin` is another name of the first. Requests without a key go by a
+/// random one.
+pub(crate) const POLICIES: [&str; 10] = [
     "round_robin",
     "random",
+    "weighted_random",
     "least_request",
     "peak_ewma",
-    "weighted_round_robin",
-    "weighted_random",
+    "rendezvous",
+    "maglev",
+    "ring_hash",
+    "ketama",
+    "pick_first",
 ];
+
+/// By a key.
+pub(crate) const BY_KEY: [&str; 4] = ["rendezvous", "maglev", "ring_hash", "ketama"];
 
 /// Callers that each send a request, wait for its end, and send the next.
 pub(crate) struct World {
@@ -137,11 +146,15 @@ fn lost(
     world.run(callers, 1_000, |_, _| good);
     (world.requests, world.lost) = (0, 0);
     // Of those nine, each costs 20 before it is ejected: they outvote the one that is well.
-    let requests = if (number, dead) == (10, 9) { 200_000 } else { 60_000 };
+    let requests: u64 = if (number, dead) == (10, 9) { 200_000 } else { 60_000 };
     world.run(callers, requests, |addr, _| if addr < dead { failure } else { good });
     let lost = world.lost * 10_000 / world.requests;
-    // Peak EWMA goes around most of them before they have failed often enough.
-    for addr in (0..dead).filter(|_| policy != "peak_ewma") {
+    // Peak EWMA goes around most of them before they have failed often enough, and pick first asks
+    // but one; of a thousand, a light one is asked too seldom.
+    let sum: u64 = (0..number).map(|addr| u64::from(weight(addr))).sum();
+    let often = |addr: &u16| requests * u64::from(weight(*addr)) > 50 * sum;
+    let asks = !["peak_ewma", "pick_first"].contains(&policy);
+    for addr in (0..dead).filter(often).filter(|_| asks) {
         assert_ne!(world.health(addr), Health::Healthy, "{policy} {number}/{dead} {callers}");
     }
     // All are back and well.
@@ -153,23 +166,26 @@ fn lost(
     lost
 }
 
-const CALLERS: [usize; 3] = [1, 16, 64];
-
 /// The weight of each address.
-type Weights = fn(u16) -> u32;
+pub(crate) type Weights = fn(u16) -> u32;
+
+pub(crate) const EQUAL: Weights = |_| 1;
+pub(crate) const UNEQUAL: Weights = |addr| [100, 10, 1][usize::from(addr % 3)];
 
 /// Weights of the endpoints, and so many callers.
-const CASES: [(Weights, usize); 4] =
-    [(|_| 1, 1), (|_| 1, 16), (|_| 1, 64), (|addr| 1 + u32::from(addr % 3), 16)];
+const CASES: [(Weights, usize); 5] =
+    [(EQUAL, 1), (EQUAL, 16), (EQUAL, 64), (|addr| 1 + u32::from(addr % 3), 16), (UNEQUAL, 64)];
 
 const SIZES: [(u16, u16); 7] = [(3, 1), (3, 2), (4, 3), (5, 2), (10, 5), (10, 9), (20, 10)];
 
-fn cost_no_more_than(most: u64, failure: (Duration, Outcome)) {
+fn cost_no_more_than(most: [u64; 2], failure: (Duration, Outcome)) {
     for policy in POLICIES {
+        let few = if BY_KEY.contains(&policy) { 3 } else { 0 };
         for size in SIZES {
-            for (weight, callers) in CASES {
+            for (weight, callers) in CASES.into_iter().skip(few) {
                 let lost = lost(policy, size, weight, callers, failure);
                 let weights = (weight(0), weight(1));
+                let most = most[usize::from(callers == 64)];
                 assert!(
                     lost <= most,
                     "{policy} {size:?} {weights:?} {callers} callers: {lost} of 10,000"
@@ -179,23 +195,25 @@ fn cost_no_more_than(most: u64, failure: (Duration, Outcome)) {
     }
 }
 
+/// 64 callers may all wait at one endpoint when it dies, and then all at the next one that is dead:
+/// 128 of 60,000.
 #[test]
 fn dead_endpoints_cost_no_more_than_2_of_1_000_requests() {
-    cost_no_more_than(20, (millis(1), Outcome::Failure));
+    cost_no_more_than([20, 22], (millis(1), Outcome::Failure));
 }
 
 #[test]
-fn hung_endpoints_cost_no_more_than_20_of_1_000_requests() {
-    cost_no_more_than(200, (millis(250), Outcome::TimedOut));
+fn hung_endpoints_cost_no_more_than_3_of_1_000_requests() {
+    cost_no_more_than([20, 33], (millis(250), Outcome::TimedOut));
 }
 
 #[test]
 fn one_of_a_thousand() {
     for policy in POLICIES {
         let failure = (millis(1), Outcome::Failure);
-        for (weight, callers) in CASES {
+        for (weight, callers) in [(EQUAL, 16), (UNEQUAL, 64)] {
             let lost = lost(policy, (1000, 1), weight, callers, failure);
-            assert!(lost < 10, "{policy} {callers}: {lost} of 10,000");
+            assert!(lost <= 1, "{policy} {callers}: {lost} of 10,000");
         }
     }
 }
@@ -212,7 +230,9 @@ fn all_dead_for_a_minute_are_never_ejected_and_serve_at_once_when_they_are_back(
                 world.run(callers, 100, |_, _| (millis(20), Outcome::Failure));
             }
             let ejections = world.count(|kind| matches!(kind, EventKind::Ejected { .. }));
-            assert!(ejections <= 2, "{policy} {number} {callers}: {ejections}");
+            // To pick first, each that it has not asked looks well.
+            let most = if policy == "pick_first" { 2 * usize::from(number) } else { 1 };
+            assert!(ejections <= most, "{policy} {number} {callers}: {ejections}");
             world.lost = 0;
             world.run(callers, 1_000, |_, _| good);
             assert_eq!(world.lost, 0, "{policy} {number} {callers}");
@@ -230,9 +250,9 @@ fn levels(primaries: u16, backups: u16) -> Vec<Endpoint<u16>> {
 #[test]
 fn dead_or_hung_primaries_hand_over_to_backups() {
     let sizes = [(1, 1), (2, 1), (1, 2), (3, 3), (5, 2), (10, 2), (20, 20)];
-    for policy in ["peak_ewma", "least_request", "round_robin"] {
-        for (size, callers) in sizes.iter().flat_map(|size| CALLERS.map(|callers| (*size, callers)))
-        {
+    for policy in POLICIES {
+        let callers: &[usize] = if BY_KEY.contains(&policy) { &[16] } else { &[1, 16, 64] };
+        for (size, callers) in sizes.iter().flat_map(|size| callers.iter().map(|of| (*size, *of))) {
             hand_over(policy, size, callers, (millis(1), Outcome::Failure));
             hand_over(policy, size, callers, (millis(250), Outcome::TimedOut));
         }
@@ -250,9 +270,18 @@ fn hand_over(
     world.run(callers, 1_000, |_, _| good);
     world.requests = 0;
     world.run(callers, 60_000, |addr, _| if addr < primaries { failure } else { good });
-    let lost = world.lost * 10_000 / world.requests;
-    // One that waits for each of twenty that hang sends less meanwhile that could succeed.
-    let most = if callers == 1 { 60 } else { 50 };
+    // What is under way when the last is found out; and of each, a row of k to 4k. Rotations have
+    // all fail at once: nobody is well soon, and a row of k is enough. By chance or with a single
+    // caller, some fail before the others, and then half of the others are not well for a while.
+    // Of 60,000, twenty cost 0.4 % in the one case, and up to 0.7 % in the other.
+    let (lost, waiting, each) = (world.lost, callers as u64, u64::from(primaries));
+    let most = if policy == "pick_first" {
+        (waiting + 12) * each
+    } else if BY_KEY.contains(&policy) || callers == 1 {
+        waiting + 20 * each
+    } else {
+        waiting + 11 * each
+    };
     assert!(lost <= most, "{policy} {primaries}+{backups} {failure:?} {callers}: {lost}");
     world.run_for(secs(100), callers, |_, _| (millis(500), Outcome::Success));
     let back = (0..primaries).all(|addr| world.health(addr) == Health::Healthy);
