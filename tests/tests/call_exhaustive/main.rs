@@ -16,7 +16,9 @@ use evenkeel_tests::call::Settings;
 
 use explore::{Exploration, Found, ticks};
 
-/// The ends that decide a call do so alike, and those that lead to another attempt.
+/// One for each way on: the call ends, another attempt follows after a wait or at once, the call
+/// waits, the attempt is sent again. What differs from these is in [`EVERY`]: after `Canceled` the
+/// others in flight are abandoned, and have not lost a race; who has no wait rests for the backoff.
 const ALL: &[Verdict] = &[
     Verdict::Success,
     Verdict::RetryableFailure,
@@ -186,6 +188,31 @@ fn every_verdict() {
             ends.extend([End::Success, End::Ignorable, End::NonRetryableFailure, End::Canceled]);
         }
         exploration.expect(&format!("every verdict, {endpoints} endpoints"), 2000, &ends);
+    }
+}
+
+/// The same with hedges: what one attempt ends in meets others in flight. 3 attempts with 2 hedges
+/// are 2 million states, and hold, too.
+#[test]
+fn every_verdict_beside_others_in_flight() {
+    for (attempts, hedges, never_sent, states) in [
+        (1, 1, 1, 10_000),
+        (2, 1, 1, 100_000),
+        (3, 1, 0, 150_000),
+        (1, 2, 0, 50_000),
+        (2, 2, 0, 500_000),
+    ] {
+        let mut exploration = Exploration {
+            never_sent,
+            ticks: 4,
+            verdicts: EVERY,
+            ..Exploration::new(attempts, hedges)
+        };
+        exploration.settings.timeout = Some(ticks(4));
+        let ends = [&USUAL[..], &[End::NonRetryableFailure, End::Canceled]].concat();
+        let title = format!("every verdict, {attempts} attempts, {hedges} hedges");
+        let found = exploration.expect(&title, states, &ends);
+        assert_eq!(found.most_in_flight, 1 + hedges as usize, "{title}");
     }
 }
 
