@@ -18,7 +18,7 @@ use crate::time::Instant;
 impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     /// Returns the end of the calm of a level: until then none of its endpoints is ejected, unless
     /// none of them is well and another level is, as ejections of it were undone. Where those of
-    /// all levels were undone, all are calm.
+    /// all levels were undone, all are calm; an undo of another level ends it.
     pub fn calm_until(&self, priority: u16) -> Option<Instant> {
         let interval = self.settings.ticks(self.settings.interval());
         self.watch.get()?.calm.until(priority, self.last, interval)

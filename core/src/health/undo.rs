@@ -7,7 +7,8 @@ use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
 /// 104 days.
 pub(crate) const LONGEST: u64 = (1 << 53) - 1;
 
-/// For how long nothing is ejected of the level whose ejections were undone last, or of all.
+/// For how long nothing is ejected of the level whose ejections were undone last, or of all. There
+/// is one: an undo of another level ends it.
 ///
 /// With an interval of 10 s: 30 s, then 60 s, then 120 s, if an undo follows within as long after
 /// the end of the calm before.

@@ -103,6 +103,38 @@ fn harm_is_undone_though_a_backup_is_well() {
     }
 }
 
+/// There is one calm: that of the level whose ejections were undone last. Another level's ends with
+/// that, and it is judged as ever; when it is its turn again, its calm begins at the shortest.
+#[test]
+fn an_undo_in_another_level_ends_the_calm() {
+    let mut fixture = levels(3, 3);
+    let suffer = |fixture: &mut Fixture, first: u8| {
+        fixture.fail(first, 5);
+        assert_eq!(fixture.ejected(), [first]);
+        fixture.succeed(first + 1, 1);
+        fixture.wait(millis(10));
+        slowly(fixture, first + 1, 5);
+        assert_eq!(fixture.ejected(), [], "undone");
+        fixture.succeed(first + 1, 1);
+        fixture.now
+    };
+    let undone = suffer(&mut fixture, 0);
+    assert_eq!(fixture.balancer.calm_until(0), Some(undone + secs(30)));
+    fixture.fail(0, 5);
+    assert_eq!(fixture.status(0).held, Some(Held::Calm));
+    fixture.succeed(0, 1);
+    fixture.wait(secs(10));
+
+    let undone = suffer(&mut fixture, 3);
+    assert_eq!(fixture.balancer.calm_until(1), Some(undone + secs(30)));
+    assert_eq!(fixture.balancer.calm_until(0), None, "it is over");
+    fixture.wait(secs(1));
+
+    let undone = suffer(&mut fixture, 0);
+    assert_eq!(fixture.balancer.calm_until(0), Some(undone + secs(30)), "not 60 s");
+    assert_eq!(fixture.balancer.calm_until(1), None);
+}
+
 /// The highest number of a level is a level as any other: it stands for no other, and not for all.
 #[test]
 fn the_last_level_of_all_is_calm_alone() {
