@@ -51,16 +51,21 @@ const LIGHT_FIRST: [u32; 10] = [10, 10, 10, 10, 10, 10, 10, 10, 100, 100];
 /// Hosts that can do as much as they weigh, 100 or 10; each weight moves by up to a tenth every
 /// second. Each call is tried once.
 pub fn weighted() -> Vec<Outage> {
-    // To find out that one is out costs some twenty calls, of few where little is left.
+    // The rule finds a host out after k = 5 calls while half of the others are well, else after 4k =
+    // 20, and then asks it some four times a minute: 9 cost 9 * 24 = 216 calls. That is 0.1 % of the
+    // 200,000 that 10 equal hosts get in the section above, and 1.3 % of the 16,800 that are sent
+    // here, where a light one alone can do 500 a second: it is the scenario that has few calls.
     let kinds = [
-        ("1 of 2 heavy ones", 1, HEAVY_FIRST, 3, 0),
-        ("6 of 8 light ones", 6, LIGHT_FIRST, 3, 50),
-        ("all but a light one", 9, HEAVY_FIRST, 2, 150),
-        ("all but a heavy one", 9, LIGHT_FIRST, 3, 90),
+        ("1 of 2 heavy ones", 1, HEAVY_FIRST, 3, [10, 25]),
+        ("6 of 8 light ones", 6, LIGHT_FIRST, 3, [65, 75]),
+        ("all but a light one", 9, HEAVY_FIRST, 2, [150, 220]),
+        ("all but a heavy one", 9, LIGHT_FIRST, 3, [100, 140]),
     ];
     let mut all = Vec::new();
-    for (what, trouble, most) in [("dead", dead as fn(u32) -> _, 20), ("hang", hung, 200)] {
-        for (who, hosts, weights, load, more) in kinds {
+    for (index, (what, trouble)) in
+        [("dead", dead as fn(u32) -> _), ("hang", hung)].into_iter().enumerate()
+    {
+        for (who, hosts, weights, load, most) in kinds {
             for policy in POLICIES {
                 let outage = Outage::new(format!("{who} {what}, {policy}"))
                     .hosts(10)
@@ -70,7 +75,7 @@ pub fn weighted() -> Vec<Outage> {
                     .attempts(1, 250)
                     .fault(trouble(hosts), 10..70)
                     .seconds(100);
-                all.push(outage.once().must(During, most + more).must(After, 4));
+                all.push(outage.once().must(During, most[index]).must(After, 4));
             }
         }
     }
