@@ -28,7 +28,7 @@ use crate::simulation::{Log, Scenario, run};
 pub use figures::{Column, Figure, Figures, column, lines, measure, table};
 pub use named::named;
 pub use outage::{Outage, Trouble, dead, failing, flapping, hung, refusing, restarting, slow};
-pub use random::{Kind, Lost, SEEDS, draw, draw_with_backups, lose, loses, means, summary};
+pub use random::{FRESH, Kind, Lost, SEEDS, draw, draw_with_backups, lose, loses, means, summary};
 pub use sizes::{levels, levels_by_policy, moving, small, spared, weighted};
 
 /// The name of rules of outlier detection, and settings with them.

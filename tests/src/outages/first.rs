@@ -20,7 +20,8 @@ EVENKEEL_BLESS=1 cargo run --manifest-path tests/first_edition/Cargo.toml --prof
 pub const RANDOM: &str = "random_outages_first_edition.txt";
 
 const RANDOM_HEAD: &str = "\
-What the core's first edition lost of the calls of each of the outages of random_outages.txt, in percent, by seeds.
+What the core's first edition lost of the calls of each of the outages of random_outages.txt, in percent, by seeds: without backups,
+and with.
 Compared by `tests/run deep`. Rewritten by
 EVENKEEL_BLESS=1 cargo run --manifest-path tests/first_edition/Cargo.toml --profile differential --bin outages random
 
@@ -60,24 +61,38 @@ pub fn read(outages: &[Outage]) -> Vec<String> {
     labels(outages).iter().map(find).collect()
 }
 
-/// The file that these outages make, which nobody chose.
-pub fn write_random(all: &[Lost]) -> String {
-    let line = |lost: &Lost| format!("{:>6}  {}\n", decimal(lost.lost[0], 100, 2), lost.seed);
-    all.iter().map(line).fold(RANDOM_HEAD.to_owned(), |text, line| text + &line)
+/// The file that these outages make, which nobody chose: without backups, and with.
+///
+/// # Panics
+/// Never: there is room for text.
+pub fn write_random(alone: &[Lost], with_backups: &[Lost]) -> String {
+    let mut text = RANDOM_HEAD.to_owned();
+    for (all, backups) in [(alone, false), (with_backups, true)] {
+        for lost in all {
+            let (value, of) = (decimal(lost.lost[0], 100, 2), label(lost.seed, backups));
+            writeln!(text, "{value:>6}  {of}").expect("room for text");
+        }
+    }
+    text
+}
+
+fn label(seed: u64, backups: bool) -> String {
+    if backups { format!("{seed} with backups") } else { seed.to_string() }
 }
 
 /// What the first edition lost with these seeds, in hundredths of a percent, as committed.
 ///
 /// # Panics
 /// If one is missing: the file is to be made anew.
-pub fn read_random(seeds: core::ops::Range<u64>) -> Vec<u64> {
+pub fn read_random(seeds: core::ops::Range<u64>, backups: bool) -> Vec<u64> {
     let text = tables::read(RANDOM);
     let find = |seed: u64| {
+        let label = label(seed, backups);
         let line = text.lines().find_map(|line| {
             let (value, of) = line.trim_start().split_once("  ")?;
-            (of.parse() == Ok(seed)).then(|| value.replace('.', "").parse().ok()).flatten()
+            (of == label).then(|| value.replace('.', "").parse().ok()).flatten()
         });
-        line.unwrap_or_else(|| panic!("tests/tables/{RANDOM} has no seed {seed}: see its head"))
+        line.unwrap_or_else(|| panic!("tests/tables/{RANDOM} has no seed {label}: see its head"))
     };
     seeds.map(find).collect()
 }

@@ -8,8 +8,11 @@ use super::{
 };
 use crate::simulation::{Scenario, Table, decimal, draw as chance};
 
-/// The seeds of the committed outages.
+/// The seeds of the committed outages that the rule was found with.
 pub const SEEDS: core::ops::Range<u64> = 1..321;
+
+/// The seeds of as many that nobody looked at before the rule was as it is.
+pub const FRESH: core::ops::Range<u64> = 1001..1321;
 
 /// The kinds of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,9 +159,10 @@ pub fn loses(ours: u64, other: u64) -> bool {
     ours * 5 > other * 6 && ours > other + 100
 }
 
-/// The mean of each rule, in hundredths of a percent, over all of one kind.
-pub fn means(all: &[Lost], kind: Kind) -> Vec<u64> {
-    let part: Vec<_> = all.iter().filter(|lost| lost.kind == kind).collect();
+/// The mean of each rule, in hundredths of a percent, over all of one kind, or over all.
+pub fn means(all: &[Lost], kind: Option<Kind>) -> Vec<u64> {
+    let part: Vec<_> =
+        all.iter().filter(|lost| kind.is_none_or(|kind| lost.kind == kind)).collect();
     let rules = part.first().map_or(0, |lost| lost.lost.len());
     let sum = |rule: usize| part.iter().map(|lost| lost.lost[rule]).sum::<u64>();
     (0..rules).map(|rule| sum(rule) / part.len() as u64).collect()

@@ -7,7 +7,10 @@
 
 use evenkeel_core as core_of_today;
 use evenkeel_core::{EventKind, Outcome, Why};
-use evenkeel_tests::outages::{FIRST_EDITION, SEEDS, column, draw, first as figures, lose};
+use evenkeel_tests::outages::{
+    FIRST_EDITION, FRESH, Kind, Outage, SEEDS, column, draw, draw_with_backups, first as figures,
+    lose,
+};
 use evenkeel_tests::simulation::{Balance, Picked, Scenario, Tell, run_with};
 use evenkeel_tests::tables::check;
 use first::policy::AnyPolicy;
@@ -19,9 +22,14 @@ fn main() {
         run_with(scenario, seed, budget, &|seed| First::new(scenario, seed))
     };
     if std::env::args().any(|arg| arg == "random") {
-        let all = lose(draw, SEEDS, &[core_of_today::Config::DEFAULT], &play, &|_| ());
-        check(figures::RANDOM, &figures::write_random(&all));
-        return println!("test result: ok. {} passed; 0 failed", all.len());
+        let lost = |draw: fn(u64) -> (Kind, Outage)| {
+            let configs = [core_of_today::Config::DEFAULT];
+            [SEEDS, FRESH].map(|seeds| lose(draw, seeds, &configs, &play, &|_| ())).concat()
+        };
+        let (alone, with_backups) = (lost(draw), lost(draw_with_backups));
+        check(figures::RANDOM, &figures::write_random(&alone, &with_backups));
+        let all = alone.len() + with_backups.len();
+        return println!("test result: ok. {all} passed; 0 failed");
     }
     let outages = figures::all();
     let (_, first) = column(FIRST_EDITION, &outages, core_of_today::Config::DEFAULT, &play);
