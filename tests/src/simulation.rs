@@ -38,6 +38,7 @@ mod host;
 mod log;
 #[cfg(feature = "pictures")]
 pub mod picture;
+mod sketch;
 mod table;
 
 use core::time::Duration;
@@ -52,6 +53,7 @@ pub use engine::{run, run_with};
 pub use fault::{Effect, Fault};
 pub use host::{Host, Service};
 pub use log::{Ended, Log, Sent, Told};
+pub use sketch::{Scale, sketch};
 pub use table::{Table, decimal, millis, percent, percentile, ratio};
 
 /// What is simulated.

@@ -5,7 +5,8 @@ use core::time::Duration;
 use evenkeel_core::Instant;
 use evenkeel_core::retry::RetryBudget;
 use evenkeel_tests::simulation::{
-    Effect, Fault, Hedge, Host, Log, Scenario, Table, millis, percent, percentile, run,
+    Effect, Fault, Hedge, Host, Log, Scale, Scenario, Table, millis, percent, percentile, run,
+    sketch,
 };
 
 use super::{MS, check, in_parallel, policy, section, sum};
@@ -23,7 +24,7 @@ extra %       hedges, in percent of the calls
 to slow %     requests that the slow host got
 
 Made and compared by   cargo test -p evenkeel-tests --test simulations hedging
-Rewritten by the same with EVENKEEL_BLESS=1.
+Rewritten by the same with EVENKEEL_BLESS=1. hedging.svg shows these tables.
 ";
 
 type Way = (&'static str, Option<Hedge>);
@@ -149,6 +150,7 @@ all the same.";
         assert!(fixed.p99 < most && p95.ejections + fixed.ejections == 0, "{figures:?}");
     }
     check("hedging.txt", &text);
+    check("hedging.svg", &sketch(&text, Scale::Columns));
 }
 
 /// All hosts take four times as long from one moment on: for a while many calls send a hedge, as far

@@ -7,6 +7,7 @@
 mod black_hole;
 mod budgets;
 mod hedging;
+mod measured;
 mod outages;
 mod overload;
 mod retry_storm;

@@ -5,6 +5,7 @@ use evenkeel_tests::outages::{
     sections, table,
 };
 use evenkeel_tests::simulation::picture::bars;
+use evenkeel_tests::simulation::{Scale, sketch};
 
 use super::{check, section};
 
@@ -25,7 +26,8 @@ all back after                until no host is ejected, from the end of the trou
 must                          the most that ours may have; 0.04 is what rounds to 0.0
 
 Made and compared by   cargo test -p evenkeel-tests --test simulations outages
-Rewritten by the same with EVENKEEL_BLESS=1. outages.svg shows errors during and after; tests/src/outages/ has each outage.
+Rewritten by the same with EVENKEEL_BLESS=1. outages.svg shows errors during and after of the first part, outages_tables.svg
+what is not 0 of all; tests/src/outages/ has each outage.
 ";
 
 /// Adds a table, and notes what ours does worse than it must.
@@ -68,6 +70,7 @@ fn outages() {
     }
     check("outages.txt", &text);
     check("outages.svg", &picture);
+    check("outages_tables.svg", &sketch(&text, Scale::Rows));
     assert!(missed.is_empty(), "hundredths:\n{}", missed.join("\n"));
 }
 

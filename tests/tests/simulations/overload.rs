@@ -3,7 +3,9 @@
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::retry::{AnyBudget, RetryPolicy};
 use evenkeel_core::{Config, Instant};
-use evenkeel_tests::simulation::{Effect, Fault, Host, Log, Scenario, Table, percent, ratio, run};
+use evenkeel_tests::simulation::{
+    Effect, Fault, Host, Log, Scale, Scenario, Table, percent, ratio, run, sketch,
+};
 
 use super::{ENVOY, GRPC, MS, OFF, OURS, budgets, check, in_parallel, policy, section, sum};
 use evenkeel_tests::simulation::picture::{Chart, svg};
@@ -26,7 +28,8 @@ attempts      per call, from 30 s on
 ejections     per run
 
 Made and compared by   cargo test -p evenkeel-tests --test simulations overload
-Rewritten by the same with EVENKEEL_BLESS=1. overload.svg shows the run with the seed 1 in the first table.
+Rewritten by the same with EVENKEEL_BLESS=1. overload.svg shows the run with the seed 1 in the first table,
+overload_tables.svg both tables.
 ";
 
 const SPANS: [(u64, u64); 4] = [(0, 20), (20, 25), (25, 30), (30, 60)];
@@ -127,4 +130,5 @@ fn overload() {
     ejections(&mut text);
     check("overload.txt", &text);
     check("overload.svg", &picture);
+    check("overload_tables.svg", &sketch(&text, Scale::Columns));
 }

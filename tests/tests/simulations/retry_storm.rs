@@ -6,7 +6,7 @@ use core::time::Duration;
 use evenkeel_core::retry::{AnyBudget, Budget, RetryPolicy, Verdict};
 use evenkeel_core::{Config, EventKind, Instant};
 use evenkeel_tests::simulation::{
-    Effect, Fault, Host, Log, Scenario, Table, millis, percent, ratio, run,
+    Effect, Fault, Host, Log, Scale, Scenario, Table, millis, percent, ratio, run, sketch,
 };
 
 use super::budgets::Bounds;
@@ -31,7 +31,7 @@ bound         the most of that by the budget's formula, for C calls in T = 60 s 
 Figures are means of three runs with the seeds 1 to 3; at 1000 calls per second of one. The bound holds for each run.
 
 Made and compared by   cargo test -p evenkeel-tests --test simulations retry_storm
-Rewritten by the same with EVENKEEL_BLESS=1.
+Rewritten by the same with EVENKEEL_BLESS=1. retry_storm.svg shows these tables.
 ";
 
 /// How long trouble lasts, and how long the run goes on.
@@ -244,4 +244,5 @@ fn retry_storm() {
     outage(&mut text);
     partial(&mut text);
     check("retry_storm.txt", &text);
+    check("retry_storm.svg", &sketch(&text, Scale::Columns));
 }
