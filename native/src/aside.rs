@@ -3,8 +3,11 @@
 use core::ops::{Deref, DerefMut};
 use std::panic::resume_unwind;
 
+use evenkeel_core::Endpoint;
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, spawn_blocking};
+
+use crate::target::Target;
 
 /// What is done with more endpoints than that takes long: a millisecond or more.
 pub(crate) const LONG: usize = 4_096;
@@ -27,6 +30,20 @@ pub(crate) async fn aside<T: Send + 'static>(
         // The runtime ends, and whoever waits for this with it.
         Err(Err(_)) => core::future::pending().await,
     }
+}
+
+/// Copies endpoints, and lets other tasks run in between.
+pub(crate) async fn copied<'a>(
+    endpoints: impl ExactSizeIterator<Item = &'a Endpoint<Target>> + Send,
+) -> Vec<Endpoint<Target>> {
+    let mut copies = Vec::with_capacity(endpoints.len());
+    for endpoint in endpoints {
+        copies.push(endpoint.clone());
+        if copies.len() % LONG == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    copies
 }
 
 /// Something that can be so large that it takes long to drop.

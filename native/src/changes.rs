@@ -7,6 +7,7 @@ use std::sync::Arc;
 use evenkeel_core::Endpoint;
 use tokio::sync::watch;
 
+use crate::aside::{LONG, aside};
 use crate::target::Target;
 
 /// The whole set that discovery found; see [`Balancer::discovered`](crate::Balancer::discovered).
@@ -37,14 +38,13 @@ pub enum Change {
 pub struct Changes {
     sets: watch::Receiver<Discovered>,
     /// The set that they lead to.
-    known: Arc<[Endpoint<Target>]>,
+    known: Discovered,
     told: VecDeque<Change>,
 }
 
 impl Changes {
-    pub(crate) fn new(mut sets: watch::Receiver<Discovered>) -> Self {
-        sets.mark_changed();
-        Self { sets, known: Arc::default(), told: VecDeque::new() }
+    pub(crate) fn new(sets: watch::Receiver<Discovered>) -> Self {
+        Self { sets, known: Discovered::default(), told: VecDeque::new() }
     }
 
     /// Waits for the next difference; `None` when the balancer is gone.
@@ -52,31 +52,33 @@ impl Changes {
     /// Dropped and called again at will.
     pub async fn recv(&mut self) -> Option<Change> {
         while self.told.is_empty() {
-            self.sets.changed().await.ok()?;
-            self.follow();
+            let known = self.known.clone();
+            let new = self.sets.wait_for(|set| set.version != known.version).await.ok()?.clone();
+            let to = Arc::clone(&new.endpoints);
+            let long = to.len().max(known.endpoints.len()) > LONG;
+            self.told = aside(long, move || differences(&known.endpoints, &to)).await;
+            self.known = new;
         }
         self.told.pop_front()
     }
 
-    /// Returns the next difference, if there is one.
+    /// Returns the next difference, if there is one. Finds all that lead to a new set at once:
+    /// O(n), a few milliseconds for 100,000 endpoints, other than [`recv`](Self::recv), which lets
+    /// a thread for blocking work do that.
     pub fn try_recv(&mut self) -> Option<Change> {
-        if self.told.is_empty() && self.sets.has_changed().is_ok_and(|changed| changed) {
-            self.follow();
+        if self.told.is_empty() && self.sets.borrow().version != self.known.version {
+            let new = self.sets.borrow().clone();
+            self.told = differences(&self.known.endpoints, &new.endpoints);
+            self.known = new;
         }
         self.told.pop_front()
-    }
-
-    fn follow(&mut self) {
-        let new = Arc::clone(&self.sets.borrow_and_update().endpoints);
-        self.told.extend(differences(&self.known, &new));
-        self.known = new;
     }
 }
 
 /// Lists what leads from one set to another, both in the order of addresses.
-fn differences(old: &[Endpoint<Target>], new: &[Endpoint<Target>]) -> Vec<Change> {
+fn differences(old: &[Endpoint<Target>], new: &[Endpoint<Target>]) -> VecDeque<Change> {
     let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
-    let mut changes = Vec::new();
+    let mut changes = VecDeque::new();
     loop {
         let order = match (old.peek(), new.peek()) {
             (Some(old), Some(new)) => old.addr.cmp(&new.addr),
@@ -87,9 +89,9 @@ fn differences(old: &[Endpoint<Target>], new: &[Endpoint<Target>]) -> Vec<Change
         let was = old.next_if(|_| order.is_le());
         let is = new.next_if(|_| order.is_ge());
         match (was, is) {
-            (Some(was), None) => changes.push(Change::Removed(was.clone())),
-            (None, Some(is)) => changes.push(Change::Added(is.clone())),
-            (Some(was), Some(is)) if was != is => changes.push(Change::Changed(is.clone())),
+            (Some(was), None) => changes.push_back(Change::Removed(was.clone())),
+            (None, Some(is)) => changes.push_back(Change::Added(is.clone())),
+            (Some(was), Some(is)) if was != is => changes.push_back(Change::Changed(is.clone())),
             (Some(_), Some(_)) | (None, None) => {}
         }
     }

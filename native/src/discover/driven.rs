@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::believe::Set;
 use super::driver::{Listener, drive};
 use super::publisher::when_told;
-use super::{Answer, Discover, DiscoveryStatus, Empty, folded};
+use super::{Answer, Discover, DiscoveryStatus, Empty, folded, watchdog};
 use crate::abort::AbortOnDrop;
 use crate::aside::{DropAside, LONG, Size, aside};
 use crate::clock::Clock;
@@ -40,7 +40,7 @@ pub(super) struct Part<D> {
     driven: Option<Driven>,
 }
 
-/// A driven source. Its task ends when this is dropped.
+/// A driven source. Its tasks end when this is dropped.
 #[derive(Debug)]
 pub(super) struct Driven {
     known: watch::Receiver<Known>,
@@ -49,7 +49,8 @@ pub(super) struct Driven {
     told: Option<SharedError>,
     /// Somebody wants it to be asked soon.
     wanted: Arc<Notify>,
-    _task: AbortOnDrop,
+    /// The source, and who tells that it blocks its thread.
+    _tasks: [AbortOnDrop; 2],
 }
 
 impl<D: Discover> Part<D> {
@@ -98,13 +99,18 @@ impl Driven {
         let wanted = Arc::new(Notify::new());
         let (known, knows) = watch::channel(Known::default());
         let (status, tells) = watch::channel(DiscoveryStatus::default());
-        let task = tokio::spawn({
+        let (status, clock) = (Arc::new(status), Clock::start());
+        let watching = tokio::spawn({
+            let status = Arc::clone(&status);
+            async move { watchdog(clock, &status).await }
+        });
+        let asking = tokio::spawn({
             let wanted = Arc::clone(&wanted);
             async move {
                 let supervisor = Supervisor::default();
                 let (sets, mut found) = mpsc::channel(1);
                 let listener = Listener {
-                    clock: Clock::start(),
+                    clock,
                     wanted: &wanted,
                     status: &status,
                     supervisor: &supervisor,
@@ -123,8 +129,8 @@ impl Driven {
                 tokio::join!(drive(source, poller, rng, empty, listener), collect);
             }
         });
-        let task = AbortOnDrop(task.abort_handle());
-        Self { known: knows, status: tells, told: None, wanted, _task: task }
+        let tasks = [asking, watching].map(|task| AbortOnDrop(task.abort_handle()));
+        Self { known: knows, status: tells, told: None, wanted, _tasks: tasks }
     }
 
     /// Waits until there is a set, or a reason why there is none; tells that there is a set.

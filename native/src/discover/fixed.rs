@@ -1,16 +1,18 @@
 use core::convert::Infallible;
 use core::time::Duration;
+use std::sync::Arc;
 
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 
 use super::{Answer, Discover, Published, Publisher};
+use crate::aside::{LONG, aside};
 use crate::target::{Target, TargetError};
 
 /// Endpoints that never change. Those with weights and priorities come from a list of [`Endpoint`]s.
 #[derive(Clone, Debug)]
 pub struct Fixed {
-    endpoints: Vec<Endpoint<Target>>,
+    endpoints: Arc<Vec<Endpoint<Target>>>,
 }
 
 impl Fixed {
@@ -21,7 +23,7 @@ impl Fixed {
     pub fn new<T: AsRef<str>>(targets: impl IntoIterator<Item = T>) -> Result<Self, TargetError> {
         let endpoints =
             targets.into_iter().map(|target| Ok(Endpoint::new(target.as_ref().parse()?)));
-        Ok(Self { endpoints: endpoints.collect::<Result<_, _>>()? })
+        Ok(endpoints.collect::<Result<Vec<_>, _>>()?.into())
     }
 }
 
@@ -40,14 +42,14 @@ impl Fixed {
     /// ```
     pub fn replaceable(self) -> (Publisher, Published) {
         let (publisher, source) = Publisher::new();
-        publisher.replace(self.endpoints);
+        publisher.replace(Arc::unwrap_or_clone(self.endpoints));
         (publisher, source)
     }
 }
 
 impl From<Vec<Endpoint<Target>>> for Fixed {
     fn from(endpoints: Vec<Endpoint<Target>>) -> Self {
-        Self { endpoints }
+        Self { endpoints: Arc::new(endpoints) }
     }
 }
 
@@ -55,7 +57,9 @@ impl Discover for Fixed {
     type Error = Infallible;
 
     async fn lookup(&mut self) -> Result<Answer, Infallible> {
-        Ok(Answer::new(self.endpoints.clone()).with_ttl(Duration::MAX))
+        let known = Arc::clone(&self.endpoints);
+        let endpoints = aside(known.len() > LONG, move || Vec::clone(&known)).await;
+        Ok(Answer { endpoints, ..Answer::default() }.with_ttl(Duration::MAX))
     }
 
     /// Asks once.

@@ -7,7 +7,7 @@ use evenkeel_core::discovery::poller::PollerConfig;
 use tokio::sync::watch;
 
 use super::{Answer, Discover, Ended, folded};
-use crate::aside::LONG;
+use crate::aside::copied;
 use crate::error::SharedError;
 use crate::factory::BoxError;
 use crate::target::Target;
@@ -15,7 +15,7 @@ use crate::target::Target;
 /// Tells a balancer its endpoints, as they come and go: a source that pushes.
 ///
 /// Every update is seen at once, and those that come together count as one. Clones tell the same
-/// balancer; when the last is dropped, the endpoints stay, and
+/// balancer; when the last is dropped, or one says the [end](Self::end), the endpoints stay, and
 /// [`DiscoveryStatus::ended`](crate::DiscoveryStatus::ended) says so.
 ///
 /// ```
@@ -50,12 +50,15 @@ pub struct Published {
     absent: bool,
     /// It is to be said once more: only then it is believed.
     confirm: bool,
+    /// The end, once what was said before it was looked up.
+    ended: Option<Ended>,
 }
 
 #[derive(Debug)]
 struct State {
     endpoints: Arc<Told>,
     says: Says,
+    ended: Option<Ended>,
 }
 
 /// The endpoints that were told.
@@ -80,12 +83,10 @@ impl Told {
         is_listed || self.map.contains_key(target)
     }
 
-    fn len(&self) -> usize {
-        self.list.len() + self.map.len()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Endpoint<Target>> {
-        self.list.iter().chain(self.map.values())
+    async fn copied(&self) -> Vec<Endpoint<Target>> {
+        let mut endpoints = copied(self.list.iter()).await;
+        endpoints.append(&mut copied(self.map.values()).await);
+        endpoints
     }
 }
 
@@ -102,25 +103,28 @@ impl Publisher {
     /// Makes a publisher, and the source that it feeds. A balancer over it waits until something is
     /// published.
     pub fn new() -> (Self, Published) {
-        let state = State { endpoints: Arc::default(), says: Says::Nothing };
+        let state = State { endpoints: Arc::default(), says: Says::Nothing, ended: None };
         let (state, receiver) = watch::channel(state);
-        (Self { state }, Published { state: receiver, absent: false, confirm: false })
+        let source = Published { state: receiver, absent: false, confirm: false, ended: None };
+        (Self { state }, source)
     }
 
     /// Publishes the whole set. None at all is not believed: the endpoints known so far stay; see
     /// [`absent`](Self::absent).
     pub fn replace(&self, endpoints: impl IntoIterator<Item = Endpoint<Target>>) {
         let endpoints = Told { list: folded(endpoints), map: BTreeMap::new() }.into();
-        let new = State { endpoints, says: Says::Endpoints };
-        // The old set is dropped last: the balancer does not wait for it.
-        self.state.send_replace(new);
+        self.say(endpoints, Says::Endpoints);
     }
 
     /// Adds an endpoint, or puts it in the place of the one with the same target.
     pub fn upsert(&self, endpoint: Endpoint<Target>) {
-        self.state.send_modify(|state| {
-            Arc::make_mut(&mut state.endpoints).map().insert(endpoint.addr.clone(), endpoint);
-            state.says = Says::Endpoints;
+        self.state.send_if_modified(|state| {
+            let open = state.ended.is_none();
+            if open {
+                Arc::make_mut(&mut state.endpoints).map().insert(endpoint.addr.clone(), endpoint);
+                state.says = Says::Endpoints;
+            }
+            open
         });
     }
 
@@ -128,7 +132,7 @@ impl Publisher {
     /// nothing else is published: see [`absent`](Self::absent).
     pub fn remove(&self, target: &Target) -> bool {
         self.state.send_if_modified(|state| {
-            let removed = state.endpoints.contains(target);
+            let removed = state.ended.is_none() && state.endpoints.contains(target);
             if removed {
                 Arc::make_mut(&mut state.endpoints).map().remove(target);
                 state.says = Says::Endpoints;
@@ -141,12 +145,49 @@ impl Publisher {
     /// status of discovery has the error until the next update.
     pub fn fail(&self, error: impl Into<BoxError>) {
         let error = error.into().into();
-        self.state.send_modify(|state| state.says = Says::Error(error));
+        self.state.send_if_modified(|state| {
+            let open = state.ended.is_none();
+            if open {
+                state.says = Says::Error(error);
+            }
+            open
+        });
     }
 
     /// Publishes that the service is decidedly not there: no endpoint stays.
     pub fn absent(&self) {
-        self.state.send_replace(State { endpoints: Arc::default(), says: Says::Absent });
+        self.say(Arc::default(), Says::Absent);
+    }
+
+    /// Ends the source for this reason, such as "the registry's lease was lost". What was published
+    /// stays in force; what is published from now on, by clones too, is ignored.
+    ///
+    /// ```
+    /// let (publisher, source) = evenkeel::Fixed::new(["10.0.0.1:80"])?.replaceable();
+    /// publisher.end("the configuration server was shut down");
+    /// assert!(!publisher.remove(&"10.0.0.1:80".parse()?), "it has ended");
+    /// # Ok::<(), evenkeel::TargetError>(())
+    /// ```
+    pub fn end(&self, reason: &str) {
+        self.state.send_if_modified(|state| {
+            let open = state.ended.is_none();
+            state.ended.get_or_insert_with(|| Ended::because(reason));
+            open
+        });
+    }
+
+    fn say(&self, endpoints: Arc<Told>, says: Says) {
+        let mut old = endpoints;
+        self.state.send_if_modified(|state| {
+            let open = state.ended.is_none();
+            if open {
+                core::mem::swap(&mut state.endpoints, &mut old);
+                state.says = says;
+            }
+            open
+        });
+        // The balancer does not wait until the old set is dropped.
+        drop(old);
     }
 
     /// Waits until nobody listens any more: the balancer is gone.
@@ -160,32 +201,31 @@ impl Discover for Published {
 
     /// Waits for the first update; after it, answers at once.
     async fn lookup(&mut self) -> Result<Answer, BoxError> {
-        let published = |state: &State| !matches!(state.says, Says::Nothing);
+        let published =
+            |state: &State| state.ended.is_some() || !matches!(state.says, Says::Nothing);
         let (published, absent) = {
             let state = self.state.wait_for(published).await;
             let state = state.map_err(|_| "every publisher was dropped before it said anything")?;
             let absent = matches!(state.says, Says::Absent);
             self.confirm = absent && !self.absent;
             self.absent = absent;
-            if let Says::Error(error) = &state.says {
-                return Err(Arc::clone(error).into());
+            self.ended.clone_from(&state.ended);
+            match (&state.says, &state.ended) {
+                (Says::Error(error), _) => return Err(Arc::clone(error).into()),
+                (Says::Nothing, Some(ended)) => return Err(ended.clone().into()),
+                (Says::Nothing | Says::Endpoints | Says::Absent, _) => {}
             }
             (Arc::clone(&state.endpoints), absent)
         };
-        let mut endpoints = Vec::with_capacity(published.len());
-        for endpoint in published.iter() {
-            endpoints.push(endpoint.clone());
-            if endpoints.len() % LONG == 0 {
-                // A long list must not keep other tasks from running.
-                tokio::task::yield_now().await;
-            }
-        }
-        Ok(Answer { absent, ..Answer::new(endpoints) })
+        Ok(Answer { absent, ..Answer::new(published.copied().await) })
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {
         if self.confirm {
             return Ok(());
+        }
+        if let Some(ended) = self.ended.take() {
+            return Err(ended);
         }
         let changed = self.state.changed().await;
         changed.map_err(|_| Ended::because("every publisher was dropped"))

@@ -13,6 +13,7 @@ use evenkeel_core::discovery::poller::PollerConfig;
 use tower::discover::Change;
 
 use super::shared::SharedService;
+use crate::aside::copied;
 use crate::discover::{Answer, Discover, Empty, Ended, when_told};
 use crate::factory::{BoxError, Factory};
 use crate::target::Target;
@@ -162,7 +163,7 @@ where
             None if self.ended && self.endpoints.is_empty() && self.keys.is_empty() => {
                 Err("tower's discovery has ended without any endpoint".into())
             }
-            None => Ok(Answer::new(self.endpoints.values().cloned())),
+            None => Ok(Answer::new(copied(self.endpoints.values()).await)),
         }
     }
 

@@ -11,6 +11,7 @@ use evenkeel::{
     BoxDiscover, Consul, DnsHost, DnsSrv, Etcd, Family, File, HttpList, Kubernetes,
     ListWatchConfig, LongPollConfig, PollerConfig, RegistryError,
 };
+use percent_encoding::percent_decode_str;
 
 use super::Args;
 
@@ -60,8 +61,9 @@ pub(super) fn read(text: &str) -> Result<Place, String> {
         "http" | "https" => HttpList::new(text).map(|_| Place::Http(text.to_owned())).map_err(told),
         "consul" => {
             let (service, query) = path.split_once('?').unwrap_or((path, ""));
-            consul(&[], service, query).map_err(told)?;
-            Ok(Place::Consul(service.to_owned(), query.to_owned()))
+            let service = percent_decode_str(service).decode_utf8().map_err(told)?;
+            consul(&[], &service, query).map_err(told)?;
+            Ok(Place::Consul(service.into_owned(), query.to_owned()))
         }
         "etcd" => {
             etcd(&[], path).map_err(told)?;

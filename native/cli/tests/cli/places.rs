@@ -152,7 +152,7 @@ async fn watch_follows_consul() {
     let tagged = |node| Instance { tags: &["v2"], ..Instance::on(node, 80) };
     let consul = Consul::start(vec![tagged("10.0.0.1"), Instance::on("10.0.0.9", 80)]).await;
     let variables = [("CONSUL_HTTP_ADDR", consul.web.authority.as_str())];
-    let url = "consul://web?tag=v2&dc=east&filter=Service.Port%20%3D%3D%2080";
+    let url = "consul://%77eb?tag=v2&dc=east&filter=Service.Port%20%3D%3D%2080";
     let mut watch = Watch::inside(&[url], &variables);
     watch.says(&format!("watching consul://web at {}; ", consul.web.url)).await;
     watch.says("+ 10.0.0.1:80  priority 0, weight 1").await;

@@ -154,7 +154,9 @@ fn system() -> Result<ResolvConf, LookupError> {
     let conf = read_file(Path::new("/etc/resolv.conf"))?;
     let [domain, options] = ["LOCALDOMAIN", "RES_OPTIONS"]
         .map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
-    Ok(conf.amended(domain.as_deref(), options.as_deref()))
+    // Linux has it as a file.
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    Ok(conf.amended(domain.as_deref(), options.as_deref(), hostname.as_deref()))
 }
 
 #[cfg(not(unix))]

@@ -70,11 +70,20 @@ impl ResolvConf {
     }
 
     /// Heeds the environment's `LOCALDOMAIN`, which replaces the search list, and `RES_OPTIONS`,
-    /// which come after those of the file.
+    /// which come after those of the file. Where neither the file nor the environment has a search
+    /// list, it is the domain of the machine's own name.
     #[cfg(any(unix, test))]
-    pub(super) fn amended(mut self, local_domain: Option<&str>, options: Option<&str>) -> Self {
+    pub(super) fn amended(
+        mut self,
+        local_domain: Option<&str>,
+        options: Option<&str>,
+        hostname: Option<&str>,
+    ) -> Self {
         if let Some(domains) = local_domain {
             self.search = domains.split_whitespace().filter_map(domain).collect();
+        } else if self.search.is_empty() {
+            let own = hostname.and_then(|name| name.trim().split_once('.'));
+            self.search.extend(own.and_then(|(_, own)| domain(own)));
         }
         options.unwrap_or_default().split_whitespace().for_each(|word| self.option(word));
         self
@@ -203,15 +212,31 @@ mod tests {
         let file = "nameserver 10.0.0.1\nsearch a b\noptions ndots:5 timeout:3 rotate";
         let conf = || ResolvConf::parse(file);
         let search = |conf: &ResolvConf| conf.search.iter().map(name::host).collect::<Vec<_>>();
-        assert_eq!(conf().amended(None, None), conf());
+        assert_eq!(conf().amended(None, None, Some("h.example.com")), conf());
 
-        let amended = conf().amended(Some(" c  b..ad d"), Some("ndots:2\ttimeout:0 unheard-of"));
+        let options = Some("ndots:2\ttimeout:0 unheard-of");
+        let amended = conf().amended(Some(" c  b..ad d"), options, None);
         assert_eq!(search(&amended), ["c", "d"]);
         assert_eq!((amended.ndots, amended.timeout.as_secs(), amended.rotate), (2, 1, true));
         assert_eq!(amended.servers, conf().servers);
 
-        let without = conf().amended(Some(""), Some(""));
+        let without = conf().amended(Some(""), Some(""), Some("h.example.com"));
         assert_eq!((search(&without), without.ndots), (Vec::new(), 5));
+    }
+
+    #[test]
+    fn without_a_search_list_it_is_the_domain_of_the_machine() {
+        let search = |file: &str, hostname| {
+            let conf = ResolvConf::parse(file).amended(None, None, hostname);
+            conf.search.iter().map(name::host).collect::<Vec<_>>()
+        };
+        assert_eq!(search("", Some("h1.example.com\n")), ["example.com"]);
+        assert_eq!(search("search b..ad", Some("h1.test")), ["test"]);
+        for none in [None, Some(""), Some("h1"), Some("h1."), Some("h1.b..ad")] {
+            assert!(search("nameserver 10.0.0.1", none).is_empty(), "{none:?}");
+        }
+        let own = ResolvConf::parse("search .").amended(None, None, Some("h1.test"));
+        assert_eq!(own.search, [Name::root()], "a list of its own");
     }
 
     #[test]

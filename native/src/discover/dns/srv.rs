@@ -131,13 +131,23 @@ impl DnsSrv {
     }
 
     /// Takes at most so many targets of an answer: the most preferred by priority, then those that
-    /// were taken before, then others at random.
+    /// were taken before, then others by a hash of host and port, which is another one for each
+    /// [seed](Self::seed).
     ///
     /// # Errors
     /// If it is zero.
     pub fn max_hosts(mut self, most: usize) -> Result<Self, DnsError> {
         self.options.max_hosts = Some(most);
         if most == 0 { Err(DnsError::NoHosts) } else { Ok(self) }
+    }
+
+    /// Chooses among [too many hosts](Self::max_hosts) by this number: the same hosts at every
+    /// start. Clients need different ones, such as a hash of the machine's name, or all take the
+    /// same hosts. Default: random at each start.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.choice.seed = seed;
+        self
     }
 
     /// Takes this port instead of the records' own.

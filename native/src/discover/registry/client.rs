@@ -14,6 +14,7 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, DATE, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -27,6 +28,10 @@ use crate::tls::Connector;
 
 /// For finding the address, the connection, and the handshake of TLS.
 const CONNECT: Duration = Duration::from_secs(5);
+/// A connection is asked for a sign of life when nothing came for so long, then twice more with as
+/// long in between: after 40 s of silence it is broken. Without that, who waits for news would not
+/// notice that a network was cut, or a firewall forgot the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Most bytes of an answer, or of a line of a stream.
 const LIMIT: usize = 64 << 20;
 /// So many bytes are read at once. A long answer must not keep other tasks from running.
@@ -165,6 +170,7 @@ impl Client {
         let failed = |error| RegistryError::Connect { at: at.to_owned(), error };
         let tcp = TcpStream::connect((&*url.host, url.port)).await.map_err(failed)?;
         tcp.set_nodelay(true).map_err(failed)?;
+        SockRef::from(&tcp).set_tcp_keepalive(&keep_alive()).map_err(failed)?;
         if !url.https {
             return Ok(Box::new(tcp));
         }
@@ -268,6 +274,10 @@ impl Reply {
             }
         }
     }
+}
+
+fn keep_alive() -> TcpKeepalive {
+    TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE).with_retries(3)
 }
 
 /// Lets the connection work; returns the error that ends it.

@@ -7,8 +7,8 @@ use std::sync::{Arc, mpsc};
 use evenkeel::core::load::InFlight;
 use evenkeel::core::{TableFull, View};
 use evenkeel::{
-    Answer, Balancer, BoxError, Cx, Discover, EventKind, Policy, PollerConfig, Retry, RoundRobin,
-    Verdict,
+    Answer, Balancer, BoxError, Cx, Discover, EventKind, Fixed, Policy, PollerConfig, Retry,
+    RoundRobin, SourceHealth, Verdict,
 };
 
 use crate::works::{How, Works};
@@ -116,6 +116,24 @@ async fn a_source_that_blocks_its_thread_stops_nobody_else_and_is_told_of() {
     go_on.send(()).unwrap();
     balancer.refresh();
     discovery.wait_for(|status| status.error.is_none()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_blocks_its_thread_is_told_of_too() {
+    let (go_on, told) = mpsc::channel();
+    let works = Works::new();
+    let source = Blocking(0, told).merge(Fixed::new(["c:1"]).unwrap());
+    let balancer = Balancer::builder(source).build(move |target| works.make(target)).unwrap();
+    balancer.ready().await;
+    let mut parts = balancer.discovery();
+    let mut first = parts.wait_for(|all| all.parts.len() == 2).await.unwrap().parts[0].clone();
+    first.wait_for(|status| status.health == SourceHealth::Fresh).await.unwrap();
+    balancer.refresh();
+    let status = first.wait_for(|status| status.error.is_some()).await.unwrap().clone();
+    assert!(status.error.unwrap().to_string().contains("blocks its thread"));
+    assert!(balancer.pick().is_ok());
+    go_on.send(()).unwrap();
+    first.wait_for(|status| status.error.is_none()).await.unwrap();
 }
 
 /// Round robin that cannot stand three endpoints.

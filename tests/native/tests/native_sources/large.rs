@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use evenkeel::{Balancer, Change, Publisher, Target};
+use futures_util::FutureExt;
 
 use crate::file::Scene;
 use crate::{Bed, PATIENCE, at, bed};
@@ -40,6 +41,24 @@ async fn a_file_of_100_000_endpoints_arrives_complete() {
     list.push(']');
     let scene = Scene::new("list.json", &list);
     assert_eq!(complete(&scene.bed, MANY as usize).await, MANY as usize);
+}
+
+#[tokio::test]
+async fn a_wait_for_very_many_changes_can_be_given_up_and_begun_again() {
+    let (publisher, source) = Publisher::new();
+    let bed = bed(source);
+    publisher.replace((0..MANY).map(|i| at(&name(i))));
+    let mut sets = bed.discovered();
+    let _ = sets.wait_for(|set| set.version == 1).await.unwrap();
+    let mut changes = bed.changes();
+    for _ in 0..3 {
+        assert!(changes.recv().now_or_never().is_none(), "they are found aside");
+    }
+    for i in 0..MANY {
+        let change = changes.recv().await;
+        assert!(matches!(change, Some(Change::Added(_))), "{change:?} in place {i}");
+    }
+    assert_eq!(changes.try_recv(), None);
 }
 
 #[tokio::test]

@@ -151,6 +151,40 @@ async fn publishers_that_go_without_a_word_are_an_error() {
     status(&bed, |status| status.ended.is_some()).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_publisher_says_why_it_ends_and_nothing_more() {
+    let (publisher, source) = Publisher::new();
+    let bed = published(source, &publisher, &["a:1"]);
+    let another = publisher.clone();
+    becomes(&bed, "a:1").await;
+    publisher.upsert(at("b:1"));
+    publisher.end("the lease was lost");
+    another.end("another reason");
+    another.replace([at("c:1")]);
+    another.upsert(at("c:1"));
+    assert!(!another.remove(&at("a:1").addr));
+    another.absent();
+    another.fail("never heard");
+    let ended = status(&bed, |status| status.ended.is_some()).await.ended.unwrap();
+    assert_eq!(ended.to_string(), "the source has ended: the lease was lost");
+    becomes(&bed, "a:1 b:1").await;
+    bed.refresh();
+    drop((publisher, another));
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(known(&bed), "a:1 b:1");
+    let said = bed.discovery().borrow().clone();
+    assert_eq!((said.ended, said.failures), (Some(ended), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_ends_before_it_says_anything_is_an_error() {
+    let (publisher, source) = Publisher::new();
+    let bed = bed(source);
+    publisher.end("there is no such service");
+    assert_eq!(error(&bed).await, "the source has ended: there is no such service");
+    status(&bed, |status| status.ended.is_some()).await;
+}
+
 #[tokio::test]
 async fn a_publisher_hears_that_the_balancer_is_gone() {
     let (publisher, source) = Publisher::new();

@@ -1,17 +1,24 @@
 //! Some of many hosts, the same ones each time.
 
-use core::hash::BuildHasher;
+use core::hash::{BuildHasher, Hasher};
 use std::collections::BTreeSet;
 use std::hash::RandomState;
 
+use evenkeel_core::hash;
 use evenkeel_core::srv::SrvRecord;
 
 /// Remembers which hosts were taken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Choice {
     taken: BTreeSet<(String, u16)>,
     /// Each client has its own order of hosts.
-    order: RandomState,
+    pub(super) seed: u64,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { taken: BTreeSet::new(), seed: RandomState::new().build_hasher().finish() }
+    }
 }
 
 impl Choice {
@@ -21,7 +28,8 @@ impl Choice {
         let key = |record: &SrvRecord<String>| (record.target.clone(), record.port);
         let rank = |record: &SrvRecord<String>| {
             let key = key(record);
-            (record.priority, !self.taken.contains(&key), self.order.hash_one(&key))
+            let chance = hash::splitmix64(hash::str(&key.0) ^ u64::from(key.1) ^ self.seed);
+            (record.priority, !self.taken.contains(&key), chance)
         };
         records.sort_by_cached_key(rank);
         let mut taken = BTreeSet::new();
@@ -65,6 +73,22 @@ mod tests {
         third.extend(records(&[(0, 500), (0, 501)]));
         choice.keep(&mut third, 10);
         assert_eq!((third.len(), choice.taken.intersection(&taken).count()), (10, 9));
+    }
+
+    #[test]
+    fn a_seed_chooses_the_same_hosts_at_every_start() {
+        let all = records(&(0..100).map(|host| (0, host)).collect::<Vec<_>>());
+        let chosen = |seed| {
+            let mut choice = Choice { taken: BTreeSet::new(), seed };
+            choice.keep(&mut all.clone(), 10);
+            choice.taken
+        };
+        assert_eq!(chosen(7), chosen(7));
+        let common = |other| chosen(7).intersection(&chosen(other)).count();
+        assert!((1..100).all(|other| other == 7 || common(other) < 8), "others choose others");
+        let mut hosts: BTreeSet<_> = BTreeSet::new();
+        (0..100).for_each(|seed| hosts.extend(chosen(seed)));
+        assert_eq!(hosts.len(), 100, "all have their share of clients");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) struct Net {
 impl Net {
     pub(crate) fn new() -> Self {
         run("ip", &["addr", "add", ADDRESS, "dev", "lo"]);
-        run("nft", &[COUNTED]);
+        counts();
         let server = SERVER.parse().expect("an address");
         let moved = Arc::new(AtomicUsize::new(0));
         let place = moved.clone();
@@ -55,6 +55,11 @@ impl Net {
     pub(crate) fn moves(&self) -> String {
         format!("10.0.0.1:80 10.0.1.{}:80", self.moved.fetch_add(1, Relaxed) + 1)
     }
+}
+
+/// Makes the chains of rules.
+pub(crate) fn counts() {
+    run("nft", &[COUNTED]);
 }
 
 /// Begins a fault, of some rules for what comes in.

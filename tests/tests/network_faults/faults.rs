@@ -11,26 +11,26 @@ use tokio::time::{Instant, timeout};
 
 use crate::net::{Net, breaks, connections, datagrams, has_a_route, has_no_route, heals};
 
-/// By name.
-pub(crate) const FAULTS: &[(&str, Play)] = &[
-    ("questions_are_dropped", || Box::pin(failing(4, Fault::Rules(&["th dport 53 drop"])))),
-    ("answers_are_dropped", || Box::pin(failing(4, Fault::Rules(&["th sport 53 drop"])))),
+pub(crate) const FAULTS: &[Fault] = &[
+    ("questions_are_dropped", || Box::pin(failing(4, Means::Rules(&["th dport 53 drop"])))),
+    ("answers_are_dropped", || Box::pin(failing(4, Means::Rules(&["th sport 53 drop"])))),
     ("datagrams_are_dropped_and_connections_reset", || {
         let rules = &["udp dport 53 drop", "tcp dport 53 reject with tcp reset"];
-        Box::pin(failing(4, Fault::Rules(rules)))
+        Box::pin(failing(4, Means::Rules(rules)))
     }),
     ("the_host_is_unreachable", || {
-        Box::pin(failing(4, Fault::Rules(&["th dport 53 reject with icmp type host-unreachable"])))
+        Box::pin(failing(4, Means::Rules(&["th dport 53 reject with icmp type host-unreachable"])))
     }),
     ("the_port_is_unreachable", || {
-        Box::pin(failing(4, Fault::Rules(&["th dport 53 reject with icmp type port-unreachable"])))
+        Box::pin(failing(4, Means::Rules(&["th dport 53 reject with icmp type port-unreachable"])))
     }),
-    ("there_is_no_route", || Box::pin(failing(4, Fault::NoRoute))),
+    ("there_is_no_route", || Box::pin(failing(4, Means::NoRoute))),
     ("one_of_three_packets_is_lost", || Box::pin(loses_packets())),
     ("a_partition_of_a_minute", || Box::pin(partition())),
 ];
 
-pub(crate) type Play = fn() -> Pin<Box<dyn Future<Output = ()>>>;
+/// A fault by name.
+pub(crate) type Fault = (&'static str, fn() -> Pin<Box<dyn Future<Output = ()>>>);
 
 /// How long a name server may take for one question.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,12 +41,12 @@ const TTL: Duration = Duration::from_secs(5);
 /// For what is awaited, not for how long it takes.
 const PATIENCE: Duration = Duration::from_secs(100);
 
-enum Fault {
+enum Means {
     Rules(&'static [&'static str]),
     NoRoute,
 }
 
-impl Fault {
+impl Means {
     fn begins(&self) {
         match self {
             Self::Rules(rules) => breaks(rules),
@@ -71,7 +71,7 @@ async fn balancer(net: &Net) -> Bed {
 }
 
 /// A fault until so many lookups in a row have failed.
-async fn failing(times: u64, fault: Fault) {
+async fn failing(times: u64, fault: Means) {
     let net = Net::new();
     let bed = balancer(&net).await;
     lives_through(&net, &bed, &fault, async |bed| {
@@ -83,7 +83,7 @@ async fn failing(times: u64, fault: Fault) {
 async fn partition() {
     let net = Net::new();
     let bed = balancer(&net).await;
-    let fault = Fault::Rules(&["th dport 53 drop", "th sport 53 drop"]);
+    let fault = Means::Rules(&["th dport 53 drop", "th sport 53 drop"]);
     lives_through(&net, &bed, &fault, async |_| {
         tokio::time::sleep(Duration::from_secs(60)).await;
     })
@@ -91,7 +91,7 @@ async fn partition() {
 }
 
 /// Plays a fault from a failed lookup on for as long as is said.
-async fn lives_through(net: &Net, bed: &Bed, fault: &Fault, lasts: impl AsyncFnOnce(&Bed)) {
+async fn lives_through(net: &Net, bed: &Bed, fault: &Means, lasts: impl AsyncFnOnce(&Bed)) {
     let before = (bed.discovery().borrow().queries, datagrams(), connections());
     fault.begins();
     status(bed, |status| status.failures == 1).await;
