@@ -5,9 +5,7 @@ use core::convert::Infallible;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use core::time::Duration;
-use std::env;
-use std::io::{self, BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io;
 use std::sync::Arc;
 
 use evenkeel::{Balancer, DnsSrv, Random, Target};
@@ -16,9 +14,10 @@ use hickory_server::proto::rr::RecordType;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use crate::obeying::{self, Obeying, Served};
 use crate::servers::hostile::{Asked, Hostile, Transport, bytes, send};
 use crate::servers::zone::record;
-use crate::usage::{memory, processor_time};
+use crate::usage::{longest, memory, processor_time};
 
 /// How many hosts of how many addresses each.
 pub const SIZES: [(u32, u32); 3] = [(100, 1), (1_000, 10), (1_000, 100)];
@@ -42,8 +41,10 @@ poll        processor time of the whole process per lookup that finds nothing ne
             many hosts come by and by, each time with a lookup that asks nothing
 update      the same from a change of one percent of the hosts, which get other addresses, until all
             endpoints have clients: that is all lookups until the addresses' time is over
+longest     the most processor time that the runtime's thread took between two turns of a task that
+            wanted to run all the time, meanwhile
 
-endpoints   hosts   first (ms)   all (ms)   asked   memory (B)   per minute   at most   poll (ms)   update (ms)
+endpoints   hosts   first (ms)   all (ms)   asked   memory (B)   per minute   at most   poll (ms)   update (ms)   longest (ms)
 ";
 
 /// Measures one size, and prints its row.
@@ -51,12 +52,14 @@ endpoints   hosts   first (ms)   all (ms)   asked   memory (B)   per minute   at
 /// # Errors
 /// The name server does not start, or the system does not tell what is used.
 pub async fn row(hosts: u32, each: u32) -> io::Result<()> {
-    let (mut server, size) = (Server::start(hosts, each)?, hosts * each);
+    let size = hosts * each;
+    let mut server = Obeying::start(&["serve", "dns", &hosts.to_string(), &each.to_string()])?;
+    let addr: SocketAddr = server.hear()?.parse().map_err(io::Error::other)?;
     let before = memory()?;
     let clients = watch::Sender::new(0);
     let mut made = clients.subscribe();
     let begun = Instant::now();
-    let source = DnsSrv::new("_h._tcp.t.").and_then(|source| source.servers([server.addr]));
+    let source = DnsSrv::new("_h._tcp.t.").and_then(|source| source.servers([addr]));
     let balancer = Balancer::builder(source.map_err(io::Error::other)?).policy(Random);
     let balancer = balancer
         .build(move |target: Target| {
@@ -80,68 +83,30 @@ pub async fn row(hosts: u32, each: u32) -> io::Result<()> {
 
     let before = processor_time()?;
     for round in 1..=ROUNDS {
-        server.tell(&format!("round {round}"))?;
+        server.begin(round)?;
         let _ = made.wait_for(|made| *made >= size + size / 100 * round).await;
     }
     let update = processor_time()?.saturating_sub(before) / ROUNDS;
+    let mut kept = Duration::ZERO;
+    for round in ROUNDS + 1..=2 * ROUNDS {
+        server.begin(round)?;
+        let taken_over = async {
+            let _ = made.wait_for(|made| *made >= size + size / 100 * round).await;
+        };
+        kept = kept.max(longest(taken_over).await);
+    }
     let most = (1 + 2 * hosts) * 60 / TTL;
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
         "{size:>9}   {hosts:>5}   {:>10.1}   {:>8.1}   {asked:>5}   {memory:>10}   {per_minute:>10}   \
-         {most:>7}   {:>9.1}   {:>11.1}",
+         {most:>7}   {:>9.1}   {:>11.1}   {:>12.1}",
         ms(first),
         ms(all),
         ms(poll),
         ms(update),
+        ms(kept),
     );
     Ok(())
-}
-
-/// The name server's process, killed when dropped.
-struct Server {
-    child: Child,
-    orders: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
-    addr: SocketAddr,
-}
-
-impl Server {
-    fn start(hosts: u32, each: u32) -> io::Result<Self> {
-        let mut child = Command::new(env::current_exe()?)
-            .args(["serve", &hosts.to_string(), &each.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let (Some(orders), Some(lines)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        let addr = (Ipv4Addr::LOCALHOST, 0).into();
-        let mut server = Self { child, orders, lines: BufReader::new(lines).lines(), addr };
-        server.addr = server.hear()?.parse().map_err(io::Error::other)?;
-        Ok(server)
-    }
-
-    fn tell(&mut self, order: &str) -> io::Result<()> {
-        writeln!(self.orders, "{order}")
-    }
-
-    fn hear(&mut self) -> io::Result<String> {
-        self.lines.next().ok_or(io::ErrorKind::UnexpectedEof)?
-    }
-
-    /// Returns how many questions there were.
-    fn asked(&mut self) -> io::Result<u64> {
-        self.tell("asked")?;
-        self.hear()?.parse().map_err(io::Error::other)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// Is the name server: prints its address, and obeys what it reads.
@@ -162,14 +127,24 @@ pub fn serve(hosts: u32, each: u32) -> io::Result<()> {
         }
         send(&response)
     });
-    println!("{}", server.addr());
-    for order in io::stdin().lines() {
-        match order?.split_once(' ') {
-            Some((_, number)) => round.store(number.parse().map_err(io::Error::other)?, Relaxed),
-            None => println!("{}", server.asked()),
-        }
+    let at = server.addr().to_string();
+    obeying::obey(&at, NameServer { server, round })
+}
+
+struct NameServer {
+    server: Hostile,
+    round: Arc<AtomicU32>,
+}
+
+impl Served for NameServer {
+    fn begin(&mut self, round: u32) -> io::Result<()> {
+        self.round.store(round, Relaxed);
+        Ok(())
     }
-    Ok(())
+
+    fn asked(&mut self) -> io::Result<u64> {
+        Ok(self.server.asked() as u64)
+    }
 }
 
 /// Answers a question: each round, one percent of the hosts have other addresses.

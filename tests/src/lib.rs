@@ -19,6 +19,8 @@ pub mod lifecycle;
 pub mod logged;
 #[cfg(feature = "net")]
 pub mod namespaces;
+#[cfg(feature = "net")]
+pub mod obeying;
 pub mod outages;
 pub mod policies;
 #[cfg(feature = "net")]

@@ -1,5 +1,5 @@
-//! How long large sets from files and registries keep a runtime's thread. The servers have threads
-//! of their own.
+//! What large sets from files and registries cost, and how long they keep a runtime's thread. The
+//! servers are processes of their own.
 
 use core::convert::Infallible;
 use core::fmt::Write as _;
@@ -9,43 +9,48 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use evenkeel::{Balancer, BoxDiscover, Etcd as EtcdSource, File, HttpList, Random, Target};
-use evenkeel::{BoxError, Kubernetes as KubernetesSource};
+use evenkeel::{
+    Balancer, BoxDiscover, BoxError, Consul as ConsulSource, Etcd as EtcdSource, File, HttpList,
+    Kubernetes as KubernetesSource, LongPollConfig, Random, Target,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use crate::obeying::{self, Obeying, Served};
+use crate::servers::consul::{Consul, Instance};
 use crate::servers::etcd::Etcd;
 use crate::servers::kubernetes::Kubernetes;
 use crate::servers::web::Web;
-use crate::usage::longest;
+use crate::usage::{longest, memory, processor_time};
 
 /// The sources that are measured.
-pub const NAMES: [&str; 4] = ["file", "http", "kubernetes", "etcd"];
+pub const NAMES: [&str; 5] = ["file", "http", "consul", "kubernetes", "etcd"];
 /// With so many endpoints.
-pub const SIZE: u32 = 100_000;
+pub const SIZES: [u32; 3] = [100, 10_000, 100_000];
 
+/// How long questions are counted.
+const COUNTED: Duration = Duration::from_secs(20);
 const ROUNDS: u32 = 10;
-/// Endpoints in a slice of Kubernetes: as many as may be.
-const SLICE: u32 = 1_000;
 /// Keys in a transaction of etcd: as many as may be.
 const STEPS: u32 = 128;
 
 /// The table's head.
 pub const HEAD: &str = "
-From a file and from registries, on a runtime of one thread; servers have others. An update is one
-percent of the endpoints, which have other addresses. No task should keep its thread for 5 ms:
+From a file and from registries, on a runtime of one thread; servers are processes of their own. An
+update is one percent of the endpoints, which have other addresses. The list and Consul may be asked
+100 times in a row, and not 4, so that the updates do not wait. No task should keep its thread for
+5 ms:
 
 first       until all endpoints have clients
+asked       questions until then; and in 20 s afterwards, in which nothing changes
 longest     the most processor time that the runtime's thread took between two turns of a task that
             wanted to run all the time: while the first set was taken over, and in the middle one
             and the worst of ten updates. No clock on the wall, but where the machine is shared, its
             other users are still in it
 
-endpoints   source       first (ms)   longest, first (ms)   middle update (ms)   worst update (ms)
+endpoints   source       first (ms)   asked   in 20 s   memory (B)   update (ms)   longest, first (ms)   middle   worst
 ";
 
 /// Measures one source, and prints its row.
@@ -53,20 +58,20 @@ endpoints   source       first (ms)   longest, first (ms)   middle update (ms)  
 /// # Errors
 /// There is no such source, or it does not start.
 pub fn row(name: &str, size: u32) -> io::Result<()> {
-    let servers =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let place = Place::new(name, size, &servers)?;
-    let source = place.source().map_err(io::Error::other)?;
+    let mut server = Obeying::start(&["serve", name, &size.to_string()])?;
+    let at = server.hear()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let source = source(name, &at).map_err(io::Error::other)?;
     // In a task: what runtimes run beside tasks has its turn more rarely.
-    let measured = runtime.spawn(measure(place, source, size));
+    let measured = runtime.spawn(measure(server, source, size));
     let measured = runtime.block_on(measured)??;
     println!("{size:>9}   {name:<10}   {measured}");
     Ok(())
 }
 
 /// Returns what is in a row.
-async fn measure(mut place: Place, source: BoxDiscover, size: u32) -> io::Result<String> {
+async fn measure(mut server: Obeying, source: BoxDiscover, size: u32) -> io::Result<String> {
+    let before = memory()?;
     let clients = watch::Sender::new(0);
     let mut made = clients.subscribe();
     let begun = Instant::now();
@@ -80,90 +85,142 @@ async fn measure(mut place: Place, source: BoxDiscover, size: u32) -> io::Result
     let mut all = async |count| drop(made.wait_for(|made| *made >= count).await);
     let first_longest = longest(all(size)).await;
     let first = begun.elapsed();
-    let mut updates = Vec::new();
+    let asked = server.asked()?;
+    sleep(COUNTED).await;
+    let quiet = server.asked()? - asked;
+    let memory = memory()?.saturating_sub(before) / u64::from(size);
+
+    let before = processor_time()?;
     for round in 1..=ROUNDS {
-        // That it changes costs this thread nothing.
-        let changed = spawn_blocking(move || place.change(round).map(|()| place));
+        server.begin(round)?;
+        all(size + size / 100 * round).await;
+    }
+    let update = processor_time()?.saturating_sub(before) / ROUNDS;
+    let mut updates = Vec::new();
+    for round in ROUNDS + 1..=2 * ROUNDS {
+        server.begin(round)?;
         updates.push(longest(all(size + size / 100 * round)).await);
-        place = changed.await??;
     }
     updates.sort();
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     Ok(format!(
-        "{:>10.1}   {:>19.1}   {:>18.1}   {:>17.1}",
+        "{:>10.1}   {asked:>5}   {quiet:>7}   {memory:>10}   {:>11.1}   {:>19.1}   {:>6.1}   {:>5.1}",
         ms(first),
+        ms(update),
         ms(first_longest),
         ms(updates[updates.len() / 2]),
         ms(updates[updates.len() - 1])
     ))
 }
 
-/// Where the endpoints are told.
-enum Place {
-    File(TempDir, u32),
-    Http(Web, watch::Sender<(u32, Arc<str>)>, u32),
-    Kubernetes(Kubernetes),
-    Etcd(Etcd, u32),
+/// Returns the source that follows what is served there.
+fn source(name: &str, at: &str) -> Result<BoxDiscover, BoxError> {
+    let often = LongPollConfig { burst: 100, ..LongPollConfig::default() };
+    Ok(match name {
+        "file" => BoxDiscover::new(File::new(at)),
+        "http" => BoxDiscover::new(HttpList::new(at)?.with_config(often)?),
+        "consul" => BoxDiscover::new(ConsulSource::new(at, "web")?.with_config(often)?),
+        "kubernetes" => BoxDiscover::new(KubernetesSource::new(at, "shop", "web")?),
+        "etcd" => BoxDiscover::new(EtcdSource::new([at], "/web/")?),
+        _ => return Err(format!("no source '{name}': {NAMES:?}").into()),
+    })
 }
 
-impl Place {
-    fn new(name: &str, size: u32, servers: &Runtime) -> io::Result<Self> {
-        let mut place = match name {
-            "file" => Self::File(TempDir::new()?, size),
-            "http" => {
-                let (list, lists) = watch::channel((0, Arc::default()));
-                Self::Http(servers.block_on(serve(lists)), list, size)
-            }
-            "kubernetes" => Self::Kubernetes(servers.block_on(Kubernetes::start())),
-            "etcd" => Self::Etcd(Etcd::start(1), size),
-            _ => return Err(io::Error::other(format!("no source '{name}': {NAMES:?}"))),
-        };
-        match &mut place {
-            Self::File(..) | Self::Http(..) => place.change(0)?,
-            Self::Kubernetes(server) => {
-                (0..size / SLICE).for_each(|slice| put(server, slice, 0));
-            }
-            Self::Etcd(server, size) => put_keys(server, 0..*size, 0),
+/// Serves one of the sources until nobody gives orders any more.
+///
+/// # Errors
+/// There is no such source, or it does not start.
+pub fn serve(name: &str, size: u32) -> io::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let mut place = match name {
+        "file" => Place::File(TempDir::new()?),
+        "http" => {
+            let (list, lists) = watch::channel((0, Arc::default()));
+            Place::Http(runtime.block_on(serve_list(lists)), list)
         }
-        Ok(place)
+        "consul" => Place::Consul(runtime.block_on(Consul::start(Vec::new()))),
+        "kubernetes" => Place::Kubernetes(runtime.block_on(Kubernetes::start())),
+        "etcd" => Place::Etcd(Etcd::start(1)),
+        _ => return Err(io::Error::other(format!("no source '{name}': {NAMES:?}"))),
+    };
+    let at = match &mut place {
+        Place::File(dir) => dir.path().join("list.json").display().to_string(),
+        Place::Http(web, _) => web.url.clone(),
+        Place::Consul(server) => {
+            server.change(|state| {
+                state.instances = (0..size).map(|number| instance(number, 0)).collect();
+            });
+            server.web.url.clone()
+        }
+        Place::Kubernetes(server) => {
+            (0..SLICES).for_each(|slice| put(server, slice, size, 0));
+            server.web.url.clone()
+        }
+        Place::Etcd(server) => {
+            put_keys(server, 0..size, 0);
+            server.urls().swap_remove(0)
+        }
+    };
+    let mut serving = Serving { place, size };
+    if let Place::File(_) | Place::Http(..) = serving.place {
+        serving.begin(0)?;
     }
+    obeying::obey(&at, serving)
+}
 
-    fn source(&self) -> Result<BoxDiscover, BoxError> {
-        Ok(match self {
-            Self::File(dir, _) => BoxDiscover::new(File::new(dir.path().join("list.json"))),
-            Self::Http(web, ..) => BoxDiscover::new(HttpList::new(&web.url)?),
-            Self::Kubernetes(server) => {
-                BoxDiscover::new(KubernetesSource::new(&server.web.url, "shop", "web")?)
-            }
-            Self::Etcd(server, _) => {
-                let urls = server.urls();
-                BoxDiscover::new(EtcdSource::new(urls.iter().map(|url| &**url), "/web/")?)
-            }
-        })
-    }
+/// What is served, and how many endpoints there are.
+struct Serving {
+    place: Place,
+    size: u32,
+}
 
+/// Where the endpoints are told.
+enum Place {
+    File(TempDir),
+    Http(Web, watch::Sender<(u32, Arc<str>)>),
+    Consul(Consul),
+    Kubernetes(Kubernetes),
+    Etcd(Etcd),
+}
+
+impl Served for Serving {
     /// One percent of the endpoints have other addresses from now on.
-    fn change(&mut self, round: u32) -> io::Result<()> {
-        match self {
-            Self::File(dir, size) => {
+    fn begin(&mut self, round: u32) -> io::Result<()> {
+        let (size, each) = (self.size, self.size / 100);
+        match &self.place {
+            Place::File(dir) => {
                 let new = dir.path().join("new");
-                fs::write(&new, list(*size, round))?;
+                fs::write(&new, list(size, round))?;
                 fs::rename(new, dir.path().join("list.json"))?;
             }
-            Self::Http(_, to, size) => drop(to.send_replace((round, list(*size, round).into()))),
-            // Slices are that large, or a part of one would do.
-            Self::Kubernetes(server) => put(server, round, round),
-            Self::Etcd(server, size) => {
-                let each = *size / 100;
-                put_keys(server, each * round..each * (round + 1), round);
-            }
+            Place::Http(_, to) => drop(to.send_replace((round, list(size, round).into()))),
+            Place::Consul(server) => server.change(|state| {
+                state.index += 1;
+                for number in each * round..each * (round + 1) {
+                    state.instances[number as usize] = instance(number, round);
+                }
+            }),
+            Place::Kubernetes(server) => put(server, round, size, round),
+            Place::Etcd(server) => put_keys(server, each * round..each * (round + 1), round),
         }
         Ok(())
+    }
+
+    fn asked(&mut self) -> io::Result<u64> {
+        Ok(match &self.place {
+            Place::File(_) => 0,
+            Place::Http(web, _) => web.asked().len() as u64,
+            Place::Consul(Consul { web, .. }) | Place::Kubernetes(Kubernetes { web, .. }) => {
+                web.asked().len() as u64
+            }
+            Place::Etcd(server) => server.asked()?,
+        })
     }
 }
 
 /// Answers with the list, at once or when there is another.
-async fn serve(lists: watch::Receiver<(u32, Arc<str>)>) -> Web {
+async fn serve_list(lists: watch::Receiver<(u32, Arc<str>)>) -> Web {
     Web::start(move |_, asked, answering| {
         let mut lists = lists.clone();
         async move {
@@ -187,9 +244,19 @@ fn list(size: u32, round: u32) -> String {
     list + "]"
 }
 
+/// Makes an instance for Consul.
+fn instance(number: u32, round: u32) -> Instance {
+    // The few that there are stay to the end.
+    Instance::on(address(number, round).to_string().leak(), 80)
+}
+
+/// Slices of Kubernetes: one of them is one percent.
+const SLICES: u32 = 100;
+
 /// Puts a slice of Kubernetes.
-fn put(server: &Kubernetes, slice: u32, round: u32) {
-    let endpoints = (slice * SLICE..(slice + 1) * SLICE).map(|number| {
+fn put(server: &Kubernetes, slice: u32, size: u32, round: u32) {
+    let each = size / SLICES;
+    let endpoints = (slice * each..(slice + 1) * each).map(|number| {
         json!({
             "addresses": [address(number, round)], "nodeName": "n",
             "conditions": {"ready": true, "serving": true, "terminating": false},

@@ -57,7 +57,8 @@ fn main() -> io::Result<ExitCode> {
             // Whoever still waits for an answer is not waited for.
             runtime.shutdown_background();
         }
-        ["serve", hosts, each] => dns_cost::serve(number(hosts)?, number(each)?)?,
+        ["serve", "dns", hosts, each] => dns_cost::serve(number(hosts)?, number(each)?)?,
+        ["serve", name, size] => source_cost::serve(name, number(size)?)?,
         ["dns", hosts, each] => {
             runtime.block_on(dns_cost::row(number(hosts)?, number(each)?))?;
         }
@@ -86,8 +87,10 @@ fn table() -> io::Result<()> {
         print_row(&["dns", &hosts.to_string(), &each.to_string()])?;
     }
     print!("{}", source_cost::HEAD);
-    for name in source_cost::NAMES {
-        print_row(&["from", name, &source_cost::SIZE.to_string()])?;
+    for size in source_cost::SIZES {
+        for name in source_cost::NAMES {
+            print_row(&["from", name, &size.to_string()])?;
+        }
     }
     Ok(())
 }

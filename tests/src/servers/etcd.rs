@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 use std::fs;
-use std::io::{BufRead, BufReader, Write as _};
-use std::net::TcpListener;
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -115,6 +115,19 @@ impl Etcd {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "etcdctl {args:?}: {said}");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Returns how many questions the first member was asked, of all clients, as its metrics have it.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn asked(&self) -> io::Result<u64> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.nodes[0].client))?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
+        let mut said = String::new();
+        stream.read_to_string(&mut said)?;
+        let counters = said.lines().filter(|line| line.starts_with("grpc_server_started_total{"));
+        Ok(counters.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
     }
 
     /// Puts a key.

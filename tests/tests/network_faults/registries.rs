@@ -44,7 +44,9 @@ async fn consul_is_cut_off() {
 async fn etcd_is_cut_off() {
     let server = etcd::Etcd::start(1);
     let put = |nodes: &[&str]| {
-        nodes.iter().for_each(|node| server.put(&format!("/web/{node}"), &format!("{node}:80")));
+        for node in nodes {
+            server.put(&format!("/web/{node}"), &format!("{node}:80"));
+        }
     };
     put(SETS[0]);
     let url = &server.urls()[0];

@@ -33,7 +33,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// notice that a network was cut, or a firewall forgot the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Most bytes of an answer, or of a line of a stream.
-const LIMIT: usize = 64 << 20;
+const LIMIT: usize = 256 << 20;
 /// So many bytes are read at once. A long answer must not keep other tasks from running.
 const SLICE: usize = 256 << 10;
 /// So much is read, and shown, of an answer that is an error.
@@ -207,7 +207,7 @@ impl Reply {
     /// Reads the whole body by `read`; aside, if that takes long.
     ///
     /// # Errors
-    /// [`RegistryError::Broken`] when it breaks off, [`RegistryError::TooLarge`] above 64 MiB,
+    /// [`RegistryError::Broken`] when it breaks off, [`RegistryError::TooLarge`] above 256 MiB,
     /// [`RegistryError::Content`] for what `read` finds bad.
     pub(in crate::discover) async fn read<T: Send + 'static>(
         &mut self,

@@ -85,7 +85,7 @@ async fn half_an_answer_is_none() {
 }
 
 #[tokio::test]
-async fn more_than_64_mib_are_not_read() {
+async fn more_than_256_mib_are_not_read() {
     let web = Web::start(|_, _, mut answering| async move {
         answering.write("HTTP/1.1 200 OK\r\n\r\n[").await?;
         let spaces = " ".repeat(1 << 20);
@@ -96,7 +96,7 @@ async fn more_than_64_mib_are_not_read() {
     .await;
     let source = HttpList::new(&web.url).unwrap();
     let bed = bed(source);
-    assert_eq!(error(&bed).await, format!("{}/: larger than 67108864 bytes", web.url));
+    assert_eq!(error(&bed).await, format!("{}/: larger than 268435456 bytes", web.url));
 }
 
 #[tokio::test]
