@@ -52,6 +52,12 @@ pub(crate) trait Size: Default + Send + 'static {
     fn size(&self) -> usize;
 }
 
+impl Size for Vec<Endpoint<Target>> {
+    fn size(&self) -> usize {
+        self.len()
+    }
+}
+
 /// Drops something aside, if that takes long.
 #[derive(Debug, Default)]
 pub(crate) struct DropAside<T: Size>(pub(crate) T);

@@ -25,12 +25,6 @@ use crate::target::Target;
 /// What is known of a source: the last set that is to be believed, if there was one.
 type Known = Option<Arc<DropAside<Vec<Endpoint<Target>>>>>;
 
-impl Size for Vec<Endpoint<Target>> {
-    fn size(&self) -> usize {
-        self.len()
-    }
-}
-
 /// A source that is not asked before it is needed.
 #[derive(Debug)]
 pub(super) struct Part<D> {

@@ -1,7 +1,7 @@
 //! Endpoints from DNS SRV records (RFC 2782).
 
 use core::fmt;
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
@@ -17,14 +17,17 @@ use super::name;
 use super::resolve::{self, Resolved};
 use super::setters::setters;
 use super::settings_error::DnsError;
+use crate::aside::{LONG, Size, aside};
 use crate::discover::{Answer, Discover, Ended};
 use crate::target::Target;
 
 mod choice;
+mod known;
 mod records;
 mod split;
 
 use choice::Choice;
+use known::{Known, all_known, targets};
 use records::{Found, Options};
 
 /// A service found by its DNS SRV records.
@@ -79,7 +82,7 @@ pub struct DnsSrv {
     /// The source said that there is more, or an error, to be had without asking.
     news: Option<Result<(), LookupError>>,
     /// The last answer.
-    before: Vec<Endpoint<Target>>,
+    before: Known,
 }
 
 setters!(DnsSrv);
@@ -106,7 +109,7 @@ impl DnsSrv {
             hosts: Hosts::default(),
             wanted: None,
             news: None,
-            before: Vec::new(),
+            before: Known::default(),
         })
     }
 
@@ -220,21 +223,20 @@ impl DnsSrv {
     }
 
     /// Answers with what is known.
-    fn answer(&mut self) -> Result<Answer, LookupError> {
+    async fn answer(&mut self) -> Result<Answer, LookupError> {
         let Some(found) = &self.found else { return Ok(Answer::default()) };
         let mut skipped = found.skipped.clone();
-        let (mut endpoints, mut ttl) = (Vec::new(), found.ttl(Instant::now()));
+        let mut ttl = found.ttl(Instant::now());
+        let mut endpoints = Vec::new();
+        let mut resolved = Vec::new();
         if self.resolve_targets {
-            let addresses = |(host, port): &(String, u16)| -> Vec<Target> {
-                let ips = self.hosts.addresses(host);
-                let Some(&first) = ips.first() else { return Vec::new() };
-                let first = Target::at(host, (first, *port).into());
-                ips.into_iter().map(|ip| first.clone().with_ip(ip)).collect()
-            };
-            endpoints = split::split(found.endpoints.clone(), addresses);
+            resolved.extend(found.endpoints.iter().map(|endpoint| {
+                let addresses = self.hosts.addresses(&endpoint.addr.0);
+                (endpoint.clone(), addresses)
+            }));
             self.hosts.note(&mut skipped);
             ttl = resolve::lowest(ttl, self.hosts.ttl());
-            if endpoints.is_empty()
+            if resolved.iter().all(|(_, addresses)| addresses.is_empty())
                 && let Some(failure) = self.hosts.failure(self.settings.time())
             {
                 return Err(failure);
@@ -253,15 +255,16 @@ impl DnsSrv {
                 }
             }
         }
-        if self.hosts.is_incomplete() {
-            let here: BTreeSet<&Target> = endpoints.iter().map(|endpoint| &endpoint.addr).collect();
-            let gone = self.before.iter().filter(|endpoint| !here.contains(&endpoint.addr));
-            let gone: Vec<_> = gone.cloned().collect();
-            endpoints.extend(gone);
-        }
-        self.before.clone_from(&endpoints);
-        let server = Some(found.server.clone());
-        let absent = found.absent;
+        let (server, absent) = (Some(found.server.clone()), found.absent);
+        let before = self.hosts.is_incomplete().then(|| Arc::clone(&self.before));
+        let known = before.as_ref().map_or(0, |before| before.size());
+        let found = resolved.iter().map(|(_, addresses)| addresses.len()).sum::<usize>();
+        let (endpoints, before) = aside(found + known > LONG, move || {
+            endpoints.extend(split::split(resolved.into_iter().map(targets).collect()));
+            all_known(endpoints, before)
+        })
+        .await;
+        self.before = before;
         Ok(Answer { ttl, absent, skipped, server, ..Answer::new(endpoints) })
     }
 
@@ -283,7 +286,7 @@ impl DnsSrv {
             }
         }
         self.hosts.gather(self.settings.family_wait, deadline).await;
-        self.answer()
+        self.answer().await
     }
 }
 

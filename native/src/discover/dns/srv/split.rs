@@ -7,20 +7,12 @@ use evenkeel_core::Endpoint;
 /// The largest factor by which weights grow to divide evenly; beyond it shares are rounded.
 const MAX_FACTOR: u64 = 1 << 16;
 
-/// Replaces each endpoint by one per address, which together weigh what it weighed against the
+/// Replaces each endpoint by one per address beside it, which together weigh what it weighed against the
 /// others of its priority.
 ///
 /// The weights of a priority are multiplied by the smallest factor that makes every share a whole
 /// number.
-pub(super) fn split<A, B>(
-    endpoints: Vec<Endpoint<A>>,
-    addresses: impl Fn(&A) -> Vec<B>,
-) -> Vec<Endpoint<B>> {
-    let resolved = endpoints.into_iter().map(|endpoint| {
-        let addresses = addresses(&endpoint.addr);
-        (endpoint, addresses)
-    });
-    let resolved: Vec<_> = resolved.collect();
+pub(super) fn split<A, B>(resolved: Vec<(Endpoint<A>, Vec<B>)>) -> Vec<Endpoint<B>> {
     let mut factors: BTreeMap<u16, u64> = BTreeMap::new();
     for (endpoint, addresses) in &resolved {
         let parts = (addresses.len() as u64).max(1);
@@ -62,13 +54,11 @@ mod tests {
         let endpoints = endpoints
             .iter()
             .map(|&(priority, weight, count)| {
-                Endpoint::new(count).with_weight(weight).with_priority(priority)
+                let endpoint = Endpoint::new(()).with_weight(weight).with_priority(priority);
+                (endpoint, (0..count).collect())
             })
             .collect();
-        split(endpoints, |&count| (0..count).collect())
-            .iter()
-            .map(|part| (part.priority, part.weight))
-            .collect()
+        split(endpoints).iter().map(|part| (part.priority, part.weight)).collect()
     }
 
     #[test]
