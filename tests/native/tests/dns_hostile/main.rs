@@ -74,6 +74,17 @@ fn good() -> Hostile {
     Hostile::start(move |asked| send(&zone.answer(asked.response.clone())))
 }
 
+/// Looks up where no server has to be waited for: it takes less than a time-out, and no more
+/// questions than [`MOST`] for the records and for each family of so many targets.
+async fn at_once(server: &Hostile, targets: usize) -> Result<Answer, LookupError> {
+    let begun = Instant::now();
+    let result = source(&[server.addr()]).lookup().await;
+    assert!(begun.elapsed() < UNIT, "{} took {:?}", outcome(&result), begun.elapsed());
+    let (asked, most) = (server.asked(), MOST * (1 + 2 * targets));
+    assert!(asked <= most, "{} after {asked} questions, at most {most}", outcome(&result));
+    result
+}
+
 /// The good answer to a question.
 fn good_answer(asked: &Asked) -> Vec<Act> {
     send(&Zone::new(RECORDS).answer(asked.response.clone()))

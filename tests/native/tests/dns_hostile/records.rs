@@ -8,7 +8,7 @@ use evenkeel_tests::servers::hostile::{Hostile, send};
 use evenkeel_tests::servers::zone::{Zone, asks_for, record};
 use hickory_server::proto::rr::RecordType;
 
-use super::{FOUND, RECORDS, SERVICE, outcome, shown, source};
+use super::{FOUND, RECORDS, SERVICE, at_once, outcome, shown, source};
 
 /// Looks up with a server that answers questions for the records by these, whatever their names.
 async fn answered_by(lines: &str) -> (String, Option<Answer>) {
@@ -22,7 +22,7 @@ async fn answered_by(lines: &str) -> (String, Option<Answer>) {
         response.add_answers(records.clone());
         send(&response)
     });
-    let result = source(&[server.addr()]).lookup().await;
+    let result = at_once(&server, 1).await;
     (outcome(&result), result.ok())
 }
 
@@ -119,7 +119,7 @@ async fn a_long_name_and_a_label_that_is_no_ascii() {
     );
     let zone = Zone::new(&zone);
     let server = Hostile::start(move |asked| send(&zone.answer(asked.response.clone())));
-    let answer = source(&[server.addr()]).lookup().await.unwrap();
+    let answer = at_once(&server, 2).await.unwrap();
     assert_eq!(answer.endpoints.len(), 2, "{:?}", shown(&answer));
     assert!(shown(&answer).contains(&format!("{long} 127.0.0.1:80")));
     let by_name = source(&[server.addr()]).resolve_targets(false).lookup().await.unwrap();

@@ -9,7 +9,7 @@ use evenkeel_tests::servers::zone::{Zone, record};
 use hickory_server::proto::op::ResponseCode;
 use hickory_server::proto::rr::RecordType;
 
-use super::{FOUND, SERVICE, good_answer, shown, source};
+use super::{FOUND, SERVICE, at_once, good_answer, shown, source};
 
 fn serve(zone: &str) -> Hostile {
     let zone = Zone::new(zone);
@@ -19,7 +19,7 @@ fn serve(zone: &str) -> Hostile {
 /// What is found in a zone, and why the rest is not.
 async fn found(zone: &str) -> (Vec<String>, Vec<String>) {
     let server = serve(zone);
-    let answer = source(&[server.addr()]).lookup().await.unwrap();
+    let answer = at_once(&server, zone.matches(" SRV ").count()).await.unwrap();
     let reasons = answer.skipped.reasons().iter().map(ToString::to_string).collect();
     (shown(&answer), reasons)
 }
@@ -38,7 +38,7 @@ async fn two_names_on_one_address_are_two_endpoints() {
     let zone = "_h._tcp.t 9 SRV 0 1 80 h0.t\n_h._tcp.t 9 SRV 0 1 80 h1.t\n\
         h0.t 9 A 127.0.0.1\nh1.t 9 A 127.0.0.1";
     let server = serve(zone);
-    let answer = source(&[server.addr()]).lookup().await.unwrap();
+    let answer = at_once(&server, 2).await.unwrap();
     let [first, second] = &*answer.endpoints else { panic!("{:?}", shown(&answer)) };
     assert_ne!(first.addr, second.addr);
 }
@@ -68,7 +68,7 @@ async fn addresses_as_names_and_the_local_host_are_not_asked_for() {
     let zone = "_h._tcp.t 9 SRV 0 1 80 10.0.0.1.\n_h._tcp.t 9 SRV 0 1 81 localhost.\n\
         _h._tcp.t 9 SRV 0 1 82 web.localhost.";
     let server = serve(zone);
-    let answer = source(&[server.addr()]).lookup().await.unwrap();
+    let answer = at_once(&server, 0).await.unwrap();
     assert_eq!(
         shown(&answer),
         [
@@ -108,7 +108,7 @@ async fn glue_of_other_names_is_not_believed() {
         response.add_additional(record("evil.t 9 A 127.0.0.66"));
         send(&response)
     });
-    assert_eq!(shown(&source(&[server.addr()]).lookup().await.unwrap()), FOUND);
+    assert_eq!(shown(&at_once(&server, 1).await.unwrap()), FOUND);
 }
 
 #[tokio::test]
