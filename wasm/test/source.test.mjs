@@ -68,6 +68,60 @@ test('what a failure asks for is waited for, and a list may come with one', asyn
   assert.equal(lb.endpoints().length, 2);
 });
 
+test('an endpoint that is missing for a while drains, and is the same when it comes back', async () => {
+  const C = { url: 'https://c.example', weight: 3 };
+  let [now, list] = [0, [A, `${B}/`, C]];
+  const lb = createBalancer({
+    endpoints: async () => {
+      if (list instanceof Error) throw list;
+      return { endpoints: list, ttlMs: 1000 };
+    },
+    removalGraceMs: 10_000,
+    policy: 'round_robin',
+    now: () => now,
+    eject: { consecutiveFailures: 1 },
+  });
+  const known = () => lb.endpoints().map(({ url, draining, weight }) => `${url.slice(8, 9)}${weight}${draining ? ' drains' : ''}`);
+  const passes = async (ms) => {
+    now += ms;
+    await lb.refresh();
+  };
+  const picked = () => new Set(Array.from({ length: 12 }, () => {
+    const pick = lb.pick();
+    pick.ok();
+    return pick.url.slice(8, 9);
+  }));
+  await lb.refresh();
+  assert.deepEqual([known(), picked()], [['a1', 'b1', 'c3'], new Set(['a', 'b', 'c'])]);
+  lb.pick({ avoid: [A, C.url] }).fail();
+  const ejected = () => lb.endpoints().find(({ url }) => url.startsWith(B)).health;
+  assert.equal(ejected(), 'ejected');
+
+  list = [A];
+  await passes(1000);
+  assert.deepEqual([known(), picked()], [['a1', 'b1 drains', 'c3 drains'], new Set(['a'])]);
+  await passes(9999);
+  list = [A, B];
+  await passes(0);
+  assert.deepEqual(known(), ['a1', 'b1', 'c3 drains']);
+  assert.equal(ejected(), 'ejected', 'it is the same one');
+  await passes(1);
+  assert.deepEqual(known(), ['a1', 'b1'], 'ten seconds');
+
+  // The time does not pass while the source fails.
+  list = [A];
+  await passes(1000);
+  list = new Error('down');
+  await passes(60_000);
+  list = [A];
+  await passes(1000);
+  assert.deepEqual(known(), ['a1', 'b1 drains']);
+  await passes(10_000);
+  assert.deepEqual(known(), ['a1']);
+  lb.update([B]);
+  assert.deepEqual(known(), ['b1'], 'what is said by hand holds at once');
+});
+
 test('a function that hangs is asked again after half a minute, and what it says later is old', async () => {
   let now = 0;
   const answers = [];

@@ -131,8 +131,8 @@ function listing(answer: Listing): { readonly endpoints: Iterable<EndpointSpec>;
   return { endpoints, ttlMs: check.duration('ttlMs', ttlMs), error };
 }
 
-/** How long a failure asks to wait, in milliseconds, within a day. */
+/** How long a failure asks to wait, in milliseconds, within the hour that the core allows. */
 function asked(error: unknown): number {
   const wait = (error as { readonly retryAfterMs?: unknown } | null | undefined)?.retryAfterMs;
-  return typeof wait === 'number' && wait > 0 ? Math.min(wait, 86_400_000) : 0;
+  return typeof wait === 'number' && wait > 0 ? Math.min(wait, 3_600_000) : 0;
 }

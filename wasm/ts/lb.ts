@@ -6,6 +6,7 @@ import { Discovery } from './discovery.js';
 import { LbError } from './error.js';
 import type { EventCounts } from './event.js';
 import { send } from './fetch.js';
+import { Grace, type Spelled } from './grace.js';
 import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { onAbort } from './listeners.js';
 import { loop, type Job } from './loop.js';
@@ -68,7 +69,7 @@ class Lb implements LoadBalancer {
   #disposed = false;
 
   constructor(private readonly options: LbOptions) {
-    const { endpoints, policy, seed, now, onEvent } = options;
+    const { endpoints, policy, seed, now, onEvent, removalGraceMs = 0 } = options;
     const defaults = resolve(options);
     const budget = defaults.retry.budget ?? new RetryBudget();
     const { retry, fetched, unhedged } = defaults;
@@ -85,9 +86,16 @@ class Lb implements LoadBalancer {
     // So that those who were told the same do not come back at once.
     this.#lengthen = (waitMs) => waitMs * (1 + random() / 2);
     if (isSource(endpoints)) {
+      const grace = new Grace(removalGraceMs);
       this.#discovery = new Discovery(endpoints, {
-        update: (list) => void this.#notices.tell('source', { ok: true, changes: this.update(list) }),
-        failed: (error) => this.#notices.tell('source', { ok: false, error }),
+        update: (list) => {
+          const changes = this.#update(grace.add(normal(list), this.#picker.clock()));
+          this.#notices.tell('source', { ok: true, changes });
+        },
+        failed: (error) => {
+          grace.restart();
+          this.#notices.tell('source', { ok: false, error });
+        },
         clock: () => this.#picker.clock(),
       });
     } else this.update(endpoints);
@@ -217,7 +225,11 @@ class Lb implements LoadBalancer {
   }
 
   update(endpoints: Iterable<EndpointSpec>): Changes {
-    const changes = this.#picker.update(normal(endpoints));
+    return this.#update(isList(endpoints) ? normal(endpoints) : endpoints);
+  }
+
+  #update(endpoints: Iterable<EndpointSpec>): Changes {
+    const changes = this.#picker.update(endpoints);
     if (changes.added + changes.removed + changes.changed > 0) this.#notices.tell('update', changes);
     return changes;
   }
@@ -255,9 +267,13 @@ function isResponse(value: unknown): value is Response {
   return typeof Response === 'function' && value instanceof Response;
 }
 
+/** Whether it is one; what is none is complained about by who takes it. */
+function isList(endpoints: Iterable<EndpointSpec>): boolean {
+  return typeof endpoints !== 'string' && typeof endpoints?.[Symbol.iterator] === 'function';
+}
+
 /** One spelling for each endpoint. */
-function normal(endpoints: Iterable<EndpointSpec>): Iterable<EndpointSpec> {
-  if (typeof endpoints === 'string' || typeof endpoints?.[Symbol.iterator] !== 'function') return endpoints;
+function normal(endpoints: Iterable<EndpointSpec>): Spelled[] {
   return Array.from(endpoints, (spec, place) => {
     const name = `endpoint ${place}`;
     if (typeof spec !== 'object' || spec === null || spec instanceof URL) return spelled(name, spec);

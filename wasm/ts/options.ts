@@ -45,6 +45,12 @@ export interface RequestDefaults {
 export interface LbOptions extends RequestDefaults, Omit<Settings, 'levels' | 'outlierDetection'> {
   /** A list, a function that gives one, an async iterable of lists, or a source such as `poll(url)`. */
   readonly endpoints: Iterable<EndpointSpec> | Source;
+  /**
+   * How long an endpoint that the source does not name any more is kept, draining: it gets no requests as soon as another one can serve, and if it
+   * comes back in that time it is the same, with all that was learned of it. The time does not pass while the source fails, and it ends with the first
+   * list after it. Default 0.
+   */
+  readonly removalGraceMs?: number;
   /** Who is picked among those that do well. Default `peak_ewma`: of two at random the one that answers sooner. */
   readonly policy?: Policy;
   /** When endpoints that fail are left out: see `OutlierDetection`; `false` for never. */
@@ -85,7 +91,7 @@ export interface LbFetchOptions extends RequestDefaults {
 }
 
 const REQUEST = ['retry', 'hedge', 'timeoutMs', 'attemptTimeoutMs', 'classify', 'accept'] as const;
-const OWN = ['endpoints', 'policy', 'fetch', 'now', 'seed', 'onEvent', ...REQUEST];
+const OWN = ['endpoints', 'policy', 'fetch', 'removalGraceMs', 'now', 'seed', 'onEvent', ...REQUEST];
 export const CALL = ['key', 'idempotent', 'signal', ...REQUEST];
 const RETRY = ['limit', 'methods', 'statusCodes', 'backoff', 'budget'];
 
@@ -104,8 +110,9 @@ export interface Resolved {
 
 export function checked(options: LbOptions): LbOptions {
   known('options', check.object('options', options), [...OWN, ...started().options]);
-  const { fetch, now, onEvent } = options;
+  const { fetch, now, onEvent, removalGraceMs } = options;
   for (const [name, value] of Object.entries({ fetch, now, onEvent })) if (value !== undefined) callable(name, value);
+  if (removalGraceMs !== undefined) check.number('removalGraceMs', removalGraceMs, 0, 86_400_000);
   return options;
 }
 
