@@ -13,7 +13,7 @@ const LIMITS = {
   'index.js': { raw: 226_400, gzip: 86_500, brotli: 74_700 },
   'lite.js': { raw: 148_200, gzip: 56_000, brotli: 48_950 },
   // Without the module.
-  'slim.js': { raw: 56_000, gzip: 20_300, brotli: 18_350 },
+  'slim.js': { raw: 56_100, gzip: 20_300, brotli: 18_350 },
   'asm.js': { raw: 366_400, gzip: 119_800, brotli: 99_100 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },

@@ -122,6 +122,34 @@ test('an endpoint that is missing for a while drains, and is the same when it co
   assert.deepEqual(known(), ['b1'], 'what is said by hand holds at once');
 });
 
+test('as long as requests fail, the source is asked every half a minute', async () => {
+  let [now, list] = [0, [A]];
+  const asked = [];
+  const lb = createBalancer({ endpoints: () => (asked.push(now), { endpoints: list, ttlMs: 3_600_000 }), now: () => now, retry: false });
+  const send = async ({ url }) => {
+    if (url === A) throw new TypeError('fetch failed');
+    return url;
+  };
+  for (; now < 300_000; now += 500) {
+    await assert.rejects(lb.call(send), LbError);
+    await settle();
+  }
+  // At first as ejections and what was held back are news, then twice a minute.
+  const gaps = asked.slice(1).map((at, i) => at - asked[i]);
+  assert.ok(asked.length >= 10 && asked.length <= 14, `${asked}`);
+  assert.ok(gaps.every((gap) => gap >= 5000 && gap <= 31_000), `${gaps}`);
+  list = [B];
+  while ((await lb.call(send).catch(() => undefined)) !== B) {
+    now += 500;
+    await settle();
+    assert.ok(now < 331_000, 'the new address is found');
+  }
+  for (const before = asked.length; now < 3_000_000; now += 10_000) {
+    assert.equal(await lb.call(send), B);
+    assert.equal(asked.length, before, 'all is well');
+  }
+});
+
 test('a function that hangs is asked again after half a minute, and what it says later is old', async () => {
   let now = 0;
   const answers = [];

@@ -50,9 +50,9 @@ export class Discovery {
     return now >= this.#due ? this.refresh(now) : this.#pending;
   }
 
-  /** Endpoints fail: the list may be old. It is asked for again, at most once in five seconds. */
-  doubt(now: number): void {
-    if (now - this.#asked >= 5000 && this.#failures === 0) this.#due = Math.min(this.#due, now);
+  /** Endpoints fail: the list may be old. It is asked for again, unless it was so lately. */
+  doubt(now: number, latelyMs: number): void {
+    if (now - this.#asked >= latelyMs && this.#failures === 0) this.#due = Math.min(this.#due, now);
   }
 
   /** Asks now; those who come while a question is under way share it. */

@@ -55,6 +55,9 @@ export interface LoadBalancer {
   [Symbol.dispose](): void;
 }
 
+/** A list is not doubted again so soon: with news of endpoints that fail, and as long as requests fail. */
+const [NEWS_MS, OUTAGE_MS] = [5000, 30_000];
+
 export function createBalancer(options: LbOptions): LoadBalancer {
   return new Lb(checked(options));
 }
@@ -160,8 +163,12 @@ class Lb implements LoadBalancer {
         sent: (sent) => this.#tellSent(sent),
         hand,
       });
+    } catch (error) {
+      // An endpoint that fails on and on, and is kept, tells nothing new.
+      if (error instanceof LbError) this.#discovery?.doubt(this.#picker.clock(), OUTAGE_MS);
+      throw error;
     } finally {
-      if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock());
+      if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock(), NEWS_MS);
     }
   }
 
