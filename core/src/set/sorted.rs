@@ -209,6 +209,9 @@ impl Slots for CutList<'_> {
     }
 
     fn at(&self, place: usize) -> Option<usize> {
+        if self.avoid.is_empty() {
+            return self.list.get(place).map(|&slot| slot as usize);
+        }
         // Each step counts those left out up to the place reached, until no more come in between.
         let mut at = place;
         loop {
