@@ -14,7 +14,7 @@ const LIMITS = {
   'lite.js': { raw: 148_200, gzip: 56_000, brotli: 48_950 },
   // Without the module.
   'slim.js': { raw: 56_100, gzip: 20_300, brotli: 18_350 },
-  'asm.js': { raw: 366_400, gzip: 119_800, brotli: 99_100 },
+  'asm.js': { raw: 366_400, gzip: 120_200, brotli: 99_300 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
   'steering.js': { raw: 7_800, gzip: 3_400, brotli: 3_100 },

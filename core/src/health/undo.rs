@@ -43,12 +43,12 @@ impl Calm {
     pub(crate) const NEW: Self = Self { until: Instant::ZERO, of: 0 };
 
     /// Returns the end of the calm of a level, if it is calm.
-    pub(crate) fn until(&self, level: u16, now: Instant, interval: Ticks) -> Option<Instant> {
+    pub(crate) fn until(self, level: u16, now: Instant, interval: Ticks) -> Option<Instant> {
         self.over(level, now, interval).map(|_| self.until)
     }
 
     /// Returns what is calm with a level, if that is.
-    pub(crate) fn over(&self, level: u16, now: Instant, interval: Ticks) -> Option<Scope> {
+    pub(crate) fn over(self, level: u16, now: Instant, interval: Ticks) -> Option<Scope> {
         // One that ends later began before a clock of 32 bits did.
         let left = self.until.since(now);
         let calm = self.of >= UNDO
@@ -69,7 +69,7 @@ impl Calm {
     }
 
     /// Returns what the next process has to know of it.
-    pub(crate) fn export(&self, now: Instant) -> Option<Rest> {
+    pub(crate) fn export(self, now: Instant) -> Option<Rest> {
         let (until, undos) = (self.until, self.undos());
         let level = (self.of & ALL == 0).then_some(self.of as u16);
         let [left, over] =
@@ -86,7 +86,7 @@ impl Calm {
         Self { until, of: level.map_or(ALL, u32::from) + u32::from(undos) * UNDO }
     }
 
-    fn undos(&self) -> u8 {
+    fn undos(self) -> u8 {
         (self.of / UNDO) as u8
     }
 
