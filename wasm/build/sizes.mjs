@@ -11,7 +11,7 @@ const LIMITS = {
   'lb.wasm': { raw: 130_700, gzip: 60_700, brotli: 52_500 },
   'lite.wasm': { raw: 76_500, gzip: 35_000, brotli: 30_700 },
   'index.js': { raw: 226_400, gzip: 86_500, brotli: 74_700 },
-  'lite.js': { raw: 148_200, gzip: 56_000, brotli: 48_950 },
+  'lite.js': { raw: 148_200, gzip: 56_200, brotli: 49_200 },
   // Without the module.
   'slim.js': { raw: 56_100, gzip: 20_300, brotli: 18_350 },
   'asm.js': { raw: 366_400, gzip: 120_200, brotli: 99_300 },
