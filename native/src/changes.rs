@@ -1,10 +1,12 @@
 //! The whole set that discovery found, and how it differs from the one before.
 
 use core::cmp::Ordering;
+use core::fmt;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use evenkeel_core::Endpoint;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::aside::{LONG, aside};
@@ -34,17 +36,28 @@ pub enum Change {
 /// The differences from set to set, as their reader meets them: beginning with all that is known,
 /// and none is lost. A reader that is late gets the difference to the newest set at once; what came
 /// and left in between is no difference.
-#[derive(Debug)]
 pub struct Changes {
     sets: watch::Receiver<Discovered>,
     /// The set that they lead to.
     known: Discovered,
     told: VecDeque<Change>,
+    /// The differences to the next set, where they are being found.
+    finding: Option<Finding>,
+}
+
+type Finding = BoxFuture<'static, (Discovered, VecDeque<Change>)>;
+
+impl fmt::Debug for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Changes");
+        shown.field("known", &self.known.version).field("told", &self.told.len());
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Changes {
     pub(crate) fn new(sets: watch::Receiver<Discovered>) -> Self {
-        Self { sets, known: Discovered::default(), told: VecDeque::new() }
+        Self { sets, known: Discovered::default(), told: VecDeque::new(), finding: None }
     }
 
     /// Waits for the next difference; `None` when the balancer is gone.
@@ -52,12 +65,17 @@ impl Changes {
     /// Dropped and called again at will.
     pub async fn recv(&mut self) -> Option<Change> {
         while self.told.is_empty() {
-            let known = self.known.clone();
-            let new = self.sets.wait_for(|set| set.version != known.version).await.ok()?.clone();
-            let to = Arc::clone(&new.endpoints);
-            let long = to.len().max(known.endpoints.len()) > LONG;
-            self.told = aside(long, move || differences(&known.endpoints, &to)).await;
-            self.known = new;
+            if self.finding.is_none() {
+                let known = self.known.clone();
+                let new = self.sets.wait_for(|set| set.version != known.version).await;
+                let new = new.ok()?.clone();
+                self.finding = Some(Box::pin(find(known, new)));
+            }
+            // Who drops this wait, and begins another, has lost nothing of the work.
+            if let Some(finding) = &mut self.finding {
+                (self.known, self.told) = finding.await;
+                self.finding = None;
+            }
         }
         self.told.pop_front()
     }
@@ -67,12 +85,21 @@ impl Changes {
     /// a thread for blocking work do that.
     pub fn try_recv(&mut self) -> Option<Change> {
         if self.told.is_empty() && self.sets.borrow().version != self.known.version {
+            self.finding = None;
             let new = self.sets.borrow().clone();
             self.told = differences(&self.known.endpoints, &new.endpoints);
             self.known = new;
         }
         self.told.pop_front()
     }
+}
+
+/// Returns a set, and what leads to it from the one that is known.
+async fn find(known: Discovered, new: Discovered) -> (Discovered, VecDeque<Change>) {
+    let (from, to) = (known.endpoints, Arc::clone(&new.endpoints));
+    let long = from.len().max(to.len()) > LONG;
+    let told = aside(long, move || differences(&from, &to)).await;
+    (new, told)
 }
 
 /// Lists what leads from one set to another, both in the order of addresses.

@@ -10,11 +10,11 @@ import { buildSync } from 'esbuild';
 const LIMITS = {
   'lb.wasm': { raw: 130_700, gzip: 60_700, brotli: 52_500 },
   'lite.wasm': { raw: 76_500, gzip: 35_000, brotli: 30_700 },
-  'index.js': { raw: 226_400, gzip: 86_500, brotli: 74_700 },
+  'index.js': { raw: 226_400, gzip: 86_700, brotli: 75_100 },
   'lite.js': { raw: 148_200, gzip: 56_200, brotli: 49_200 },
   // Without the module.
-  'slim.js': { raw: 56_100, gzip: 20_300, brotli: 18_350 },
-  'asm.js': { raw: 366_400, gzip: 120_200, brotli: 99_300 },
+  'slim.js': { raw: 56_400, gzip: 20_400, brotli: 18_450 },
+  'asm.js': { raw: 366_400, gzip: 120_300, brotli: 99_600 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
   'steering.js': { raw: 7_800, gzip: 3_400, brotli: 3_100 },

@@ -120,18 +120,21 @@ test('an endpoint that is missing for a while drains, and is the same when it co
   assert.deepEqual(known(), ['a1']);
   lb.update([B]);
   assert.deepEqual(known(), ['b1'], 'what is said by hand holds at once');
+  await passes(1000);
+  assert.deepEqual(known(), ['a1'], 'and what the source says after it');
 });
 
-test('as long as requests fail, the source is asked every half a minute', async () => {
+for (const how of ['throw', 'answer 503']) test(`as long as requests fail, the source is asked every half a minute: they ${how}`, async () => {
   let [now, list] = [0, [A]];
   const asked = [];
   const lb = createBalancer({ endpoints: () => (asked.push(now), { endpoints: list, ttlMs: 3_600_000 }), now: () => now, retry: false });
   const send = async ({ url }) => {
-    if (url === A) throw new TypeError('fetch failed');
-    return url;
+    if (url === A && how === 'throw') throw new TypeError('fetch failed');
+    return url === A ? new Response(null, { status: 503 }) : url;
   };
   for (; now < 300_000; now += 500) {
-    await assert.rejects(lb.call(send), LbError);
+    if (how === 'throw') await assert.rejects(lb.call(send), LbError);
+    else assert.equal((await lb.call(send)).status, 503);
     await settle();
   }
   // At first as ejections and what was held back are news, then twice a minute.
@@ -148,6 +151,22 @@ test('as long as requests fail, the source is asked every half a minute', async 
     assert.equal(await lb.call(send), B);
     assert.equal(asked.length, before, 'all is well');
   }
+});
+
+test('callers whose requests are at fault, or who give up, make nobody ask the source', async () => {
+  let [now, asked] = [0, 0];
+  const lb = createBalancer({ endpoints: () => (asked++, { endpoints: [A], ttlMs: 3_600_000 }), now: () => now });
+  await lb.call(url);
+  for (; now < 300_000; now += 1000) {
+    assert.equal((await lb.call(async () => new Response(null, { status: 404 }))).status, 404);
+    await assert.rejects(lb.call(() => { throw new RangeError('mine'); }), /mine/);
+    const gone = new AbortController();
+    const call = lb.call(({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))), { signal: gone.signal });
+    await settle();
+    gone.abort(new Error('gone'));
+    await assert.rejects(call, /gone/);
+  }
+  assert.equal(asked, 1);
 });
 
 test('a function that hangs is asked again after half a minute, and what it says later is old', async () => {

@@ -28,6 +28,11 @@ export class Grace {
     return all;
   }
 
+  /** Somebody else says what there is. */
+  forget(): void {
+    this.#known.clear();
+  }
+
   /** The source fails: that time does not count. */
   restart(): void {
     for (const [url, { spec }] of this.#known) this.#known.set(url, { spec });

@@ -68,6 +68,7 @@ class Lb implements LoadBalancer {
   readonly #notices: Notices;
   readonly #attempts = new WeakMap<Response, readonly Attempted[]>();
   readonly #discovery: Discovery | undefined;
+  readonly #grace: Grace;
   readonly #lengthen: (waitMs: number) => number;
   #disposed = false;
 
@@ -88,8 +89,8 @@ class Lb implements LoadBalancer {
     const random = seed === undefined ? Math.random : generator(Number(BigInt.asUintN(32, BigInt(seed))));
     // So that those who were told the same do not come back at once.
     this.#lengthen = (waitMs) => waitMs * (1 + random() / 2);
+    const grace = (this.#grace = new Grace(removalGraceMs));
     if (isSource(endpoints)) {
-      const grace = new Grace(removalGraceMs);
       this.#discovery = new Discovery(endpoints, {
         update: (list) => {
           const changes = this.#update(grace.add(normal(list), this.#picker.clock()));
@@ -161,12 +162,10 @@ class Lb implements LoadBalancer {
         options,
         key,
         sent: (sent) => this.#tellSent(sent),
+        // An endpoint that fails on and on, and is kept, tells nothing new.
+        troubled: () => this.#discovery?.doubt(this.#picker.clock(), OUTAGE_MS),
         hand,
       });
-    } catch (error) {
-      // An endpoint that fails on and on, and is kept, tells nothing new.
-      if (error instanceof LbError) this.#discovery?.doubt(this.#picker.clock(), OUTAGE_MS);
-      throw error;
     } finally {
       if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock(), NEWS_MS);
     }
@@ -232,6 +231,7 @@ class Lb implements LoadBalancer {
   }
 
   update(endpoints: Iterable<EndpointSpec>): Changes {
+    this.#grace.forget();
     return this.#update(isList(endpoints) ? normal(endpoints) : endpoints);
   }
 

@@ -1,7 +1,7 @@
 import { Sent, type Attempt, type Attempted } from './attempt.js';
 import { Call, type RetryOptions, type Step } from './call.js';
 import { LbError, type LbErrorCode } from './error.js';
-import { MAY_REPEAT, VERDICTS, type Repeat } from './generated.js';
+import { MAY_REPEAT, OUTCOMES, VERDICTS, type Repeat } from './generated.js';
 import { forCall, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
 import type { Key, Picker } from './picker.js';
@@ -19,6 +19,8 @@ export interface Job<T> {
   readonly key?: Key | undefined;
   /** Is told of each attempt that is sent. */
   sent?(attempt: Sent): void;
+  /** Is told when it ends and an endpoint was to blame for how its last attempt did. */
+  troubled?(): void;
   /** Takes over the answer that the call resolves with: its attempt, if that has not been reported, and when all must be over. */
   readonly hand?:
     | ((value: T, sent: Sent, judgement: Judgement, told: boolean, deadline: number, attempts: readonly Attempted[]) => T)
@@ -34,6 +36,8 @@ interface Answer<T> {
   readonly told: boolean;
 }
 
+/** Outcomes for which the endpoint is to blame. */
+const TROUBLE = (['failure', 'overloaded', 'timed_out', 'never_sent'] as const).map((name) => OUTCOMES.indexOf(name));
 const [SUCCESS, IGNORABLE, TIMED_OUT] = (['success', 'ignorable', 'timed_out'] as const).map((name) => VERDICTS.indexOf(name));
 
 /** The loop around a `Call`: sends its attempts, keeps its timers. */
@@ -55,6 +59,7 @@ export async function loop<T>(balancer: Picker, job: Job<T>): Promise<T> {
   } finally {
     unlisten?.();
     run.close();
+    if (run.troubled) job.troubled?.();
   }
 }
 
@@ -72,6 +77,8 @@ class Run<T> {
   #answer: Answer<T> | undefined;
   #end: LbErrorCode | undefined;
   #last: number;
+  /** There was no endpoint, or one was to blame for how the last attempt did. */
+  troubled = false;
   #aborted = false;
   #wake: (() => void) | undefined;
   #unwatch: (() => void) | undefined;
@@ -177,7 +184,10 @@ class Run<T> {
   #start({ attempt, hedge }: Step & { type: 'send' }, now: number): void {
     const [call, job] = [this.#call, this.#job];
     const pick = call.pick(now);
-    if (!pick) return call.noEndpoint(now);
+    if (!pick) {
+      this.troubled = true;
+      return call.noEndpoint(now);
+    }
     if (!call.started(attempt, pick, now)) return;
     const sent = new Sent(pick, attempt, hedge, now);
     this.#inFlight.push(sent);
@@ -222,6 +232,7 @@ class Run<T> {
       }
     }
     if (!judgement) throw value;
+    this.troubled = TROUBLE.includes(judgement.outcome);
     const elapsedMs = now - sent.startedAt;
     const verdict = forCall(judgement, job.repeat);
     this.#call.tell(sent.attempt, verdict, judgement.waitMs, now);
@@ -252,6 +263,7 @@ class Run<T> {
       sent.abort(late());
       return false;
     }
+    this.troubled = true;
     const elapsedMs = now - sent.startedAt;
     const error = new DOMException(`no answer from ${url} in ${Math.round(elapsedMs)} ms`, 'TimeoutError');
     this.#attempts.push({ url, hedge, error, elapsedMs });

@@ -25,7 +25,7 @@ pub(super) trait Rule {
 
 /// What a slot carries, and its weight.
 pub(super) struct Share {
-    /// At most 2³⁰ and one, so that twice as many and two, times a weight, is below 2⁶⁴ by 2³².
+    /// At most 2³⁰ and one, so that twice as many and two, times a weight, is below 2⁶⁴.
     pub(super) in_flight: u64,
     pub(super) weight: u64,
 }

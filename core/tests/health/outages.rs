@@ -219,7 +219,7 @@ fn one_of_a_thousand() {
 }
 
 #[test]
-fn all_dead_for_a_minute_are_never_ejected_and_serve_at_once_when_they_are_back() {
+fn all_dead_for_a_minute_are_hardly_ever_ejected_and_serve_at_once_when_they_are_back() {
     for policy in POLICIES {
         for (number, callers) in [(1, 1), (2, 16), (3, 1), (10, 16)] {
             let mut world = World::new(policy, Config::DEFAULT, (0..number).map(Endpoint::new));

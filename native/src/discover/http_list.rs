@@ -33,7 +33,7 @@ use crate::tls::{Connector, Tls};
 /// `X-Consul-Index`) is asked anew at once, with `?index=` and `&wait=50s`: it keeps the question
 /// until the list has another index, or for that time, and news are there at once.
 ///
-/// A list that is bad, cut off, larger than 64 MiB or empty changes nothing, nor does any error;
+/// A list that is bad, cut off, larger than 256 MiB or empty changes nothing, nor does any error;
 /// `Retry-After` is obeyed, up to an hour; redirects are not followed. Waits are those of
 /// [`LongPollConfig`].
 ///

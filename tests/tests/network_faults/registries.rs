@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use evenkeel::{Consul, Etcd, Kubernetes};
+use evenkeel::{Consul, Etcd, Kubernetes, ListWatchConfig, LongPollConfig};
 use evenkeel_tests::bed::{Bed, becomes, bed};
 use evenkeel_tests::servers::{consul, etcd, kubernetes};
 use serde_json::{Value, json};
@@ -21,6 +21,8 @@ pub(crate) const FAULTS: &[Fault] = &[
 /// What a connection may be silent for, and what finding out that another one cannot be made takes:
 /// 40 s and 5 s.
 const NOTICED: Duration = Duration::from_secs(45);
+/// How long they may be silent for all that they know: only the connection can tell.
+const SILENT: Duration = Duration::from_secs(300);
 /// The longest wait between two questions so soon after the cut, and what a busy machine may add.
 const SLACK: Duration = Duration::from_secs(15);
 
@@ -33,7 +35,9 @@ async fn consul_is_cut_off() {
         });
     };
     put(SETS[0]);
-    let bed = bed(Consul::new(&server.web.url, "web").unwrap());
+    let config = LongPollConfig { wait: SILENT, ..LongPollConfig::default() };
+    let source = Consul::new(&server.web.url, "web").unwrap();
+    let bed = bed(source.with_config(config).unwrap());
     follows(&bed, &put).await;
     // The next question waits for the next change.
     server.web.asked_times(3).await;
@@ -50,7 +54,9 @@ async fn etcd_is_cut_off() {
     };
     put(SETS[0]);
     let url = &server.urls()[0];
-    let bed = bed(Etcd::new([&**url], "/web/").unwrap());
+    let source = Etcd::new([&**url], "/web/").unwrap();
+    let config = ListWatchConfig { idle: SILENT, ..ListWatchConfig::default() };
+    let bed = bed(source.with_config(config).unwrap());
     follows(&bed, &put).await;
     // The client that puts cannot reach it either.
     lives_through(&bed, url, || ()).await;

@@ -1,15 +1,18 @@
 //! `evenkeel watch` on every URL that it takes, with the options of each.
 
 use core::fmt::Write as _;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
 use evenkeel_tests::servers::consul::{Consul, Instance};
 use evenkeel_tests::servers::etcd::Etcd;
 use evenkeel_tests::servers::hickory::Hickory;
-use evenkeel_tests::servers::hostile::Hostile;
+use evenkeel_tests::servers::hostile::{Hostile, send};
 use evenkeel_tests::servers::kubernetes::Kubernetes;
 use evenkeel_tests::servers::web::Web;
+use evenkeel_tests::servers::zone::Zone;
 use serde_json::{Value, json};
 use tokio::io::{BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
@@ -144,6 +147,24 @@ async fn watch_tells_of_failures_the_last_answer_and_the_next_query() {
     let rest = "; stale: 1 endpoint from before; the last news came ";
     assert!(trouble.contains(rest) && trouble.contains(" ago; asked again in "), "{trouble}");
     watch.says("= the server answers again, after 2 queries that failed").await;
+    watch.ends().await;
+}
+
+#[tokio::test]
+async fn watch_says_that_a_service_is_declared_absent() {
+    let (down, is_down) = (Arc::new(AtomicBool::new(false)), "_h._tcp.t 1 SRV 0 0 0 .");
+    let asked = down.clone();
+    let server = Hostile::start(move |asking| {
+        let up = "_h._tcp.t 1 SRV 0 1 80 a.t\na.t 1 A 10.0.0.1";
+        let zone = Zone::new(if asked.load(Relaxed) { is_down } else { up });
+        send(&zone.answer(asking.response.clone()))
+    });
+    let mut watch = Watch::of(&["_h._tcp.t.", "--server", &server.addr().to_string()]);
+    watch.says("+ a.t at 10.0.0.1:80").await;
+    down.store(true, Relaxed);
+    // Believed the second time.
+    watch.says("the service is declared absent; stale: 1 endpoint from before").await;
+    watch.says("- a.t at 10.0.0.1:80").await;
     watch.ends().await;
 }
 

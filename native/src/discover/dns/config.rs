@@ -113,7 +113,7 @@ impl Settings {
         let servers: Vec<_> = conf.servers.iter().copied().map(NameServer::new).collect();
         Ok(Setup {
             servers: Arc::new(Servers::new(&servers, manner)),
-            names: name::candidates(name, &conf.search, conf.ndots),
+            names: name::candidates(name, conf.search(), conf.ndots),
             family: if conf.no_aaaa { self.family.without_aaaa() } else { self.family },
             conf: Some(conf),
         })
@@ -172,9 +172,8 @@ fn system() -> Result<ResolvConf, LookupError> {
             }
         }
     }
-    conf.search = config.search().to_vec();
     let domain = config.domain().filter(|domain| !config.search().contains(domain));
-    conf.search.extend(domain.cloned());
+    conf.search = Some(config.search().iter().chain(domain).cloned().collect());
     Ok(conf)
 }
 

@@ -19,7 +19,8 @@ const PORT: u16 = 53;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ResolvConf {
     pub(super) servers: Vec<SocketAddr>,
-    pub(super) search: Vec<Name>,
+    /// Without what of it cannot be read.
+    pub(super) search: Option<Vec<Name>>,
     pub(super) ndots: usize,
     pub(super) timeout: Duration,
     pub(super) attempts: usize,
@@ -32,7 +33,7 @@ impl Default for ResolvConf {
     fn default() -> Self {
         Self {
             servers: Vec::new(),
-            search: Vec::new(),
+            search: None,
             ndots: 1,
             timeout: Duration::from_secs(5),
             attempts: 2,
@@ -57,8 +58,8 @@ impl ResolvConf {
                     conf.servers.extend(server.filter(|_| conf.servers.len() < MAX_SERVERS));
                 }
                 // The last of either counts.
-                Some("search") => conf.search = words.filter_map(domain).collect(),
-                Some("domain") => conf.search = words.take(1).filter_map(domain).collect(),
+                Some("search") => conf.list(words),
+                Some("domain") => conf.list(words.take(1)),
                 Some("options") => words.for_each(|word| conf.option(word)),
                 Some(_) | None => {}
             }
@@ -80,13 +81,23 @@ impl ResolvConf {
         hostname: Option<&str>,
     ) -> Self {
         if let Some(domains) = local_domain {
-            self.search = domains.split_whitespace().filter_map(domain).collect();
-        } else if self.search.is_empty() {
+            self.search = Some(domains.split_whitespace().filter_map(domain).collect());
+        } else if self.search.is_none() {
             let own = hostname.and_then(|name| name.trim().split_once('.'));
-            self.search.extend(own.and_then(|(_, own)| domain(own)));
+            self.search = own.and_then(|(_, own)| domain(own)).map(|own| vec![own]);
         }
         options.unwrap_or_default().split_whitespace().for_each(|word| self.option(word));
         self
+    }
+
+    /// Returns the domains to try.
+    pub(super) fn search(&self) -> &[Name] {
+        self.search.as_deref().unwrap_or_default()
+    }
+
+    fn list<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
+        let mut words = words.peekable();
+        self.search = words.peek().is_some().then(|| words.filter_map(domain).collect());
     }
 
     fn option(&mut self, word: &str) {
@@ -154,7 +165,7 @@ mod tests {
         );
         assert_eq!(conf.servers, addrs(&["10.0.0.1:53", "[fd00::1]:53"]));
         let names =
-            name::candidates(&name::parse("_http._tcp.web").unwrap(), &conf.search, conf.ndots);
+            name::candidates(&name::parse("_http._tcp.web").unwrap(), conf.search(), conf.ndots);
         let names: Vec<_> = names.iter().map(name::host).collect();
         assert_eq!(
             names,
@@ -194,7 +205,7 @@ mod tests {
              \x20 nameserver 10.0.0.1 # us\n\
              nameserver 10.0.0.2\nnameserver x\nnameserver [10.0.0.3]:5353\nnameserver 10.0.0.4",
         );
-        let search: Vec<_> = conf.search.iter().map(name::host).collect();
+        let search: Vec<_> = conf.search().iter().map(name::host).collect();
         assert_eq!(search, ["good.test", "also.good"]);
         assert_eq!(conf.servers, addrs(&["10.0.0.1:53", "10.0.0.2:53", "10.0.0.3:5353"]));
     }
@@ -202,7 +213,7 @@ mod tests {
     #[test]
     fn the_last_of_search_and_domain_counts() {
         let search =
-            |text| ResolvConf::parse(text).search.iter().map(name::host).collect::<Vec<_>>();
+            |text| ResolvConf::parse(text).search().iter().map(name::host).collect::<Vec<_>>();
         assert_eq!(search("search a b\ndomain c d"), ["c"]);
         assert_eq!(search("domain c\nsearch a b"), ["a", "b"]);
     }
@@ -211,7 +222,7 @@ mod tests {
     fn the_environment_has_the_last_word() {
         let file = "nameserver 10.0.0.1\nsearch a b\noptions ndots:5 timeout:3 rotate";
         let conf = || ResolvConf::parse(file);
-        let search = |conf: &ResolvConf| conf.search.iter().map(name::host).collect::<Vec<_>>();
+        let search = |conf: &ResolvConf| conf.search().iter().map(name::host).collect::<Vec<_>>();
         assert_eq!(conf().amended(None, None, Some("h.example.com")), conf());
 
         let options = Some("ndots:2\ttimeout:0 unheard-of");
@@ -228,15 +239,19 @@ mod tests {
     fn without_a_search_list_it_is_the_domain_of_the_machine() {
         let search = |file: &str, hostname| {
             let conf = ResolvConf::parse(file).amended(None, None, hostname);
-            conf.search.iter().map(name::host).collect::<Vec<_>>()
+            conf.search().iter().map(name::host).collect::<Vec<_>>()
         };
         assert_eq!(search("", Some("h1.example.com\n")), ["example.com"]);
-        assert_eq!(search("search b..ad", Some("h1.test")), ["test"]);
+        assert_eq!(search("search a.test\nsearch", Some("h1.test")), ["test"]);
+        assert!(
+            search("search b..ad", Some("h1.test")).is_empty(),
+            "a list of its own, of nothing"
+        );
         for none in [None, Some(""), Some("h1"), Some("h1."), Some("h1.b..ad")] {
             assert!(search("nameserver 10.0.0.1", none).is_empty(), "{none:?}");
         }
         let own = ResolvConf::parse("search .").amended(None, None, Some("h1.test"));
-        assert_eq!(own.search, [Name::root()], "a list of its own");
+        assert_eq!(own.search(), [Name::root()], "a list of its own");
     }
 
     #[test]

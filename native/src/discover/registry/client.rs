@@ -29,8 +29,9 @@ use crate::tls::Connector;
 /// For finding the address, the connection, and the handshake of TLS.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection is asked for a sign of life when nothing came for so long, then twice more with as
-/// long in between: after 40 s of silence it is broken. Without that, who waits for news would not
-/// notice that a network was cut, or a firewall forgot the connection.
+/// long in between: after 40 s of silence it is broken, also with a question on the way. Without
+/// that, who waits for news would notice only when it has waited for as long as it may that a
+/// network was cut, or that a firewall forgot the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Most bytes of an answer, or of a line of a stream.
 const LIMIT: usize = 256 << 20;
@@ -170,7 +171,7 @@ impl Client {
         let failed = |error| RegistryError::Connect { at: at.to_owned(), error };
         let tcp = TcpStream::connect((&*url.host, url.port)).await.map_err(failed)?;
         tcp.set_nodelay(true).map_err(failed)?;
-        SockRef::from(&tcp).set_tcp_keepalive(&keep_alive()).map_err(failed)?;
+        keep_alive(&tcp);
         if !url.https {
             return Ok(Box::new(tcp));
         }
@@ -276,8 +277,15 @@ impl Reply {
     }
 }
 
-fn keep_alive() -> TcpKeepalive {
-    TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE).with_retries(3)
+/// Has the system look whether the server is still there. Where that cannot be said so exactly, or
+/// not at all, questions end by their own deadlines.
+fn keep_alive(tcp: &TcpStream) {
+    let (socket, signs) = (SockRef::from(tcp), TcpKeepalive::new().with_time(KEEP_ALIVE));
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos", windows))]
+    let signs = signs.with_interval(KEEP_ALIVE).with_retries(3);
+    let _ = socket.set_tcp_keepalive(&signs);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = socket.set_tcp_user_timeout(Some(KEEP_ALIVE * 4));
 }
 
 /// Lets the connection work; returns the error that ends it.

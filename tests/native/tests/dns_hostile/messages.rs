@@ -9,7 +9,9 @@ use evenkeel_tests::servers::zone::record;
 use hickory_server::proto::op::{Message, MessageType, Query};
 use hickory_server::proto::rr::{DNSClass, RecordType};
 
-use super::{FOUND, MOST, SERVICE, check, good, good_answer, outcome, shown, source, with_srv};
+use super::{
+    FOUND, MOST, SERVICE, at_once, check, good, good_answer, outcome, shown, source, with_srv,
+};
 
 /// The good answer, changed.
 fn changed(asked: &Asked, change: impl Fn(&mut Vec<u8>)) -> Vec<Act> {
@@ -112,7 +114,7 @@ async fn records_of_another_class_are_none() {
         response.answers[0].dns_class = DNSClass::CH;
         send(&response)
     });
-    let answer = source(&[server.addr()]).lookup().await;
+    let answer = at_once(&server, 0).await;
     assert_eq!((outcome(&answer), server.asked()), ("[]".into(), 1));
 }
 
@@ -137,7 +139,7 @@ async fn a_large_datagram_is_read_whole() {
         }
         send(&response)
     });
-    let answer = source(&[server.addr()]).lookup().await.unwrap();
+    let answer = at_once(&server, 1).await.unwrap();
     assert_eq!(shown(&answer).len(), 500);
     assert_eq!(server.count(|asked| asked.transport == Transport::Tcp), 0);
 }

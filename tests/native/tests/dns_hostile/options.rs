@@ -60,6 +60,13 @@ async fn at_most_so_many_hosts_and_the_same_ones() {
     choices.dedup();
     assert!(choices.len() > 1, "each client chooses for itself");
     assert!(server.asked() <= 3 * (2 + 2 * 5), "only the chosen are looked up");
+    let mut seeded = Vec::new();
+    for seed in [7, 7, 8] {
+        let mut source = source(&[server.addr()]).max_hosts(5).unwrap().seed(seed);
+        seeded.push(shown(&source.lookup().await.unwrap()));
+    }
+    assert_eq!(seeded[0], seeded[1], "the same at every start");
+    assert_ne!(seeded[1], seeded[2]);
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 
 use core::time::Duration;
 
-use evenkeel::Discover;
 use evenkeel_tests::servers::hostile::{Act, Asked, Hostile, Transport, send};
 use hickory_server::proto::op::Query;
 use hickory_server::proto::rr::RecordType;
 
-use super::{FOUND, MOST, SERVICE, UNIT, check, good_answer, outcome, shown, source, with_srv};
+use super::{
+    FOUND, MOST, SERVICE, UNIT, at_once, check, good_answer, once_more, outcome, shown, source,
+    with_srv,
+};
 
 fn truncated(asked: &Asked) -> Vec<Act> {
     let mut response = asked.response.clone();
@@ -94,7 +96,8 @@ async fn a_connection_closed_after_the_answer_is_no_failure_of_the_next_question
     let server = over_tcp(|asked| vec![Act::Raw(frame(asked)), Act::Close]);
     let mut source = source(&[server.addr()]);
     for _ in 0..3 {
-        assert_eq!(shown(&source.lookup().await.unwrap()), FOUND);
+        let answer = once_more(&mut source, &server, 1).await.unwrap();
+        assert_eq!(shown(&answer), FOUND);
     }
     assert_eq!(server.count(|asked| asked.transport == Transport::Tcp), 3);
     let records = server.count(|asked| asked.name == SERVICE);
@@ -110,7 +113,7 @@ async fn two_messages_of_which_one_is_the_answer() {
     });
     let mut source = source(&[server.addr()]);
     for _ in 0..3 {
-        let answer = source.lookup().await;
+        let answer = once_more(&mut source, &server, 1).await;
         assert_eq!(outcome(&answer), format!("{FOUND:?}"));
     }
     let records = server.count(|asked| asked.name == SERVICE);
@@ -128,7 +131,7 @@ async fn many_records_come_over_tcp() {
             }
             send(&response)
         });
-        let answer = source(&[server.addr()]).lookup().await.unwrap();
+        let answer = at_once(&server, 1).await.unwrap();
         assert_eq!(answer.endpoints.len(), count);
         let records = server.count(|asked| asked.name == SERVICE);
         assert!(records <= MOST, "{records} questions");

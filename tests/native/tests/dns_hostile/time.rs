@@ -12,7 +12,7 @@ use evenkeel_tests::servers::zone::Zone;
 use hickory_server::proto::rr::RecordType;
 use tokio::time::{Instant, timeout};
 
-use super::{FOUND, SERVICE, UNIT, good, good_answer, shown, source};
+use super::{FOUND, MOST, SERVICE, UNIT, good, good_answer, shown, source};
 
 /// The bound where no server has to be waited for, and a time-out well above it.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -122,6 +122,8 @@ async fn slow_answers() {
         assert_eq!(shown(&answer), FOUND);
         // What is slower than the time-out is silent: once, for the records.
         assert!(took < UNIT * units.min(1) + AT_ONCE, "{took:?} at {delay:?}");
+        let asked = slow.asked() + other.asked();
+        assert!(asked <= 2 * 3 * MOST, "{asked} questions at {delay:?}");
     }
 }
 

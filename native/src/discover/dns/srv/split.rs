@@ -7,8 +7,8 @@ use evenkeel_core::Endpoint;
 /// The largest factor by which weights grow to divide evenly; beyond it shares are rounded.
 const MAX_FACTOR: u64 = 1 << 16;
 
-/// Replaces each endpoint by one per address beside it, which together weigh what it weighed against the
-/// others of its priority.
+/// Replaces each endpoint by one per address beside it, which together weigh what it weighed against
+/// the others of its priority.
 ///
 /// The weights of a priority are multiplied by the smallest factor that makes every share a whole
 /// number.
