@@ -86,8 +86,8 @@ fn one_that_hangs_costs_little_at_any_rate_by_any_policy() {
     }
 }
 
-/// None of these who cancel up to a third of all requests loses an endpoint. Of those who cancel every other one, one in fourteen meets ten in a row before it has
-/// learned how long rows get.
+/// None of these who cancel up to a third of all requests loses an endpoint. Of those who cancel
+/// every other one, one in fourteen meets ten in a row before it has learned how long rows get.
 #[test]
 fn users_who_cancel_eject_hardly_anybody() {
     for (percent, most) in [(10, 0), (30, 0), (50, 5)] {

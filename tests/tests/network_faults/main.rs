@@ -1,6 +1,6 @@
 //! Faults of the network between a balancer and its name server or registry, made by nftables, and
-//! name servers that are asked by `getaddrinfo` too. Each is played in namespaces of its own, and where there can be
-//! none it is skipped: it is counted as ignored.
+//! name servers that are asked by `getaddrinfo` too. Each is played in namespaces of its own, and
+//! where there can be none it is skipped: it is counted as ignored.
 //!
 //! Real sockets, so real time: all are played at once, and most of it is waiting.
 
