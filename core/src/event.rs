@@ -51,8 +51,8 @@ pub enum EventKind {
     /// Ejections did harm, or gained nothing: those of the level of this endpoint come back that it
     /// may miss.
     Undone {
-        /// Until then, none of the level is ejected, unless nobody of it is well and another level
-        /// is; after a [failover in vain](crate::guide::health), none at all.
+        /// Until then, at most half as many of the level are ejected, unless nobody of it is well
+        /// and another level is; after a [failover in vain](crate::guide::health), none at all.
         until: Instant,
     },
     /// The time of an ejected endpoint is over: the next request probes it.

@@ -54,6 +54,7 @@ mod failure_percentage;
 mod grpc;
 mod held;
 mod interval;
+mod multiple;
 mod report;
 mod row;
 mod success_rate;
@@ -66,7 +67,7 @@ pub(crate) use durable::{
     Condition, Import, MOST_LEFT, Record, Rounds, export, import, is_limited,
 };
 pub use eject_rule::SLOW_FAILURE;
-pub(crate) use eject_rule::{By, Others, Ruling, Scope, Suspect, is_missed, judge, troubled};
+pub(crate) use eject_rule::{By, Others, Ruling, Scope, Suspect, judge, troubled};
 pub(crate) use ejection::eject_by_rule;
 pub(crate) use facts::{Facts, Memory, Report};
 pub use held::Held;
@@ -76,7 +77,7 @@ pub(crate) use row::{Count, HealthRow, Phase};
 pub use row::{Health, Reason};
 pub(crate) use tally::tally;
 pub use tally::{Counted, Tally};
-pub(crate) use undo::{Calm, LONGEST, Rest};
+pub(crate) use undo::{Calm, LONGEST, Rest, is_missed};
 
 #[cfg(doc)]
 use crate::Outcome;

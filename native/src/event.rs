@@ -58,7 +58,7 @@ impl fmt::Display for Event {
             EventKind::Held { rule } => write!(f, "fails, but is not ejected: {rule}"),
             EventKind::Undone { until } => write!(
                 f,
-                "ejections of its level are undone, and there are none for {:?}",
+                "ejections of its level are undone, and there are fewer for {:?}",
                 rest(until)
             ),
             EventKind::HalfOpen => f.write_str("its time is over: a request will probe it"),

@@ -32,8 +32,8 @@ pub struct Status {
     pub health: Health,
     /// Why it is not ejected, though it fails.
     pub held: Option<Held>,
-    /// Until when its level is calm, if it is: ejections of the level were undone, and none of it is
-    /// ejected before, unless nobody of it is well and another level is.
+    /// Until when its level is calm, if it is: ejections of the level were undone, and at most half
+    /// as many of it are ejected before, unless nobody of it is well and another level is.
     pub calm_until: Option<Instant>,
     /// Its weight among the candidates of its group, where a
     /// [slow start](crate::Config::slow_start) counts in tenths of a weight; 0 if it is none.

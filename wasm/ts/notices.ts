@@ -13,7 +13,7 @@ export interface LbEvents {
   readonly probe: { readonly url: string | undefined };
   /** It takes requests again. */
   readonly restore: { readonly url: string | undefined };
-  /** Ejections did harm, as this one fails since: they are undone, and until then none of its level is ejected, unless nobody of it is well and another level is. */
+  /** Ejections did harm, as this one fails since: they are undone, and until then at most half as many of its level are ejected, unless nobody of it is well and another level is. */
   readonly undo: { readonly url: string | undefined; readonly until: number };
   /** An attempt after the first was sent. */
   readonly retry: { readonly url: string; readonly attempt: number };

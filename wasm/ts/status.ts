@@ -29,8 +29,8 @@ export interface EndpointInfo {
   /** Until when it is `ejected` or `overloaded`, or `probing` has failed; in milliseconds of the balancer's clock. */
   readonly until: number | undefined;
   /**
-   * Until when its priority is calm: ejections of it were undone, and none of it is ejected before, unless nobody of it is well
-   * and another priority is.
+   * Until when its priority is calm: ejections of it were undone, and at most half as many of it are ejected before, unless
+   * nobody of it is well and another priority is.
    * As of what was told last, in milliseconds of the balancer's clock.
    */
   readonly calmUntil: number | undefined;

@@ -16,9 +16,9 @@ use crate::store::Store;
 use crate::time::Instant;
 
 impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
-    /// Returns the end of the calm of a level: until then none of its endpoints is ejected, unless
-    /// none of them is well and another level is, as ejections of it were undone. Where those of
-    /// all levels were undone, all are calm; an undo of another level ends it.
+    /// Returns the end of the calm of a level, whose ejections were undone: until then at most half
+    /// as many of its endpoints are ejected again, unless none of them is well and another level
+    /// is. Where those of all levels were undone, all are calm; an undo of another level ends it.
     pub fn calm_until(&self, priority: u16) -> Option<Instant> {
         let interval = self.settings.ticks(self.settings.interval());
         self.watch.get()?.calm.until(priority, self.last, interval)
@@ -29,8 +29,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     pub(super) fn judge(&mut self, slot: Slot, by: By) -> bool {
         match self.rule(slot, by) {
             Some(Ruling::Eject) => self.eject(slot, by),
-            Some(Ruling::Undo(scope)) => {
-                self.undo(slot, scope);
+            Some(Ruling::Undo { scope, out }) => {
+                self.undo(slot, scope, out);
                 true
             }
             Some(Ruling::Hold(held)) => {
@@ -49,7 +49,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 self.hold(slot, held);
                 false
             }
-            Some(Ruling::Undo(_)) | None => false,
+            Some(Ruling::Undo { .. }) | None => false,
         }
     }
 
@@ -98,7 +98,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 others.slow_out |= ejected && health.slow();
             }
         }
-        let in_service = health.phase() == Phase::InService;
+        let before = health.phase() == Phase::InService && health.ejections > 0;
         let suspect = Suspect {
             by,
             row: health.streak.into(),
@@ -106,7 +106,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             slow: !canceled && health.slow(),
             began: health.began,
             heard: health.heard(),
-            back: in_service && health.ejections > 0 && !others.latest.has_reached(health.until),
+            before,
+            back: before && !others.latest.has_reached(health.until),
         };
         let calm = watch.calm.over(level, now, interval);
         Some(health::judge(&suspect, &others, calm, now, interval))
@@ -136,8 +137,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     }
 
     /// Lets those of the level of the endpoint in `slot` come back that it misses, or all of any
-    /// level.
-    fn undo(&mut self, slot: Slot, scope: Scope) {
+    /// level; `out` of the level are ejected.
+    fn undo(&mut self, slot: Slot, scope: Scope, out: u32) {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
         let Some(own) = self.row(slot) else { return };
         let (level, slow) = match scope {
@@ -145,7 +146,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             Scope::All => (None, false),
         };
         let Some(watch) = self.watch.get_mut() else { return };
-        let until = watch.calm.begin(level, now, interval);
+        let until = watch.calm.begin(level, out, now, interval);
         self.turn(level, Turn::Missed { slow });
         self.set_held(slot, Held::Calm);
         self.note(Some(slot), EventKind::Undone { until });

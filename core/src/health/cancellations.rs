@@ -8,7 +8,7 @@
 //! With `k` = 5 and callers that never give up otherwise, ten abandoned requests in a row are
 //! enough. Where rows of 60 have ended in an answer, it takes thirty.
 
-use super::eject_rule;
+use super::multiple;
 use super::row::HealthRow;
 
 /// Returns the length at which a row is judged, where the longest row that ended in an answer was
@@ -23,7 +23,7 @@ pub(crate) fn crosses(k: u16, longest: u16, before: u16, row: u16) -> bool {
     let (row32, before, limit) = (u32::from(row), u32::from(before), limit(k, longest));
     k > 0
         && row32 >= limit
-        && (before < limit || row == u16::MAX || eject_rule::crosses(k.into(), before, row32))
+        && (before < limit || row == u16::MAX || multiple::crosses(k.into(), before, row32))
 }
 
 /// Tells that an endpoint in service has neither a row of failures nor one of cancellations: less

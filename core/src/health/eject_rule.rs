@@ -6,7 +6,9 @@
 //! percentage rule fires, in this order:
 //!
 //! 1. **Calm.** Ejections of the level were undone a while ago: nothing, unless nobody else of it is
-//!    well and another level is. Where those of all levels were, nothing at all.
+//!    well and another level is, or it was ejected before, is at 4k again, and less than half as
+//!    many are ejected now as were then: those that are left may be able to carry that. Where
+//!    ejections of all levels were undone, nothing at all.
 //! 2. **Nobody else is well.** Ejected if another level is well: that is failover. Else it stays; at
 //!    2k, if some of the level are ejected, those come back. If it suffers, as below, and some of
 //!    another level were ejected within an interval, that was a failover in vain, as where few
@@ -15,9 +17,9 @@
 //!    was sent after the latest one of its level (of any level, if nobody else of it is well): it
 //!    *suffers*. If the latest of its level is no older than an interval, it does so from the load
 //!    of those that are ejected. They come back, unless its row is at 4k. Where more are ejected
-//!    than others serve, only if another one is troubled, too, or its row is at 2k. One that was
-//!    ejected itself, and came back after the latest ejection, fails as before: nothing is undone
-//!    for it.
+//!    than others serve, only if another one is troubled, too, or its row is at 2k; in the calm
+//!    only if that is, and again half as many may be ejected from then on. One that was ejected
+//!    itself, and came back after the latest ejection, fails as before: nothing is undone for it.
 //! 4. **Otherwise** it is ejected, if at least half of the others are untroubled, or at 4k.
 //!
 //! Where one that fails slowly is the reason, those come back that failed slowly themselves, or were
@@ -29,12 +31,15 @@
 //!
 //! Three endpoints, `k` = 5, two of them dead: the first to fail five times has one other that is
 //! well, of two that serve, and is ejected; so is the second, whose one other is well. Three of
-//! three dead: the first has nobody who is well, and nothing is gained by ejecting it.
+//! three dead: the first has nobody who is well, and nothing is gained by ejecting it. Eight of 29
+//! dead, and one of the others suffers: all eight come back, and four of them may be ejected again.
+//! If one suffers then, those four come back, and two may be.
 
 use core::time::Duration;
 
 use super::held::Held;
 use super::row::{HealthRow, Reason, Requests};
+use super::undo::Quiet;
 use crate::settings::Settings;
 use crate::time::{Instant, Ticks, constant};
 
@@ -78,7 +83,9 @@ pub(crate) struct Suspect {
     pub(crate) began: Instant,
     /// It has answered since the latest of the others left, of any level.
     pub(crate) heard: bool,
-    /// It was ejected itself, and came back after the latest of its level left.
+    /// It was ejected itself, and did not do well for long since.
+    pub(crate) before: bool,
+    /// It was, and came back after the latest of its level left.
     pub(crate) back: bool,
 }
 
@@ -101,7 +108,7 @@ pub(crate) struct Others {
     pub(crate) latest_away: Instant,
 }
 
-/// Of which levels ejections are undone, and which are calm then.
+/// Of which levels ejections are undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Of the level of the suspect.
@@ -114,8 +121,12 @@ pub(crate) enum Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ruling {
     Eject,
-    /// Those of its level come back that may be lacking, or all that are ejected of any level.
-    Undo(Scope),
+    /// Those of its level come back that may be lacking, or all that are ejected of any level; and
+    /// so many are ejected of its level.
+    Undo {
+        scope: Scope,
+        out: u32,
+    },
     Hold(Held),
 }
 
@@ -123,76 +134,49 @@ pub(crate) enum Ruling {
 pub(crate) fn judge(
     suspect: &Suspect,
     others: &Others,
-    calm: Option<Scope>,
+    calm: Option<Quiet>,
     now: Instant,
     interval: Ticks,
 ) -> Ruling {
-    let Suspect { by, row, k, slow, began, heard, back } = *suspect;
+    let Suspect { by, row, k, slow, began, heard, before, back } = *suspect;
     let Others { elsewhere, serving, well, out, slow_out, latest, latest_away } = *others;
     let fails_over = well == 0 && elsewhere;
-    let quiet = match calm {
-        None => false,
-        Some(Scope::Level) => !fails_over,
-        Some(Scope::All) => true,
+    let (quiet, most) = match calm {
+        None => (false, 0),
+        Some(Quiet::Level { most }) => (!fails_over, most),
+        Some(Quiet::All) => (true, 0),
     };
     let by_row = by == By::Row;
     let [lately, lately_away] = [latest, latest_away].map(|left| now.since(left) < interval);
     let left = if well == 0 { latest.or_later(latest_away) } else { latest };
     let suffers = slow && heard && !left.has_reached(began);
     let harm = out > 0 && !back && lately && suffers;
-    let ejected = if well == 0 {
-        fails_over && by_row
-    } else {
-        by_row && row >= 4 * k || !harm && 2 * well >= serving
-    };
-    if ejected && !quiet {
+    let surely = row >= 2 * k;
+    // So long a row is no bad luck.
+    let hopeless = by_row && row >= 4 * k;
+    let ejected =
+        if well == 0 { fails_over && by_row } else { hopeless || !harm && 2 * well >= serving };
+    let again = before && hopeless && out < most;
+    if ejected && (!quiet || again) {
         return Ruling::Eject;
     }
-    let surely = row >= 2 * k;
     let in_vain = by_row && well == 0 && !elsewhere && surely;
     if in_vain && lately_away && suffers {
-        return Ruling::Undo(Scope::All);
-    }
-    if quiet {
-        return Ruling::Hold(Held::Calm);
+        return Ruling::Undo { scope: Scope::All, out };
     }
     // Where most are ejected, there is much to lose, and a single one that suffers may do so by
     // chance.
-    let harm_is_plain = by_row && harm && (out <= serving || well < serving || surely);
-    if harm_is_plain || in_vain && out > 0 && (!slow || slow_out || lately) {
-        return Ruling::Undo(Scope::Level);
+    let plain = surely || !quiet && (out <= serving || well < serving);
+    let lacking = in_vain && out > 0 && (!slow || slow_out || lately);
+    if calm != Some(Quiet::All) && (by_row && harm && plain || lacking) {
+        return Ruling::Undo { scope: Scope::Level, out };
     }
     Ruling::Hold(match well {
+        _ if quiet => Held::Calm,
         0 => Held::NobodyWell,
         _ if harm => Held::Harm,
         _ => Held::Minority,
     })
-}
-
-/// Tells that an ejected endpoint may be lacking to one that suffers, and comes back for its sake.
-pub(crate) fn is_missed(row: &HealthRow, slow: bool, now: Instant, interval: Ticks) -> bool {
-    row.ejected() && (!slow || row.slow() || now.since(row.began) < interval)
-}
-
-/// Tells that a row has grown to or beyond a multiple of `k`. Without a division: on small
-/// processors it would be the only one.
-///
-/// With `k` = 5, from 8 to 10: 8 is 3 beyond a multiple, and 2 more are 5.
-pub(crate) fn crosses(k: u32, before: u32, row: u32) -> bool {
-    if k == 0 {
-        return false;
-    }
-    let (mut beyond, mut part) = (before, k);
-    while part <= before >> 1 {
-        part <<= 1;
-    }
-    while part >= k {
-        if beyond >= part {
-            beyond -= part;
-        }
-        part >>= 1;
-    }
-    row.saturating_sub(before) >= k - beyond
 }
 
 /// Tells that requests to an endpoint in service fare badly.
@@ -222,12 +206,28 @@ mod tests {
     }
 
     fn row(row: u32) -> Suspect {
-        Suspect { by: By::Row, row, k: K, slow: false, began: at(90), heard: true, back: false }
+        Suspect {
+            by: By::Row,
+            row,
+            k: K,
+            slow: false,
+            began: at(90),
+            heard: true,
+            before: false,
+            back: false,
+        }
     }
 
     fn level(serving: u32, well: u32, out: u32) -> Others {
         let (latest, latest_away) = (at(80), at(80));
         Others { elsewhere: false, serving, well, out, slow_out: false, latest, latest_away }
+    }
+
+    /// Nothing is ejected.
+    const CALM: Quiet = Quiet::Level { most: 0 };
+
+    fn undo(out: u32) -> Ruling {
+        Ruling::Undo { scope: Scope::Level, out }
     }
 
     fn judged(suspect: &Suspect, others: &Others) -> Ruling {
@@ -263,43 +263,20 @@ mod tests {
     fn at_2k_ejections_that_left_nobody_well_are_undone() {
         let others = level(2, 0, 3);
         assert_eq!(judged(&row(5), &others), Ruling::Hold(Held::NobodyWell));
-        assert_eq!(judged(&row(10), &others), Ruling::Undo(Scope::Level));
+        assert_eq!(judged(&row(10), &others), undo(3));
         let elsewhere = Others { elsewhere: true, ..others };
         assert_eq!(judged(&row(10), &elsewhere), Ruling::Eject);
         let suffers = Suspect { slow: true, ..row(10) };
         assert_eq!(judged(&suffers, &others), Ruling::Hold(Held::NobodyWell), "they refuse all");
-        assert_eq!(
-            judged(&suffers, &Others { slow_out: true, ..others }),
-            Ruling::Undo(Scope::Level)
-        );
-        assert_eq!(
-            judged(&suffers, &Others { latest: at(91), ..others }),
-            Ruling::Undo(Scope::Level)
-        );
-    }
-
-    #[test]
-    fn who_suffers_misses_the_slow_and_those_that_left_lately() {
-        let ejected = |slow, secs| {
-            let mut row = HealthRow { began: at(secs), ..HealthRow::NEW };
-            row.enter(crate::health::Phase::Ejected, at(1000));
-            if slow {
-                row.note_slow();
-            }
-            row
-        };
-        let missed = |row: &HealthRow, slow| is_missed(row, slow, at(100), INTERVAL);
-        assert!(missed(&ejected(false, 91), true) && missed(&ejected(true, 50), true));
-        assert!(!missed(&ejected(false, 90), true), "it refused all, for an interval");
-        assert!(missed(&ejected(false, 50), false), "but one that fails fast misses all");
-        assert!(!missed(&HealthRow::NEW, false), "in service");
+        assert_eq!(judged(&suffers, &Others { slow_out: true, ..others }), undo(3));
+        assert_eq!(judged(&suffers, &Others { latest: at(91), ..others }), undo(3));
     }
 
     #[test]
     fn slow_failures_soon_after_an_ejection_undo_it() {
         let others = Others { latest: at(95), ..level(8, 7, 1) };
         let slow = |secs| Suspect { slow: true, began: at(secs), ..row(5) };
-        assert_eq!(judged(&slow(96), &others), Ruling::Undo(Scope::Level));
+        assert_eq!(judged(&slow(96), &others), undo(1));
         assert_eq!(judged(&slow(95), &others), Ruling::Eject, "sent before it");
         assert_eq!(judged(&Suspect { began: at(96), ..row(5) }, &others), Ruling::Eject, "fast");
         assert_eq!(judged(&Suspect { row: 20, ..slow(96) }, &others), Ruling::Eject, "at 4k");
@@ -309,36 +286,33 @@ mod tests {
         assert_eq!(judged(&slow(96), &long_ago), Ruling::Eject, "an interval ago");
         let most = Others { latest: at(95), ..level(3, 3, 4) };
         assert_eq!(judged(&slow(96), &most), Ruling::Hold(Held::Harm), "most are ejected");
-        assert_eq!(judged(&Suspect { row: 10, ..slow(96) }, &most), Ruling::Undo(Scope::Level));
-        assert_eq!(judged(&slow(96), &Others { well: 2, ..most }), Ruling::Undo(Scope::Level));
-        assert_eq!(judged(&slow(96), &Others { out: 3, ..most }), Ruling::Undo(Scope::Level));
+        assert_eq!(judged(&Suspect { row: 10, ..slow(96) }, &most), undo(4));
+        assert_eq!(judged(&slow(96), &Others { well: 2, ..most }), undo(4));
+        assert_eq!(judged(&slow(96), &Others { out: 3, ..most }), undo(3));
         let share = Suspect { by: By::Share, ..slow(96) };
         assert_eq!(judged(&share, &others), Ruling::Hold(Held::Harm), "a share undoes nothing");
         let elsewhere = Others { elsewhere: true, ..others };
-        assert_eq!(
-            judged(&slow(96), &elsewhere),
-            Ruling::Undo(Scope::Level),
-            "whoever is well elsewhere"
-        );
+        assert_eq!(judged(&slow(96), &elsewhere), undo(1), "whoever is well elsewhere");
     }
 
     #[test]
     fn at_2k_a_failover_in_vain_is_undone_in_any_calm() {
         let drowned = Others { latest_away: at(95), ..level(2, 0, 0) };
-        for calm in [None, Some(Scope::Level), Some(Scope::All)] {
+        let all = Ruling::Undo { scope: Scope::All, out: 0 };
+        for calm in [None, Some(CALM), Some(Quiet::All)] {
             let judged =
                 |suspect, others: &Others| judge(&suspect, others, calm, at(100), INTERVAL);
             let slow = |length| Suspect { slow: true, began: at(96), ..row(length) };
             let held = if calm.is_some() { Held::Calm } else { Held::NobodyWell };
             assert_eq!(judged(slow(5), &drowned), Ruling::Hold(held));
-            assert_eq!(judged(slow(10), &drowned), Ruling::Undo(Scope::All));
+            assert_eq!(judged(slow(10), &drowned), all);
             for others in [
                 Others { well: 1, ..drowned },
                 Others { elsewhere: true, ..drowned },
                 Others { latest_away: at(90), ..drowned },
                 Others { latest: at(97), ..drowned },
             ] {
-                assert_ne!(judged(slow(10), &others), Ruling::Undo(Scope::All), "{others:?}");
+                assert_ne!(judged(slow(10), &others), all, "{others:?}");
             }
             // It is out as the others are, and does not suffer from their load.
             for suspect in [
@@ -354,19 +328,45 @@ mod tests {
     #[test]
     fn in_the_calm_only_failover_goes_on_and_not_after_one_in_vain() {
         for (length, quiet) in
-            [5, 10, 20, 1000].into_iter().flat_map(|row| [(row, Scope::Level), (row, Scope::All)])
+            [5, 10, 20, 1000].into_iter().flat_map(|row| [(row, CALM), (row, Quiet::All)])
         {
             let calm =
                 |others: &Others| judge(&row(length), others, Some(quiet), at(100), INTERVAL);
             let held = Ruling::Hold(Held::Calm);
-            for others in [level(2, 2, 0), level(2, 0, 1), level(0, 0, 0)] {
+            for others in [level(2, 2, 0), level(2, 2, 1), level(0, 0, 0)] {
                 assert_eq!(calm(&others), held);
             }
+            let nobody = calm(&level(2, 0, 1));
+            let undone = quiet == CALM && length >= 10;
+            assert_eq!(nobody, if undone { undo(1) } else { held });
             let elsewhere = |others| Others { elsewhere: true, ..others };
             assert_eq!(calm(&elsewhere(level(2, 1, 0))), held);
-            let failover = if quiet == Scope::All { held } else { Ruling::Eject };
+            let failover = if quiet == Quiet::All { held } else { Ruling::Eject };
             assert_eq!(calm(&elsewhere(level(2, 0, 0))), failover);
         }
+    }
+
+    #[test]
+    fn in_the_calm_those_that_came_back_are_ejected_again_up_to_half() {
+        let judged = |suspect: &Suspect, others: &Others, most| {
+            judge(suspect, others, Some(Quiet::Level { most }), at(100), INTERVAL)
+        };
+        let (held, others) = (Ruling::Hold(Held::Calm), level(8, 6, 1));
+        let again = |length| Suspect { before: true, ..row(length) };
+        assert_eq!(judged(&again(20), &others, 2), Ruling::Eject);
+        assert_eq!(judged(&again(15), &others, 2), held, "too short a row");
+        assert_eq!(judged(&row(20), &others, 2), held, "never ejected before");
+        assert_eq!(judged(&again(20), &others, 1), held, "as many as may be are");
+        assert_eq!(judged(&again(20), &level(8, 0, 1), 2), undo(1), "nobody is well");
+        let share = Suspect { by: By::Share, ..again(20) };
+        assert_eq!(judged(&share, &others, 2), held);
+        // One that suffers misses them, if it is plain.
+        let others = Others { latest: at(95), ..others };
+        let suffers = |length| Suspect { slow: true, began: at(96), ..row(length) };
+        assert_eq!(judged(&suffers(5), &others, 2), held);
+        assert_eq!(judged(&suffers(10), &others, 2), undo(1));
+        let all = judge(&suffers(10), &others, Some(Quiet::All), at(100), INTERVAL);
+        assert_eq!(all, held, "in a calm of all");
     }
 
     #[test]
@@ -380,13 +380,7 @@ mod tests {
         ] {
             assert_eq!(judged(&canceled, &level(serving, clear, 1)), expected);
         }
-        let calm = judge(&canceled, &level(9, 9, 0), Some(Scope::Level), at(100), INTERVAL);
+        let calm = judge(&canceled, &level(9, 9, 0), Some(CALM), at(100), INTERVAL);
         assert_eq!(calm, Ruling::Hold(Held::Calm));
-    }
-
-    #[test]
-    fn a_row_is_judged_at_multiples_of_k() {
-        assert!(crosses(5, 4, 5) && crosses(5, 9, 10) && crosses(5, 3, 17) && crosses(1, 0, 1));
-        assert!(!crosses(5, 5, 9) && !crosses(5, 0, 4) && !crosses(0, 0, 7));
     }
 }

@@ -1,10 +1,10 @@
 //! Changes an endpoint's health at the end of requests and of waits.
 
-use super::eject_rule::{self, By, SLOW};
+use super::eject_rule::{By, SLOW};
 use super::ejection::{eject, eject_again};
 use super::facts::{Facts, Report};
 use super::row::{Count, HealthRow, Phase, Reason};
-use super::{Rules, cancellations, failure_percentage};
+use super::{Rules, cancellations, failure_percentage, multiple};
 use crate::outcome::Outcome;
 use crate::settings::{Book, Settings};
 use crate::time::{Instant, ticks};
@@ -162,7 +162,7 @@ fn fail<R: Rules, S: Settings>(
     if ours {
         let k = u32::from(s.consecutive_failures());
         let (before, length) = (u32::from(length), u32::from(row.streak));
-        let effect = suspect(row, s, length, eject_rule::crosses(k, before, length));
+        let effect = suspect(row, s, length, multiple::crosses(k, before, length));
         shorten(row, s);
         return effect;
     }

@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::report::{Effect, count, cross, suspect};
 use super::row::{Count, HealthRow};
-use super::{Rules, eject_rule};
+use super::{Rules, multiple};
 use crate::settings::{Book, Settings};
 use crate::slot::Slot;
 use crate::time::Instant;
@@ -129,7 +129,7 @@ fn tally_rows(
         return Effect::None;
     }
     let k = u32::from(s.consecutive_failures());
-    suspect(row, s, length, eject_rule::crosses(k, known, length))
+    suspect(row, s, length, multiple::crosses(k, known, length))
 }
 
 fn short(count: u32) -> u16 {

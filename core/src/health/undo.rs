@@ -1,6 +1,6 @@
-//! The calm after ejections that did harm were undone.
+//! Who comes back where ejections are undone, and the calm after that.
 
-use super::eject_rule::Scope;
+use super::row::HealthRow;
 use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
 
 /// The largest number of a state: all below 2⁵³ are whole numbers to JavaScript. As a time, it is
@@ -18,6 +18,17 @@ pub(crate) struct Calm {
     /// The level, or [`ALL`]; and undos one soon after the other, times [`UNDO`]: without any,
     /// nothing is calm. It is one number, as every byte counts.
     of: u32,
+    /// So many of the level may be ejected all the same.
+    most: u16,
+}
+
+/// What is not ejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quiet {
+    /// Of a level, more than so many.
+    Level { most: u32 },
+    /// Any, of any level.
+    All,
 }
 
 /// One more undo. From the second on, calms are as long as they get.
@@ -33,6 +44,9 @@ pub(crate) struct Rest {
     /// None: all levels.
     pub(crate) level: Option<u16>,
     pub(crate) undos: u8,
+    /// So many may be ejected all the same.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) most: u16,
     /// The rest of it; 0 if it is over.
     pub(crate) left: u64,
     /// The time since its end; 0 before that.
@@ -40,7 +54,7 @@ pub(crate) struct Rest {
 }
 
 impl Calm {
-    pub(crate) const NEW: Self = Self { until: Instant::ZERO, of: 0 };
+    pub(crate) const NEW: Self = Self { until: Instant::ZERO, of: 0, most: 0 };
 
     /// Returns the end of the calm of a level, if it is calm.
     pub(crate) fn until(self, level: u16, now: Instant, interval: Ticks) -> Option<Instant> {
@@ -48,19 +62,35 @@ impl Calm {
     }
 
     /// Returns what is calm with a level, if that is.
-    pub(crate) fn over(self, level: u16, now: Instant, interval: Ticks) -> Option<Scope> {
+    pub(crate) fn over(self, level: u16, now: Instant, interval: Ticks) -> Option<Quiet> {
         // One that ends later began before a clock of 32 bits did.
         let left = self.until.since(now);
         let calm = self.of >= UNDO
             && (self.of & ALL != 0 || self.of as u16 == level)
             && !now.has_reached(self.until)
             && left <= length(interval, 2);
-        calm.then_some(if self.of & ALL == 0 { Scope::Level } else { Scope::All })
+        calm.then_some(if self.of & ALL == 0 {
+            Quiet::Level { most: self.most.into() }
+        } else {
+            Quiet::All
+        })
     }
 
-    /// Begins a calm of a level, or of all; returns its end.
-    pub(crate) fn begin(&mut self, level: Option<u16>, now: Instant, interval: Ticks) -> Instant {
+    /// Begins a calm of a level, or of all, as `out` are ejected of the level; returns its end. Half
+    /// as many may be ejected again, and no more than in a calm that goes on.
+    ///
+    /// With 8 ejected: 4; and with these 4, in the calm: 2, then 1, then none.
+    pub(crate) fn begin(
+        &mut self,
+        level: Option<u16>,
+        out: u32,
+        now: Instant,
+        interval: Ticks,
+    ) -> Instant {
         let of = level.map_or(ALL, u32::from);
+        let goes_on = self.over(of as u16, now, interval).is_some();
+        let before = if goes_on { self.most } else { u16::MAX };
+        self.most = u16::try_from(out / 2).unwrap_or(u16::MAX).min(before);
         let again = self.of % UNDO == of && now.since(self.until) < length(interval, self.undos());
         let before = if again { self.of } else { of };
         self.until = now.later(length(interval, (before / UNDO) as u8));
@@ -74,16 +104,16 @@ impl Calm {
         let level = (self.of & ALL == 0).then_some(self.of as u16);
         let [left, over] =
             [until.since(now), now.since(until)].map(|ticks| nanos_of_ticks(ticks).min(LONGEST));
-        (undos > 0).then_some(Rest { level, undos, left, over })
+        (undos > 0).then_some(Rest { level, undos, most: self.most, left, over })
     }
 
     /// Goes on with a calm of `age` nanoseconds ago, for no longer than this interval allows.
     pub(crate) fn import(rest: Rest, age: u64, now: Instant, interval: Ticks) -> Self {
-        let Rest { level, undos, left, over } = rest;
+        let Rest { level, undos, most, left, over } = rest;
         let over = over.saturating_add(age.saturating_sub(left));
         let left = ticks_of_nanos(left.saturating_sub(age)).min(length(interval, 2));
         let until = now.earlier(ticks_of_nanos(over)).later(left);
-        Self { until, of: level.map_or(ALL, u32::from) + u32::from(undos) * UNDO }
+        Self { until, of: level.map_or(ALL, u32::from) + u32::from(undos) * UNDO, most }
     }
 
     fn undos(self) -> u8 {
@@ -101,6 +131,11 @@ fn length(interval: Ticks, undos: u8) -> Ticks {
     interval.min(Ticks::MAX / 12) * (3 << undos.min(2))
 }
 
+/// Tells that an ejected endpoint may be lacking to one that suffers, and comes back for its sake.
+pub(crate) fn is_missed(row: &HealthRow, slow: bool, now: Instant, interval: Ticks) -> bool {
+    row.ejected() && (!slow || row.slow() || now.since(row.began) < interval)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +149,7 @@ mod tests {
         let mut now = Instant::from_secs(1000);
         for length in [30, 60, 120, 120] {
             assert_eq!(calm.until(7, now, INTERVAL), None);
-            let until = calm.begin(Some(7), now, INTERVAL);
+            let until = calm.begin(Some(7), 0, now, INTERVAL);
             assert_eq!(until, now + core::time::Duration::from_secs(length));
             assert_eq!(calm.until(7, now, INTERVAL), Some(until));
             assert_eq!(calm.until(8, now, INTERVAL), None, "another level");
@@ -122,13 +157,16 @@ mod tests {
             now = until + core::time::Duration::from_secs(20);
         }
         now = now + core::time::Duration::from_secs(200);
-        let until = calm.begin(Some(7), now, INTERVAL);
+        let until = calm.begin(Some(7), 0, now, INTERVAL);
         assert_eq!(until, now + core::time::Duration::from_secs(30), "long after");
-        assert_eq!(calm.begin(Some(8), now, INTERVAL), now + core::time::Duration::from_secs(30));
+        assert_eq!(
+            calm.begin(Some(8), 0, now, INTERVAL),
+            now + core::time::Duration::from_secs(30)
+        );
         assert_eq!(calm.over(7, now, INTERVAL), None);
-        assert_eq!(calm.over(8, now, INTERVAL), Some(Scope::Level));
-        let until = calm.begin(None, now, INTERVAL);
-        assert_eq!(calm.over(7, now, INTERVAL), Some(Scope::All));
+        assert_eq!(calm.over(8, now, INTERVAL), Some(Quiet::Level { most: 0 }));
+        let until = calm.begin(None, 0, now, INTERVAL);
+        assert_eq!(calm.over(7, now, INTERVAL), Some(Quiet::All));
         assert_eq!(calm.until(7, now, INTERVAL), Some(until));
     }
 
@@ -137,31 +175,71 @@ mod tests {
         let now = Instant::from_secs(1000);
         for level in [0, 1, u16::MAX - 1, u16::MAX] {
             let mut calm = Calm::NEW;
-            let until = calm.begin(Some(level), now, INTERVAL);
+            let until = calm.begin(Some(level), 0, now, INTERVAL);
             let calm_of = |calm: &Calm, level| calm.until(level, now, INTERVAL);
             for other in [0, 1, u16::MAX - 1, u16::MAX] {
                 assert_eq!(calm_of(&calm, other).is_some(), other == level, "{level}: {other}");
             }
-            assert_eq!(calm.over(level, now, INTERVAL), Some(Scope::Level));
+            assert_eq!(calm.over(level, now, INTERVAL), Some(Quiet::Level { most: 0 }));
             let rest = calm.export(now).expect("it is calm");
             assert_eq!(Calm::import(rest, 0, now, INTERVAL), calm);
             // One of all is no continuation of one of a level.
-            assert_eq!((rest.level, calm.begin(None, now, INTERVAL)), (Some(level), until));
-            assert_eq!(calm.over(level, now, INTERVAL), Some(Scope::All));
+            assert_eq!((rest.level, calm.begin(None, 0, now, INTERVAL)), (Some(level), until));
+            assert_eq!(calm.over(level, now, INTERVAL), Some(Quiet::All));
             let rest = calm.export(now).expect("it is calm");
             assert_eq!((rest.level, Calm::import(rest, 0, now, INTERVAL)), (None, calm));
-            assert_eq!(calm.begin(Some(level), now, INTERVAL), until, "{level}: nor the reverse");
+            assert_eq!(
+                calm.begin(Some(level), 0, now, INTERVAL),
+                until,
+                "{level}: nor the reverse"
+            );
         }
+    }
+
+    #[test]
+    fn each_undo_in_a_calm_halves_how_many_may_be_ejected_again() {
+        let mut calm = Calm::NEW;
+        let now = Instant::from_secs(1000);
+        let most = |calm: &Calm, now| calm.over(7, now, INTERVAL);
+        for (out, expected) in [(9, 4), (4, 2), (9, 2), (2, 1), (1, 0), (9, 0)] {
+            calm.begin(Some(7), out, now, INTERVAL);
+            assert_eq!(most(&calm, now), Some(Quiet::Level { most: expected }), "{out} were out");
+        }
+        calm.begin(Some(8), 6, now, INTERVAL);
+        assert_eq!(calm.over(8, now, INTERVAL), Some(Quiet::Level { most: 3 }), "another level");
+        let later = now + core::time::Duration::from_secs(40);
+        calm.begin(Some(8), 200_000, later, INTERVAL);
+        assert_eq!(calm.over(8, later, INTERVAL), Some(Quiet::Level { most: u16::MAX.into() }));
+        let rest = calm.export(later).expect("it is calm");
+        assert_eq!(Calm::import(rest, 0, later, INTERVAL), calm);
     }
 
     #[test]
     fn a_calm_follows_a_clock_that_goes_back() {
         let mut calm = Calm::NEW;
         let now = Instant::from_secs(10_000);
-        calm.begin(Some(0), now, INTERVAL);
+        calm.begin(Some(0), 0, now, INTERVAL);
         let back = constant(core::time::Duration::from_secs(3600));
         calm.turn_back(back);
         let then = now.earlier(back);
         assert_eq!(calm.until(0, then, INTERVAL), Some(then + core::time::Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn who_suffers_misses_the_slow_and_those_that_left_lately() {
+        let ejected = |slow, secs| {
+            let mut row = HealthRow { began: Instant::from_secs(secs), ..HealthRow::NEW };
+            row.enter(crate::health::Phase::Ejected, Instant::from_secs(1000));
+            if slow {
+                row.note_slow();
+            }
+            row
+        };
+        let missed =
+            |row: &HealthRow, slow| is_missed(row, slow, Instant::from_secs(100), INTERVAL);
+        assert!(missed(&ejected(false, 91), true) && missed(&ejected(true, 50), true));
+        assert!(!missed(&ejected(false, 90), true), "it refused all, for an interval");
+        assert!(missed(&ejected(false, 50), false), "but one that fails fast misses all");
+        assert!(!missed(&HealthRow::NEW, false), "in service");
     }
 }

@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
             ALL_LEVELS => None,
             level => Some(level.try_into().ok()?),
         };
-        let undos = self.narrow()?;
-        Some(Rest { level, undos, left: self.number()?, over: self.number()? })
+        let (undos, most) = (self.narrow()?, self.narrow()?);
+        Some(Rest { level, undos, most, left: self.number()?, over: self.number()? })
     }
 }

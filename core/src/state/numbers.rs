@@ -93,9 +93,10 @@ pub(super) fn write<A: Address, S: Store>(state: &State<A, S>, sink: &mut dyn Si
     sink.number(draws.into());
     sink.number(longest.into());
     sink.number(calm.is_some().into());
-    if let Some(Rest { level, undos, left, over }) = calm {
+    if let Some(Rest { level, undos, most, left, over }) = calm {
         sink.number(level.map_or(ALL_LEVELS, u64::from));
         sink.number(undos.into());
+        sink.number(most.into());
         sink.number(left);
         sink.number(over);
     }

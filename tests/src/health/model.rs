@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::known::{Known, Mark, State};
+use super::ours::Calm;
 use evenkeel_core::health::{Health, Reason};
 use evenkeel_core::{Book, Config, Endpoint, EventKind, Instant, Slot, hash};
 
@@ -25,8 +26,7 @@ pub(super) struct Model {
     pub(super) dirty: bool,
     next_probe: usize,
     pub(super) interval_end: Option<Time>,
-    /// The end of the last calm, its level, and how many undos led to it.
-    pub(super) calm: Option<(Time, u16, u32)>,
+    pub(super) calm: Option<Calm>,
     /// The longest row of cancellations that ended in an answer.
     pub(super) longest: u16,
     pub(super) events: VecDeque<(Instant, Option<Slot>, EventKind)>,

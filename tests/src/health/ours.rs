@@ -19,6 +19,18 @@ enum Decided {
 /// The level of a calm of all.
 const ALL: u16 = u16::MAX;
 
+/// The last calm.
+#[derive(Clone, Copy)]
+pub(super) struct Calm {
+    until: Time,
+    /// Its level.
+    of: u16,
+    /// How many undos led to it.
+    undos: u32,
+    /// How many may be ejected all the same.
+    most: usize,
+}
+
 impl Model {
     /// An answer ends a row of cancellations.
     pub(super) fn answered(&mut self, addr: u8) {
@@ -138,7 +150,7 @@ impl Model {
 
     fn is_calm(&self, level: u16, time: Time) -> bool {
         let most = nanos(self.config.interval) * 12;
-        self.calm.is_some_and(|(until, of, _)| {
+        self.calm.is_some_and(|Calm { until, of, .. }| {
             (of == level || of == ALL) && time < until && until - time <= most
         })
     }
@@ -176,24 +188,30 @@ impl Model {
             && own.ejections > 0
             && latest.is_some_and(|latest| own.back > latest);
         let harm = latest.is_some() && !back && lately && suffers;
-        let gone_mostly = of_level().filter(|known| known.out()).count() > serving;
+        let gone = of_level().filter(|known| known.out()).count();
+        let gone_mostly = gone > serving;
         let out = if well == 0 {
             by_row && elsewhere
         } else {
             by_row && row >= 4 * k || !harm && well * 2 >= serving
         };
-        let of_all = self.calm.is_some_and(|(_, of, _)| of == ALL);
+        let of_all = self.calm.is_some_and(|calm| calm.of == ALL);
         let calm = self.is_calm(level, time) && (of_all || !(elsewhere && well == 0));
+        let all_calm = calm && of_all;
+        let room = !all_calm && self.calm.is_some_and(|calm| gone < calm.most);
+        let once_more =
+            own.state == State::In && own.ejections > 0 && by_row && row >= 4 * k && room;
         let in_vain = by_row && well == 0 && !elsewhere && row >= 2 * k;
+        let by_chance = calm || gone_mostly && well == serving;
         match () {
-            () if out && !calm => Decided::Out,
+            () if out && (!calm || once_more) => Decided::Out,
             () if in_vain && lately_away && suffers => Decided::AllUndone,
-            () if calm => Decided::Held(Held::Calm),
-            () if in_vain && missed
-                || by_row && harm && (!(gone_mostly && well == serving) || row >= 2 * k) =>
+            () if !all_calm
+                && (in_vain && missed || by_row && harm && (!by_chance || row >= 2 * k)) =>
             {
                 Decided::Undone
             }
+            () if calm => Decided::Held(Held::Calm),
             () if well == 0 => Decided::Held(Held::NobodyWell),
             () if harm => Decided::Held(Held::Harm),
             () => Decided::Held(Held::Minority),
@@ -224,10 +242,17 @@ impl Model {
         let length = |undos: u32| interval * (3 << undos.min(2));
         let before = self
             .calm
-            .filter(|&(until, of, undos)| of == level && time.saturating_sub(until) < length(undos))
-            .map_or(0, |(_, _, undos)| undos);
+            .filter(|calm| calm.of == level && time.saturating_sub(calm.until) < length(calm.undos))
+            .map_or(0, |calm| calm.undos);
         let until = time + length(before);
-        self.calm = Some((until, level, before + 1));
+        let own = self.known[&addr].endpoint.priority;
+        let gone = self.known.iter().filter(|(other, known)| {
+            **other != addr && known.endpoint.priority == own && known.eligible() && known.out()
+        });
+        let most = gone.count() / 2;
+        let goes_on = self.is_calm(level, time);
+        let most = most.min(self.calm.filter(|_| goes_on).map_or(usize::MAX, |calm| calm.most));
+        self.calm = Some(Calm { until, of: level, undos: before + 1, most });
         let slow = self.known[&addr].slow;
         for other in self.by_slot() {
             let known = &self.known[&other];

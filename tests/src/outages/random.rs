@@ -12,7 +12,7 @@ use crate::simulation::{Scenario, Table, decimal, draw as chance};
 pub const SEEDS: core::ops::Range<u64> = 1..321;
 
 /// The seeds of as many that nobody looked at before the rule was as it is.
-pub const FRESH: core::ops::Range<u64> = 1001..1321;
+pub const FRESH: core::ops::Range<u64> = 2001..2321;
 
 /// The kinds of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
