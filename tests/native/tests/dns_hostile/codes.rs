@@ -1,21 +1,24 @@
 //! Response codes, and servers that do not know EDNS.
 
 use evenkeel::Discover;
-use evenkeel_tests::servers::hostile::{Hostile, send};
+use evenkeel_tests::servers::hostile::{Act, Asked, Hostile, send};
 use hickory_server::proto::op::{Edns, ResponseCode};
 
 use super::{FOUND, SERVICE, check, good_answer, shown, source, with_srv};
 
+/// An answer that has this code and nothing else.
+pub(crate) fn code(asked: &Asked, code: u16) -> Vec<Act> {
+    let mut response = asked.response.clone();
+    response.metadata.response_code = ResponseCode::from((code >> 4) as u8, (code & 15) as u8);
+    if code > 15 {
+        response.set_edns(Edns::new());
+    }
+    send(&response)
+}
+
 /// A server that says this code to every question for the records.
-fn says(code: u16) -> Hostile {
-    with_srv(move |asked| {
-        let mut response = asked.response.clone();
-        response.metadata.response_code = ResponseCode::from((code >> 4) as u8, (code & 15) as u8);
-        if code > 15 {
-            response.set_edns(Edns::new());
-        }
-        send(&response)
-    })
+fn says(said: u16) -> Hostile {
+    with_srv(move |asked| code(asked, said))
 }
 
 #[tokio::test]
