@@ -3,6 +3,7 @@
 
 mod codes;
 mod count;
+mod edns;
 mod host;
 mod live;
 mod messages;
