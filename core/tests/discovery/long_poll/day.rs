@@ -1,5 +1,5 @@
-//! A day against a server that is restored, loses its index, hangs, and fails at random; beside it a
-//! model of the rules.
+//! A day against a server that is restored, loses its index, hangs, and fails at random; beside it
+//! a model of the rules.
 
 mod model;
 
