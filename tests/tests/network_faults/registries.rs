@@ -1,5 +1,6 @@
-//! Registries behind a network that fails. In each fault all of them keep what they know, none is asked
-//! more than its back-off allows, and a change is seen within one back-off of the fault's end.
+//! Registries, and a name server over TLS, behind a network that fails. In each fault what they told
+//! stays, none is asked more than its back-off allows, and a change is seen within one back-off of
+//! the fault's end.
 
 mod followed;
 
