@@ -1,8 +1,9 @@
-//! Registries, and a name server over TLS, behind a network that fails. In each fault what they told
-//! stays, none is asked more than its back-off allows, and a change is seen within one back-off of
-//! the fault's end.
+//! Registries, and name servers over TLS and HTTPS, behind a network that fails. In each fault what
+//! they told stays, none is asked more than its back-off allows, and a change is seen within one
+//! back-off of the fault's end.
 
 mod followed;
+mod name_servers;
 
 use core::time::Duration;
 

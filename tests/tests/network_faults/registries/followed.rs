@@ -1,25 +1,20 @@
-//! A registry of each kind and a name server over TLS, and a balancer that follows it.
+//! A registry of each kind, and a balancer that follows it.
 
 use core::any::Any;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel::dns::NameServer;
 use evenkeel::{
-    Consul, Discover, DiscoveryStatus, DnsSrv, Etcd, HttpList, Kubernetes, ListWatchConfig,
-    LongPollConfig, PollerConfig, Tls,
+    Consul, Discover, DiscoveryStatus, Etcd, HttpList, Kubernetes, ListWatchConfig, LongPollConfig,
 };
 use evenkeel_tests::bed::{Bed, becomes, bed};
-use evenkeel_tests::servers::certificates::Authority;
 use evenkeel_tests::servers::gate::Gate;
-use evenkeel_tests::servers::hostile::{Hostile, send};
-use evenkeel_tests::servers::secure::Secure;
 use evenkeel_tests::servers::web::Web;
-use evenkeel_tests::servers::zone::Zone;
 use evenkeel_tests::servers::{consul, etcd, kubernetes};
 use serde_json::{Value, json};
 
+use super::name_servers;
 use crate::net::connections_to;
 
 /// The longest wait between two questions that fail; less than usual, so as not to wait for it.
@@ -27,7 +22,7 @@ pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// How long they may be silent for all that they know: only the connection can tell.
 const SILENT: Duration = Duration::from_secs(300);
 
-const NODES: [&str; 5] = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
+pub(super) const NODES: [&str; 5] = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
 
 /// Returns what is known when so many nodes are there.
 pub(super) fn known(count: usize) -> String {
@@ -46,11 +41,12 @@ pub(super) struct Followed {
 
 impl Followed {
     /// Starts one of each, which have told a change: each is being followed.
-    pub(super) async fn start_all() -> [Self; 5] {
-        [consul().await, etcd().await, kubernetes().await, http().await, dns_over_tls().await]
+    pub(super) async fn start_all() -> [Self; 6] {
+        let (tls, https) = (name_servers::over_tls().await, name_servers::over_https().await);
+        [consul().await, etcd().await, kubernetes().await, http().await, tls, https]
     }
 
-    async fn start(
+    pub(super) async fn start(
         name: &'static str,
         url: &str,
         source: impl Discover,
@@ -170,27 +166,4 @@ async fn http() -> Followed {
     let url = web.url.clone();
     let put = move |new| count.store(new, Relaxed);
     Followed::start("an HTTP list", &url, source, put, web).await
-}
-
-/// Asked each 5 s, over a connection that is kept in between.
-async fn dns_over_tls() -> Followed {
-    let count = Arc::new(AtomicUsize::new(1));
-    let now = Arc::clone(&count);
-    let behind = Hostile::start(move |asked| {
-        let nodes = NODES[..now.load(Relaxed)].iter().zip(0..);
-        let lines = nodes.map(|(node, number)| {
-            format!("_h._tcp.t 5 SRV 0 1 80 h{number}.t\nh{number}.t 5 A {node}")
-        });
-        let zone = Zone::new(&lines.collect::<Vec<_>>().join("\n"));
-        send(&zone.answer(asked.response.clone()))
-    });
-    let authority = Authority::new();
-    let front = Secure::to(behind.addr(), &authority.certifies("ns.test")).await;
-    let trusted = Tls::default().with_ca(authority.pem.as_bytes()).unwrap();
-    let server = NameServer::tls(front.addr, "ns.test").unwrap().with_tls(trusted);
-    let poller = PollerConfig { backoff_max: BACKOFF_MAX, ..PollerConfig::default() };
-    let source = DnsSrv::new("_h._tcp.t.").unwrap().servers([server]).unwrap().poller(poller);
-    let url = format!("tls://{}", front.addr);
-    let put = move |new| count.store(new, Relaxed);
-    Followed::start("DNS over TLS", &url, source, put, (behind, front)).await
 }
