@@ -1,6 +1,8 @@
 //! What large sets from files and registries cost, and how long they keep a runtime's thread. The
 //! servers are processes of their own.
 
+mod kind;
+
 use core::convert::Infallible;
 use core::fmt::Write as _;
 use core::net::Ipv4Addr;
@@ -24,10 +26,9 @@ use crate::servers::etcd::Etcd;
 use crate::servers::kubernetes::Kubernetes;
 use crate::servers::web::Web;
 use crate::usage::{longest, memory, processor_time};
+pub use kind::Kind;
 
-/// The sources that are measured.
-pub const NAMES: [&str; 5] = ["file", "http", "consul", "kubernetes", "etcd"];
-/// With so many endpoints.
+/// Each source has so many endpoints, one after the other.
 pub const SIZES: [u32; 3] = [100, 10_000, 100_000];
 
 /// How long questions are counted.
@@ -58,16 +59,16 @@ endpoints   source       first (ms)   asked   in 20 s   memory (B)   update (ms)
 /// Measures one source, and prints its row.
 ///
 /// # Errors
-/// There is no such source, or it does not start.
-pub fn row(name: &str, size: u32) -> io::Result<()> {
-    let mut server = Obeying::start(&["serve", name, &size.to_string()])?;
+/// The source does not start.
+pub fn row(kind: Kind, size: u32) -> io::Result<()> {
+    let mut server = Obeying::start(&["serve", kind.name(), &size.to_string()])?;
     let at = server.hear()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let source = source(name, &at).map_err(io::Error::other)?;
+    let source = source(kind, &at).map_err(io::Error::other)?;
     // In a task: what runtimes run beside tasks has its turn more rarely.
     let measured = runtime.spawn(measure(server, source, size));
     let measured = runtime.block_on(measured)??;
-    println!("{size:>9}   {name:<10}   {measured}");
+    println!("{size:>9}   {kind:<10}   {measured}");
     Ok(())
 }
 
@@ -117,35 +118,33 @@ async fn measure(mut server: Obeying, source: BoxDiscover, size: u32) -> io::Res
 }
 
 /// Returns the source that follows what is served there.
-fn source(name: &str, at: &str) -> Result<BoxDiscover, BoxError> {
+fn source(kind: Kind, at: &str) -> Result<BoxDiscover, BoxError> {
     let often = LongPollConfig { burst: 100, ..LongPollConfig::default() };
-    Ok(match name {
-        "file" => BoxDiscover::new(File::new(at)),
-        "http" => BoxDiscover::new(HttpList::new(at)?.with_config(often)?),
-        "consul" => BoxDiscover::new(ConsulSource::new(at, "web")?.with_config(often)?),
-        "kubernetes" => BoxDiscover::new(KubernetesSource::new(at, "shop", "web")?),
-        "etcd" => BoxDiscover::new(EtcdSource::new([at], "/web/")?),
-        _ => return Err(format!("no source '{name}': {NAMES:?}").into()),
+    Ok(match kind {
+        Kind::File => BoxDiscover::new(File::new(at)),
+        Kind::Http => BoxDiscover::new(HttpList::new(at)?.with_config(often)?),
+        Kind::Consul => BoxDiscover::new(ConsulSource::new(at, "web")?.with_config(often)?),
+        Kind::Kubernetes => BoxDiscover::new(KubernetesSource::new(at, "shop", "web")?),
+        Kind::Etcd => BoxDiscover::new(EtcdSource::new([at], "/web/")?),
     })
 }
 
 /// Serves one of the sources until nobody gives orders any more.
 ///
 /// # Errors
-/// There is no such source, or it does not start.
-pub fn serve(name: &str, size: u32) -> io::Result<()> {
+/// The source does not start.
+pub fn serve(kind: Kind, size: u32) -> io::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let mut place = match name {
-        "file" => Place::File(TempDir::new()?),
-        "http" => {
+    let mut place = match kind {
+        Kind::File => Place::File(TempDir::new()?),
+        Kind::Http => {
             let (list, lists) = watch::channel((0, Arc::default()));
             Place::Http(runtime.block_on(serve_list(lists)), list)
         }
-        "consul" => Place::Consul(runtime.block_on(Consul::start(Vec::new()))),
-        "kubernetes" => Place::Kubernetes(runtime.block_on(Kubernetes::start())),
-        "etcd" => Place::Etcd(Etcd::start(1)),
-        _ => return Err(io::Error::other(format!("no source '{name}': {NAMES:?}"))),
+        Kind::Consul => Place::Consul(runtime.block_on(Consul::start(Vec::new()))),
+        Kind::Kubernetes => Place::Kubernetes(runtime.block_on(Kubernetes::start())),
+        Kind::Etcd => Place::Etcd(Etcd::start(1)),
     };
     let at = match &mut place {
         Place::File(dir) => dir.path().join("list.json").display().to_string(),

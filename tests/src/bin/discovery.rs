@@ -59,12 +59,12 @@ fn main() -> io::Result<ExitCode> {
             runtime.shutdown_background();
         }
         ["serve", "dns", hosts, each] => dns_cost::serve(number(hosts)?, number(each)?)?,
-        ["serve", name, size] => source_cost::serve(name, number(size)?)?,
+        ["serve", kind, size] => source_cost::serve(kind.parse()?, number(size)?)?,
         ["dns", hosts, each] => {
             let row = dns_cost::row(number(hosts)?, number(each)?);
             runtime.block_on(runtime.spawn(row))??;
         }
-        ["from", name, size] => source_cost::row(name, number(size)?)?,
+        ["from", kind, size] => source_cost::row(kind.parse()?, number(size)?)?,
         // In a task: what runtimes run beside tasks has its turn more rarely.
         [size] => runtime.block_on(runtime.spawn(row(number(size)?)))??,
         _ => {
@@ -91,8 +91,8 @@ fn table() -> io::Result<()> {
     }
     print!("{}", source_cost::HEAD);
     for size in source_cost::SIZES {
-        for name in source_cost::NAMES {
-            print_row(&["from", name, &size.to_string()])?;
+        for kind in source_cost::Kind::ALL {
+            print_row(&["from", kind.name(), &size.to_string()])?;
         }
     }
     Ok(())

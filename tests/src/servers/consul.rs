@@ -6,9 +6,8 @@
 //! - `passing` leaves out what warns or fails, and a `filter` those without the tags that it asks for;
 //!   what else it says, `dc` and `stale` are only noted.
 //!
-//! `py-consul` 1.8 sees in it what it should: it is kept until a change, hears of each, of an index
-//! that falls, and of a `wait` of 1 s after 1.01 s (`cargo run -p evenkeel-tests --example
-//! registries` runs it for other clients).
+//! `py-consul` 1.8 follows it as it would follow Consul, in the test `consul_client`; for other
+//! clients, `cargo run -p evenkeel-tests --example registries` runs it.
 
 use core::time::Duration;
 use std::sync::Arc;

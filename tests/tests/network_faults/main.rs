@@ -2,7 +2,8 @@
 //! name servers that are asked by `getaddrinfo` too. Each is played in namespaces of its own, and
 //! where there can be none it is skipped: it is counted as ignored.
 //!
-//! Real sockets, so real time: all are played at once, and most of it is waiting.
+//! Real sockets, so real time: all are played at once, and most of it is waiting. nextest plays no
+//! more at once than there are processors, and so sees them as one.
 
 mod beside;
 mod faults;
@@ -11,6 +12,7 @@ mod registries;
 
 use std::env;
 use std::process::ExitCode;
+use std::thread;
 
 use evenkeel_tests::namespaces;
 use faults::{FAULTS, Fault};
@@ -32,10 +34,42 @@ fn main() -> ExitCode {
     if skipped {
         eprintln!("skipped: network namespaces need root, and a machine that allows them");
     }
-    let faults = all().map(|&(name, _)| Trial::test(name, move || play(name)));
-    let beside = Trial::test("ours_is_before_getaddrinfo_and_envoy", beside::play_all);
-    let all = faults.chain([beside]).map(|trial| trial.with_ignored_flag(skipped)).collect();
-    libtest_mimic::run(&arguments, all).exit_code()
+    let plays: Vec<Play> = all()
+        .map(|&(name, _)| Play { name, play: Box::new(move || play(name)) })
+        .chain([Play { name: BESIDE, play: Box::new(beside::play_all) }])
+        .collect();
+    let trials = if env::var_os("NEXTEST").is_some() {
+        vec![Trial::test("all_at_once", || at_once(plays))]
+    } else {
+        plays.into_iter().map(|Play { name, play }| Trial::test(name, play)).collect()
+    };
+    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(skipped)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What is played beside others, too.
+const BESIDE: &str = "ours_is_before_getaddrinfo_and_envoy";
+
+struct Play {
+    name: &'static str,
+    play: Box<dyn FnOnce() -> Result<(), Failed> + Send>,
+}
+
+/// Plays all at the same time, and tells all that went wrong.
+fn at_once(plays: Vec<Play>) -> Result<(), Failed> {
+    let began = plays.into_iter().map(|Play { name, play }| (name, thread::spawn(play)));
+    let began: Vec<_> = began.collect();
+    let mut failures = Vec::new();
+    for (name, play) in began {
+        match play.join() {
+            Ok(Ok(())) => println!("{name}: well"),
+            Ok(Err(failed)) => {
+                failures.push(format!("{name}: {}", failed.message().unwrap_or_default()));
+            }
+            Err(_) => failures.push(format!("{name} panicked")),
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
 }
 
 fn all() -> impl Iterator<Item = &'static Fault> {

@@ -13,19 +13,6 @@ use serde_json::Value;
 const SERVER: &str = "10.9.9.9:53";
 const ADDRESS: &str = "10.9.9.9/32";
 
-/// The start of all rules: what goes to port 53 is counted before anything becomes of it.
-const COUNTED: &str = "
-    table inet dns {
-        counter datagrams { }
-        counter connections { }
-        chain counted {
-            type filter hook output priority -10;
-            udp dport 53 counter name datagrams
-            tcp dport 53 tcp flags & (syn | ack) == syn counter name connections
-        }
-        chain faults { type filter hook input priority 0; }
-    }";
-
 /// A network with one name server, whose service has two endpoints. One of them moves when told.
 pub(crate) struct Net {
     pub(crate) server: SocketAddr,
@@ -36,7 +23,7 @@ pub(crate) struct Net {
 impl Net {
     pub(crate) fn new() -> Self {
         run("ip", &["addr", "add", ADDRESS, "dev", "lo"]);
-        counts();
+        counts(&[53]);
         let server = SERVER.parse().expect("an address");
         let moved = Arc::new(AtomicUsize::new(0));
         let place = moved.clone();
@@ -57,21 +44,42 @@ impl Net {
     }
 }
 
-/// Makes the chains of rules.
-pub(crate) fn counts() {
-    run("nft", &[COUNTED]);
+/// Makes the chains of rules. What goes to these ports is counted before anything becomes of it.
+pub(crate) fn counts(ports: &[u16]) {
+    // A beginning that the system repeats comes from the same port.
+    let set = |port| format!("set to_{port} {{ type inet_service; flags dynamic; }}");
+    let rule = |port| {
+        format!(
+            "udp dport {port} counter name datagrams
+             tcp dport {port} tcp flags & (syn | ack) == syn add @to_{port} {{ tcp sport }}"
+        )
+    };
+    let sets = ports.iter().map(set).collect::<Vec<_>>().join("\n");
+    let rules = ports.iter().map(rule).collect::<Vec<_>>().join("\n");
+    let table = format!(
+        "table inet faults {{
+            counter datagrams {{ }}
+            {sets}
+            chain counted {{
+                type filter hook output priority -10;
+                {rules}
+            }}
+            chain faults {{ type filter hook input priority 0; }}
+        }}"
+    );
+    run("nft", &[&table]);
 }
 
 /// Begins a fault, of some rules for what comes in.
-pub(crate) fn breaks(rules: &[&str]) {
+pub(crate) fn breaks(rules: &[impl AsRef<str>]) {
     for rule in rules {
-        run("nft", &[&format!("add rule inet dns faults {rule}")]);
+        run("nft", &[&format!("add rule inet faults faults {}", rule.as_ref())]);
     }
 }
 
 /// Ends it.
 pub(crate) fn heals() {
-    run("nft", &["flush chain inet dns faults"]);
+    run("nft", &["flush chain inet faults faults"]);
 }
 
 /// Takes the way to the name server away: no question leaves this machine.
@@ -86,20 +94,22 @@ pub(crate) fn has_a_route() {
 
 /// Returns how many questions were sent as datagrams, repeated ones too.
 pub(crate) fn datagrams() -> u64 {
-    counter("datagrams")
-}
-
-/// Returns how often a connection was begun, repeated beginnings too.
-pub(crate) fn connections() -> u64 {
-    counter("connections")
-}
-
-fn counter(name: &str) -> u64 {
-    let said = run("nft", &["-j", "list", "counter", "inet", "dns", name]);
-    let said: Value = serde_json::from_str(&said).expect("JSON");
+    let said = list("counter", "datagrams");
     let counters = said["nftables"].as_array().into_iter().flatten();
     let packets = counters.filter_map(|part| part["counter"]["packets"].as_u64());
     packets.max().unwrap_or_else(|| panic!("no packets in {said}"))
+}
+
+/// Returns how many connections to one of the counted ports were begun.
+pub(crate) fn connections_to(port: u16) -> u64 {
+    let said = list("set", &format!("to_{port}"));
+    let sets = said["nftables"].as_array().into_iter().flatten();
+    sets.filter_map(|part| part["set"]["elem"].as_array()).map(|from| from.len() as u64).sum()
+}
+
+fn list(what: &str, name: &str) -> Value {
+    let said = run("nft", &["-j", "list", what, "inet", "faults", name]);
+    serde_json::from_str(&said).expect("JSON")
 }
 
 /// Runs a command, and returns what it prints.

@@ -1,116 +1,136 @@
-//! Registries behind a network that is cut without a word: the questions that wait for news wait on,
-//! and nobody tells that no answer can come any more.
+//! Registries, and name servers over TLS and HTTPS, behind a network that fails. In each fault what
+//! they told stays, none is asked more than its back-off allows, and a change is seen within one
+//! back-off of the fault's end.
+
+mod followed;
+mod name_servers;
 
 use core::time::Duration;
 
-use evenkeel::{Consul, Etcd, Kubernetes, ListWatchConfig, LongPollConfig};
-use evenkeel_tests::bed::{Bed, becomes, bed};
-use evenkeel_tests::servers::{consul, etcd, kubernetes};
-use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use evenkeel_tests::bed::becomes;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::faults::Fault;
+use self::followed::{BACKOFF_MAX, Followed, known};
+use crate::faults::{Fault, PATIENCE, around, lost, most_lookups};
 use crate::net::{breaks, counts, heals};
 
 pub(crate) const FAULTS: &[Fault] = &[
-    ("consul_is_cut_off", || Box::pin(consul_is_cut_off())),
-    ("etcd_is_cut_off", || Box::pin(etcd_is_cut_off())),
-    ("kubernetes_is_cut_off", || Box::pin(kubernetes_is_cut_off())),
+    ("connections_to_registries_are_reset", || {
+        Box::pin(live_through(Means::Fail(|port| {
+            vec![format!("tcp dport {port} reject with tcp reset")]
+        })))
+    }),
+    ("registries_are_unreachable", || {
+        Box::pin(live_through(Means::Fail(|port| {
+            vec![format!("tcp dport {port} reject with icmp type host-unreachable")]
+        })))
+    }),
+    ("registries_are_cut_off_for_a_minute", || {
+        Box::pin(live_through(Means::Cut(Duration::from_secs(60))))
+    }),
+    ("one_of_three_packets_of_registries_is_lost", || Box::pin(lose_packets())),
 ];
+
+enum Means {
+    /// Rules for a port, until so many questions in a row have failed.
+    Fail(fn(u16) -> Vec<String>),
+    /// All is dropped for a time. Questions that wait for news wait on, and nobody tells that no
+    /// answer can come any more.
+    Cut(Duration),
+}
+
+impl Means {
+    fn rules(&self, port: u16) -> Vec<String> {
+        match self {
+            Self::Fail(rules) => rules(port),
+            Self::Cut(_) => {
+                vec![format!("tcp dport {port} drop"), format!("tcp sport {port} drop")]
+            }
+        }
+    }
+}
 
 /// What a connection may be silent for, and what finding out that another one cannot be made takes:
 /// 40 s and 5 s.
 const NOTICED: Duration = Duration::from_secs(45);
-/// How long they may be silent for all that they know: only the connection can tell.
-const SILENT: Duration = Duration::from_secs(300);
-/// The longest wait between two questions so soon after the cut, and what a busy machine may add.
-const SLACK: Duration = Duration::from_secs(15);
+/// How long a connection may take to begin.
+const CONNECT: Duration = Duration::from_secs(5);
+/// What a busy machine may add.
+const SLACK: Duration = Duration::from_secs(10);
+/// So many failures in a row are seen.
+const FAILURES: u64 = 3;
 
-async fn consul_is_cut_off() {
-    let server = consul::Consul::start(Vec::new()).await;
-    let put = |nodes: &[&'static str]| {
-        server.change(|state| {
-            state.index += 1;
-            state.instances = nodes.iter().map(|node| consul::Instance::on(node, 80)).collect();
-        });
-    };
-    put(SETS[0]);
-    let config = LongPollConfig { wait: SILENT, ..LongPollConfig::default() };
-    let source = Consul::new(&server.web.url, "web").unwrap();
-    let bed = bed(source.with_config(config).unwrap());
-    follows(&bed, &put).await;
-    // The next question waits for the next change.
-    server.web.asked_times(3).await;
-    lives_through(&bed, &server.web.url, || put(SETS[2])).await;
-    becomes(&bed, &known(2)).await;
-}
+async fn live_through(means: Means) {
+    let registries = Followed::start_all().await;
+    counts(&registries.iter().map(|registry| registry.port).collect::<Vec<_>>());
+    let before = registries.iter().map(Followed::failures).collect::<Vec<_>>();
+    for registry in &registries {
+        breaks(&means.rules(registry.port));
+    }
+    let begun = Instant::now();
+    for registry in &registries {
+        let noticed = timeout(NOTICED + SLACK, registry.status(|status| status.error.is_some()));
+        assert!(noticed.await.is_ok(), "{}: it is noticed", registry.name);
+    }
+    for (registry, before) in registries.iter().zip(&before) {
+        registry.status(|status| status.failures >= before + FAILURES).await;
+    }
+    if let Means::Cut(time) = means {
+        sleep_until(begun + time).await;
+    }
 
-async fn etcd_is_cut_off() {
-    let server = etcd::Etcd::start(1);
-    let put = |nodes: &[&str]| {
-        for node in nodes {
-            server.put(&format!("/web/{node}"), &format!("{node}:80"));
-        }
-    };
-    put(SETS[0]);
-    let url = &server.urls()[0];
-    let source = Etcd::new([&**url], "/web/").unwrap();
-    let config = ListWatchConfig { idle: SILENT, ..ListWatchConfig::default() };
-    let bed = bed(source.with_config(config).unwrap());
-    follows(&bed, &put).await;
-    // The client that puts cannot reach it either.
-    lives_through(&bed, url, || ()).await;
-    put(SETS[2]);
-    becomes(&bed, &known(2)).await;
-}
-
-async fn kubernetes_is_cut_off() {
-    let server = kubernetes::Kubernetes::start().await;
-    let ports = json!([{"name": "http", "port": 80, "protocol": "TCP"}]);
-    let put = |addresses: &[&str]| {
-        let endpoints = addresses.iter().map(|address| json!({"addresses": [address]}));
-        server.put("web-1", &ports, &endpoints.collect::<Value>());
-    };
-    put(SETS[0]);
-    let bed = bed(Kubernetes::new(&server.web.url, "shop", "web").unwrap());
-    follows(&bed, &put).await;
-    lives_through(&bed, &server.web.url, || put(SETS[2])).await;
-    becomes(&bed, &known(2)).await;
-}
-
-/// What is there at first, then, and at last.
-const SETS: [&[&str]; 3] =
-    [&["10.0.0.1"], &["10.0.0.1", "10.0.0.2"], &["10.0.0.1", "10.0.0.2", "10.0.0.3"]];
-
-fn known(set: usize) -> String {
-    SETS[set].iter().map(|node| format!("{node}:80")).collect::<Vec<_>>().join(" ")
-}
-
-/// Goes on until a change was told: the registry is being watched.
-async fn follows(bed: &Bed, put: &impl Fn(&[&'static str])) {
-    becomes(bed, &known(0)).await;
-    put(SETS[1]);
-    becomes(bed, &known(1)).await;
-}
-
-/// Cuts the way to a registry when all is quiet, lets that change, and mends the way once the cut was
-/// noticed.
-async fn lives_through(bed: &Bed, url: &str, changes: impl FnOnce()) {
-    let port = url.rsplit(':').next().unwrap();
-    counts();
-    breaks(&[&format!("tcp dport {port} drop"), &format!("tcp sport {port} drop")]);
-    let cut = Instant::now();
-    changes();
-    let mut status = bed.discovery();
-    let fails = status.wait_for(|status| status.error.is_some());
-    let said = timeout(NOTICED + SLACK, fails).await.expect("the cut is noticed").unwrap().clone();
-    println!("noticed after {:.1?}: {}", cut.elapsed(), said.error.unwrap());
-    assert_eq!(bed.discovered().borrow().version, 2, "the set is as it was");
-    assert!(bed.pick().is_ok());
-
+    let took = begun.elapsed();
+    for registry in &registries {
+        registry.keeps(2);
+        let (asked, most) = (registry.asked(), most_lookups(took, BACKOFF_MAX) + 1);
+        // No minute of this has more than these.
+        assert!(asked <= most, "{}: {asked} questions in {took:?}, at most {most}", registry.name);
+        println!("{}: {asked} questions in {took:.1?}, at most {most}", registry.name);
+        (registry.put)(3);
+    }
     heals();
-    let healed = Instant::now();
-    let well = status.wait_for(|status| status.error.is_none());
-    let _ = timeout(SLACK, well).await.expect("it is asked again soon").unwrap();
-    println!("well again after {:.1?}", healed.elapsed());
+    let ended = Instant::now();
+    // One back-off, and one more question that was under way and fails.
+    let most = around(BACKOFF_MAX, 12) + CONNECT + SLACK;
+    for registry in &registries {
+        becomes(&registry.bed, &known(3)).await;
+        let back = ended.elapsed();
+        assert!(back <= most, "{}: back after {back:?}, at most {most:?}", registry.name);
+        println!("{}: back after {back:.1?}, at most {most:.1?}", registry.name);
+        registry.keeps(3);
+    }
+}
+
+/// Changes are seen all the same, and none of what is lost on the way is taken for removed.
+async fn lose_packets() {
+    const CHANGES: usize = 3;
+    let registries = Followed::start_all().await;
+    counts(&registries.iter().map(|registry| registry.port).collect::<Vec<_>>());
+    for registry in &registries {
+        let port = registry.port;
+        breaks(&[lost("dport", port), lost("sport", port)]);
+    }
+    let begun = Instant::now();
+    for count in 3..3 + CHANGES {
+        for registry in &registries {
+            (registry.put)(count);
+        }
+        for registry in &registries {
+            let seen = async {
+                registry.version(count as u64).await;
+                becomes(&registry.bed, &known(count)).await;
+            };
+            let seen = timeout(PATIENCE, seen).await;
+            assert!(seen.is_ok(), "{}: {:?}", registry.name, registry.bed.discovery().borrow());
+            registry.keeps(count);
+        }
+    }
+    let took = begun.elapsed();
+    // Four at once, and one each 5 s.
+    let most = 4 + took.as_secs() / 5;
+    for registry in &registries {
+        let asked = registry.asked();
+        assert!(asked <= most, "{}: {asked} questions in {took:?}, at most {most}", registry.name);
+        println!("{}: {asked} questions in {took:.1?}, at most {most}", registry.name);
+    }
 }

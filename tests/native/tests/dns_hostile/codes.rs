@@ -1,21 +1,23 @@
-//! Response codes, and servers that do not know EDNS.
+//! Response codes.
 
-use evenkeel::Discover;
-use evenkeel_tests::servers::hostile::{Hostile, send};
+use evenkeel_tests::servers::hostile::{Act, Asked, Hostile, send};
 use hickory_server::proto::op::{Edns, ResponseCode};
 
-use super::{FOUND, SERVICE, check, good_answer, shown, source, with_srv};
+use super::{check, with_srv};
+
+/// An answer that has this code and nothing else.
+pub(crate) fn code(asked: &Asked, code: u16) -> Vec<Act> {
+    let mut response = asked.response.clone();
+    response.metadata.response_code = ResponseCode::from((code >> 4) as u8, (code & 15) as u8);
+    if code > 15 {
+        response.set_edns(Edns::new());
+    }
+    send(&response)
+}
 
 /// A server that says this code to every question for the records.
-fn says(code: u16) -> Hostile {
-    with_srv(move |asked| {
-        let mut response = asked.response.clone();
-        response.metadata.response_code = ResponseCode::from((code >> 4) as u8, (code & 15) as u8);
-        if code > 15 {
-            response.set_edns(Edns::new());
-        }
-        send(&response)
-    })
+fn says(said: u16) -> Hostile {
+    with_srv(move |asked| code(asked, said))
 }
 
 #[tokio::test]
@@ -42,47 +44,4 @@ async fn codes_6_to_23_ask_the_next_server_and_are_not_taken_for_there_are_none(
         let wanted = format!("answered with response code {code}");
         assert_eq!(check(&says(code), &wanted, 0).await, questions, "{code}");
     }
-}
-
-/// A server that answers all questions with EDNS by this code, or by nothing.
-fn knows_no_edns(code: Option<ResponseCode>) -> Hostile {
-    Hostile::start(move |asked| match code {
-        _ if !asked.edns => good_answer(asked),
-        Some(code) => {
-            let mut response = asked.response.clone();
-            // As servers from before EDNS do: the header alone.
-            response.queries.clear();
-            response.metadata.response_code = code;
-            send(&response)
-        }
-        None => Vec::new(),
-    })
-}
-
-#[tokio::test]
-async fn formerr_to_edns_is_asked_without_and_remembered() {
-    for code in [ResponseCode::FormErr, ResponseCode::NotImp] {
-        let server = knows_no_edns(Some(code));
-        assert_eq!(check(&server, "FOUND", 0).await, 2);
-        let server = knows_no_edns(Some(code));
-        let mut source = source(&[server.addr()]);
-        for _ in 0..3 {
-            assert_eq!(shown(&source.lookup().await.unwrap()), FOUND);
-        }
-        let asked = |edns| server.count(|asked| asked.name == SERVICE && asked.edns == edns);
-        assert_eq!((asked(true), asked(false)), (1, 3));
-    }
-}
-
-#[tokio::test]
-async fn silence_to_edns_is_asked_without_and_remembered() {
-    let server = knows_no_edns(None);
-    assert_eq!(check(&server, "FOUND", 0).await, 2);
-    let server = knows_no_edns(None);
-    let mut source = source(&[server.addr()]);
-    for _ in 0..5 {
-        assert_eq!(shown(&source.lookup().await.unwrap()), FOUND);
-    }
-    let asked = |edns| server.count(|asked| asked.name == SERVICE && asked.edns == edns);
-    assert_eq!((asked(true), asked(false)), (1, 5), "lost for the records, and for the addresses");
 }

@@ -3,10 +3,12 @@
 
 mod codes;
 mod count;
+mod edns;
 mod host;
 mod live;
 mod messages;
 mod options;
+mod over_tcp;
 mod records;
 mod resolv_conf;
 mod targets;
@@ -30,8 +32,8 @@ const FOUND: [&str; 1] = ["a.t 127.0.0.1:80"];
 /// The time-out of a server, for tests that wait one out.
 const UNIT: Duration = Duration::from_secs(1);
 
-/// So often a server is asked for the records at most: over UDP, once more there, where it is silent
-/// or dislikes EDNS, and over TCP.
+/// So often a server is asked for the records at most: over UDP, once more there, where it is
+/// silent or dislikes EDNS, and over TCP.
 const MOST: usize = 3;
 
 /// A source that asks these servers, each for a time-out of [`UNIT`].
@@ -101,10 +103,22 @@ fn good_answer(asked: &Asked) -> Vec<Act> {
 
 /// Looks up with this server alone, which must end within `units` time-outs with what `wanted`
 /// says: `FOUND`, or a part of the error; and with a good server after it, which must find the
-/// service within one more. No server is asked more than [`MOST`] times. Returns how often the server was asked for the records alone.
+/// service within one more. No server is asked more than [`MOST`] times. Returns how often the
+/// server was asked for the records alone.
 async fn check(server: &Hostile, wanted: &str, units: u32) -> usize {
+    check_with(server, wanted, units, |servers| (source(servers), ())).await
+}
+
+/// Does the same with sources that `source` makes, each with what has to live as long.
+async fn check_with<T>(
+    server: &Hostile,
+    wanted: &str,
+    units: u32,
+    source: impl Fn(&[SocketAddr]) -> (DnsSrv, T),
+) -> usize {
     let begun = Instant::now();
-    let alone = source(&[server.addr()]).lookup().await;
+    let (mut first, _lives) = source(&[server.addr()]);
+    let alone = first.lookup().await;
     let (took, asked) = (begun.elapsed(), server.count(|asked| asked.name == SERVICE));
     let said = outcome(&alone);
     if wanted == "FOUND" {
@@ -117,7 +131,8 @@ async fn check(server: &Hostile, wanted: &str, units: u32) -> usize {
 
     let good = good();
     let begun = Instant::now();
-    let answer = source(&[server.addr(), good.addr()]).lookup().await;
+    let (mut second, _lives) = source(&[server.addr(), good.addr()]);
+    let answer = second.lookup().await;
     let answer = answer.unwrap_or_else(|error| panic!("not found at the second server: {error}"));
     assert_eq!(shown(&answer), FOUND);
     assert!(begun.elapsed() < UNIT * (units + 2), "the second server took {:?}", begun.elapsed());

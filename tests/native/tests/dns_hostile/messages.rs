@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The good answer, changed.
-fn changed(asked: &Asked, change: impl Fn(&mut Vec<u8>)) -> Vec<Act> {
+pub(crate) fn changed(asked: &Asked, change: impl Fn(&mut Vec<u8>)) -> Vec<Act> {
     let mut acts = good_answer(asked);
     if let Some(Act::Send(bytes)) = acts.first_mut() {
         change(bytes);
@@ -22,14 +22,39 @@ fn changed(asked: &Asked, change: impl Fn(&mut Vec<u8>)) -> Vec<Act> {
     acts
 }
 
-fn wrong_id(asked: &Asked) -> Vec<Act> {
+pub(crate) fn wrong_id(asked: &Asked) -> Vec<Act> {
     changed(asked, |bytes| bytes[0] ^= 1)
 }
 
-fn wrong_question(asked: &Asked) -> Vec<Act> {
+pub(crate) fn wrong_question(asked: &Asked) -> Vec<Act> {
     let mut response = asked.response.clone();
     response.queries = vec![Query::query("other.t.".parse().unwrap(), RecordType::SRV)];
     send(&response)
+}
+
+/// A question, where an answer should be.
+pub(crate) fn a_question(asked: &Asked) -> Vec<Act> {
+    has(asked.response.clone(), |message| message.metadata.message_type = MessageType::Query)
+}
+
+/// The head of an answer, and no sense after it.
+pub(crate) fn garbage(asked: &Asked) -> Vec<Act> {
+    changed(asked, |bytes| bytes[4..].fill(0xff))
+}
+
+/// An answer cut in the middle of its last record.
+pub(crate) fn broken_off(asked: &Asked) -> Vec<Act> {
+    changed(asked, |bytes| bytes.truncate(bytes.len() - 5))
+}
+
+/// An answer that has fewer records than it says.
+pub(crate) fn lying(asked: &Asked) -> Vec<Act> {
+    changed(asked, |bytes| bytes[7] = 5)
+}
+
+/// An answer whose question has a name that is a pointer to itself.
+pub(crate) fn pointer_loop(asked: &Asked) -> Vec<Act> {
+    changed(asked, |bytes| (bytes[12], bytes[13]) = (0xc0, 12))
 }
 
 fn has(mut response: Message, change: impl Fn(&mut Message)) -> Vec<Act> {
@@ -59,15 +84,13 @@ async fn no_question_is_not_believed() {
 
 #[tokio::test]
 async fn a_question_is_no_answer() {
-    let server = with_srv(|asked| {
-        has(asked.response.clone(), |m| m.metadata.message_type = MessageType::Query)
-    });
+    let server = with_srv(a_question);
     check(&server, "timed out", 1).await;
 }
 
 #[tokio::test]
 async fn garbage_is_told() {
-    let server = with_srv(|asked| changed(asked, |bytes| bytes[4..].fill(0xff)));
+    let server = with_srv(garbage);
     check(&server, "sent what is no answer", 0).await;
 }
 
@@ -79,24 +102,19 @@ async fn nothing_at_all_is_no_answer() {
 
 #[tokio::test]
 async fn an_answer_cut_in_the_middle_is_told() {
-    let server = with_srv(|asked| changed(asked, |bytes| bytes.truncate(bytes.len() - 5)));
+    let server = with_srv(broken_off);
     check(&server, "sent what is no answer", 0).await;
 }
 
 #[tokio::test]
 async fn counts_that_lie_are_told() {
-    let server = with_srv(|asked| changed(asked, |bytes| bytes[7] = 5));
+    let server = with_srv(lying);
     check(&server, "sent what is no answer", 0).await;
 }
 
 #[tokio::test]
 async fn a_loop_of_pointers_is_told() {
-    let server = with_srv(|asked| {
-        changed(asked, |bytes| {
-            // The question's name becomes a pointer to itself.
-            (bytes[12], bytes[13]) = (0xc0, 12);
-        })
-    });
+    let server = with_srv(pointer_loop);
     check(&server, "sent what is no answer", 0).await;
 }
 

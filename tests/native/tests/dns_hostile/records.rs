@@ -27,12 +27,17 @@ async fn answered_by(lines: &str) -> (String, Option<Answer>) {
 }
 
 /// So many aliases from the service to a name that has the records.
-fn chain(aliases: usize) -> String {
+pub(crate) fn chain(aliases: usize) -> String {
     let name = |i| if i == 0 { SERVICE.to_owned() } else { format!("c{i}.t") };
     let mut lines: Vec<_> =
         (0..aliases).map(|i| format!("{} 60 CNAME {}", name(i), name(i + 1))).collect();
     lines.push(format!("{} 60 SRV 0 1 80 a.t", name(aliases)));
     lines.join("\n")
+}
+
+/// The same lines, the last one first.
+pub(crate) fn reversed(lines: &str) -> String {
+    lines.lines().rev().collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]
@@ -43,9 +48,7 @@ async fn eight_aliases_are_followed_and_nine_are_not() {
 
 #[tokio::test]
 async fn aliases_in_any_order() {
-    let chain = chain(8);
-    let reversed: Vec<_> = chain.lines().rev().collect();
-    assert_eq!(answered_by(&reversed.join("\n")).await.0, format!("{FOUND:?}"));
+    assert_eq!(answered_by(&reversed(&chain(8))).await.0, format!("{FOUND:?}"));
 }
 
 #[tokio::test]

@@ -14,13 +14,13 @@ use tokio::time::Instant;
 
 use super::{FOUND, UNIT, good, outcome, shown};
 
-fn written(text: &str) -> tempfile::NamedTempFile {
+pub(crate) fn written(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     file
 }
 
-fn nameservers(servers: &[SocketAddr]) -> String {
+pub(crate) fn nameservers(servers: &[SocketAddr]) -> String {
     // As OpenBSD has it; glibc knows no ports.
     let line = |addr: &SocketAddr| format!("nameserver [{}]:{}\n", addr.ip(), addr.port());
     servers.iter().map(line).collect()

@@ -3,8 +3,6 @@
 use core::time::Duration;
 
 use evenkeel_tests::servers::hostile::{Act, Asked, Hostile, Transport, send};
-use hickory_server::proto::op::Query;
-use hickory_server::proto::rr::RecordType;
 
 use super::{
     FOUND, MOST, SERVICE, UNIT, at_once, check, good_answer, once_more, outcome, shown, source,
@@ -18,7 +16,7 @@ fn truncated(asked: &Asked) -> Vec<Act> {
 }
 
 /// A server whose datagrams are truncated and that does this over TCP.
-fn over_tcp(script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static) -> Hostile {
+pub(crate) fn over_tcp(script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static) -> Hostile {
     with_srv(move |asked| match asked.transport {
         Transport::Udp => truncated(asked),
         Transport::Tcp => script(asked),
@@ -70,16 +68,6 @@ async fn truncated_and_tcp_hanging() {
 #[tokio::test]
 async fn truncated_over_tcp_too() {
     check(&with_srv(truncated), "sent a truncated answer", 0).await;
-}
-
-#[tokio::test]
-async fn truncated_and_another_question_over_tcp() {
-    let server = over_tcp(|asked| {
-        let mut response = asked.response.clone();
-        response.queries = vec![Query::query("other.t.".parse().unwrap(), RecordType::SRV)];
-        send(&response)
-    });
-    says_both(&server, "answered another question", 1).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `EndpointSlice`s, from a server of ours: no API server is to be had. `kubectl` checks the server.
 
+mod rollout;
 mod rules;
 mod watches;
 

@@ -15,8 +15,10 @@
 //!   values_that_are_no_address_are_skipped_and_told}`.
 //! - N16, N22: `registries`, `etcd::{both_layouts_are_followed,
 //!   an_endpoint_leaves_with_its_lease_and_an_empty_prefix_is_not_believed}`.
-//! - N10, N12, N15: none, as registering services is no goal.
-//! - N18, N20, N21: none; Eureka and `ZooKeeper` are sources of one's own, as the core's `custom_watch`.
+//! - N12, a key without a value: `registries`, `etcd::values_that_are_no_address_are_skipped_and_told`.
+//! - N15: none, as nothing here registers services, and so logs that it did. Of N10, N12 and N18,
+//!   what is said of those who are registered is in `registered` and `refused`.
+//!   Eureka and `ZooKeeper` are sources of one's own, as the core's `custom_watch`.
 //!
 //! Faults of sources that are not here under their number:
 //!
@@ -35,6 +37,8 @@
 mod calls;
 mod clients;
 mod discovery;
+mod refused;
+mod registered;
 mod registries;
 
 use core::time::Duration;

@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::io;
 
-use evenkeel::{BoxDiscover, Consul, Etcd, LongPollConfig};
-use evenkeel_tests::bed::{PATIENCE, becomes, bed, error, known};
+use evenkeel::{BoxDiscover, Consul, Etcd, HttpList, LongPollConfig};
+use evenkeel_tests::bed::{PATIENCE, becomes, bed, error, known, tasks_become};
 use evenkeel_tests::servers::web::{Answering, Asked, Web};
 use tokio::sync::watch;
 
@@ -59,8 +59,8 @@ async fn fault_14_an_error_is_told_before_the_wait_which_a_refresh_ends() {
     becomes(&bed, "10.0.0.1:81").await;
 }
 
-/// A source whose balancer is dropped hangs up on what it waits for, and asks nothing more. What is
-/// asked second is kept.
+/// A source whose balancer is dropped hangs up on what it waits for, asks nothing more, and leaves no
+/// task. What is asked second is kept.
 async fn hangs_up<F>(
     source: impl FnOnce(&Web) -> BoxDiscover,
     answer: impl Fn(usize, Answering) -> F + Send + Clone + 'static,
@@ -85,6 +85,9 @@ async fn hangs_up<F>(
     drop(bed);
     tokio::time::timeout(PATIENCE, heard.wait_for(|heard| *heard)).await.unwrap().unwrap();
     assert_eq!(web.asked().len(), 2);
+    // Nothing is left behind.
+    drop(web);
+    tasks_become(0).await;
 }
 
 #[tokio::test]
@@ -95,6 +98,18 @@ async fn fault_14_a_dropped_consul_hangs_up() {
             return Ok(Some(answering));
         }
         consul(answering, 10, 80).await.map(|()| None)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn fault_14_a_dropped_list_hangs_up() {
+    let of = |web: &Web| BoxDiscover::new(HttpList::new(&web.url).unwrap());
+    hangs_up(of, async |number, answering| {
+        if number > 0 {
+            return Ok(Some(answering));
+        }
+        answering.whole(200, "X-Index: 1\r\n", r#"["a.test:80"]"#).await.map(|()| None)
     })
     .await;
 }

@@ -9,7 +9,7 @@ fn conditions(address: &str, conditions: &Value) -> Value {
 }
 
 /// The targets that may be picked, and those that drain.
-fn sides(bed: &Bed) -> (Vec<String>, Vec<String>) {
+pub(crate) fn sides(bed: &Bed) -> (Vec<String>, Vec<String>) {
     let side = |drains: bool| {
         let endpoints = bed.endpoints().into_iter();
         let endpoints = endpoints.filter(|status| status.candidate != drains && !status.leaving);
