@@ -29,8 +29,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     pub(super) fn judge(&mut self, slot: Slot, by: By) -> bool {
         match self.rule(slot, by) {
             Some(Ruling::Eject) => self.eject(slot, by),
-            Some(Ruling::Undo { scope, out }) => {
-                self.undo(slot, scope, out);
+            Some(Ruling::Undo { scope, most }) => {
+                self.undo(slot, scope, most);
                 true
             }
             Some(Ruling::Hold(held)) => {
@@ -110,7 +110,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             back: before && !others.latest.has_reached(health.until),
         };
         let calm = watch.calm.over(level, now, interval);
-        Some(health::judge(&suspect, &others, calm, now, interval))
+        Some(health::judge(&suspect, &others, calm, watch.calm.most(), now, interval))
     }
 
     fn eject(&mut self, slot: Slot, by: By) -> bool {
@@ -137,8 +137,8 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     }
 
     /// Lets those of the level of the endpoint in `slot` come back that it misses, or all of any
-    /// level; `out` of the level are ejected.
-    fn undo(&mut self, slot: Slot, scope: Scope, out: u32) {
+    /// level; `most` of the level may be ejected again.
+    fn undo(&mut self, slot: Slot, scope: Scope, most: u32) {
         let (now, interval) = (self.last, self.settings.ticks(self.settings.interval()));
         let Some(own) = self.row(slot) else { return };
         let (level, slow) = match scope {
@@ -146,7 +146,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             Scope::All => (None, false),
         };
         let Some(watch) = self.watch.get_mut() else { return };
-        let until = watch.calm.begin(level, out, now, interval);
+        let until = watch.calm.begin(level, most, now, interval);
         self.turn(level, Turn::Missed { slow });
         self.set_held(slot, Held::Calm);
         self.note(Some(slot), EventKind::Undone { until });

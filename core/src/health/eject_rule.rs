@@ -39,7 +39,6 @@ use core::time::Duration;
 
 use super::held::Held;
 use super::row::{HealthRow, Reason, Requests};
-use super::undo::Quiet;
 use crate::settings::Settings;
 use crate::time::{Instant, Ticks, constant};
 
@@ -108,7 +107,7 @@ pub(crate) struct Others {
     pub(crate) latest_away: Instant,
 }
 
-/// Of which levels ejections are undone.
+/// Of which levels ejections are undone, and which are calm then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Of the level of the suspect.
@@ -121,11 +120,11 @@ pub(crate) enum Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ruling {
     Eject,
-    /// Those of its level come back that may be lacking, or all that are ejected of any level; and
-    /// so many are ejected of its level.
+    /// Those of its level come back that may be lacking, or all that are ejected of any level; in
+    /// the calm after that, so many of the level may be ejected again.
     Undo {
         scope: Scope,
-        out: u32,
+        most: u32,
     },
     Hold(Held),
 }
@@ -134,17 +133,18 @@ pub(crate) enum Ruling {
 pub(crate) fn judge(
     suspect: &Suspect,
     others: &Others,
-    calm: Option<Quiet>,
+    calm: Option<Scope>,
+    most: u32,
     now: Instant,
     interval: Ticks,
 ) -> Ruling {
     let Suspect { by, row, k, slow, began, heard, before, back } = *suspect;
     let Others { elsewhere, serving, well, out, slow_out, latest, latest_away } = *others;
     let fails_over = well == 0 && elsewhere;
-    let (quiet, most) = match calm {
-        None => (false, 0),
-        Some(Quiet::Level { most }) => (!fails_over, most),
-        Some(Quiet::All) => (true, 0),
+    let quiet = match calm {
+        None => false,
+        Some(Scope::Level) => !fails_over,
+        Some(Scope::All) => true,
     };
     let by_row = by == By::Row;
     let [lately, lately_away] = [latest, latest_away].map(|left| now.since(left) < interval);
@@ -162,14 +162,14 @@ pub(crate) fn judge(
     }
     let in_vain = by_row && well == 0 && !elsewhere && surely;
     if in_vain && lately_away && suffers {
-        return Ruling::Undo { scope: Scope::All, out };
+        return Ruling::Undo { scope: Scope::All, most: 0 };
     }
     // Where most are ejected, there is much to lose, and a single one that suffers may do so by
     // chance.
     let plain = surely || !quiet && (out <= serving || well < serving);
     let lacking = in_vain && out > 0 && (!slow || slow_out || lately);
-    if calm != Some(Quiet::All) && (by_row && harm && plain || lacking) {
-        return Ruling::Undo { scope: Scope::Level, out };
+    if calm != Some(Scope::All) && (by_row && harm && plain || lacking) {
+        return Ruling::Undo { scope: Scope::Level, most: out / 2 };
     }
     Ruling::Hold(match well {
         _ if quiet => Held::Calm,
@@ -223,15 +223,12 @@ mod tests {
         Others { elsewhere: false, serving, well, out, slow_out: false, latest, latest_away }
     }
 
-    /// Nothing is ejected.
-    const CALM: Quiet = Quiet::Level { most: 0 };
-
     fn undo(out: u32) -> Ruling {
-        Ruling::Undo { scope: Scope::Level, out }
+        Ruling::Undo { scope: Scope::Level, most: out / 2 }
     }
 
     fn judged(suspect: &Suspect, others: &Others) -> Ruling {
-        judge(suspect, others, None, at(100), INTERVAL)
+        judge(suspect, others, None, 0, at(100), INTERVAL)
     }
 
     #[test]
@@ -298,8 +295,8 @@ mod tests {
     #[test]
     fn at_2k_a_failover_in_vain_is_undone_in_any_calm() {
         let drowned = Others { latest_away: at(95), ..level(2, 0, 0) };
-        let all = Ruling::Undo { scope: Scope::All, out: 0 };
-        for calm in [None, Some(CALM), Some(Quiet::All)] {
+        let all = Ruling::Undo { scope: Scope::All, most: 0 };
+        for calm in [None, Some(Scope::Level), Some(Scope::All)] {
             let judged =
                 |suspect, others: &Others| judge(&suspect, others, calm, at(100), INTERVAL);
             let slow = |length| Suspect { slow: true, began: at(96), ..row(length) };
@@ -328,20 +325,20 @@ mod tests {
     #[test]
     fn in_the_calm_only_failover_goes_on_and_not_after_one_in_vain() {
         for (length, quiet) in
-            [5, 10, 20, 1000].into_iter().flat_map(|row| [(row, CALM), (row, Quiet::All)])
+            [5, 10, 20, 1000].into_iter().flat_map(|row| [(row, Scope::Level), (row, Scope::All)])
         {
             let calm =
-                |others: &Others| judge(&row(length), others, Some(quiet), at(100), INTERVAL);
+                |others: &Others| judge(&row(length), others, Some(quiet), 0, at(100), INTERVAL);
             let held = Ruling::Hold(Held::Calm);
             for others in [level(2, 2, 0), level(2, 2, 1), level(0, 0, 0)] {
                 assert_eq!(calm(&others), held);
             }
             let nobody = calm(&level(2, 0, 1));
-            let undone = quiet == CALM && length >= 10;
+            let undone = quiet == Scope::Level && length >= 10;
             assert_eq!(nobody, if undone { undo(1) } else { held });
             let elsewhere = |others| Others { elsewhere: true, ..others };
             assert_eq!(calm(&elsewhere(level(2, 1, 0))), held);
-            let failover = if quiet == Quiet::All { held } else { Ruling::Eject };
+            let failover = if quiet == Scope::All { held } else { Ruling::Eject };
             assert_eq!(calm(&elsewhere(level(2, 0, 0))), failover);
         }
     }
@@ -349,7 +346,7 @@ mod tests {
     #[test]
     fn in_the_calm_those_that_came_back_are_ejected_again_up_to_half() {
         let judged = |suspect: &Suspect, others: &Others, most| {
-            judge(suspect, others, Some(Quiet::Level { most }), at(100), INTERVAL)
+            judge(suspect, others, Some(Scope::Level), most, at(100), INTERVAL)
         };
         let (held, others) = (Ruling::Hold(Held::Calm), level(8, 6, 1));
         let again = |length| Suspect { before: true, ..row(length) };
@@ -365,7 +362,7 @@ mod tests {
         let suffers = |length| Suspect { slow: true, began: at(96), ..row(length) };
         assert_eq!(judged(&suffers(5), &others, 2), held);
         assert_eq!(judged(&suffers(10), &others, 2), undo(1));
-        let all = judge(&suffers(10), &others, Some(Quiet::All), at(100), INTERVAL);
+        let all = judge(&suffers(10), &others, Some(Scope::All), 0, at(100), INTERVAL);
         assert_eq!(all, held, "in a calm of all");
     }
 
@@ -380,7 +377,7 @@ mod tests {
         ] {
             assert_eq!(judged(&canceled, &level(serving, clear, 1)), expected);
         }
-        let calm = judge(&canceled, &level(9, 9, 0), Some(CALM), at(100), INTERVAL);
+        let calm = judge(&canceled, &level(9, 9, 0), Some(Scope::Level), 0, at(100), INTERVAL);
         assert_eq!(calm, Ruling::Hold(Held::Calm));
     }
 }

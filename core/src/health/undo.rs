@@ -1,5 +1,6 @@
 //! Who comes back where ejections are undone, and the calm after that.
 
+use super::eject_rule::Scope;
 use super::row::HealthRow;
 use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
 
@@ -18,17 +19,8 @@ pub(crate) struct Calm {
     /// The level, or [`ALL`]; and undos one soon after the other, times [`UNDO`]: without any,
     /// nothing is calm. It is one number, as every byte counts.
     of: u32,
-    /// So many of the level may be ejected all the same.
+    /// So many of the level may be ejected all the same; none where all levels are calm.
     most: u16,
-}
-
-/// What is not ejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Quiet {
-    /// Of a level, more than so many.
-    Level { most: u32 },
-    /// Any, of any level.
-    All,
 }
 
 /// One more undo. From the second on, calms are as long as they get.
@@ -61,36 +53,33 @@ impl Calm {
         self.over(level, now, interval).map(|_| self.until)
     }
 
+    /// Returns how many may be ejected in the calm.
+    pub(crate) fn most(self) -> u32 {
+        self.most.into()
+    }
+
     /// Returns what is calm with a level, if that is.
-    pub(crate) fn over(self, level: u16, now: Instant, interval: Ticks) -> Option<Quiet> {
+    pub(crate) fn over(self, level: u16, now: Instant, interval: Ticks) -> Option<Scope> {
         // One that ends later began before a clock of 32 bits did.
         let left = self.until.since(now);
         let calm = self.of >= UNDO
             && (self.of & ALL != 0 || self.of as u16 == level)
             && !now.has_reached(self.until)
             && left <= length(interval, 2);
-        calm.then_some(if self.of & ALL == 0 {
-            Quiet::Level { most: self.most.into() }
-        } else {
-            Quiet::All
-        })
+        calm.then_some(if self.of & ALL == 0 { Scope::Level } else { Scope::All })
     }
 
-    /// Begins a calm of a level, or of all, as `out` are ejected of the level; returns its end. Half
-    /// as many may be ejected again, and no more than in a calm that goes on.
-    ///
-    /// With 8 ejected: 4; and with these 4, in the calm: 2, then 1, then none.
+    /// Begins a calm of a level, or of all; returns its end. `most` of the level may be ejected all the
+    /// same.
     pub(crate) fn begin(
         &mut self,
         level: Option<u16>,
-        out: u32,
+        most: u32,
         now: Instant,
         interval: Ticks,
     ) -> Instant {
         let of = level.map_or(ALL, u32::from);
-        let goes_on = self.over(of as u16, now, interval).is_some();
-        let before = if goes_on { self.most } else { u16::MAX };
-        self.most = u16::try_from(out / 2).unwrap_or(u16::MAX).min(before);
+        self.most = most.min(u16::MAX.into()) as u16;
         let again = self.of % UNDO == of && now.since(self.until) < length(interval, self.undos());
         let before = if again { self.of } else { of };
         self.until = now.later(length(interval, (before / UNDO) as u8));
@@ -164,9 +153,9 @@ mod tests {
             now + core::time::Duration::from_secs(30)
         );
         assert_eq!(calm.over(7, now, INTERVAL), None);
-        assert_eq!(calm.over(8, now, INTERVAL), Some(Quiet::Level { most: 0 }));
+        assert_eq!(calm.over(8, now, INTERVAL), Some(Scope::Level));
         let until = calm.begin(None, 0, now, INTERVAL);
-        assert_eq!(calm.over(7, now, INTERVAL), Some(Quiet::All));
+        assert_eq!(calm.over(7, now, INTERVAL), Some(Scope::All));
         assert_eq!(calm.until(7, now, INTERVAL), Some(until));
     }
 
@@ -180,12 +169,12 @@ mod tests {
             for other in [0, 1, u16::MAX - 1, u16::MAX] {
                 assert_eq!(calm_of(&calm, other).is_some(), other == level, "{level}: {other}");
             }
-            assert_eq!(calm.over(level, now, INTERVAL), Some(Quiet::Level { most: 0 }));
+            assert_eq!(calm.over(level, now, INTERVAL), Some(Scope::Level));
             let rest = calm.export(now).expect("it is calm");
             assert_eq!(Calm::import(rest, 0, now, INTERVAL), calm);
             // One of all is no continuation of one of a level.
             assert_eq!((rest.level, calm.begin(None, 0, now, INTERVAL)), (Some(level), until));
-            assert_eq!(calm.over(level, now, INTERVAL), Some(Quiet::All));
+            assert_eq!(calm.over(level, now, INTERVAL), Some(Scope::All));
             let rest = calm.export(now).expect("it is calm");
             assert_eq!((rest.level, Calm::import(rest, 0, now, INTERVAL)), (None, calm));
             assert_eq!(
@@ -197,21 +186,15 @@ mod tests {
     }
 
     #[test]
-    fn each_undo_in_a_calm_halves_how_many_may_be_ejected_again() {
+    fn a_calm_knows_how_many_may_be_ejected() {
         let mut calm = Calm::NEW;
         let now = Instant::from_secs(1000);
-        let most = |calm: &Calm, now| calm.over(7, now, INTERVAL);
-        for (out, expected) in [(9, 4), (4, 2), (9, 2), (2, 1), (1, 0), (9, 0)] {
-            calm.begin(Some(7), out, now, INTERVAL);
-            assert_eq!(most(&calm, now), Some(Quiet::Level { most: expected }), "{out} were out");
+        for (most, known) in [(4, 4), (0, 0), (65_535, 65_535), (200_000, 65_535)] {
+            calm.begin(Some(7), most, now, INTERVAL);
+            assert_eq!(calm.most(), known);
+            let rest = calm.export(now).expect("it is calm");
+            assert_eq!(Calm::import(rest, 0, now, INTERVAL), calm);
         }
-        calm.begin(Some(8), 6, now, INTERVAL);
-        assert_eq!(calm.over(8, now, INTERVAL), Some(Quiet::Level { most: 3 }), "another level");
-        let later = now + core::time::Duration::from_secs(40);
-        calm.begin(Some(8), 200_000, later, INTERVAL);
-        assert_eq!(calm.over(8, later, INTERVAL), Some(Quiet::Level { most: u16::MAX.into() }));
-        let rest = calm.export(later).expect("it is calm");
-        assert_eq!(Calm::import(rest, 0, later, INTERVAL), calm);
     }
 
     #[test]

@@ -245,13 +245,10 @@ impl Model {
             .filter(|calm| calm.of == level && time.saturating_sub(calm.until) < length(calm.undos))
             .map_or(0, |calm| calm.undos);
         let until = time + length(before);
-        let own = self.known[&addr].endpoint.priority;
         let gone = self.known.iter().filter(|(other, known)| {
-            **other != addr && known.endpoint.priority == own && known.eligible() && known.out()
+            **other != addr && known.endpoint.priority == level && known.eligible() && known.out()
         });
         let most = gone.count() / 2;
-        let goes_on = self.is_calm(level, time);
-        let most = most.min(self.calm.filter(|_| goes_on).map_or(usize::MAX, |calm| calm.most));
         self.calm = Some(Calm { until, of: level, undos: before + 1, most });
         let slow = self.known[&addr].slow;
         for other in self.by_slot() {
