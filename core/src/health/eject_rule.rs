@@ -298,7 +298,7 @@ mod tests {
         let all = Ruling::Undo { scope: Scope::All, most: 0 };
         for calm in [None, Some(Scope::Level), Some(Scope::All)] {
             let judged =
-                |suspect, others: &Others| judge(&suspect, others, calm, at(100), INTERVAL);
+                |suspect, others: &Others| judge(&suspect, others, calm, 0, at(100), INTERVAL);
             let slow = |length| Suspect { slow: true, began: at(96), ..row(length) };
             let held = if calm.is_some() { Held::Calm } else { Held::NobodyWell };
             assert_eq!(judged(slow(5), &drowned), Ruling::Hold(held));
