@@ -67,7 +67,7 @@ pub(crate) use durable::{
     Condition, Import, MOST_LEFT, Record, Rounds, export, import, is_limited,
 };
 pub use eject_rule::SLOW_FAILURE;
-pub(crate) use eject_rule::{By, Others, Ruling, Scope, Suspect, judge, troubled};
+pub(crate) use eject_rule::{By, Others, Past, Ruling, Scope, Suspect, judge, troubled};
 pub(crate) use ejection::eject_by_rule;
 pub(crate) use facts::{Facts, Memory, Report};
 pub use held::Held;

@@ -4,7 +4,8 @@ use super::{Cluster, EventsOf, RulesOf};
 use crate::endpoint::{Address, Endpoint};
 use crate::event::{EventKind, EventLog};
 use crate::health::{
-    self, By, Effect, HealthRow, Held, Others, Phase, Rules, Ruling, Scope, Suspect, cancellations,
+    self, By, Effect, HealthRow, Held, Others, Past, Phase, Rules, Ruling, Scope, Suspect,
+    cancellations,
 };
 use crate::kit::Kit;
 use crate::load::Load;
@@ -98,7 +99,11 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 others.slow_out |= ejected && health.slow();
             }
         }
-        let before = health.phase() == Phase::InService && health.ejections > 0;
+        let past = match health.phase() == Phase::InService && health.ejections > 0 {
+            false => Past::Clean,
+            true if others.latest.has_reached(health.until) => Past::Ejected,
+            true => Past::Back,
+        };
         let suspect = Suspect {
             by,
             row: health.streak.into(),
@@ -106,8 +111,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             slow: !canceled && health.slow(),
             began: health.began,
             heard: health.heard(),
-            before,
-            back: before && !others.latest.has_reached(health.until),
+            past,
         };
         let calm = watch.calm.over(level, now, interval);
         Some(health::judge(&suspect, &others, calm, watch.calm.most(), now, interval))

@@ -82,10 +82,16 @@ pub(crate) struct Suspect {
     pub(crate) began: Instant,
     /// It has answered since the latest of the others left, of any level.
     pub(crate) heard: bool,
-    /// It was ejected itself, and did not do well for long since.
-    pub(crate) before: bool,
-    /// It was, and came back after the latest of its level left.
-    pub(crate) back: bool,
+    pub(crate) past: Past,
+}
+
+/// Says if an endpoint was ejected before, and did not do well for long since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    Clean,
+    Ejected,
+    /// And it came back after the latest of its level left.
+    Back,
 }
 
 /// What is known of the other endpoints.
@@ -138,7 +144,7 @@ pub(crate) fn judge(
     now: Instant,
     interval: Ticks,
 ) -> Ruling {
-    let Suspect { by, row, k, slow, began, heard, before, back } = *suspect;
+    let Suspect { by, row, k, slow, began, heard, past } = *suspect;
     let Others { elsewhere, serving, well, out, slow_out, latest, latest_away } = *others;
     let fails_over = well == 0 && elsewhere;
     let quiet = match calm {
@@ -150,13 +156,13 @@ pub(crate) fn judge(
     let [lately, lately_away] = [latest, latest_away].map(|left| now.since(left) < interval);
     let left = if well == 0 { latest.or_later(latest_away) } else { latest };
     let suffers = slow && heard && !left.has_reached(began);
-    let harm = out > 0 && !back && lately && suffers;
+    let harm = out > 0 && past != Past::Back && lately && suffers;
     let surely = row >= 2 * k;
     // So long a row is no bad luck.
     let hopeless = by_row && row >= 4 * k;
     let ejected =
         if well == 0 { fails_over && by_row } else { hopeless || !harm && 2 * well >= serving };
-    let again = before && hopeless && out < most;
+    let again = past != Past::Clean && hopeless && out < most;
     if ejected && (!quiet || again) {
         return Ruling::Eject;
     }
@@ -213,8 +219,7 @@ mod tests {
             slow: false,
             began: at(90),
             heard: true,
-            before: false,
-            back: false,
+            past: Past::Clean,
         }
     }
 
@@ -278,7 +283,11 @@ mod tests {
         assert_eq!(judged(&Suspect { began: at(96), ..row(5) }, &others), Ruling::Eject, "fast");
         assert_eq!(judged(&Suspect { row: 20, ..slow(96) }, &others), Ruling::Eject, "at 4k");
         assert_eq!(judged(&Suspect { heard: false, ..slow(96) }, &others), Ruling::Eject, "as it");
-        assert_eq!(judged(&Suspect { back: true, ..slow(96) }, &others), Ruling::Eject, "again");
+        assert_eq!(
+            judged(&Suspect { past: Past::Back, ..slow(96) }, &others),
+            Ruling::Eject,
+            "again"
+        );
         let long_ago = Others { latest: at(90), ..others };
         assert_eq!(judged(&slow(96), &long_ago), Ruling::Eject, "an interval ago");
         let most = Others { latest: at(95), ..level(3, 3, 4) };
@@ -349,7 +358,7 @@ mod tests {
             judge(suspect, others, Some(Scope::Level), most, at(100), INTERVAL)
         };
         let (held, others) = (Ruling::Hold(Held::Calm), level(8, 6, 1));
-        let again = |length| Suspect { before: true, ..row(length) };
+        let again = |length| Suspect { past: Past::Ejected, ..row(length) };
         assert_eq!(judged(&again(20), &others, 2), Ruling::Eject);
         assert_eq!(judged(&again(15), &others, 2), held, "too short a row");
         assert_eq!(judged(&row(20), &others, 2), held, "never ejected before");
