@@ -77,7 +77,7 @@ pub(crate) use row::{Count, HealthRow, Phase};
 pub use row::{Health, Reason};
 pub(crate) use tally::tally;
 pub use tally::{Counted, Tally};
-pub(crate) use undo::{Calm, LONGEST, Rest, is_missed};
+pub(crate) use undo::{Calm, LONGEST, Rest, is_missed, longest_calm};
 
 #[cfg(doc)]
 use crate::Outcome;

@@ -15,8 +15,8 @@ export type BalancerEvent =
   /** It fails, and is not ejected; told where another rule keeps it than was told last. */
   | { readonly type: 'held'; readonly at: number; readonly url: string | undefined; readonly held: HeldBy }
   /**
-   * Ejections did harm, as this one fails since: those that may be missed come back, and until then none of its level is ejected, unless
-   * nobody of it is well and another level is.
+   * Ejections did harm, as this one fails since: those that may be missed come back, and until then at most half as many of its level
+   * are ejected, unless nobody of it is well and another level is.
    */
   | { readonly type: 'undone'; readonly at: number; readonly url: string | undefined; readonly until: number }
   /** It asked to be left alone. */

@@ -99,7 +99,11 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
                 others.slow_out |= ejected && health.slow();
             }
         }
-        let past = match health.phase() == Phase::InService && health.ejections > 0 {
+        // One that came back after now came back before a clock of 32 bits began anew.
+        let lately = health.ejections > 0
+            && now.has_reached(health.until)
+            && now.since(health.until) < health::longest_calm(interval);
+        let past = match health.phase() == Phase::InService && lately {
             false => Past::Clean,
             true if others.latest.has_reached(health.until) => Past::Ejected,
             true => Past::Back,

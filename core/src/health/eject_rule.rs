@@ -5,10 +5,10 @@
 //! window counted are failures. It is judged where its row reaches a multiple of `k`, or where a
 //! percentage rule fires, in this order:
 //!
-//! 1. **Calm.** Ejections of the level were undone a while ago: nothing, unless nobody else of it is
-//!    well and another level is, or it was ejected before, is at 4k again, and less than half as
-//!    many are ejected now as were then: those that are left may be able to carry that. Where
-//!    ejections of all levels were undone, nothing at all.
+//! 1. **Calm.** Ejections of the level were undone a while ago: it is not ejected, unless nobody else
+//!    of it is well and another level is, or it was ejected before, is at 4k again, and less than
+//!    half as many are ejected now as were then: those that are left may be able to carry that.
+//!    Where ejections of all levels were undone, none is.
 //! 2. **Nobody else is well.** Ejected if another level is well: that is failover. Else it stays; at
 //!    2k, if some of the level are ejected, those come back. If it suffers, as below, and some of
 //!    another level were ejected within an interval, that was a failover in vain, as where few
@@ -85,7 +85,7 @@ pub(crate) struct Suspect {
     pub(crate) past: Past,
 }
 
-/// Says if an endpoint was ejected before, and did not do well for long since.
+/// Says if an endpoint was ejected before, and came back no longer ago than a calm lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Past {
     Clean,
@@ -162,7 +162,7 @@ pub(crate) fn judge(
     let hopeless = by_row && row >= 4 * k;
     let ejected =
         if well == 0 { fails_over && by_row } else { hopeless || !harm && 2 * well >= serving };
-    let again = past != Past::Clean && hopeless && out < most;
+    let again = calm == Some(Scope::Level) && past != Past::Clean && hopeless && out < most;
     if ejected && (!quiet || again) {
         return Ruling::Eject;
     }

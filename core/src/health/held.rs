@@ -11,7 +11,8 @@ use crate::names::named;
 )]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Held {
-    /// Its level is calm: ejections of it were undone a while ago.
+    /// Its level is calm: ejections of it were undone a while ago, and it was not ejected before,
+    /// or half as many are, or its row is short.
     // The first of all: none is 0.
     Calm = 1,
     /// No other endpoint is well that could take its requests.

@@ -8,11 +8,11 @@ use crate::time::{Instant, Ticks, nanos_of_ticks, ticks_of_nanos};
 /// 104 days.
 pub(crate) const LONGEST: u64 = (1 << 53) - 1;
 
-/// For how long nothing is ejected of the level whose ejections were undone last, or of all. There
-/// is one: an undo of another level ends it.
+/// For how long less is ejected of the level whose ejections were undone last, or nothing of any.
+/// There is one: an undo of another level ends it.
 ///
-/// With an interval of 10 s: 30 s, then 60 s, then 120 s, if an undo follows within as long after
-/// the end of the calm before.
+/// With an interval of 10 s: 30 s, then 60 s, then 120 s, if an undo follows in it, or within as
+/// long after its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Calm {
     until: Instant,
@@ -65,12 +65,12 @@ impl Calm {
         let calm = self.of >= UNDO
             && (self.of & ALL != 0 || self.of as u16 == level)
             && !now.has_reached(self.until)
-            && left <= length(interval, 2);
+            && left <= longest_calm(interval);
         calm.then_some(if self.of & ALL == 0 { Scope::Level } else { Scope::All })
     }
 
-    /// Begins a calm of a level, or of all; returns its end. `most` of the level may be ejected all the
-    /// same.
+    /// Begins a calm of a level, or of all; returns its end. `most` of the level may be ejected all
+    /// the same.
     pub(crate) fn begin(
         &mut self,
         level: Option<u16>,
@@ -100,7 +100,7 @@ impl Calm {
     pub(crate) fn import(rest: Rest, age: u64, now: Instant, interval: Ticks) -> Self {
         let Rest { level, undos, most, left, over } = rest;
         let over = over.saturating_add(age.saturating_sub(left));
-        let left = ticks_of_nanos(left.saturating_sub(age)).min(length(interval, 2));
+        let left = ticks_of_nanos(left.saturating_sub(age)).min(longest_calm(interval));
         let until = now.earlier(ticks_of_nanos(over)).later(left);
         Self { until, of: level.map_or(ALL, u32::from) + u32::from(undos) * UNDO, most }
     }
@@ -113,6 +113,11 @@ impl Calm {
     pub(crate) fn turn_back(&mut self, back: Ticks) {
         self.until = self.until.earlier(back);
     }
+}
+
+/// Returns how long a calm lasts at most.
+pub(crate) fn longest_calm(interval: Ticks) -> Ticks {
+    length(interval, 2)
 }
 
 /// Returns the length of a calm that so many undos came before.

@@ -167,7 +167,8 @@ impl<'a> Reader<'a> {
             ALL_LEVELS => None,
             level => Some(level.try_into().ok()?),
         };
-        let (undos, most) = (self.narrow()?, self.narrow()?);
+        let packed: u32 = self.narrow()?;
+        let (undos, most) = (packed as u8, (packed >> 8).try_into().ok()?);
         Some(Rest { level, undos, most, left: self.number()?, over: self.number()? })
     }
 }

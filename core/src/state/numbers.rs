@@ -95,8 +95,8 @@ pub(super) fn write<A: Address, S: Store>(state: &State<A, S>, sink: &mut dyn Si
     sink.number(calm.is_some().into());
     if let Some(Rest { level, undos, most, left, over }) = calm {
         sink.number(level.map_or(ALL_LEVELS, u64::from));
-        sink.number(undos.into());
-        sink.number(most.into());
+        // One number: a state that has no `most` is as it was.
+        sink.number(u64::from(most) << 8 | u64::from(undos));
         sink.number(left);
         sink.number(over);
     }

@@ -67,9 +67,11 @@ fn learned() -> impl Strategy<Value = Value> {
 fn any_state() -> impl Strategy<Value = State<String>> {
     let turn = || prop::option::of((0..8_u8, any::<u32>()));
     let level = prop::sample::select(vec![None, Some(0_u16), Some(1), Some(u16::MAX)]);
-    let calm = (level, any::<u8>(), number(), number()).prop_map(|(level, undos, left, over)| {
-        json!({"level": level, "undos": undos, "left": left, "over": over})
-    });
+    let calm = (level, any::<u8>(), any::<u16>(), number(), number()).prop_map(
+        |(level, undos, most, left, over)| {
+            json!({"level": level, "undos": undos, "most": most, "left": left, "over": over})
+        },
+    );
     let rounds = (
         (prop::option::of(left()), any::<u32>(), any::<u32>()),
         any::<u16>(),

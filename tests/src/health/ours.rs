@@ -199,8 +199,12 @@ impl Model {
         let calm = self.is_calm(level, time) && (of_all || !(elsewhere && well == 0));
         let all_calm = calm && of_all;
         let room = !all_calm && self.calm.is_some_and(|calm| gone < calm.most);
-        let once_more =
-            own.state == State::In && own.ejections > 0 && by_row && row >= 4 * k && room;
+        // It was ejected before, and came back no longer ago than calms last.
+        let was_out = own.state == State::In
+            && own.ejections > 0
+            && own.back <= time
+            && time - own.back < nanos(self.config.interval) * 12;
+        let once_more = was_out && by_row && row >= 4 * k && room;
         let in_vain = by_row && well == 0 && !elsewhere && row >= 2 * k;
         let by_chance = calm || gone_mostly && well == serving;
         match () {

@@ -28,7 +28,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     ("registries_are_cut_off_for_a_minute", || {
         Box::pin(live_through(Means::Cut(Duration::from_secs(60))))
     }),
-    ("one_of_three_packets_of_registries_is_lost", || Box::pin(lose_packets())),
+    ("three_of_ten_packets_of_registries_are_lost", || Box::pin(lose_packets())),
 ];
 
 enum Means {
@@ -73,7 +73,8 @@ async fn live_through(means: Means) {
         assert!(noticed.await.is_ok(), "{}: it is noticed", registry.name);
     }
     for (registry, before) in registries.iter().zip(&before) {
-        registry.status(|status| status.failures >= before + FAILURES).await;
+        let fails = registry.status(|status| status.failures >= before + FAILURES);
+        assert!(timeout(PATIENCE, fails).await.is_ok(), "{}: it goes on failing", registry.name);
     }
     if let Means::Cut(time) = means {
         sleep_until(begun + time).await;

@@ -114,13 +114,30 @@ async fn the_last_one_stays_and_where_it_fails_too_the_others_come_back() {
     assert_eq!(bed.told_briefly(), back);
     // Calm for three intervals.
     let until = bed.balancer.now() + ROWS.interval * 3;
-    bed.report("a", Outcome::Failure, 50).await;
-    assert_eq!((bed.picked().as_str(), bed.held("a")), ("abcdef", Some(Held::Calm)));
+    bed.report("f", Outcome::Success, 1).await;
+    bed.report("f", Outcome::Failure, 50).await;
+    assert_eq!((bed.picked().as_str(), bed.held("f")), ("abcdef", Some(Held::Calm)));
     assert_eq!((bed.calm_until("a"), bed.calm_until("f")), (Some(until), Some(until)));
     pass(ROWS.interval * 3).await;
     assert_eq!(bed.calm_until("a"), None, "it is over");
     bed.report("a", Outcome::Failure, 5).await;
     assert_eq!(bed.picked(), "bcdef");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_calm_half_of_those_that_came_back_are_ejected_again() {
+    let mut bed = Bed::new("abcdef", ROWS).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        bed.eject(name).await;
+    }
+    bed.report("f", Outcome::Failure, 10).await;
+    assert_eq!(bed.picked(), "abcdef");
+    bed.report("f", Outcome::Success, 1).await;
+    for (name, picked) in [("a", "bcdef"), ("b", "cdef"), ("c", "cdef")] {
+        bed.report(name, Outcome::Failure, 20).await;
+        assert_eq!(bed.picked(), picked, "{name}: half of five are two");
+    }
+    assert_eq!(bed.held("c"), Some(Held::Calm));
 }
 
 #[tokio::test(start_paused = true)]

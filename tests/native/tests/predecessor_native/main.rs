@@ -15,9 +15,10 @@
 //!   values_that_are_no_address_are_skipped_and_told}`.
 //! - N16, N22: `registries`, `etcd::{both_layouts_are_followed,
 //!   an_endpoint_leaves_with_its_lease_and_an_empty_prefix_is_not_believed}`.
-//! - N12, a key without a value: `registries`, `etcd::values_that_are_no_address_are_skipped_and_told`.
-//! - N15: none, as nothing here registers services, and so logs that it did. Of N10, N12 and N18,
-//!   what is said of those who are registered is in `registered` and `refused`.
+//! - N12, a key without a value: `registries`,
+//!   `etcd::values_that_are_no_address_are_skipped_and_told`.
+//! - N15: none, as nothing here registers services, and so logs that it did. Of N10, N12, N18, N20
+//!   and N21, what is said of others than those who register is in `registered` and `refused`.
 //!   Eureka and `ZooKeeper` are sources of one's own, as the core's `custom_watch`.
 //!
 //! Faults of sources that are not here under their number:
