@@ -14,7 +14,7 @@ const LIMITS = {
   'lite.js': { raw: 148_200, gzip: 56_200, brotli: 49_200 },
   // Without the module.
   'slim.js': { raw: 56_400, gzip: 20_400, brotli: 18_450 },
-  'asm.js': { raw: 366_600, gzip: 120_300, brotli: 99_600 },
+  'asm.js': { raw: 366_800, gzip: 120_300, brotli: 99_600 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
   'steering.js': { raw: 7_800, gzip: 3_400, brotli: 3_100 },

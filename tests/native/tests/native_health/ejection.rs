@@ -126,7 +126,7 @@ async fn the_last_one_stays_and_where_it_fails_too_the_others_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn in_the_calm_half_of_those_that_came_back_are_ejected_again() {
-    let mut bed = Bed::new("abcdef", ROWS).await;
+    let bed = Bed::new("abcdef", ROWS).await;
     for name in ["a", "b", "c", "d", "e"] {
         bed.eject(name).await;
     }
