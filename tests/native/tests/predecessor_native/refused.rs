@@ -1,5 +1,5 @@
-//! go-kit's cases of sources that cannot be made: what is wrong with settings, the constructor says;
-//! what is wrong with a server, the status of discovery.
+//! go-kit's cases of sources that cannot be made: what is wrong with settings, the constructor
+//! says; what is wrong with a server, the status of discovery.
 
 use core::fmt::Debug;
 use core::time::Duration;

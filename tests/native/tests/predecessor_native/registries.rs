@@ -59,8 +59,8 @@ async fn fault_14_an_error_is_told_before_the_wait_which_a_refresh_ends() {
     becomes(&bed, "10.0.0.1:81").await;
 }
 
-/// A source whose balancer is dropped hangs up on what it waits for, asks nothing more, and leaves no
-/// task. What is asked second is kept.
+/// A source whose balancer is dropped hangs up on what it waits for, asks nothing more, and leaves
+/// no task. What is asked second is kept.
 async fn hangs_up<F>(
     source: impl FnOnce(&Web) -> BoxDiscover,
     answer: impl Fn(usize, Answering) -> F + Send + Clone + 'static,
