@@ -373,6 +373,8 @@ mod tests {
         assert_eq!(judged(&suffers(10), &others, 2), undo(1));
         let all = judge(&suffers(10), &others, Some(Scope::All), 0, at(100), INTERVAL);
         assert_eq!(all, held, "in a calm of all");
+        let all = judge(&again(20), &level(8, 6, 1), Some(Scope::All), 2, at(100), INTERVAL);
+        assert_eq!(all, held, "nor is any ejected there");
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Model {
                 self.fails();
                 (Duration::from_secs(48), Duration::from_secs(72))
             }
-            _ => {
+            LongPollAnswer::Ok { .. } | LongPollAnswer::Same { .. } => {
                 self.failures = 0;
                 let waits = self.index.is_none() && verdict != Rewound;
                 if waits {
