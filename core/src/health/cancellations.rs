@@ -3,19 +3,27 @@
 //! Who hangs behind time-outs outside never fails: its requests are given up. A request that was
 //! abandoned weighs 4, one that lost a race 1, until an answer of any kind ends the row. Users give
 //! up requests of good endpoints, too, and hedges win races under load: so the limit is twice the
-//! longest row that did end in an answer, and `8k` at least.
+//! longest row that did end in an answer; `8k` at least, and `16k` once two abandoned requests in a
+//! row have been followed by an answer.
 //!
 //! With `k` = 5 and callers that never give up otherwise, ten abandoned requests in a row are
-//! enough. Where rows of 60 have ended in an answer, it takes thirty.
+//! enough. Where users leave now and then, it takes twenty: who leaves every other time does so ten
+//! times in a row once in a thousand, and twenty times once in a million. Where rows of 60 abandoned
+//! ones have ended in an answer, it takes 120.
 
 use super::multiple;
 use super::row::HealthRow;
+use crate::Outcome;
+
+/// What two abandoned requests in a row weigh: from here on, users leave.
+const TWO: u32 = 2 * Outcome::Abandoned.cancellation_weight();
 
 /// Returns the length at which a row is judged, where the longest row that ended in an answer was
 /// so long. What outages leave behind is bounded: beyond `64k`, a row is no habit of users.
 pub(crate) fn limit(k: u16, longest: u16) -> u32 {
-    let k = u32::from(k);
-    (8 * k).max(2 * u32::from(longest).min(64 * k))
+    let (k, longest) = (u32::from(k), u32::from(longest));
+    let least = if longest < TWO { 8 * k } else { 16 * k };
+    least.max(2 * longest.min(64 * k))
 }
 
 /// Tells that a row that grew is to be judged: from the limit on, at each multiple of `k`.
@@ -38,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_limit_follows_the_longest_row_that_ended_in_an_answer() {
-        assert_eq!([limit(5, 0), limit(5, 20), limit(5, 60)], [40, 40, 120]);
+        assert_eq!([0, 7, 8, 40, 60].map(|longest| limit(5, longest)), [40, 40, 80, 80, 120]);
         assert_eq!(limit(5, u16::MAX), 640, "bounded");
         assert_eq!(limit(u16::MAX, u16::MAX), 8 * 65_535);
     }
@@ -46,7 +54,7 @@ mod tests {
     #[test]
     fn a_row_is_judged_from_the_limit_on() {
         assert!(crosses(5, 0, 36, 40) && !crosses(5, 0, 32, 36) && !crosses(5, 0, 40, 44));
-        assert!(crosses(5, 0, 44, 48) && !crosses(5, 30, 40, 44) && crosses(5, 30, 56, 60));
+        assert!(crosses(5, 0, 44, 48) && !crosses(5, 50, 80, 84) && crosses(5, 50, 96, 100));
         assert!(!crosses(0, 0, 0, u16::MAX), "without the rule");
     }
 }

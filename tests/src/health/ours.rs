@@ -276,7 +276,8 @@ impl Model {
         if self.config.book != Book::Evenkeel || k == 0 {
             return;
         }
-        let limit = (8 * u32::from(k)).max(2 * u32::from(self.longest).min(64 * u32::from(k)));
+        let fewest = if self.longest >= 8 { 16 } else { 8 } * u32::from(k);
+        let limit = fewest.max(2 * u32::from(self.longest).min(64 * u32::from(k)));
         let known = self.at(addr);
         let before = known.cancels;
         if before == 0 && known.streak() == 0 {
