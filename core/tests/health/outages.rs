@@ -180,9 +180,8 @@ const SIZES: [(u16, u16); 7] = [(3, 1), (3, 2), (4, 3), (5, 2), (10, 5), (10, 9)
 
 fn cost_no_more_than(most: [u64; 2], failure: (Duration, Outcome)) {
     for policy in POLICIES {
-        let few = if BY_KEY.contains(&policy) { 3 } else { 0 };
         for size in SIZES {
-            for (weight, callers) in CASES.into_iter().skip(few) {
+            for (weight, callers) in CASES {
                 let lost = lost(policy, size, weight, callers, failure);
                 let weights = (weight(0), weight(1));
                 let most = most[usize::from(callers == 64)];
@@ -252,10 +251,11 @@ fn levels(primaries: u16, backups: u16) -> Vec<Endpoint<u16>> {
 fn dead_or_hung_primaries_hand_over_to_backups() {
     let sizes = [(1, 1), (2, 1), (1, 2), (3, 3), (5, 2), (10, 2), (20, 20)];
     for policy in POLICIES {
-        let callers: &[usize] = if BY_KEY.contains(&policy) { &[16] } else { &[1, 16, 64] };
-        for (size, callers) in sizes.iter().flat_map(|size| callers.iter().map(|of| (*size, *of))) {
-            hand_over(policy, size, callers, (millis(1), Outcome::Failure));
-            hand_over(policy, size, callers, (millis(250), Outcome::TimedOut));
+        for size in sizes {
+            for callers in [1, 16, 64] {
+                hand_over(policy, size, callers, (millis(1), Outcome::Failure));
+                hand_over(policy, size, callers, (millis(250), Outcome::TimedOut));
+            }
         }
     }
 }
