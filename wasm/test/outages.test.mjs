@@ -17,7 +17,7 @@ async function calls(balancer, count, verdict) {
 }
 
 test('a total outage of what takes no connections multiplies no load', async () => {
-  for (const size of [1, 2, 3, 5, 10]) {
+  for (const size of [1, 2, 3, 5, 10, 1000]) {
     for (const policy of POLICIES) {
       const balancer = new Balancer({ endpoints: urls(size), policy, now: () => 0, seed: 1 });
       const free = Math.min(size - 1, 3);
@@ -35,21 +35,21 @@ test('a total outage of what takes no connections multiplies no load', async () 
 });
 
 test('one whose writes always fail is ejected after five', async () => {
-  for (const size of [2, 3, 5, 10]) {
+  for (const size of [2, 3, 5, 10, 1000]) {
     for (const policy of POLICIES.slice(1)) {
       for (const weight of [1, 3]) {
         const endpoints = urls(size).map((url) => ({ url, weight: url === A ? weight : 1 }));
         const balancer = new Balancer({ endpoints, policy, now: () => 0, seed: 1 });
-        await calls(balancer, 50 * size, 'non_retryable_failure');
-        const [first] = balancer.endpoints();
-        assert.deepEqual([first.health, first.failures], ['ejected', 5], `${size} ${policy} ${weight}`);
+        const first = () => balancer.endpoints()[0];
+        for (let i = 0; i < 50 && first().health !== 'ejected'; i++) await calls(balancer, size, 'non_retryable_failure');
+        assert.deepEqual([first().health, first().failures], ['ejected', 5], `${size} ${policy} ${weight}`);
       }
     }
   }
 });
 
 test('a request at fault does not end a row of failures', async () => {
-  for (const size of [2, 3, 5, 10]) {
+  for (const size of [2, 3, 5, 10, 1000]) {
     const balancer = new Balancer({ endpoints: urls(size), policy: 'round_robin', now: () => 0, seed: 1 });
     const health = () => balancer.endpoints()[0].health;
     await calls(balancer, 4 * size, 'retryable_failure');
@@ -100,14 +100,14 @@ test('shares are by weight, one request at a time and a hundred', () => {
         }
         const fair = weights[0] / weights.reduce((sum, weight) => sum + weight);
         const off = hits / picks / fair;
-        assert.ok(off >= 0.8 && off <= 1.2, `${policy} ${weights} ${atOnce}: ${off} of its share`);
+        assert.ok(off >= 0.85 && off <= 1.15, `${policy} ${weights} ${atOnce}: ${off} of its share`);
       }
     }
   }
 });
 
 test('probes that are given up are few', () => {
-  for (const size of [3, 10]) {
+  for (const size of [3, 10, 1000]) {
     let [now, probes] = [0, 0];
     const balancer = new Balancer({ endpoints: urls(size), policy: 'round_robin', now: () => now, seed: 1 });
     for (let failures = 0; failures < 5;) {

@@ -33,7 +33,12 @@ pub(crate) async fn balancer(names: &str) -> Text {
 }
 
 pub(crate) async fn balancer_with(names: &str, policy: &str, config: Config) -> Text {
-    let targets = Fixed::new(names.chars().map(|name| format!("{name}:80"))).unwrap();
+    let names = names.chars().map(String::from).collect();
+    balancer_of(names, policy, config).await
+}
+
+pub(crate) async fn balancer_of(names: Vec<String>, policy: &str, config: Config) -> Text {
+    let targets = Fixed::new(names.into_iter().map(|name| format!("{name}:80"))).unwrap();
     let policy: AnyPolicy = policy.parse().unwrap();
     let name = async |target: Target| Ok::<_, Infallible>(target.host().to_owned());
     let balancer =

@@ -12,17 +12,20 @@ use evenkeel::{
 };
 use futures_util::future::join_all;
 
-use crate::{Text, at_once, balancer_with, ms, pass, status};
+use crate::{Text, at_once, balancer_of, ms, pass, status};
 
 const POLICIES: [&str; 4] = ["peak_ewma", "least_request", "round_robin", "weighted_random"];
-const SIZES: [usize; 5] = [1, 2, 3, 5, 10];
+const SIZES: [usize; 6] = [1, 2, 3, 5, 10, 1_000];
 
 fn by_error(verdict: &Verdict) -> Verdict {
     *verdict
 }
 
-fn names(size: usize) -> &'static str {
-    &"abcdefghij"[..size]
+/// A balancer of "a" and so many others that there are `size`.
+async fn sized(size: usize, policy: &str) -> Text {
+    let others = (1..size).map(|number| format!("other-{number}"));
+    let names = std::iter::once("a".to_owned()).chain(others).collect();
+    balancer_of(names, policy, Config::DEFAULT).await
 }
 
 /// One attempt at a time; those at "a" end like this, and others well.
@@ -44,7 +47,7 @@ async fn calls(balancer: &Text, count: usize, verdict: Verdict) {
 async fn a_total_outage_of_what_takes_no_connections_multiplies_no_load() {
     for size in SIZES {
         for policy in POLICIES {
-            let balancer = balancer_with(names(size), policy, Config::DEFAULT).await;
+            let balancer = sized(size, policy).await;
             let free = 3.min(size - 1);
             for (budgeted, most) in [(false, 3 + free), (true, 1 + free)] {
                 for at_a_time in [1, 16, 64] {
@@ -93,7 +96,7 @@ impl Budget for Nothing {
 async fn one_whose_writes_always_fail_is_ejected_after_five() {
     for size in &SIZES[1..] {
         for policy in &POLICIES[1..] {
-            let balancer = balancer_with(names(*size), policy, Config::DEFAULT).await;
+            let balancer = sized(*size, policy).await;
             // The task has to run in between, as it does beside requests that take time.
             for _ in 0..40 * size {
                 calls(&balancer, 1, Verdict::NonRetryableFailure).await;
@@ -111,7 +114,7 @@ async fn one_whose_writes_always_fail_is_ejected_after_five() {
 #[tokio::test(start_paused = true)]
 async fn a_request_at_fault_does_not_end_a_row_of_failures() {
     for size in &SIZES[1..] {
-        let balancer = balancer_with(names(*size), "round_robin", Config::DEFAULT).await;
+        let balancer = sized(*size, "round_robin").await;
         calls(&balancer, 4 * size, Verdict::RetryableFailure).await;
         calls(&balancer, *size, Verdict::Ignorable).await;
         assert_eq!(status(&balancer, "a").health, Health::Healthy, "{size}");
