@@ -2,6 +2,7 @@
 //! is told of it.
 
 mod answered;
+mod calm;
 mod candidacy;
 mod caps;
 mod cases;
