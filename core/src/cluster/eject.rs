@@ -62,6 +62,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         let (level, health) = (own.priority(), own.watched()?);
         let (k, interval) = (s.consecutive_failures(), s.ticks(s.interval()));
         let canceled = by == By::Cancels;
+        let limit = cancellations::limit(k, watch.memory.longest);
         let mut others = Others {
             elsewhere: false,
             serving: 0,
@@ -80,8 +81,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             let (admits, elsewhere) = (row.admits(), row.priority() != level);
             let well = admits
                 && if canceled {
-                    // Who gives up says nothing of other levels.
-                    !elsewhere && cancellations::is_clear(health, k, watch.memory.longest)
+                    cancellations::is_clear(health, k, limit)
                 } else {
                     !health::troubled(health, s, now, elsewhere)
                 };
@@ -108,10 +108,15 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
             true if others.latest.has_reached(health.until) => Past::Ejected,
             true => Past::Back,
         };
+        let (row, k) = if canceled {
+            (health.cancels.into(), limit / 2)
+        } else {
+            (health.streak.into(), k.into())
+        };
         let suspect = Suspect {
             by,
-            row: health.streak.into(),
-            k: k.into(),
+            row,
+            k,
             slow: !canceled && health.slow(),
             began: health.began,
             heard: health.heard(),

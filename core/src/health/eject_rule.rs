@@ -72,9 +72,9 @@ impl By {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Suspect {
     pub(crate) by: By,
-    /// Failures in a row.
+    /// Failures in a row, or what its row of cancellations weighs.
     pub(crate) row: u32,
-    /// The number of them that makes it suspect.
+    /// The failures that make it suspect, or half of the weight that does.
     pub(crate) k: u32,
     /// A failure of the row was slow.
     pub(crate) slow: bool,
@@ -159,9 +159,10 @@ pub(crate) fn judge(
     let harm = out > 0 && past != Past::Back && lately && suffers;
     let surely = row >= 2 * k;
     // So long a row is no bad luck.
-    let hopeless = by_row && row >= 4 * k;
+    let in_a_row = by != By::Share;
+    let hopeless = in_a_row && row >= 4 * k;
     let ejected =
-        if well == 0 { fails_over && by_row } else { hopeless || !harm && 2 * well >= serving };
+        if well == 0 { fails_over && in_a_row } else { hopeless || !harm && 2 * well >= serving };
     let again = calm == Some(Scope::Level) && past != Past::Clean && hopeless && out < most;
     if ejected && (!quiet || again) {
         return Ruling::Eject;
@@ -379,7 +380,7 @@ mod tests {
 
     #[test]
     fn half_of_the_others_have_to_be_clear_of_cancellations_and_one_at_least() {
-        let canceled = Suspect { by: By::Cancels, ..row(0) };
+        let canceled = Suspect { by: By::Cancels, ..row(10) };
         for (serving, clear, expected) in [
             (1, 1, Ruling::Eject),
             (9, 5, Ruling::Eject),
@@ -388,6 +389,10 @@ mod tests {
         ] {
             assert_eq!(judged(&canceled, &level(serving, clear, 1)), expected);
         }
+        let hangs = Suspect { row: 20, ..canceled };
+        assert_eq!(judged(&hangs, &level(9, 4, 1)), Ruling::Eject, "at twice the limit");
+        let elsewhere = |others| Others { elsewhere: true, ..others };
+        assert_eq!(judged(&canceled, &elsewhere(level(2, 0, 0))), Ruling::Eject, "failover");
         let calm = judge(&canceled, &level(9, 9, 0), Some(Scope::Level), 0, at(100), INTERVAL);
         assert_eq!(calm, Ruling::Hold(Held::Calm));
     }

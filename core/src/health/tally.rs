@@ -111,6 +111,8 @@ fn tally_rows(
 ) -> Effect {
     let Tally { successes, failures, streak, longest, began, slow, cancels, answered } = tally;
     facts.memory.longest = facts.memory.longest.max(short(answered));
+    // A row of cancellations that goes on was held for the same reason.
+    let goes_on = failures == 0 && answered == 0 && row.cancels > 0 && cancels > 0;
     row.cancels = short(cancels);
     if successes > 0 {
         row.hear();
@@ -118,7 +120,7 @@ fn tally_rows(
     // One that was broken since the last tally counts from its beginning.
     let length = longest.max(streak);
     let known = if streak < failures || longest > streak { 0 } else { streak - failures };
-    if known == 0 {
+    if known == 0 && !goes_on {
         row.begin_row(began.unwrap_or(facts.now));
     }
     if slow {

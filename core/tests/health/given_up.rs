@@ -184,6 +184,44 @@ fn where_users_leave_it_takes_twice_as_many() {
     }
 }
 
+/// A minute of requests that callers give up after a second, to `hung` of so many endpoints and, at a
+/// level of their own, backups that are well. Returns how many are lost in the second half.
+fn lost_later(policy: &str, (hung, size): (u16, u16), backups: u16) -> u64 {
+    let endpoint = |addr| Endpoint::new(addr).with_priority(u16::from(addr >= size));
+    let mut world = World::new(policy, Config::DEFAULT, (0..size + backups).map(endpoint));
+    let answer = |addr, _| match addr {
+        addr if addr < hung => (secs(1), Outcome::Abandoned),
+        _ => (millis(20), Outcome::Success),
+    };
+    world.run_for(secs(30), 16, answer);
+    (world.lost, world.requests) = (0, 0);
+    world.run_for(secs(30), 16, answer);
+    world.lost * 1_000 / world.requests
+}
+
+/// All primaries hang behind a time-out outside: what fails over for failures does so for this, too.
+#[test]
+fn primaries_that_hang_behind_a_time_out_outside_hand_over_to_backups() {
+    for policy in ["peak_ewma", "least_request", "round_robin", "random"] {
+        for (primaries, backups) in [(1, 1), (2, 1), (3, 3), (10, 2)] {
+            let lost = lost_later(policy, (primaries, primaries), backups);
+            assert!(lost <= 10, "{policy} {primaries}+{backups}: {lost} of 1,000");
+        }
+    }
+}
+
+/// At twice the limit it is no matter that most of the others hang, too, if one does not.
+#[test]
+fn most_that_hang_behind_a_time_out_outside_are_found() {
+    for policy in ["peak_ewma", "least_request", "round_robin", "random"] {
+        for (hung, size) in [(2, 3), (3, 4), (9, 10)] {
+            let lost = lost_later(policy, (hung, size), 0);
+            assert!(lost <= 10, "{policy} {hung} of {size}: {lost} of 1,000");
+        }
+        assert_eq!(lost_later(policy, (3, 3), 0), 1_000, "nobody answers");
+    }
+}
+
 /// Success, failure and a request at fault end the row; what was not answered does not.
 #[test]
 fn only_an_answer_ends_a_row_of_cancellations() {

@@ -120,7 +120,7 @@ fn a_calm_goes_on() {
 }
 
 /// A row of cancellations is judged at 40, ten that were abandoned; after one of 36 that ended in
-/// an answer, at 72.
+/// an answer, at 80.
 #[test]
 fn rows_of_cancellations_go_on() {
     goes_on(&[(100, "b", 10, Outcome::Abandoned, FAST)], &[(100, "b", "ejected")]);
@@ -128,7 +128,7 @@ fn rows_of_cancellations_go_on() {
         &[
             (100, "b", 9, Outcome::Abandoned, FAST),
             (101, "b", 1, Outcome::Success, FAST),
-            (102, "c", 17, Outcome::Abandoned, FAST),
+            (102, "c", 19, Outcome::Abandoned, FAST),
             (103, "c", 1, Outcome::Abandoned, FAST),
         ],
         &[(103, "c", "ejected")],

@@ -199,12 +199,7 @@ impl Model {
         let calm = self.is_calm(level, time) && (of_all || !(elsewhere && well == 0));
         let all_calm = calm && of_all;
         let room = !all_calm && self.calm.is_some_and(|calm| gone < calm.most);
-        // It was ejected before, and came back no longer ago than calms last.
-        let was_out = own.state == State::In
-            && own.ejections > 0
-            && own.back <= time
-            && time - own.back < nanos(self.config.interval) * 12;
-        let once_more = was_out && by_row && row >= 4 * k && room;
+        let once_more = self.was_out(own, time) && by_row && row >= 4 * k && room;
         let in_vain = by_row && well == 0 && !elsewhere && row >= 2 * k;
         let by_chance = calm || gone_mostly && well == serving;
         match () {
@@ -277,7 +272,7 @@ impl Model {
             return;
         }
         let fewest = if self.longest >= 8 { 16 } else { 8 } * u32::from(k);
-        let limit = fewest.max(2 * u32::from(self.longest).min(64 * u32::from(k)));
+        let limit = fewest.max(2 * u32::from(self.longest).min(64 * u32::from(k))).min(65_535);
         let known = self.at(addr);
         let before = known.cancels;
         if before == 0 && known.streak() == 0 {
@@ -285,30 +280,57 @@ impl Model {
         }
         known.cancels = before.saturating_add(outcome.cancellation_weight() as u16);
         let (before, row) = (u32::from(before), u32::from(known.cancels));
-        let level = known.endpoint.priority;
         let grows = before < limit || row / u32::from(k) > before / u32::from(k);
         if row < limit || !grows && row < 65_535 {
             return;
         }
-        let others = self.known.iter().filter(|(other, known)| {
-            **other != addr && known.endpoint.priority == level && known.available()
-        });
-        let (mut serving, mut clear) = (0, 0);
-        for (_, known) in others {
-            serving += 1;
+        match self.decide_given_up(now, addr, limit) {
+            Some(held) => self.hold(now, addr, held),
+            None => {
+                self.forgive(now, addr);
+                self.put_out(now, addr, Reason::Cancellations);
+            }
+        }
+    }
+
+    /// Why one with a long row of cancellations is not ejected.
+    fn decide_given_up(&self, now: Instant, addr: u8, limit: u32) -> Option<Held> {
+        let time = self.time(now);
+        let own = &self.known[&addr];
+        let level = own.endpoint.priority;
+        let of = |own_level| {
+            let others = self.known.iter().filter(move |(other, known)| {
+                **other != addr && (known.endpoint.priority == level) == own_level
+            });
+            others.map(|(_, known)| known)
+        };
+        let clear = |known: &&Known| {
             let few = 4 * u32::from(known.cancels) < limit;
-            clear += u32::from(few && known.streak() < usize::from(k));
+            known.available() && few && known.streak() < self.config.consecutive_failures.into()
+        };
+        let serving = of(true).filter(|known| known.available()).count();
+        let well = of(true).filter(clear).count();
+        let elsewhere = of(false).any(|known| clear(&known));
+        let hangs = u32::from(own.cancels) >= 4 * (limit / 2);
+        let out = if well == 0 { elsewhere } else { hangs || 2 * well >= serving };
+        let of_all = self.calm.is_some_and(|calm| calm.of == ALL);
+        let calm = self.is_calm(level, time) && (of_all || !(elsewhere && well == 0));
+        let gone = of(true).filter(|known| known.eligible() && known.out()).count();
+        let room = !of_all && self.calm.is_some_and(|calm| gone < calm.most);
+        match () {
+            () if out && (!calm || hangs && room && self.was_out(own, time)) => None,
+            () if calm => Some(Held::Calm),
+            () if well == 0 => Some(Held::NobodyWell),
+            () => Some(Held::Minority),
         }
-        if self.is_calm(level, self.time(now)) {
-            self.hold(now, addr, Held::Calm);
-        } else if clear == 0 {
-            self.hold(now, addr, Held::NobodyWell);
-        } else if 2 * clear < serving {
-            self.hold(now, addr, Held::Minority);
-        } else {
-            self.forgive(now, addr);
-            self.put_out(now, addr, Reason::Cancellations);
-        }
+    }
+
+    /// It was ejected before, and came back no longer ago than calms last.
+    fn was_out(&self, own: &Known, time: Time) -> bool {
+        own.state == State::In
+            && own.ejections > 0
+            && own.back <= time
+            && time - own.back < nanos(self.config.interval) * 12
     }
 
     /// What its status says.
