@@ -7,7 +7,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::env;
 
-use evenkeel_core::{EventKind, Instant};
+use evenkeel_core::{Config, EventKind, Instant};
 use evenkeel_tests::outages::{
     Detection, ENVOY, FIRST_EDITION, FRESH, GRPC, Kind, Lost, OFF, OURS, Outage, SEEDS, draw,
     draw_with_backups, first, lose, loses, means, play, summary,
@@ -19,6 +19,18 @@ use evenkeel_tests::tables::check;
 const RULES: [Detection; 4] = [OFF, ENVOY, GRPC, OURS];
 /// What is compared: those, and the first edition, which has a command of its own.
 const NAMES: [&str; 5] = [OFF.0, FIRST_EDITION, ENVOY.0, GRPC.0, OURS.0];
+
+/// Overprovisioning as Envoy has it.
+const fn spilling(config: Config) -> Config {
+    Config { overprovisioning_percent: 140, ..config }
+}
+
+const SPILLING: [Detection; 3] = [
+    ("Envoy's, 140 %", spilling(ENVOY.1)),
+    ("gRPC's, 140 %", spilling(GRPC.1)),
+    ("ours, 140 %", spilling(OURS.1)),
+];
+const SPILLING_NAMES: [&str; 5] = [OFF.0, SPILLING[0].0, SPILLING[1].0, OURS.0, SPILLING[2].0];
 
 const HEAD: &str = "\
 Outages that nobody chose
@@ -61,9 +73,23 @@ load are those of the first level.
 const WHY_BACKUPS: &str = "
 Why: as above. Ours undid ejections, as what was left could not carry the load. Hosts that refuse at once shed load, as it were: in 281,
 those four of 33 that are well get an eighth of the requests without ejection, and answer them. Ejection sends them more, and queues
-grow until it is undone in one level, and then in the other (236, 281). Where one of few hosts refuses, a retry may reach the backups
+grow until it is undone in one level, and then in the other (236, 281). Where some of few hosts refuse, a retry may reach the backups
 without any ejection (111, 191). A failover in vain is not told from an outage of all where the backups have not answered since the
 latest ejection of any level (142, 276): better to wait there for the first that is back.
+";
+
+const SPILL: &str = "
+The same with backups, and overprovisioning of 140 %
+====================================================
+
+Backups take what is missing as soon as less than 1 / 140 % = 71 % of the hosts are in service, and not only when none is:
+Config::overprovisioning_percent, which is 140 by default in Envoy, and off in evenkeel.
+
+";
+
+const WHY_SPILL: &str = "
+So who has backups that may be used while some primaries are well should set it. It is off by default as RFC 2782 wants the lowest
+priority that can be reached, gRPC keeps to it, too, and what a backup costs is not known here.
 ";
 
 const FRESH_HEAD: &str = "
@@ -89,6 +115,12 @@ Why: as above: where hosts refuse at once, and most of them do (2184, 2292, 2311
 Ours is clearly worse than Envoy's in 19 of 320 here, 5.9 %, and clearly better in 98.
 ";
 
+const FRESH_SPILL: &str = "
+The same with backups, and overprovisioning of 140 %
+====================================================
+
+";
+
 type Draw = fn(u64) -> (Kind, Outage);
 
 fn main() {
@@ -99,20 +131,27 @@ fn main() {
     }
     let [alone, with_backups] = both(SEEDS);
     let [fresh, fresh_with_backups] = both(FRESH);
+    let spill = spill_of(SEEDS, &with_backups);
+    let fresh_spill = spill_of(FRESH, &fresh_with_backups);
     let texts = [
-        (HEAD, &alone, WHY),
-        (BACKUPS, &with_backups, WHY_BACKUPS),
-        (FRESH_HEAD, &fresh, WHY_FRESH),
-        (FRESH_BACKUPS, &fresh_with_backups, WHY_FRESH_BACKUPS),
+        (HEAD, NAMES, &alone, WHY),
+        (BACKUPS, NAMES, &with_backups, WHY_BACKUPS),
+        (SPILL, SPILLING_NAMES, &spill, WHY_SPILL),
+        (FRESH_HEAD, NAMES, &fresh, WHY_FRESH),
+        (FRESH_BACKUPS, NAMES, &fresh_with_backups, WHY_FRESH_BACKUPS),
+        (FRESH_SPILL, SPILLING_NAMES, &fresh_spill, ""),
     ];
-    let text = texts.map(|(head, all, why)| [head, &summary(&NAMES, all), why].concat());
+    let text = texts.map(|(head, names, all, why)| [head, &summary(&names, all), why].concat());
     check("random_outages.txt", &text.concat());
     let title = "Calls that are lost in outages that nobody chose, %";
     check("random_outages.svg", &draw_means(title, &alone, &with_backups));
     let title = "Calls that are lost in those that the rule was not found with, %";
     check("random_outages_fresh.svg", &draw_means(title, &fresh, &fresh_with_backups));
     for (all, of) in [(&alone, 20), (&with_backups, 16), (&fresh, 20), (&fresh_with_backups, 16)] {
-        judge(all, of);
+        judge(&NAMES, all, of);
+    }
+    for all in [&spill, &fresh_spill] {
+        judge(&SPILLING_NAMES, all, 20);
     }
     println!("test result: ok. {} passed; 0 failed", 2 * (alone.len() + fresh.len()));
 }
@@ -120,12 +159,23 @@ fn main() {
 /// What all of these lost without backups, and with.
 fn both(seeds: Range<u64>) -> [Vec<Lost>; 2] {
     [(draw as Draw, false), (draw_with_backups, true)].map(|(draw, backups)| {
-        let mut all = lose_all(draw, seeds.clone());
+        let mut all = lose_all(draw, seeds.clone(), &RULES);
         for (lost, first) in all.iter_mut().zip(first::read_random(seeds.clone(), backups)) {
             lost.lost.insert(1, first);
         }
         all
     })
+}
+
+/// What the same lost without ejection, by each of the rules with overprovisioning, and by ours
+/// without.
+fn spill_of(seeds: Range<u64>, with_backups: &[Lost]) -> Vec<Lost> {
+    let mut all = lose_all(draw_with_backups, seeds, &SPILLING);
+    for (lost, without) in all.iter_mut().zip(with_backups) {
+        lost.lost.insert(0, without.lost[0]);
+        lost.lost.insert(3, without.lost[NAMES.len() - 1]);
+    }
+    all
 }
 
 fn draw_means(title: &str, alone: &[Lost], with_backups: &[Lost]) -> String {
@@ -139,8 +189,8 @@ fn draw_means(title: &str, alone: &[Lost], with_backups: &[Lost]) -> String {
     bars(title, &NAMES, &rows.collect::<Vec<_>>())
 }
 
-/// Plays all that are drawn so with each of the rules.
-fn lose_all(draw: Draw, seeds: Range<u64>) -> Vec<Lost> {
+/// Plays all that are drawn so with each of these rules.
+fn lose_all(draw: Draw, seeds: Range<u64>, rules: &[Detection]) -> Vec<Lost> {
     let done = AtomicUsize::new(0);
     let count = seeds.end - seeds.start;
     let tell = |_| {
@@ -149,15 +199,16 @@ fn lose_all(draw: Draw, seeds: Range<u64>) -> Vec<Lost> {
             eprintln!("{done} of {count} outages");
         }
     };
-    lose(draw, seeds, &RULES.map(|(_, config)| config), &play, &tell)
+    let configs: Vec<_> = rules.iter().map(|(_, config)| *config).collect();
+    lose(draw, seeds, &configs, &play, &tell)
 }
 
 /// Ours loses less than any other on average, and clearly more than off, Envoy's and gRPC's in one
 /// of so many at most.
-fn judge(all: &[Lost], of: usize) {
-    let ours = NAMES.len() - 1;
+fn judge(names: &[&str], all: &[Lost], of: usize) {
+    let ours = names.len() - 1;
     let mean = |rule: usize| all.iter().map(|lost| lost.lost[rule]).sum::<u64>();
-    for (rule, name) in NAMES.iter().enumerate().take(ours) {
+    for (rule, name) in names.iter().enumerate().take(ours) {
         let worse = all.iter().filter(|lost| loses(lost.lost[ours], lost.lost[rule])).count();
         assert!(mean(ours) < mean(rule), "ours loses more than {name} on average");
         let few = worse * of <= all.len() || *name == FIRST_EDITION;

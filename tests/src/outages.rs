@@ -29,7 +29,7 @@ pub use figures::{Column, Figure, Figures, column, lines, measure, table};
 pub use named::named;
 pub use outage::{Outage, Trouble, dead, failing, flapping, hung, refusing, restarting, slow};
 pub use random::{FRESH, Kind, Lost, SEEDS, draw, draw_with_backups, lose, loses, means, summary};
-pub use sizes::{levels, levels_by_policy, moving, small, spared, weighted};
+pub use sizes::{black_hole, levels, levels_by_policy, moving, small, spared, weighted};
 
 /// The name of rules of outlier detection, and settings with them.
 pub type Detection = (&'static str, Config);
@@ -45,7 +45,7 @@ pub const GRPC: Detection = ("gRPC's", Config::GRPC);
 pub const FIRST_EDITION: &str = "first edition";
 
 /// All outages by sections, each with its title.
-pub fn sections() -> [(&'static str, Vec<Outage>); 7] {
+pub fn sections() -> [(&'static str, Vec<Outage>); 8] {
     [
         ("What must go well", named()),
         (
@@ -69,6 +69,11 @@ pub fn sections() -> [(&'static str, Vec<Outage>); 7] {
             weighted(),
         ),
         ("The same at other rates of change: 1 of 2 heavy ones dead, weights move", moving()),
+        (
+            "One host fails everything after 1 ms from the start on (as in black_hole.txt); any number \
+             of workers, 30 calls per second and host, one attempt",
+            black_hole(),
+        ),
     ]
 }
 

@@ -162,3 +162,23 @@ pub fn small() -> Vec<Outage> {
     }
     all
 }
+
+/// One host fails everything at once, and looks fast and idle: how many requests does it
+/// attract? Each call is tried once (`black_hole.txt` has more figures of these).
+pub fn black_hole() -> Vec<Outage> {
+    let mut all = Vec::new();
+    for (hosts, most) in [(10, 8), (5, 13), (3, 21), (2, 32)] {
+        for policy in ["random", "round_robin", "least_request", "peak_ewma"] {
+            let outage = Outage::new(format!("1 of {hosts}, {policy}"))
+                .hosts(hosts)
+                .workers(0)
+                .load(60)
+                .policy(policy)
+                .attempts(1, 1_000)
+                .fault(dead(1), 0..60)
+                .seconds(60);
+            all.push(outage.must(During, most));
+        }
+    }
+    all
+}
