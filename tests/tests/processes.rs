@@ -146,7 +146,7 @@ async fn a_rolling_restart_costs_no_call() {
 async fn after_an_outage_of_all_calls_succeed_again() {
     let [_, during, after] = play(Shape { faulty: 3, ..SHORT }).await.phases;
     assert!(during.lost > 0, "{during:?}");
-    assert!(after.lost * 10 <= after.calls, "{after:?}");
+    assert!(after.lost * 50 <= after.calls, "{after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

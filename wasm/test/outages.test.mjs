@@ -149,3 +149,20 @@ test('one that hangs behind a time-out outside costs few requests', () => {
     }
   }
 });
+
+test('users who leave every other time eject nobody', () => {
+  for (const size of [2, 3, 10]) {
+    for (const policy of POLICIES) {
+      let [now, random] = [0, 1];
+      const balancer = new Balancer({ endpoints: urls(size), policy, now: () => now, seed: 1 });
+      for (let i = 0; i < 20_000; i++) {
+        const pick = balancer.pick();
+        now += 5;
+        random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
+        if (random >>> 31) pick.cancel();
+        else pick.ok();
+        if (i % 10 === 0) assert.ok(balancer.endpoints().every(({ health }) => health === 'healthy'), `${size} ${policy}: ${i}`);
+      }
+    }
+  }
+});

@@ -222,7 +222,7 @@ fn most_that_hang_behind_a_time_out_outside_are_found() {
     }
 }
 
-/// Success, failure and a request at fault end the row; what was not answered does not.
+/// Success, failure and a request at fault end the row; one more that is given up does not.
 #[test]
 fn only_an_answer_ends_a_row_of_cancellations() {
     for (between, ends) in [

@@ -132,8 +132,10 @@ fn a_success_opens_all_of_its_level() {
         }
     }
     fixture.now = [0, 1, 2].map(|addr| fixture.until(addr)).into_iter().min().unwrap();
+    assert!(fixture.until(4) > fixture.now);
     let (back, why) = fixture.request(Outcome::Success);
     assert_eq!(why, Why::Probe);
+    assert!(matches!(fixture.health(4), Health::Ejected { .. }), "of another level");
     let others = [0, 1, 2].into_iter().filter(|addr| *addr != back);
     assert!(others.clone().all(|addr| fixture.health(addr) == Health::HalfOpen));
     for _ in others {

@@ -1,5 +1,7 @@
+use evenkeel::core::rand_core::{Rng, SeedableRng};
 use evenkeel::health::{Health, Held, Reason};
 use evenkeel::{Book, Config, Endpoint, EventKind, Lease, Outcome, Retry};
+use rand_chacha::ChaCha8Rng;
 
 use crate::{BASE, Bed, MS, ROWS, SECOND, all, pass, settle};
 
@@ -138,6 +140,31 @@ async fn in_the_calm_half_of_those_that_came_back_are_ejected_again() {
         assert_eq!(bed.picked(), picked, "{name}: half of five are two");
     }
     assert_eq!(bed.held("c"), Some(Held::Calm));
+}
+
+/// Whoever leaves every other time does so ten times in a row once in a while.
+#[tokio::test(start_paused = true)]
+async fn users_who_leave_every_other_time_eject_nobody() {
+    let mut bed = Bed::new("abc", ROWS).await;
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for _ in 0..30_000 {
+        let leaves = rng.next_u32().is_multiple_of(2);
+        bed.pick().lease().report(if leaves { Outcome::Abandoned } else { Outcome::Success });
+        settle().await;
+    }
+    assert_eq!((bed.picked().as_str(), bed.told()), ("abc", vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_one_that_is_given_up_stays_is_told_once() {
+    let mut bed = Bed::new("ab", ROWS).await;
+    for _ in 0..40 {
+        bed.report("a", Outcome::Abandoned, 1).await;
+        bed.report("b", Outcome::Abandoned, 1).await;
+    }
+    let held = |name: &str| (name.to_owned(), EventKind::Held { rule: Held::NobodyWell });
+    assert_eq!(bed.told(), [held("a"), held("b")]);
+    assert_eq!([bed.held("a"), bed.held("b")], [Some(Held::NobodyWell); 2]);
 }
 
 #[tokio::test(start_paused = true)]
