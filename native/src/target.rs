@@ -61,17 +61,17 @@ impl Target {
         if !name.split('.').all(good) {
             return Err(TargetError::BadHost { host: host.to_owned() });
         }
-        Ok(Self { host: name.to_ascii_lowercase().into(), ip: None, port })
+        Ok(Self { host: Host::lowercase(name), ip: None, port })
     }
 
     /// Names a host whose address is known. Upper case and a trailing dot do not matter.
     pub fn at(host: &str, addr: SocketAddr) -> Self {
         let ip = Some(addr.ip());
         let host = match host.parse::<IpAddr>() {
-            Ok(host) => host.to_string(),
-            Err(_) => host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
+            Ok(host) => host.into(),
+            Err(_) => Host::lowercase(host.strip_suffix('.').unwrap_or(host)),
         };
-        Self { host: host.into(), ip, port: addr.port() }
+        Self { host, ip, port: addr.port() }
     }
 
     /// Moves the host, whose name is kept in one place for all of its addresses.
@@ -198,7 +198,7 @@ impl<'de> serde::Deserialize<'de> for Target {
 impl From<SocketAddr> for Target {
     fn from(addr: SocketAddr) -> Self {
         let ip = addr.ip();
-        Self { host: ip.to_string().into(), ip: Some(ip), port: addr.port() }
+        Self { host: ip.into(), ip: Some(ip), port: addr.port() }
     }
 }
 
@@ -208,7 +208,10 @@ impl FromStr for Target {
     /// Reads `host:port`, `1.2.3.4:port` or `[::1]:port`.
     fn from_str(text: &str) -> Result<Self, TargetError> {
         if let Ok(addr) = text.parse::<SocketAddr>() {
-            return Self::new(&addr.ip().to_string(), addr.port());
+            if addr.port() == 0 {
+                return Err(TargetError::PortZero { target: format!("{}:0", addr.ip()) });
+            }
+            return Ok(addr.into());
         }
         let (host, port) =
             text.rsplit_once(':').ok_or_else(|| TargetError::NoPort { target: text.to_owned() })?;

@@ -71,6 +71,8 @@ pub struct ListWatch<C> {
     cursor: Option<C>,
     /// In a row.
     failures: u32,
+    /// When the last list or watch began.
+    begun: Option<Instant>,
     /// The latest time it was told.
     last: Option<Instant>,
 }
@@ -83,7 +85,7 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
     pub fn new(config: ListWatchConfig) -> Result<Self, WatchConfigError> {
         config.check()?;
         let (state, ids) = (State::New, QueryIds::default());
-        Ok(Self { config, state, ids, cursor: None, failures: 0, last: None })
+        Ok(Self { config, state, ids, cursor: None, failures: 0, begun: None, last: None })
     }
 
     /// Decides what to do now.
@@ -197,11 +199,12 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
             | State::Closing { .. }
             | State::Closed => return,
         };
-        let ListWatchConfig { min_life, relist_within, backoff_max, .. } = self.config;
+        let ListWatchConfig { min_life, relist_within, backoff_base, backoff_max, .. } =
+            self.config;
         if lived > 0 && lived >= ticks(min_life) {
             self.failures = 0;
         }
-        let mut not_before = now;
+        let mut not_before = now.or_later(self.begun.map_or(now, |begun| begun + backoff_base));
         let (wait, spread) = match fault {
             ListWatchFault::Ended if lived > 0 && lived >= ticks(min_life) => (0, Spread::Within),
             ListWatchFault::Gone => {
@@ -215,8 +218,9 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
             }
             ListWatchFault::Ended => (self.fail(), Spread::Around),
             ListWatchFault::Failed { retry_after } => {
-                not_before = end_of(retry_after.unwrap_or_default(), now);
-                asked_for(not_before.since(now), self.fail(), 20)
+                let asked = end_of(retry_after.unwrap_or_default(), now);
+                not_before = not_before.or_later(asked);
+                asked_for(asked.since(now), self.fail(), 20)
             }
             ListWatchFault::Refused => {
                 self.fail();
@@ -227,8 +231,9 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
     }
 
     /// Asks for the next list or watch soon, in spite of any backoff: a connection failed, or the
-    /// network came back. Never before the time that the source asked for; nothing to do while a
-    /// list or watch is under way.
+    /// network came back. Never before the time that the source asked for, nor within
+    /// [`backoff_base`](ListWatchConfig::backoff_base) of the beginning of the last one, however
+    /// often this is called; nothing to do while a list or watch is under way.
     pub fn refresh(&mut self, now: Instant) {
         self.state = match self.state {
             State::Idle { at, not_before } => {
@@ -267,6 +272,7 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
 
     fn begin(&mut self, now: Instant) -> ListWatchStep<C> {
         let (id, deadline) = (self.ids.next(), now + self.config.timeout);
+        self.begun = Some(now);
         if let Some(from) = self.cursor.clone() {
             self.state = State::Opening { id, deadline };
             return ListWatchStep::Watch { id, from, deadline };
@@ -310,6 +316,7 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
         if back == 0 {
             return;
         }
+        self.begun = self.begun.map(|begun| begun.earlier(back));
         self.state.earlier(back);
     }
 }

@@ -1,4 +1,5 @@
 use core::fmt;
+use core::net::{IpAddr, Ipv4Addr};
 use core::ops::Deref;
 use core::str::from_utf8;
 use std::sync::Arc;
@@ -16,17 +17,62 @@ pub(super) enum Host {
     Long(Arc<String>),
 }
 
-impl From<String> for Host {
-    fn from(name: String) -> Self {
-        let mut short = [0; SHORT];
-        match short.get_mut(..name.len()) {
-            Some(place) if !name.contains('\0') => {
-                place.copy_from_slice(name.as_bytes());
+impl Host {
+    /// Takes a name over without its upper case.
+    pub(super) fn lowercase(name: &str) -> Self {
+        match short(name) {
+            Some(mut short) => {
+                short.make_ascii_lowercase();
                 Self::Short(short)
             }
-            Some(_) | None => Self::Long(name.into()),
+            None => Self::Long(name.to_ascii_lowercase().into()),
         }
     }
+}
+
+impl From<&str> for Host {
+    fn from(name: &str) -> Self {
+        short(name).map_or_else(|| Self::Long(name.to_owned().into()), Self::Short)
+    }
+}
+
+impl From<IpAddr> for Host {
+    /// Writes the text of an address.
+    fn from(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(ip) => Self::Short(text(ip)),
+            IpAddr::V6(ip) => ip.to_string().as_str().into(),
+        }
+    }
+}
+
+/// Returns a name as it is kept in place, if it can be.
+fn short(name: &str) -> Option<[u8; SHORT]> {
+    let mut short = [0; SHORT];
+    short.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+    (!name.contains('\0')).then_some(short)
+}
+
+/// Writes an address as `Display` does, which takes several times as long: there are sets of many.
+fn text(ip: Ipv4Addr) -> [u8; SHORT] {
+    let (mut text, mut len) = ([0; SHORT], 0);
+    let mut push = |byte| {
+        text[len] = byte;
+        len += 1;
+    };
+    for (place, octet) in ip.octets().into_iter().enumerate() {
+        if place > 0 {
+            push(b'.');
+        }
+        if octet >= 100 {
+            push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            push(b'0' + octet / 10 % 10);
+        }
+        push(b'0' + octet % 10);
+    }
+    text
 }
 
 impl Deref for Host {
@@ -69,16 +115,31 @@ mod tests {
     fn a_name_of_any_length_is_what_it_was() {
         for len in [0, 1, SHORT - 1, SHORT, SHORT + 1, 253] {
             let name = "a".repeat(len);
-            let host = Host::from(name.clone());
+            let host = Host::from(&*name);
             assert_eq!(*host, name);
             assert_eq!(matches!(host, Host::Short(_)), len <= SHORT, "{len}");
-            assert!(host == host.clone() && host == Host::from(name.clone()), "{len}");
-            assert!(host != Host::from(name + "a"), "{len}");
+            assert!(host == host.clone() && host == Host::from(&*name), "{len}");
+            assert!(host == Host::lowercase(&name.to_uppercase()), "{len}");
+            assert!(host != Host::from(&*(name + "a")), "{len}");
         }
         for odd in ["a\0", "\0", "straße"] {
-            assert_eq!(&*Host::from(odd.to_owned()), odd);
-            assert!(Host::from("a".to_owned()) != Host::from(odd.to_owned()));
+            assert_eq!(&*Host::from(odd), odd);
+            assert_eq!(&*Host::lowercase(odd), odd);
+            assert!(Host::from("a") != Host::from(odd));
         }
         assert_eq!(size_of::<Host>(), 16, "as large as a shared name");
+    }
+
+    #[test]
+    fn the_text_of_an_address_is_that_of_its_display() {
+        let some = [0, 1, 9, 10, 19, 99, 100, 101, 110, 199, 200, 255];
+        for (one, other) in some.iter().flat_map(|one| some.map(|other| (*one, other))) {
+            for ip in [[one, other, one, other], [other, one, one, 0], [7, one, 255, other]] {
+                assert_eq!(&*Host::from(IpAddr::from(ip)), Ipv4Addr::from(ip).to_string());
+            }
+        }
+        for ip in ["::", "::1", "2001:db8::1", "::ffff:1.2.3.4", "1:2:3:4:5:6:7:8"] {
+            assert_eq!(&*Host::from(ip.parse::<IpAddr>().unwrap()), ip);
+        }
     }
 }

@@ -27,7 +27,8 @@ index = None
 while True:
     print('asks', index, flush=True)
     index, nodes = client.health.service('web', index=index, wait='30s', passing=True)
-    places = [(n['Service']['Address'] or n['Node']['Address'], n['Service']['Port']) for n in nodes]
+    places = [(n['Service']['Address'] or n['Node']['Address'], n['Service']['Port'])
+              for n in nodes]
     weights = [n['Service']['Weights']['Passing'] for n in nodes]
     print(index, *(f'{host}:{port}*{weight}' for (host, port), weight in zip(places, weights)))
 ";

@@ -103,8 +103,10 @@ pub(crate) fn datagrams() -> u64 {
 /// Returns how many connections to one of the counted ports were begun.
 pub(crate) fn connections_to(port: u16) -> u64 {
     let said = list("set", &format!("to_{port}"));
-    let sets = said["nftables"].as_array().into_iter().flatten();
-    sets.filter_map(|part| part["set"]["elem"].as_array()).map(|from| from.len() as u64).sum()
+    let mut parts = said["nftables"].as_array().into_iter().flatten();
+    let set = parts.find_map(|part| part.get("set")).unwrap_or_else(|| panic!("no set in {said}"));
+    // One with nothing in it has no such list.
+    set.get("elem").map_or(0, |from| from.as_array().expect("a list").len() as u64)
 }
 
 fn list(what: &str, name: &str) -> Value {

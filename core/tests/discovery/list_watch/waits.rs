@@ -119,9 +119,29 @@ fn who_refuses_is_asked_after_the_longest_wait_and_who_names_one_not_before() {
         assert_eq!(wait, Duration::from_secs(expected), "an hour at most");
         id = next;
     }
+}
+
+#[test]
+fn a_refresh_ends_a_backoff_and_brings_no_more_than_one_question_in_its_base() {
+    let mut fixture = Fixture::new();
+    let (Due::List(mut id), _) = fixture.due() else { panic!("a list is due") };
+    let begin = fixture.now;
+    for _ in 0..20 {
+        fixture.machine.on_fault(fixture.now, id, FAILED);
+        // Somebody asks before the machine is polled, and again and again after it.
+        fixture.machine.refresh(fixture.now);
+        assert!(matches!(fixture.poll(), ListWatchStep::Wait(Some(_))), "not at once");
+        fixture.machine.refresh(fixture.now);
+        let (Due::List(next), wait) = fixture.due() else { panic!("a list is due") };
+        assert_eq!(wait, Duration::from_secs(1), "the backoff is 30 s");
+        id = next;
+    }
+    assert_eq!(fixture.now.saturating_since(begin), Duration::from_secs(20));
+    // A question that took longer than that is asked again at once.
+    fixture.now = fixture.now + Duration::from_secs(2);
     fixture.machine.on_fault(fixture.now, id, FAILED);
     fixture.machine.refresh(fixture.now);
-    assert_eq!(fixture.due().1, Duration::ZERO, "a refresh ends a backoff");
+    assert_eq!(fixture.due().1, Duration::ZERO);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::name;
 use super::resolve::{self, Resolved};
 use super::setters::setters;
 use super::settings_error::DnsError;
-use crate::aside::{LONG, Size, aside};
+use crate::aside::{LONG, aside};
 use crate::discover::{Answer, Discover, Ended};
 use crate::target::Target;
 
@@ -27,7 +27,7 @@ mod records;
 mod split;
 
 use choice::Choice;
-use known::{Known, all_known, targets};
+use known::Known;
 use records::{Found, Options};
 
 /// A service found by its DNS SRV records.
@@ -82,7 +82,7 @@ pub struct DnsSrv {
     /// The source said that there is more, or an error, to be had without asking.
     news: Option<Result<(), LookupError>>,
     /// The last answer.
-    before: Known,
+    before: Arc<Known>,
 }
 
 setters!(DnsSrv);
@@ -109,7 +109,7 @@ impl DnsSrv {
             hosts: Hosts::default(),
             wanted: None,
             news: None,
-            before: Known::default(),
+            before: Arc::default(),
         })
     }
 
@@ -256,14 +256,11 @@ impl DnsSrv {
             }
         }
         let (server, absent) = (Some(found.server.clone()), found.absent);
-        let before = self.hosts.is_incomplete().then(|| Arc::clone(&self.before));
-        let known = before.as_ref().map_or(0, |before| before.size());
+        let (before, counts) = (Arc::clone(&self.before), self.hosts.is_incomplete());
+        let known = if counts { before.len() } else { 0 };
         let found = resolved.iter().map(|(_, addresses)| addresses.len()).sum::<usize>();
-        let (endpoints, before) = aside(found + known > LONG, move || {
-            endpoints.extend(split::split(resolved.into_iter().map(targets).collect()));
-            all_known(endpoints, before)
-        })
-        .await;
+        let work = move || known::answered(endpoints, resolved, before, counts);
+        let (endpoints, before) = aside(found + known > LONG, work).await;
         self.before = before;
         Ok(Answer { ttl, absent, skipped, server, ..Answer::new(endpoints) })
     }

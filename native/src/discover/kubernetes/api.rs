@@ -27,13 +27,6 @@ pub(super) struct Slice {
     pub(super) ports: Option<Vec<Port>>,
 }
 
-impl Slice {
-    /// Returns how many endpoints it has.
-    pub(super) fn len(&self) -> usize {
-        self.endpoints.as_ref().map_or(0, Vec::len)
-    }
-}
-
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Meta {

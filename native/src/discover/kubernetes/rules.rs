@@ -1,12 +1,11 @@
 //! Which endpoints of the slices count, and as what.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use evenkeel_core::{Endpoint, Zone};
 
 use super::api::{self, Slice};
-use crate::discover::Answer;
+use crate::discover::{Answer, Skipped};
 use crate::target::Target;
 
 #[derive(Clone, Debug, Default)]
@@ -27,83 +26,109 @@ pub(super) enum Port {
 }
 
 /// How well an endpoint can serve, from worst to best.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     Terminating,
     Ready,
 }
 
-struct Found<'a> {
+/// What of a slice counts, read once: most slices stay as they are when one changes.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    found: Vec<Found>,
+    skipped: Skipped,
+}
+
+#[derive(Debug)]
+struct Found {
+    target: Target,
     usable: Use,
-    endpoint: &'a api::Endpoint,
+    zone: Zone,
+    /// It is hinted for the zone in question, or for others; `None` without hints.
+    hinted: Option<bool>,
+}
+
+impl Part {
+    /// Returns how many endpoints it has.
+    pub(super) fn len(&self) -> usize {
+        self.found.len()
+    }
 }
 
 impl Rules {
-    /// Folds all slices into one set.
-    pub(super) fn answer<'a>(&self, slices: impl Iterator<Item = &'a Slice>) -> Answer {
-        let (mut answer, mut found) = (Answer::default(), BTreeMap::new());
-        for slice in slices {
-            match self.port.of(slice) {
-                Ok(port) => add(slice, port, &mut found, &mut answer),
-                Err(why) => answer.skip(format!("slice '{}': {why}", slice.metadata.name)),
+    /// Reads the endpoints of a slice that can serve.
+    pub(super) fn part(&self, slice: &Slice) -> Part {
+        let name = &slice.metadata.name;
+        let mut part = Part::default();
+        let port = match self.port.of(slice) {
+            Ok(port) => port,
+            Err(why) => {
+                part.skipped.note(format!("slice '{name}': {why}"));
+                return part;
+            }
+        };
+        for endpoint in slice.endpoints.iter().flatten() {
+            let Some(usable) = Use::of(endpoint) else { continue };
+            // The addresses of one endpoint are as good as each other.
+            let address = endpoint.addresses.first().map_or("", |address| address);
+            match Target::new(address, port) {
+                Ok(target) => part.found.push(self.found(target, usable, endpoint)),
+                Err(error) => part.skipped.note(format!("slice '{name}': {error}")),
             }
         }
-        let any_ready = found.values().any(|found| found.usable == Use::Ready);
-        if let Some(zone) = &self.hints_for {
-            keep_hinted(&mut found, zone, any_ready);
+        // In order, they are put together faster.
+        part.found.sort_by(|one, other| one.target.cmp(&other.target));
+        part
+    }
+
+    fn found(&self, target: Target, usable: Use, endpoint: &api::Endpoint) -> Found {
+        let zone = endpoint.zone.as_ref().and_then(|name| self.zones.get(name));
+        let zones = endpoint.hints.as_ref().and_then(|hints| hints.for_zones.as_ref());
+        let hinted = self
+            .hints_for
+            .as_ref()
+            .and_then(|own| zones.map(|zones| zones.iter().any(|hinted| hinted.name == *own)));
+        Found { target, usable, zone: zone.copied().unwrap_or_default(), hinted }
+    }
+
+    /// Folds the parts of all slices into one set.
+    pub(super) fn answer<'a>(&self, parts: impl Iterator<Item = &'a Part>) -> Answer {
+        let (mut answer, mut found) = (Answer::default(), Vec::new());
+        for part in parts {
+            answer.skipped.add(part.skipped.clone());
+            found.extend(&part.found);
         }
-        answer.endpoints.extend(found.into_iter().map(|(target, Found { usable, endpoint })| {
-            let zone = endpoint.zone.as_ref().and_then(|name| self.zones.get(name));
-            Endpoint::new(target)
-                .with_zone(zone.copied().unwrap_or_default())
-                .with_draining(any_ready && usable == Use::Terminating)
+        found.sort_by(|one: &&Found, other| one.target.cmp(&other.target));
+        // It is in two slices while it moves from one to the other.
+        found.dedup_by(|next, kept| {
+            let same = next.target == kept.target;
+            if same && next.usable > kept.usable {
+                *kept = *next;
+            }
+            same
+        });
+        let any_ready = found.iter().any(|found| found.usable == Use::Ready);
+        if self.hints_for.is_some() {
+            keep_hinted(&mut found, any_ready);
+        }
+        answer.endpoints.extend(found.into_iter().map(|found| {
+            Endpoint::new(found.target.clone())
+                .with_zone(found.zone)
+                .with_draining(any_ready && found.usable == Use::Terminating)
         }));
         answer
     }
 }
 
-/// Adds the endpoints of a slice that can serve.
-fn add<'a>(
-    slice: &'a Slice,
-    port: u16,
-    found: &mut BTreeMap<Target, Found<'a>>,
-    answer: &mut Answer,
-) {
-    for endpoint in slice.endpoints.iter().flatten() {
-        let Some(usable) = Use::of(endpoint) else { continue };
-        // The addresses of one endpoint are as good as each other.
-        let address = endpoint.addresses.first().map_or("", |address| address);
-        let target = match Target::new(address, port) {
-            Ok(target) => target,
-            Err(error) => {
-                answer.skip(format!("slice '{}': {error}", slice.metadata.name));
-                continue;
-            }
-        };
-        // It is in two slices while it moves from one to the other.
-        match found.entry(target) {
-            Entry::Vacant(entry) => drop(entry.insert(Found { usable, endpoint })),
-            Entry::Occupied(mut entry) if usable > entry.get().usable => {
-                entry.insert(Found { usable, endpoint });
-            }
-            Entry::Occupied(_) => {}
-        }
-    }
-}
-
 /// Keeps what is hinted for the zone, if every endpoint that serves has hints, and one for the
 /// zone. Those that drain stay, as they get nothing new.
-fn keep_hinted(found: &mut BTreeMap<Target, Found<'_>>, zone: &str, any_ready: bool) {
-    let serves = |found: &Found<'_>| !any_ready || found.usable == Use::Ready;
-    let hints = |found: &Found<'_>| {
-        let zones = found.endpoint.hints.as_ref().and_then(|hints| hints.for_zones.as_ref());
-        zones.map(|zones| zones.iter().any(|hinted| hinted.name == zone))
-    };
-    let serving = || found.values().filter(|found| serves(found));
-    if serving().all(|found| hints(found).is_some())
-        && serving().any(|found| hints(found) == Some(true))
+fn keep_hinted(found: &mut Vec<&Found>, any_ready: bool) {
+    let serves = |found: &Found| !any_ready || found.usable == Use::Ready;
+    let serving = || found.iter().filter(|found| serves(found));
+    if serving().all(|found| found.hinted.is_some())
+        && serving().any(|found| found.hinted == Some(true))
     {
-        found.retain(|_, found| !serves(found) || hints(found) == Some(true));
+        found.retain(|found| !serves(found) || found.hinted == Some(true));
     }
 }
 

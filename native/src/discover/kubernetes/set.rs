@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::api::{Event, Kind, List, Named, Slice, Status};
-use super::rules::Rules;
+use super::rules::{Part, Rules};
 use crate::aside::{DropAside, Size};
 use crate::discover::Answer;
 use crate::discover::json::from_json;
@@ -32,8 +32,8 @@ pub(super) enum Token {
     File(PathBuf),
 }
 
-/// Each slice by its name.
-type Known = BTreeMap<String, Slice>;
+/// What each slice says, by its name.
+type Known = BTreeMap<String, Part>;
 
 /// What is known of a service's slices.
 pub(super) struct Slices {
@@ -45,19 +45,13 @@ pub(super) struct Slices {
 }
 
 pub(super) enum Change {
-    Set(Slice),
+    Set(String, Part),
     Delete(String),
 }
 
 impl Size for Known {
     fn size(&self) -> usize {
-        self.values().map(Slice::len).sum()
-    }
-}
-
-impl Size for Vec<Slice> {
-    fn size(&self) -> usize {
-        self.iter().map(Slice::len).sum()
+        self.values().map(Part::len).sum()
     }
 }
 
@@ -91,21 +85,30 @@ impl Slices {
 
 impl Watched for Slices {
     type Cursor = Arc<str>;
-    type List = Vec<Slice>;
+    type List = Known;
     type Events = Change;
 
     const BEGINS_WITH_A_LINE: bool = false;
 
-    async fn list(&mut self) -> Result<(Arc<str>, Vec<Slice>), Fault> {
-        let (mut slices, mut more) = (Vec::new(), String::new());
+    async fn list(&mut self) -> Result<(Arc<str>, Known), Fault> {
+        let (mut slices, mut more) = (Known::new(), String::new());
         loop {
             let page = [("limit", PAGE), ("continue", &*more)];
             let page = if more.is_empty() { &page[..1] } else { &page[..] };
-            let list: List = self.get(page).await?.read(|bytes| from_json(bytes)).await?;
-            slices.extend(list.items.unwrap_or_default());
-            more = list.metadata.more.unwrap_or_default();
+            let rules = self.rules.clone();
+            let read = move |bytes: &[u8]| {
+                let List { metadata, items } = from_json(bytes)?;
+                let part = |slice: Slice| {
+                    let part = rules.part(&slice);
+                    (slice.metadata.name, part)
+                };
+                Ok((metadata, items.into_iter().flatten().map(part).collect::<Vec<_>>()))
+            };
+            let (metadata, parts) = self.get(page).await?.read(read).await?;
+            slices.extend(parts);
+            more = metadata.more.unwrap_or_default();
             if more.is_empty() {
-                return Ok((list.metadata.resource_version.into(), slices));
+                return Ok((metadata.resource_version.into(), slices));
             }
         }
     }
@@ -127,7 +130,8 @@ impl Watched for Slices {
             Kind::Added | Kind::Modified => {
                 let slice: Slice = inner(at, object)?;
                 let cursor = slice.metadata.resource_version.as_str().into();
-                Ok(News::Events { cursor, events: Change::Set(slice) })
+                let part = self.rules.part(&slice);
+                Ok(News::Events { cursor, events: Change::Set(slice.metadata.name, part) })
             }
             Kind::Deleted => {
                 let Named { metadata } = inner(at, object)?;
@@ -149,16 +153,13 @@ impl Watched for Slices {
         }
     }
 
-    fn replace(&mut self, list: Vec<Slice>) {
-        let named = list.into_iter().map(|slice| (slice.metadata.name.clone(), slice));
-        self.known = DropAside(named.collect());
+    fn replace(&mut self, list: Known) {
+        self.known = DropAside(list);
     }
 
     fn apply(&mut self, change: Change) {
         match change {
-            Change::Set(slice) => {
-                self.known.insert(slice.metadata.name.clone(), slice);
-            }
+            Change::Set(name, part) => drop(self.known.insert(name, part)),
             Change::Delete(name) => drop(self.known.remove(&name)),
         }
     }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use evenkeel_tests::servers::hostile::{Act, Asked, Hostile, Transport, send};
 
+use super::messages::wrong_question;
 use super::{
     FOUND, MOST, SERVICE, UNIT, at_once, check, good_answer, once_more, outcome, shown, source,
     with_srv,
@@ -63,6 +64,11 @@ async fn truncated_and_length_65535_then_closed() {
 #[tokio::test]
 async fn truncated_and_tcp_hanging() {
     says_both(&over_tcp(|_| vec![Act::Wait(UNIT * 9)]), "timed out", 1).await;
+}
+
+#[tokio::test]
+async fn truncated_and_another_question_over_tcp() {
+    says_both(&over_tcp(wrong_question), "answered another question", 1).await;
 }
 
 #[tokio::test]

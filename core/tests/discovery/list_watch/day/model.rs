@@ -8,6 +8,7 @@ const IDLE: Duration = Duration::from_secs(60);
 const MIN_LIFE: Duration = Duration::from_secs(1);
 /// Clients that are all told that history is gone list it within this time.
 const RELIST_WITHIN: Duration = Duration::from_secs(1);
+const BACKOFF_BASE: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 pub(super) struct Model {
@@ -127,7 +128,8 @@ impl Model {
         if lived_well {
             self.failures = 0;
         }
-        self.not_before = now;
+        // Whoever is in a hurry waits for the least of all waits since the last began.
+        self.not_before = now.max(way.begun + BACKOFF_BASE);
         if lived_well && fault == ListWatchFault::Ended {
             (self.earliest, self.latest) = (now, now);
             return;
@@ -144,7 +146,7 @@ impl Model {
             ListWatchFault::Refused => around(Duration::from_secs(30)),
             ListWatchFault::Failed { retry_after } => {
                 let asked = retry_after.unwrap_or_default().min(HOUR);
-                self.not_before = now + asked;
+                self.not_before = self.not_before.max(now + asked);
                 (around(backoff).0.max(asked), around(backoff.max(asked)).1)
             }
         };
