@@ -197,7 +197,8 @@ impl Vitals {
         if self.watch.load(Relaxed) & GIVEN_UP == 0 {
             self.watch.fetch_or(GIVEN_UP, Relaxed);
         }
-        // All lengths at which a row is judged first are multiples of 8.
+        // Most lengths at which a row is judged first are multiples of 8; at others, it is judged
+        // a request or two later.
         before / 8 != (before.wrapping_add(weight)) / 8
     }
 

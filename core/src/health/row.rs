@@ -60,7 +60,7 @@ pub(crate) struct HealthRow {
 const PHASE: u8 = 0b111;
 /// A failure of the row was slow.
 const SLOW: u8 = 1 << 7;
-/// It has not answered since another one of its level was ejected.
+/// It has not answered since another one, of any level, was ejected.
 const UNHEARD: u8 = 1 << 6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,12 +141,12 @@ impl HealthRow {
         self.standing |= SLOW;
     }
 
-    /// Tells that it has answered since the latest ejection of another one of its level.
+    /// Tells that it has answered since the latest ejection of another one, of any level.
     pub(crate) const fn heard(&self) -> bool {
         self.standing & UNHEARD == 0
     }
 
-    /// Notes that another one of its level was ejected.
+    /// Notes that another one, of any level, was ejected.
     pub(crate) fn await_answer(&mut self) {
         if self.serves() {
             self.standing |= UNHEARD;
