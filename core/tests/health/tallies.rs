@@ -141,7 +141,7 @@ fn what_is_counted_of_all_is_judged_after_that() {
     let failed = Tally { failures: 9, streak: 9, longest: 9, ..Tally::default() };
     let given_up = Tally { cancels: 100, ..Tally::default() };
     for tally in [failed, given_up] {
-        let mut cluster = self::cluster(Config::DEFAULT);
+        let (mut cluster, mut other) = (cluster(Config::DEFAULT), cluster(Config::DEFAULT));
         let slots: Vec<Slot> = cluster.iter().map(|(slot, _)| slot).collect();
         let counted: Vec<_> =
             slots.iter().map(|&slot| cluster.count_tally(Instant::ZERO, slot, tally)).collect();
@@ -151,7 +151,6 @@ fn what_is_counted_of_all_is_judged_after_that() {
         }
         assert_eq!(cluster.candidates().count(), slots.len());
         // Those who are told one by one find the others well.
-        let mut other = self::cluster(Config::DEFAULT);
         for &slot in &slots {
             let _ = other.tally(Instant::ZERO, slot, tally);
         }

@@ -284,12 +284,11 @@ impl Model {
         if row < limit || !grows && row < 65_535 {
             return;
         }
-        match self.decide_given_up(now, addr, limit) {
-            Some(held) => self.hold(now, addr, held),
-            None => {
-                self.forgive(now, addr);
-                self.put_out(now, addr, Reason::Cancellations);
-            }
+        if let Some(held) = self.decide_given_up(now, addr, limit) {
+            self.hold(now, addr, held);
+        } else {
+            self.forgive(now, addr);
+            self.put_out(now, addr, Reason::Cancellations);
         }
     }
 

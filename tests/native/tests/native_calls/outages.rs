@@ -24,7 +24,7 @@ fn by_error(verdict: &Verdict) -> Verdict {
 /// A balancer of "a" and so many others that there are `size`.
 async fn sized(size: usize, policy: &str) -> Text {
     let others = (1..size).map(|number| format!("other-{number}"));
-    let names = std::iter::once("a".to_owned()).chain(others).collect();
+    let names = core::iter::once("a".to_owned()).chain(others).collect();
     balancer_of(names, policy, Config::DEFAULT).await
 }
 
