@@ -31,10 +31,11 @@ const WASM_OPT: &[&str] = &[
     "-o",
 ];
 
-/// Keeps LLVM from rewriting loops for speed, as they become longer, and wasm-bindgen from making a
-/// table of JavaScript's objects: none goes in.
+/// Keeps LLVM from rewriting loops for speed, as they become longer, and from repeating larger
+/// functions that are marked for inlining; and wasm-bindgen from making a table of JavaScript's
+/// objects: none goes in. With a lower threshold, picks take longer (wasm/bench/speed.mjs).
 const FLAGS: &str = "target.wasm32-unknown-unknown.rustflags = \
-    ['-Cllvm-args=-disable-lsr', '-Ctarget-feature=-reference-types']";
+    ['-Cllvm-args=-disable-lsr -inlinehint-threshold=100', '-Ctarget-feature=-reference-types']";
 
 /// A module with its glue.
 pub(crate) struct Module {
