@@ -51,7 +51,7 @@ pub(crate) struct Balancer {
 #[wasm_bindgen]
 pub fn new_balancer() -> u32 {
     BALANCERS.open().keep(Box::new(Balancer {
-        core: Core::with_settings(Policy::default(), Kit::default()),
+        core: empty(Policy::default(), Kit::default()),
         rng: SplitMix64::new(0),
         policy: Policy::default(),
         settings: Kit::default(),
@@ -65,6 +65,12 @@ pub fn new_balancer() -> u32 {
         until: None,
         percentiles: Vec::new(),
     }))
+}
+
+/// Makes the core's balancer, in one place: there are many fields.
+#[inline(never)]
+fn empty(policy: Policy, settings: Kit) -> Core {
+    Core::with_settings(policy, settings)
 }
 
 /// Ends a balancer. Its URLs are to be forgotten by who kept them.
@@ -90,7 +96,7 @@ impl Balancer {
         let mut staged = Vec::new();
         self.each(&mut |status| staged.push(*status.endpoint));
         self.staged = staged;
-        self.core = Core::with_settings(policy, self.settings);
+        self.core = empty(policy, self.settings);
         // With the first endpoints nothing warms up, so the time does not matter.
         let _ = self.update(Instant::ZERO);
         drop(self.core.events());

@@ -30,15 +30,13 @@ pub fn key_of_text(balancer: u32) {
 /// Picks: why, slot and ticket in one number, or one below 0 that says why there is none.
 #[wasm_bindgen]
 pub fn pick(balancer: u32, now: f64) -> f64 {
-    BALANCERS
-        .with(balancer, |balancer| {
-            let avoid = core::mem::take(&mut balancer.avoid);
-            let pick = balancer.issue(instant(now), &avoid, false);
-            balancer.avoid = avoid;
-            balancer.avoid.clear();
-            pick
-        })
-        .unwrap_or(-1.0)
+    let mut balancers = BALANCERS.open_inline();
+    let Some(balancer) = balancers.get_mut(balancer) else { return -1.0 };
+    let avoid = core::mem::take(&mut balancer.avoid);
+    let pick = balancer.issue(instant(now), &avoid, false);
+    balancer.avoid = avoid;
+    balancer.avoid.clear();
+    pick
 }
 
 /// Returns when there will be something to pick, if the last pick found all busy.
@@ -52,13 +50,13 @@ pub fn until(balancer: u32) -> f64 {
 #[wasm_bindgen]
 pub fn report(balancer: u32, now: f64, ticket: u32, outcome: u8, retry_after: f64) {
     let Some(outcome) = names::outcome(outcome, maybe(retry_after)) else { return };
-    BALANCERS.with(balancer, |balancer| {
-        if let Some(pick) = balancer.tickets.take(ticket) {
-            let now = instant(now);
-            balancer.note_latency(now, &pick, outcome);
-            balancer.core.report(now, pick, outcome);
-        }
-    });
+    let mut balancers = BALANCERS.open_inline();
+    let Some(balancer) = balancers.get_mut(balancer) else { return };
+    if let Some(pick) = balancer.tickets.take(ticket) {
+        let now = instant(now);
+        balancer.note_latency(now, &pick, outcome);
+        balancer.core.report(now, pick, outcome);
+    }
 }
 
 /// Tells how the head of an answer says that its request ended, whose body is still to come: the

@@ -52,7 +52,15 @@ impl<T> Shelf<T> {
         Self(AtomicRefCell::new(Slab::new()))
     }
 
+    /// Not inlined: the check is larger than the call.
+    #[inline(never)]
     pub(crate) fn open(&self) -> AtomicRefMut<'_, Slab<T>> {
+        self.0.borrow_mut()
+    }
+
+    /// Does the same without a call, for the way of each request.
+    #[inline]
+    pub(crate) fn open_inline(&self) -> AtomicRefMut<'_, Slab<T>> {
         self.0.borrow_mut()
     }
 

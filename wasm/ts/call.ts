@@ -133,7 +133,7 @@ export class Call {
     const at = this.#time(now);
     const { ticket } = pick;
     if (ticket === undefined) return false;
-    const starts = module.started(this.#handle, at, attempt, this.#balancer.handle, ticket, budgetHandle(this.#budget));
+    const starts = module.started(this.#handle, at, attempt, this.#balancer.handle, ticket, budgetHandle(this.#budget)) !== 0;
     if (!starts) pick.forget();
     return starts;
   }
@@ -145,7 +145,7 @@ export class Call {
 
   /** Whether it waits until there is an endpoint (`waitForReady`). */
   get waitsForEndpoint(): boolean {
-    return module.waits_for_endpoint(this.#handle);
+    return module.waits_for_endpoint(this.#handle) !== 0;
   }
 
   /** There may be an endpoint now, for a call that waits for one. */

@@ -1,18 +1,16 @@
 /**
- * The bytes of a module from the text it is inlined as: a byte a character.
- *
- * A script that is no module and has no charset is read as windows-1252 by browsers of most languages; its characters are then twice
- * as many as they were, which is found out and undone.
+ * The bytes of a module from the text it is inlined as: each character is a code, but 126 and 127 say that one follows which could not
+ * stand alone. `swaps` are pairs of codes, each of which stands for the other.
  */
-export function bytes(text: string, length: number): Uint8Array<ArrayBuffer> {
-  const right = text.length === length ? text : read(text);
-  if (right.length !== length) throw new Error('evenkeel was loaded in another charset than UTF-8: say <meta charset="utf-8">');
-  return Uint8Array.from(right, (char) => char.charCodeAt(0));
-}
-
-/** What UTF-8 says that was read as windows-1252. */
-function read(text: string): string {
-  const decoder = new TextDecoder('windows-1252');
-  const codes = new Map(Array.from({ length: 256 }, (_, byte) => [decoder.decode(Uint8Array.of(byte)), byte]));
-  return new TextDecoder().decode(Uint8Array.from(text, (char) => codes.get(char) ?? 0));
+export function bytes(text: string, swaps: readonly number[]): Uint8Array<ArrayBuffer> {
+  const meanings = Array.from({ length: 256 }, (_, code) => code);
+  for (let at = 0; at < swaps.length; at += 2) [meanings[swaps[at]!], meanings[swaps[at + 1]!]] = [swaps[at + 1]!, swaps[at]!];
+  const module = new Uint8Array(text.length);
+  let length = 0;
+  for (let at = 0; at < text.length; at++) {
+    let code = text.charCodeAt(at);
+    if (code > 125) code = (code === 126 ? 128 : 0) + text.charCodeAt(++at);
+    module[length++] = meanings[code]!;
+  }
+  return module.slice(0, length);
 }

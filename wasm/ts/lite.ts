@@ -1,9 +1,9 @@
 /** The package's small entry: a few policies, default settings, no state. */
 import { FEW } from './few.js';
 import { bytes } from './inlined.js';
-import { length, text } from './lite.text.js';
+import { swaps, text } from './lite.text.js';
 import { tryStart } from './start.js';
 
-tryStart(() => bytes(text, length), FEW);
+tryStart(() => bytes(text, swaps), FEW);
 
 export * from './lib.js';

@@ -145,7 +145,7 @@ export class Picker {
   remove(url: string | URL, now?: number): boolean {
     const at = this.#time(now);
     const text = this.#texts.get(check.url('url', url));
-    const removed = text !== undefined && module.remove(this.handle, at, text);
+    const removed = text !== undefined && module.remove(this.handle, at, text) !== 0;
     this.#index();
     return removed;
   }

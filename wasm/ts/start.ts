@@ -1,6 +1,11 @@
-import { adopt, initSync } from './glue.js';
+import { adopt } from './glue.js';
 import { use } from './memory.js';
 import type { Parts } from './parts.js';
+
+/** What a module has beside its functions. */
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+}
 
 /** Why nothing can be made yet, if so. */
 let hindrance: { readonly text: string; readonly cause?: unknown } | undefined = { text: 'evenkeel is not started: call init of evenkeel/slim first' };
@@ -14,20 +19,13 @@ let inUse = false;
 /** Starts the module, from its bytes or compiled, which has these parts. A page that imports several entries has the largest. */
 export function start(module: WebAssembly.Module | BufferSource, its: Parts): void {
   if (!wants(its)) return;
-  const before = adopt(undefined);
-  try {
-    become(initSync({ module }), its);
-  } catch (error) {
-    adopt(before);
-    throw error;
-  }
+  const { exports } = new WebAssembly.Instance(module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module));
+  become(exports as unknown as Exports, its);
 }
 
 /** Takes what stands for a module that was started. */
-export function startAs(exports: { readonly memory: WebAssembly.Memory }, its: Parts): void {
-  if (!wants(its)) return;
-  adopt(exports);
-  become(exports, its);
+export function startAs(exports: Exports, its: Parts): void {
+  if (wants(its)) become(exports, its);
 }
 
 /** Starts it where that may be forbidden: who imports the package learns of it when it is used, and not before. */
@@ -54,7 +52,8 @@ function wants(its: Parts): boolean {
   return !parts || (its.complete && !parts.complete && !inUse);
 }
 
-function become({ memory }: { readonly memory: WebAssembly.Memory }, its: Parts): void {
-  use(memory);
+function become(exports: Exports, its: Parts): void {
+  adopt(exports);
+  use(exports.memory);
   parts = its;
 }

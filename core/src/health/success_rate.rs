@@ -9,8 +9,8 @@ use crate::settings::Settings;
 /// units of 2⁻²⁴.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rates {
-    hosts: u128,
-    sum: u128,
+    hosts: u64,
+    sum: u64,
     squares: u128,
 }
 
@@ -20,7 +20,7 @@ impl Rates {
         let rate = rate(row);
         self.hosts += 1;
         self.sum += rate;
-        self.squares += rate * rate;
+        self.squares += square(rate);
     }
 
     /// Tells that an endpoint's rate is below `mean − factor · deviation`, where the deviation is
@@ -31,8 +31,8 @@ impl Rates {
     /// 1,000 and the number of endpoints: n · deviation is √(n · Σ rate² − (Σ rate)²), whole. No
     /// root has to be drawn: `factor · ⌊√spread⌋ < room` says `spread < ⌈room / factor⌉²`.
     pub(super) fn has_outlier(&self, row: &HealthRow, s: &impl Settings) -> bool {
-        let spread = (self.hosts * self.squares).saturating_sub(self.sum * self.sum);
-        let factor = u128::from(s.success_rate_stdev_per_mille());
+        let spread = (u128::from(self.hosts) * self.squares).saturating_sub(square(self.sum));
+        let factor = u64::from(s.success_rate_stdev_per_mille());
         let room = (1_000 * self.sum).saturating_sub(1_000 * self.hosts * rate(row));
         self.hosts >= s.success_rate_minimum_hosts().into()
             && row.requests() > 0
@@ -41,13 +41,17 @@ impl Rates {
             && 100 * Requests::from(row.successes)
                 < Requests::from(s.success_rate_floor_percent()) * row.requests()
             && room > 0
-            && (factor == 0 || spread < room.div_ceil(factor.max(1)).saturating_pow(2))
+            && (factor == 0 || spread < square(room.div_ceil(factor.max(1))))
     }
 }
 
 /// Returns the share of successes, in units of 2⁻²⁴.
-fn rate(row: &HealthRow) -> u128 {
+fn rate(row: &HealthRow) -> u64 {
     // Of 57 bits at most; the compiler sees that nothing is divided by 0.
     let requests = u64::from(row.requests()).max(1);
-    u128::from((u64::from(row.successes) << 24) / requests)
+    (u64::from(row.successes) << 24) / requests
+}
+
+fn square(number: u64) -> u128 {
+    u128::from(number) * u128::from(number)
 }

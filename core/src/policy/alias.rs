@@ -41,7 +41,7 @@ impl<S: Store> Alias<S> {
     /// Builds the table in O(n), without scratch memory. Each slot gets at least `least`/2³² of its
     /// own column, at least one.
     ///
-    /// The arithmetic is exact in integers, for up to 2³² candidates of any weight; a cut is
+    /// The arithmetic is exact in integers, for up to 2³⁰ candidates of any weight; a cut is
     /// rounded down.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ fn fill(columns: &mut [Column], width: u64, least: u32) {
         })
     };
     let close = |columns: &mut [Column], at: usize, part: u64, alias: u32| {
-        let cut = (u128::from(part) << 32) / u128::from(width.max(1));
+        let (cut, _) = divided_product(part, 1 << 32, width.max(1));
         let cut = u32::try_from(cut).unwrap_or(u32::MAX).max(least);
         if let Some(column) = columns.get_mut(at) {
             (column.cut, column.alias) = (cut, alias);
@@ -120,6 +120,26 @@ fn fill(columns: &mut [Column], width: u64, least: u32) {
     }
 }
 
+/// Returns `a · b / c`, rounded down, and what is left: with 64 bits throughout, as a division of
+/// 128 bits is a lot of code. `a` and `c` are below 2⁶², the quotient below 2⁶⁴.
+pub(super) fn divided_product(a: u64, b: u64, c: u64) -> (u64, u64) {
+    if let Some(product) = a.checked_mul(b) {
+        return (product / c, product % c);
+    }
+    let (whole, part) = (a / c, a % c);
+    let (mut quotient, mut rest) = (0, 0);
+    for bit in (0..u64::BITS - b.leading_zeros()).rev() {
+        (quotient, rest) = (2 * quotient, 2 * rest);
+        if b >> bit & 1 > 0 {
+            (quotient, rest) = (quotient + whole, rest + part);
+        }
+        while rest >= c {
+            (quotient, rest) = (quotient + 1, rest - c);
+        }
+    }
+    (quotient, rest)
+}
+
 impl<S: Store> Clone for Alias<S> {
     fn clone(&self) -> Self {
         Self { columns: List::copied(&self.columns) }
@@ -129,5 +149,23 @@ impl<S: Store> Clone for Alias<S> {
 impl<S: Store> fmt::Debug for Alias<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Alias").field("columns", &self.columns.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::divided_product;
+    use crate::hash::splitmix64;
+
+    #[test]
+    fn a_divided_product_is_that_of_128_bits() {
+        for seed in 0..10_000 {
+            let number =
+                |part: u64| splitmix64(3 * seed + part) >> (2 + splitmix64(seed + part) % 60);
+            let (a, b, c) = (number(0), number(1), number(2).max(1));
+            let (product, divisor) = (u128::from(a) * u128::from(b), u128::from(c));
+            let Ok(quotient) = u64::try_from(product / divisor) else { continue };
+            assert_eq!(divided_product(a, b, c), (quotient, (product % divisor) as u64));
+        }
     }
 }

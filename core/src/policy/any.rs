@@ -67,10 +67,12 @@ macro_rules! policies {
             }
         }
 
-        /// Does the same with whichever policy it is.
+        /// Does the same with whichever policy it is: once for the one that has two names.
         macro_rules! each {
             ($any:expr, $policy:ident => $do:expr) => {
+                #[allow(unreachable_patterns)]
                 match $any {
+                    AnyPolicy::RoundRobin($policy) | AnyPolicy::WeightedRoundRobin($policy) => $do,
                     $(AnyPolicy::$plain($policy) => $do, $(AnyPolicy::$scan($policy) => $do,)?)+
                 }
             };

@@ -42,7 +42,7 @@ fn entry(bucket: usize) -> (u16, u64) {
         let mut bucket = 0;
         while bucket < BUCKETS {
             let reciprocal = reciprocal(bucket);
-            table[bucket] = (reciprocal, ln(reciprocal as u128));
+            table[bucket] = (reciprocal, ln(reciprocal as u64));
             bucket += 1;
         }
         table
@@ -68,17 +68,19 @@ fn entry(bucket: usize) -> (u16, u64) {
 const LN_2: u64 = ln(2 << 15);
 
 /// Returns ln(`x` / 2¹⁵) by the series 2 · artanh((x - 1) / (x + 1)).
-const fn ln(x: u128) -> u64 {
-    let y = ((x - (1 << 15)) << 64) / (x + (1 << 15));
-    let square = (y * y) >> 64;
+const fn ln(x: u64) -> u64 {
+    // The quotient of 64 bits, in two halves.
+    let (above, below) = ((x - (1 << 15)) << 32, x + (1 << 15));
+    let y = ((above / below) << 32) | (((above % below) << 32) / below);
+    let square = high_product(y, y);
     let (mut power, mut sum, mut odd) = (y, 0, 1);
     while power > 0 {
         sum += (power + odd / 2) / odd;
-        power = (power * square + (1 << 63)) >> 64;
+        power = ((power as u128 * square as u128 + (1 << 63)) >> 64) as u64;
         odd += 2;
     }
     // Twice the sum, rounded.
-    ((sum + (1 << 4)) >> 5) as u64
+    (sum + (1 << 4)) >> 5
 }
 
 /// Returns −ln(1 - z) = z + z²/2 + z³/3 + z⁴/4 + z⁵/5 + …, for z < 2⁻⁶·⁹ in units of 2⁻⁶⁴.

@@ -1,5 +1,6 @@
 use core::fmt;
 
+use super::alias::divided_product;
 use super::ring::Ring;
 use super::{Cx, InvalidParameter, Policy, View, slots};
 use crate::error::TableFull;
@@ -107,8 +108,8 @@ impl<S: Store> Policy for RingHash<S> {
         let scale = Scale::new(view, self.least, self.most);
         let (mut weights, mut points) = (0, 0);
         let needed = scale.points(scale.total);
-        self.ring.rebuild(view, needed, Self::MAXIMUM_SIZE, &mut |slot, add| {
-            weights += u128::from(view.weight(slot));
+        self.ring.rebuild(view, needed.into(), Self::MAXIMUM_SIZE, &mut |slot, add| {
+            weights += u64::from(view.weight(slot));
             let target = scale.points(weights);
             let mut key = Xxh64::new(0);
             view.write_key(slot, &mut |bytes| key.write(bytes));
@@ -127,26 +128,27 @@ impl<S: Store> Policy for RingHash<S> {
 /// times the shares up to it. With c = ⌈w · minimum / Σw⌉, that is c/w points per unit of weight,
 /// or maximum/Σw.
 struct Scale {
-    total: u128,
-    points: u128,
-    weight: u128,
+    total: u64,
+    points: u64,
+    weight: u64,
 }
 
 impl Scale {
     fn new(view: &dyn View, least: u32, most: u32) -> Self {
-        let weights = || slots(view).map(|slot| u128::from(view.weight(slot).max(1)));
+        let weights = || slots(view).map(|slot| u64::from(view.weight(slot).max(1)));
         let lightest = weights().min().unwrap_or(1);
-        let total: u128 = weights().sum();
-        let whole = (lightest * u128::from(least)).div_ceil(total.max(1));
-        if whole * total <= u128::from(most) * lightest {
+        let total: u64 = weights().sum();
+        let whole = (lightest * u64::from(least)).div_ceil(total.max(1));
+        if whole * total <= u64::from(most) * lightest {
             Self { total, points: whole, weight: lightest }
         } else {
             Self { total, points: most.into(), weight: total }
         }
     }
 
-    fn points(&self, weights: u128) -> u128 {
-        (weights * self.points).div_ceil(self.weight.max(1))
+    fn points(&self, weights: u64) -> u64 {
+        let (whole, rest) = divided_product(weights, self.points, self.weight.max(1));
+        whole + u64::from(rest > 0)
     }
 }
 

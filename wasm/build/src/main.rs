@@ -3,9 +3,10 @@
 //!
 //! It writes the tables of names and settings that the TypeScript has from the core
 //! (`ts/generated.ts`; a test fails when what is committed is out of date), compiles the wasm crate,
-//! writes the JavaScript glue with the library behind the wasm-bindgen command line (so that
-//! nothing has to be installed), shrinks the module, inlines it as text, compiles the TypeScript layer around
-//! it into `wasm/out`, and bundles the entries and their types. What a browser downloads of it goes to `wasm/sizes.txt`.
+//! finishes it with the library behind the wasm-bindgen command line (so that nothing has to be
+//! installed), shrinks the module, inlines it as text, compiles the TypeScript layer around it
+//! into `wasm/out`, and bundles the entries and their types. What a browser downloads of it goes to
+//! `wasm/sizes.txt`.
 
 mod inline;
 mod module;

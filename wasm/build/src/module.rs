@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use walrus::ExportItem;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{node, snip};
@@ -30,22 +31,11 @@ const WASM_OPT: &[&str] = &[
     "-o",
 ];
 
-/// Keeps LLVM from rewriting loops for speed, as they become longer, and wasm-bindgen from making a
-/// table of JavaScript's objects: none goes in.
+/// Keeps LLVM from rewriting loops for speed, as they become longer, and from repeating larger
+/// functions that are marked for inlining; and wasm-bindgen from making a table of JavaScript's
+/// objects: none goes in. With a lower threshold, picks take longer (wasm/bench/speed.mjs).
 const FLAGS: &str = "target.wasm32-unknown-unknown.rustflags = \
-    ['-Cllvm-args=-disable-lsr', '-Ctarget-feature=-reference-types']";
-
-/// Lets the glue go over other functions, or none; returns those that it went over.
-const ADOPT: &str = "
-export function adopt(exports) {
-  const before = wasm;
-  wasm = exports;
-  return before;
-}
-";
-const ADOPT_TYPE: &str = "
-export function adopt(exports: object | undefined): object | undefined;
-";
+    ['-Cllvm-args=-disable-lsr -inlinehint-threshold=100', '-Ctarget-feature=-reference-types']";
 
 /// A module with its glue.
 pub(crate) struct Module {
@@ -57,7 +47,7 @@ pub(crate) struct Module {
 impl Module {
     /// Builds the wasm crate with these options of cargo.
     pub(crate) fn build(wasm: &Path, options: &[&str]) -> Result<Self> {
-        // Only the `web` target's glue works in every runtime and bundler.
+        // Which glue it writes does not matter: only its types are taken.
         let mut output = Bindgen::new()
             .input_path(compile(wasm, options)?)
             .out_name("glue")
@@ -66,18 +56,38 @@ impl Module {
             .remove_producers_section(true)
             .generate_output()?;
         let types = output.ts().context("no types for the glue")?.to_owned();
-        let glue = output.js().to_owned();
-        snip::panics(output.wasm_mut());
-        Ok(Self { bytes: shrink(wasm, &output.wasm_mut().emit_wasm())?, glue, types })
+        let module = output.wasm_mut();
+        snip::panics(module);
+        let exports = module.exports.iter();
+        let functions = exports.filter(|export| matches!(export.item, ExportItem::Function(_)));
+        let functions: Vec<_> = functions.map(|export| export.name.clone()).collect();
+        let (glue, types) = (glue(&functions), glue_types(&types)?);
+        Ok(Self { bytes: shrink(wasm, &module.emit_wasm())?, glue, types })
     }
 
     /// Writes `lb.wasm` and the glue around it.
     pub(crate) fn write(&self, package: &Path) -> Result<()> {
         fs::write(package.join("lb.wasm"), &self.bytes)?;
-        fs::write(package.join("glue.js"), format!("{}{ADOPT}", self.glue))?;
-        fs::write(package.join("glue.d.ts"), format!("{}{ADOPT_TYPE}", self.types))?;
+        fs::write(package.join("glue.js"), &self.glue)?;
+        fs::write(package.join("glue.d.ts"), &self.types)?;
         Ok(())
     }
+}
+
+/// Returns the glue: the module's functions themselves, which take and give nothing but numbers.
+fn glue(functions: &[String]) -> String {
+    let names = functions.join(", ");
+    format!(
+        "export let {names};\nexport function adopt(exports) {{ ({{ {names} }} = exports); }}\n"
+    )
+}
+
+/// Returns its types, of those that wasm-bindgen writes for glue of its own.
+fn glue_types(types: &str) -> Result<String> {
+    let (functions, _) = types.split_once("export type InitInput").context("no functions")?;
+    // What comes out of the module is 0 or 1.
+    let functions = functions.replace("): boolean;", "): number;");
+    Ok(format!("{functions}export function adopt(exports: object): void;\n"))
 }
 
 /// Compiles the crate and says where the module is.
