@@ -10,58 +10,17 @@
 
 mod xxh64;
 
+use crc::{CRC_32_ISO_HDLC, Crc};
 pub(crate) use xxh64::Xxh64;
 
-/// CRC-32 as in zlib and nginx, of what was written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Crc32(u32);
-
-impl Crc32 {
-    /// That of nothing.
-    pub(crate) const NEW: Self = Self(u32::MAX);
-
-    /// Goes on with `bytes`.
-    pub(crate) fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 >> 8) ^ crc32_of(self.0 as u8 ^ byte);
-        }
-    }
-
-    /// Returns it.
-    pub(crate) fn finish(self) -> u32 {
-        !self.0
-    }
-}
-
-/// Looks up what a byte makes of the sum.
+/// A table of one kilobyte; none where it would have to be downloaded.
 #[cfg(not(target_arch = "wasm32"))]
-fn crc32_of(byte: u8) -> u32 {
-    static TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < table.len() {
-            table[byte] = crc32_step(byte as u8);
-            byte += 1;
-        }
-        table
-    };
-    TABLE.get(usize::from(byte)).copied().unwrap_or_default()
-}
-
-/// Computes it, where a table would have to be downloaded.
+type Tables = crc::Table<1>;
 #[cfg(target_arch = "wasm32")]
-fn crc32_of(byte: u8) -> u32 {
-    crc32_step(byte)
-}
+type Tables = crc::NoTable;
 
-const fn crc32_step(byte: u8) -> u32 {
-    let (mut sum, mut bit) = (byte as u32, 0);
-    while bit < u8::BITS {
-        sum = (sum >> 1) ^ if sum & 1 == 1 { 0xedb8_8320 } else { 0 };
-        bit += 1;
-    }
-    sum
-}
+/// CRC-32 as in zlib and nginx.
+pub(crate) static CRC32: Crc<u32, Tables> = Crc::<u32, Tables>::new(&CRC_32_ISO_HDLC);
 
 /// Returns the key of `bytes`: XXH64 with seed 0, what Envoy and gRPC hash request properties with.
 ///
@@ -84,9 +43,7 @@ pub fn str(text: &str) -> u64 {
 /// assert_eq!(evenkeel_core::hash::crc32(b"123456789"), 0xcbf4_3926);
 /// ```
 pub fn crc32(bytes: &[u8]) -> u64 {
-    let mut sum = Crc32::NEW;
-    sum.write(bytes);
-    sum.finish().into()
+    CRC32.checksum(bytes).into()
 }
 
 /// Returns the id of an address: [`bytes`] of its key.

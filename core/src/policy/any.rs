@@ -67,12 +67,10 @@ macro_rules! policies {
             }
         }
 
-        /// Does the same with whichever policy it is: once for the one that has two names.
+        /// Does the same with whichever policy it is.
         macro_rules! each {
             ($any:expr, $policy:ident => $do:expr) => {
-                #[allow(unreachable_patterns)]
                 match $any {
-                    AnyPolicy::RoundRobin($policy) | AnyPolicy::WeightedRoundRobin($policy) => $do,
                     $(AnyPolicy::$plain($policy) => $do, $(AnyPolicy::$scan($policy) => $do,)?)+
                 }
             };

@@ -5,7 +5,7 @@ use core::fmt;
 use super::ring::Ring;
 use super::{Cx, Policy, View, slots};
 use crate::error::TableFull;
-use crate::hash::Crc32;
+use crate::hash::CRC32;
 use crate::store::Store;
 
 /// Keeps keys together on a hash ring as nginx builds it for `hash … consistent` (ketama); for
@@ -82,14 +82,14 @@ impl<S: Store> Policy for Ketama<S> {
         let weights: u128 = slots(view).map(|slot| u128::from(view.weight(slot))).sum();
         let needed = weights * u128::from(Self::POINTS);
         self.ring.rebuild(view, needed, Self::MAXIMUM_SIZE, &mut |slot, add| {
-            let mut server = Crc32::NEW;
-            write_server(view, slot, &mut |bytes| server.write(bytes));
+            let mut server = CRC32.digest();
+            write_server(view, slot, &mut |bytes| server.update(bytes));
             let mut point = 0_u32;
             // The weights together were checked.
             for _ in 0..view.weight(slot).saturating_mul(Self::POINTS) {
-                let mut sum = server;
-                sum.write(&point.to_le_bytes());
-                point = sum.finish();
+                let mut digest = server.clone();
+                digest.update(&point.to_le_bytes());
+                point = digest.finalize();
                 add(point.into());
             }
         })
