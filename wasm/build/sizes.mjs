@@ -8,13 +8,13 @@ import { buildSync } from 'esbuild';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 121_200, gzip: 57_800, brotli: 50_200 },
+  'lb.wasm': { raw: 122_200, gzip: 58_200, brotli: 50_400 },
   'lite.wasm': { raw: 69_900, gzip: 33_700, brotli: 29_400 },
-  'index.js': { raw: 180_900, gzip: 78_900, brotli: 69_700 },
+  'index.js': { raw: 182_100, gzip: 79_300, brotli: 70_100 },
   'lite.js': { raw: 119_900, gzip: 52_400, brotli: 46_500 },
   // Without the module.
   'slim.js': { raw: 54_700, gzip: 20_200, brotli: 18_200 },
-  'asm.js': { raw: 346_300, gzip: 114_600, brotli: 95_000 },
+  'asm.js': { raw: 348_300, gzip: 115_000, brotli: 95_300 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
   'steering.js': { raw: 7_800, gzip: 3_400, brotli: 3_100 },
