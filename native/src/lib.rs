@@ -37,6 +37,8 @@ mod changes;
 pub mod check;
 mod client;
 mod clock;
+#[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
+mod connect;
 mod discover;
 mod error;
 mod event;

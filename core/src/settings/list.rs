@@ -340,7 +340,7 @@ impl Config {
             let (least, value) =
                 (self.base_ejection_time.number(), self.max_ejection_time.number());
             at_least("max_ejection_time (ns)", value, least)?;
-            // Rows of cancellations are counted up to 8 times as far.
+            // Rows of cancellations are counted 8 times as far, or farther.
             at_most("consecutive_failures", self.consecutive_failures.into(), 8_191)?;
         }
         if self.overprovisioning_percent > 0 {

@@ -10,7 +10,7 @@ use hyper::header::HeaderMap;
 
 use self::answer::endpoints;
 use super::publisher::when_told;
-use super::registry::long_poll::{self, Fetched, Polled, checked, index_of};
+use super::registry::long_poll::{self, Fetched, Polled, checked, config, index_of};
 use super::registry::{Ask, Client, Feed, RegistryError, Secret};
 use super::url::{Url, encoded};
 use super::{Answer, Discover, Ended};
@@ -89,7 +89,7 @@ impl Consul {
             warnings: false,
             stale: true,
         };
-        Ok(Self { asker, config: LongPollConfig::default(), feed: Feed::default() })
+        Ok(Self { asker, config: config(), feed: Feed::default() })
     }
 
     /// Sends a token with each question, as `X-Consul-Token`. It is in no log.
@@ -151,6 +151,15 @@ impl Consul {
     pub fn with_tls(mut self, tls: Tls) -> Self {
         self.asker.client.tls = Connector::new(tls);
         self
+    }
+
+    /// Sets how long an answer may take: 60 s by default, as a large one does over a slow line.
+    ///
+    /// # Errors
+    /// [`RegistryError::Setting`] for none.
+    pub fn with_timeout(self, timeout: Duration) -> Result<Self, RegistryError> {
+        let config = LongPollConfig { timeout, ..self.config };
+        self.with_config(config)
     }
 
     /// Says when to ask.

@@ -19,6 +19,10 @@ use super::{Answer, Discover, Ended};
 use crate::factory::BoxError;
 use crate::tls::{Connector, Tls};
 
+/// etcd tells after so long that a quiet watch is alive. A connection that broke shows sooner: it is
+/// asked for a sign of life.
+const PROGRESS: Duration = Duration::from_secs(600);
+
 /// Follows the endpoints below a prefix in etcd, version 3.4 or later.
 ///
 /// Each key is an endpoint. Its value is an address, as go-kit's registrar writes it
@@ -72,7 +76,7 @@ impl Etcd {
             return missing("prefix");
         }
         let members = Members::new(Client::default(), urls);
-        let config = ListWatchConfig::default();
+        let config = ListWatchConfig { idle: 2 * PROGRESS, ..ListWatchConfig::default() };
         Ok(Self { members, prefix: prefix.to_owned(), config, feed: Feed::default() })
     }
 
@@ -81,7 +85,8 @@ impl Etcd {
     #[must_use]
     pub fn with_login(mut self, name: &str, password: &str) -> Self {
         let password = Secret::new(password);
-        self.members.client.secrets.push(password.clone());
+        self.members.client.secrets = vec![password.clone()];
+        self.members.log_in_again();
         self.members.login = Some(Login { name: name.to_owned(), password });
         self
     }
@@ -93,7 +98,17 @@ impl Etcd {
         self
     }
 
-    /// Says when to list and to watch. etcd's cursors are `ordered`, whatever it says there.
+    /// Sets how long a list, or the beginning of a watch, may take: 30 s by default.
+    ///
+    /// # Errors
+    /// [`RegistryError::Setting`] for none.
+    pub fn with_timeout(self, timeout: Duration) -> Result<Self, RegistryError> {
+        let config = ListWatchConfig { timeout, ..self.config };
+        self.with_config(config)
+    }
+
+    /// Says when to list and to watch. etcd's cursors are `ordered`, whatever it says there. By
+    /// default, a watch may be silent for 20 minutes, twice as long as etcd ever is.
     ///
     /// # Errors
     /// [`RegistryError::Setting`] when the settings contradict each other.

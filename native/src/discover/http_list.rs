@@ -10,7 +10,7 @@ use hyper::header::{
 };
 
 use super::publisher::when_told;
-use super::registry::long_poll::{self, Fetched, Polled, checked, index_of};
+use super::registry::long_poll::{self, Fetched, Polled, checked, config, index_of};
 use super::registry::{Ask, Client, Feed, RegistryError, Secret};
 use super::url::Url;
 use super::{Answer, Discover, Ended, list};
@@ -75,9 +75,11 @@ impl HttpList {
     pub fn new(url: &str) -> Result<Self, RegistryError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (client, url) = (Client::default(), Url::new(url)?);
+        let url = Url::new(url)?;
+        let secrets = url.query_texts().map(Secret::new).collect();
+        let client = Client { secrets, ..Client::default() };
         let asker = Asker { client, url, headers, tag: None, new_tag: None };
-        Ok(Self { asker, config: LongPollConfig::default(), feed: Feed::default() })
+        Ok(Self { asker, config: config(), feed: Feed::default() })
     }
 
     /// Sends a token with each question, as `Authorization: Bearer`. It is in no log.
@@ -117,6 +119,15 @@ impl HttpList {
     pub fn with_tls(mut self, tls: Tls) -> Self {
         self.asker.client.tls = Connector::new(tls);
         self
+    }
+
+    /// Sets how long an answer may take: 60 s by default, as a large one does over a slow line.
+    ///
+    /// # Errors
+    /// [`RegistryError::Setting`] for none.
+    pub fn with_timeout(self, timeout: Duration) -> Result<Self, RegistryError> {
+        let config = LongPollConfig { timeout, ..self.config };
+        self.with_config(config)
     }
 
     /// Says when to ask.

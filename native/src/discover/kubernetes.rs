@@ -166,6 +166,15 @@ impl Kubernetes {
         self
     }
 
+    /// Sets how long a list, or the beginning of a watch, may take: 30 s by default.
+    ///
+    /// # Errors
+    /// [`RegistryError::Setting`] for none.
+    pub fn with_timeout(self, timeout: Duration) -> Result<Self, RegistryError> {
+        let config = ListWatchConfig { timeout, ..self.config };
+        self.with_config(config)
+    }
+
     /// Says when to list and to watch. Kubernetes' cursors are not `ordered`, whatever it says
     /// there.
     ///

@@ -3,6 +3,8 @@
 use core::fmt;
 
 use hyper::Uri;
+#[cfg(feature = "http-list")]
+use percent_encoding::percent_decode_str;
 
 /// Where a server answers: `http://host:port/path?query`.
 #[derive(Clone)]
@@ -73,6 +75,18 @@ impl Url {
         for part in [separator, name, "=", &*encoded(value)] {
             self.query.push_str(part);
         }
+    }
+
+    /// Returns the query, and the values of four bytes and more that are in it, encoded and not.
+    #[cfg(feature = "http-list")]
+    pub(in crate::discover) fn query_texts(&self) -> impl Iterator<Item = String> {
+        let values = self.query.split('&').filter_map(|part| Some(part.split_once('=')?.1));
+        let values = values.filter(|value| value.len() >= 4);
+        let texts = values.flat_map(|value| {
+            let decoded = percent_decode_str(value).decode_utf8_lossy();
+            [value.to_owned(), decoded.into_owned()]
+        });
+        core::iter::once(self.query.clone()).chain(texts)
     }
 
     /// Returns the host, and the port if it is not the usual one.

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use evenkeel::dns::{DnsError, NameServer};
 use evenkeel::{
-    BoxDiscover, Consul, DnsHost, DnsSrv, Etcd, Family, File, HttpList, Kubernetes,
-    ListWatchConfig, LongPollConfig, PollerConfig, RegistryError,
+    BoxDiscover, Consul, DnsHost, DnsSrv, Etcd, Family, File, HttpList, Kubernetes, PollerConfig,
+    RegistryError,
 };
 use percent_encoding::percent_decode_str;
 
@@ -130,7 +130,7 @@ impl Place {
                 servers.len()
             )));
         }
-        let (polled, watched) = timed(args.timeout);
+        let timeout = args.timeout.map(Duration::from_secs);
         let source = match self {
             Self::Srv(name) => asking!(DnsSrv::new(name).map_err(usage)?, args),
             Self::Host(host, port) => asking!(DnsHost::new(host, *port).map_err(usage)?, args),
@@ -141,22 +141,22 @@ impl Place {
             }
             Self::File(path) => BoxDiscover::new(File::new(path)),
             Self::Http(url) => {
-                let source = HttpList::new(url).and_then(|source| source.with_config(polled));
+                let source = timed(HttpList::new(url), timeout, HttpList::with_timeout);
                 BoxDiscover::new(source.map_err(usage)?)
             }
             Self::Consul(service, query) => {
                 let source = consul(servers, service, query);
-                let source = source.and_then(|source| source.with_config(polled));
+                let source = timed(source, timeout, Consul::with_timeout);
                 BoxDiscover::new(source.map_err(usage)?)
             }
             Self::Etcd(prefix) => {
-                let source = etcd(servers, prefix).and_then(|source| source.with_config(watched));
+                let source = timed(etcd(servers, prefix), timeout, Etcd::with_timeout);
                 BoxDiscover::new(source.map_err(usage)?)
             }
             Self::Kubernetes { namespace, service, port } => {
                 let server = &or_default(servers, KUBERNETES)[0];
                 let source = Kubernetes::new(server, namespace, service);
-                let source = source.and_then(|source| source.with_config(watched));
+                let source = timed(source, timeout, Kubernetes::with_timeout);
                 let mut source = source.map_err(usage)?;
                 if let Some(port) = port {
                     source = source.with_port(port);
@@ -234,13 +234,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// Returns the settings of registries, in which an answer may take so many seconds.
-fn timed(timeout: Option<u64>) -> (LongPollConfig, ListWatchConfig) {
-    let (mut polled, mut watched) = (LongPollConfig::default(), ListWatchConfig::default());
-    if let Some(timeout) = timeout.map(Duration::from_secs) {
-        (polled.timeout, watched.timeout) = (timeout, timeout);
+/// Lets an answer of a registry take so long.
+fn timed<S>(
+    source: Result<S, RegistryError>,
+    timeout: Option<Duration>,
+    with_timeout: fn(S, Duration) -> Result<S, RegistryError>,
+) -> Result<S, RegistryError> {
+    match timeout {
+        Some(timeout) => with_timeout(source?, timeout),
+        None => source,
     }
-    (polled, watched)
 }
 
 /// By which variable each is found where no server is given, and where it is without one.

@@ -116,6 +116,11 @@ impl Host {
         self.entries.iter().any(|entry| entry.pending)
     }
 
+    /// Tells that it is asked for the first time.
+    pub(super) fn is_new(&self) -> bool {
+        self.entries.iter().any(|entry| entry.pending && matches!(entry.last, Last::Nothing))
+    }
+
     pub(super) fn has_addresses(&self) -> bool {
         self.entries.iter().any(|entry| !entry.addrs.is_empty())
     }

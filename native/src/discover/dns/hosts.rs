@@ -227,9 +227,9 @@ impl Hosts {
         self.all.values().any(|host| host.came_along_until(asked, now))
     }
 
-    /// Tells that the first addresses of a host are still asked for.
+    /// Tells that the first addresses of a host are asked for, and no such question has failed yet.
     pub(super) fn is_incomplete(&self) -> bool {
-        self.all.values().any(|host| host.is_pending() && !host.has_addresses())
+        self.all.values().any(|host| host.is_new() && !host.has_addresses())
     }
 
     /// Returns the wanted hosts.

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::error::Cause;
+use crate::connect::connect;
 use crate::tls::{Connector, server_name};
 
 /// What is wrong with a server that agrees on nothing else.
@@ -37,7 +38,7 @@ impl Place {
     pub(super) async fn connect(&self, tls: &Connector) -> Result<TlsStream<TcpStream>, Cause> {
         let tcp = match self.ip {
             Some(ip) => TcpStream::connect((ip, self.port)).await,
-            None => TcpStream::connect((&*self.host, self.port)).await,
+            None => connect(&self.host, self.port).await,
         };
         let tcp = tcp.map_err(Cause::io)?;
         tcp.set_nodelay(true).map_err(Cause::io)?;

@@ -29,17 +29,24 @@ pub(super) struct Members {
     urls: Vec<Url>,
     /// The one to ask first.
     next: usize,
+    /// The one that was asked last.
+    asked: usize,
     token: Option<Secret>,
 }
 
 impl Members {
     pub(super) fn new(client: Client, urls: Vec<Url>) -> Self {
-        Self { client, login: None, urls, next: 0, token: None }
+        Self { client, login: None, urls, next: 0, asked: 0, token: None }
     }
 
     /// Names the member that is asked.
     pub(super) fn current(&self) -> &Url {
-        &self.urls[self.next % self.urls.len()]
+        &self.urls[self.asked]
+    }
+
+    /// Stays with the member that was asked last: it has answered, and not only begun to.
+    pub(super) fn stay(&mut self) {
+        self.next = self.asked;
     }
 
     /// Logs in again before the next question.
@@ -47,7 +54,8 @@ impl Members {
         self.token = None;
     }
 
-    /// Asks one member after the other, until one answers.
+    /// Asks one member after the other, until one begins to answer. The next one is asked then,
+    /// unless it is told to [`stay`](Self::stay).
     ///
     /// # Errors
     /// That of the last one that was asked.
@@ -57,13 +65,9 @@ impl Members {
         loop {
             // Whoever hangs is passed over, even if all this is given up meanwhile.
             let member = self.next % self.urls.len();
-            self.next = member + 1;
-            let asked = self.ask_one(member, path, body).await;
-            let error = match asked {
-                Ok(reply) => {
-                    self.next = member;
-                    return Ok(reply);
-                }
+            (self.asked, self.next) = (member, member + 1);
+            let error = match self.ask_one(member, path, body).await {
+                Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
             let is_over = matches!(error, RegistryError::Status { status: 401, .. })
@@ -92,7 +96,9 @@ impl Members {
         path: &str,
         body: &str,
     ) -> Result<T, RegistryError> {
-        self.ask(path, body).await?.read(|bytes| from_json(bytes)).await
+        let read = self.ask(path, body).await?.read(|bytes| from_json(bytes)).await?;
+        self.stay();
+        Ok(read)
     }
 
     async fn ask_one(

@@ -136,6 +136,7 @@ impl Watched for Keys {
         }
         let revision = (header.revision > 0).then_some(header.revision);
         if created {
+            self.members.stay();
             return Ok(News::Created { at: revision });
         }
         match revision {

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use super::{RegistryError, Secret};
 use crate::aside::{LONG_TEXT, aside};
+use crate::connect::connect;
 use crate::discover::json::Bad;
 use crate::discover::url::Url;
 use crate::reason::with_sources;
@@ -169,7 +170,7 @@ impl Client {
 
     async fn connect(&self, url: &Url, at: &str) -> Result<Box<dyn Stream>, RegistryError> {
         let failed = |error| RegistryError::Connect { at: at.to_owned(), error };
-        let tcp = TcpStream::connect((&*url.host, url.port)).await.map_err(failed)?;
+        let tcp = connect(&url.host, url.port).await.map_err(failed)?;
         tcp.set_nodelay(true).map_err(failed)?;
         keep_alive(&tcp);
         if !url.https {

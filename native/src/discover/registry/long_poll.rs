@@ -12,6 +12,14 @@ use hyper::header::HeaderMap;
 use super::{Mouth, RegistryError};
 use crate::discover::Answer;
 
+/// An answer may be a hundred megabytes, over a slow line.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// Returns the settings of a source of which nothing else is said.
+pub(in crate::discover) fn config() -> LongPollConfig {
+    LongPollConfig { timeout: ANSWER, ..LongPollConfig::default() }
+}
+
 /// A registry that keeps a question until its answer has another index.
 pub(in crate::discover) trait Polled: Send + 'static {
     /// Asks. Dropped when it takes too long.

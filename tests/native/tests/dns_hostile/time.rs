@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
-use evenkeel::{Answer, Discover, DnsSrv};
+use evenkeel::{Answer, Discover, DnsSrv, PollerConfig};
 use evenkeel_tests::servers::bind_both;
 use evenkeel_tests::servers::hostile::{Act, Asked, Hostile, send};
 use evenkeel_tests::servers::zone::Zone;
@@ -234,4 +234,34 @@ async fn nothing_is_removed_while_the_new_targets_are_looked_up() {
     assert_eq!(shown(&between), ["n1.t 127.0.0.1:80", old[0], old[1]]);
     let new = ["n1.t 127.0.0.1:80", "n2.t 127.0.0.2:80"];
     until(&mut source, |answer| shown(answer) == new).await;
+}
+
+/// A target whose name no server answers is asked for again and again; that keeps nothing else.
+#[tokio::test]
+async fn a_target_that_never_resolves_keeps_no_endpoint_that_left() {
+    let left = Arc::new(AtomicBool::new(false));
+    let has_left = left.clone();
+    let server = Hostile::start(move |asked: &Asked| {
+        if asked.name == "dead.t." {
+            return Vec::new();
+        }
+        let hosts: &[_] = if has_left.load(Ordering::Relaxed) {
+            &["a.t", "dead.t"]
+        } else {
+            &["a.t", "b.t", "dead.t"]
+        };
+        let mut zone = String::new();
+        for host in hosts {
+            writeln!(zone, "{SERVICE} 1 SRV 0 1 80 {host}").unwrap();
+        }
+        writeln!(zone, "a.t 60 A 127.0.0.1\nb.t 60 A 127.0.0.2").unwrap();
+        send(&Zone::new(&zone).answer(asked.response.clone()))
+    });
+    // A question for the dead one takes longer than the least time between two lookups.
+    let poller = PollerConfig { min: UNIT / 4, ..PollerConfig::default() };
+    let mut source = source(&[server.addr()]).timeout(UNIT / 2).unwrap().poller(poller);
+    let both = ["a.t 127.0.0.1:80", "b.t 127.0.0.2:80"];
+    assert_eq!(shown(&source.lookup().await.unwrap()), both);
+    left.store(true, Ordering::Relaxed);
+    until(&mut source, |answer| shown(answer) == both[..1]).await;
 }

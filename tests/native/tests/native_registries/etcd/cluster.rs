@@ -136,3 +136,22 @@ async fn a_member_that_hangs_is_passed_over() {
     assert_eq!(hangs.asked().len(), 1, "once is enough");
     assert_eq!(hangs.asked()[0].path, "/v3/kv/range");
 }
+
+/// It begins to answer, and says nothing more: neither a list nor that a watch has begun.
+#[tokio::test]
+async fn a_member_that_hangs_in_its_answer_is_passed_over() {
+    let etcd = Etcd::start(1);
+    etcd.put("/web/a", "a.test:1");
+    let hangs = Web::start(|_, _, mut answering| async move {
+        answering.stream().await?;
+        answering.hung_up().await
+    })
+    .await;
+    let urls = [&*hangs.url, &etcd.urls()[0]];
+    let config = ListWatchConfig { timeout: Duration::from_secs(2), ..quick() };
+    let bed = bed(Source::new(urls, "/web/").unwrap().with_config(config).unwrap());
+    becomes(&bed, "a.test:1").await;
+    etcd.put("/web/b", "b.test:1");
+    becomes(&bed, "a.test:1 b.test:1").await;
+    assert_eq!(hangs.asked().len(), 1, "once is enough");
+}
