@@ -30,7 +30,7 @@ const MAX_STALE: Duration = Duration::from_secs(10);
 /// An endpoint's address is that of its service, or else of its node; its weight is the `Passing`
 /// of Consul, or, with [warnings](Self::with_warnings), the `Warning` of it where a check warns.
 /// Answers may be stale, as any server can give those, and without a leader, too; those older than
-/// 10 s are asked for again from the leader.
+/// 10 s are asked for again from the leader, and taken as they are where there is none.
 ///
 /// ```no_run
 /// use evenkeel::{Balancer, Consul, Target};
@@ -221,13 +221,21 @@ impl Polled for Asker {
     async fn ask(&mut self, index: Option<u64>, wait: Duration) -> Result<Fetched, RegistryError> {
         let ask = |index, stale| Ask::get(self.url(index, wait, stale), self.headers.clone());
         let mut reply = self.client.send(ask(index, self.stale)).await?;
+        // What is old is better than nothing, where there is no leader.
+        let mut old = None;
         let contact = index_of(&reply.headers, &["x-consul-lastcontact"]).unwrap_or_default();
         if self.stale && Duration::from_millis(contact) > MAX_STALE {
             // Without the index: the leader is to answer at once.
-            reply = self.client.send(ask(None, false)).await?;
+            match self.client.send(ask(None, false)).await {
+                Ok(fresh) => reply = fresh,
+                Err(error) => old = Some(error),
+            }
         }
         let warnings = self.warnings;
         let mut answer = reply.read(move |bytes| endpoints(bytes, warnings)).await?;
+        if let Some(error) = old {
+            answer.skip(format!("the answer is {contact} ms old, as of the leader: {error}"));
+        }
         if reply.headers.get("x-consul-results-filtered-by-acls").is_some_and(|told| told == "true")
         {
             answer.skip("what the token may not see");

@@ -50,8 +50,8 @@ const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// ```
 ///
 /// No API server is to be had where this library is tested: the tests drive this code against a
-/// server of ours, and streams written in the form of its API; the account of a pod is that of a
-/// process with its files at their place.
+/// server of ours, which `kubectl get --watch` takes for one, and streams written in the form of its
+/// API; the account of a pod is that of a process with its files at their place.
 #[derive(Debug)]
 pub struct Kubernetes {
     client: Client,

@@ -186,6 +186,25 @@ async fn an_answer_that_is_too_old_is_asked_for_again_from_the_leader() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_too_old_is_taken_where_there_is_no_leader() {
+    let web = evenkeel_tests::servers::web::Web::start(|_, asked, answering| async move {
+        if !asked.query.contains_key("stale") {
+            return answering.whole(500, "", "No cluster leader").await;
+        }
+        let body = r#"[{"Node":{"Address":"10.0.0.1"},"Service":{"ID":"w","Port":1}}]"#;
+        let headers = "X-Consul-Index: 7\r\nX-Consul-Lastcontact: 60000\r\n";
+        answering.whole(200, headers, body).await
+    })
+    .await;
+    let source = Source::new(&web.url, "web").unwrap().with_config(quick()).unwrap();
+    let bed = bed(source);
+    becomes(&bed, "10.0.0.1:1").await;
+    let told = status(&bed, |status| status.skipped.count() == 1).await;
+    let why = &told.skipped.reasons()[0];
+    assert!(why.contains("60000 ms old") && why.contains("No cluster leader"), "{why}");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_none_is_told_with_its_place() {
     for (body, says) in [
         ("[{\"Node\":\n{}}]", ":2:3: missing field `Service`"),
