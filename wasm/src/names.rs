@@ -6,6 +6,7 @@ use evenkeel_core::{Outcome, Verdict};
 
 /// Returns the outcome of this index.
 pub(crate) fn outcome(index: u8, retry_after: Option<Duration>) -> Option<Outcome> {
+    const { assert!(Outcome::NAMES.len() == 9, "an outcome is missing here") };
     Some(match index {
         0 => Outcome::Success,
         1 => Outcome::Failure,
@@ -22,6 +23,7 @@ pub(crate) fn outcome(index: u8, retry_after: Option<Duration>) -> Option<Outcom
 
 /// Returns the verdict of this index.
 pub fn verdict(index: u8, wait: Option<Duration>) -> Option<Verdict> {
+    const { assert!(Verdict::NAMES.len() == 9, "a verdict is missing here") };
     Some(match index {
         0 => Verdict::Success,
         1 => Verdict::RetryableFailure,
