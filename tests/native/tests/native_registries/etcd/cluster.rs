@@ -21,6 +21,7 @@ async fn a_leader_that_is_killed_under_load_is_passed_over() {
     let members = urls.iter().map(|url| &**url);
     let bed = bed(Source::new(members, "/web/").unwrap().with_config(quick()).unwrap());
     becomes(&bed, "a.test:1").await;
+    bed.ready().await;
 
     let written = Arc::new(Written::default());
     let followers = urls[1..].join(",");
