@@ -8,13 +8,13 @@ import { buildSync } from 'esbuild';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 122_200, gzip: 58_200, brotli: 50_400 },
-  'lite.wasm': { raw: 69_900, gzip: 33_700, brotli: 29_400 },
-  'index.js': { raw: 182_100, gzip: 79_300, brotli: 70_100 },
-  'lite.js': { raw: 119_900, gzip: 52_400, brotli: 46_500 },
+  'lb.wasm': { raw: 122_400, gzip: 58_400, brotli: 50_600 },
+  'lite.wasm': { raw: 70_100, gzip: 33_800, brotli: 29_500 },
+  'index.js': { raw: 182_100, gzip: 79_400, brotli: 70_300 },
+  'lite.js': { raw: 120_200, gzip: 52_600, brotli: 46_600 },
   // Without the module.
   'slim.js': { raw: 54_700, gzip: 20_200, brotli: 18_200 },
-  'asm.js': { raw: 348_300, gzip: 115_000, brotli: 95_300 },
+  'asm.js': { raw: 348_900, gzip: 115_200, brotli: 95_500 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
   'steering.js': { raw: 7_800, gzip: 3_400, brotli: 3_100 },

@@ -7,35 +7,35 @@ use evenkeel_core::{Outcome, Verdict};
 /// Returns the outcome of this index.
 pub(crate) fn outcome(index: u8, retry_after: Option<Duration>) -> Option<Outcome> {
     const { assert!(Outcome::NAMES.len() == 9, "an outcome is missing here") };
-    Some(match index {
-        0 => Outcome::Success,
-        1 => Outcome::Failure,
-        2 => Outcome::TimedOut,
-        3 => Outcome::NeverSent,
-        4 => Outcome::Ignorable,
-        5 => Outcome::PushedBack,
-        6 => Outcome::Overloaded { retry_after },
-        7 => Outcome::Abandoned,
-        8 => Outcome::LostRace,
-        _ => return None,
-    })
+    let all = [
+        Outcome::Success,
+        Outcome::Failure,
+        Outcome::TimedOut,
+        Outcome::NeverSent,
+        Outcome::Ignorable,
+        Outcome::PushedBack,
+        Outcome::Overloaded { retry_after },
+        Outcome::Abandoned,
+        Outcome::LostRace,
+    ];
+    all.into_iter().find(|outcome| outcome.index() == index)
 }
 
 /// Returns the verdict of this index.
 pub fn verdict(index: u8, wait: Option<Duration>) -> Option<Verdict> {
     const { assert!(Verdict::NAMES.len() == 9, "a verdict is missing here") };
-    Some(match index {
-        0 => Verdict::Success,
-        1 => Verdict::RetryableFailure,
-        2 => Verdict::NonRetryableFailure,
-        3 => Verdict::TimedOut,
-        4 => Verdict::Ignorable,
-        5 => Verdict::Overloaded { wait },
-        6 => Verdict::PushBack { wait: wait.unwrap_or_default() },
-        7 => Verdict::NeverSent,
-        8 => Verdict::Canceled,
-        _ => return None,
-    })
+    let all = [
+        Verdict::Success,
+        Verdict::RetryableFailure,
+        Verdict::NonRetryableFailure,
+        Verdict::TimedOut,
+        Verdict::Ignorable,
+        Verdict::Overloaded { wait },
+        Verdict::PushBack { wait: wait.unwrap_or_default() },
+        Verdict::NeverSent,
+        Verdict::Canceled,
+    ];
+    all.into_iter().find(|verdict| verdict.index() == index)
 }
 
 #[cfg(test)]
