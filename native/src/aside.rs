@@ -24,7 +24,12 @@ pub(crate) async fn aside<T: Send + 'static>(
     if !long {
         return work();
     }
-    match spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+    done(spawn_blocking(work).await).await
+}
+
+/// Returns what work on a thread for blocking work returned, or panics as it did.
+pub(crate) async fn done<T>(work: Result<T, JoinError>) -> T {
+    match work.map_err(JoinError::try_into_panic) {
         Ok(done) => done,
         Err(Ok(panic)) => resume_unwind(panic),
         // The runtime ends, and whoever waits for this with it.
@@ -70,6 +75,12 @@ impl<T: Size> Drop for DropAside<T> {
             let long = core::mem::take(&mut self.0);
             drop(runtime.spawn_blocking(move || drop(long)));
         }
+    }
+}
+
+impl<T: Size> Size for DropAside<T> {
+    fn size(&self) -> usize {
+        self.0.size()
     }
 }
 

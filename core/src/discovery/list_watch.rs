@@ -153,7 +153,8 @@ impl<C: Clone + PartialOrd> ListWatch<C> {
         ListWatchVerdict::Believe
     }
 
-    /// Takes events of a watch: all up to this cursor.
+    /// Takes events of a watch: all up to this cursor, which is that of the last of them. How far the
+    /// source is says nothing of that: a watch that catches up is told by and by.
     pub fn on_events(&mut self, now: Instant, id: QueryId, cursor: C) -> ListWatchVerdict {
         if !self.heard(now, id) {
             return ListWatchVerdict::Drop;

@@ -9,6 +9,12 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::BodyExt as _;
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 
 use super::certificates::Certificates;
@@ -135,7 +141,34 @@ impl Etcd {
         self.ctl(&["put", key, value]);
     }
 
-    /// Takes so many steps at once, each a line as `put KEY VALUE`; 128 at most.
+    /// Puts keys one after the other, over one connection: a revision each.
+    ///
+    /// # Errors
+    /// The first member does not take one.
+    pub async fn put_each(
+        &self,
+        all: impl IntoIterator<Item = (String, String)>,
+    ) -> io::Result<()> {
+        let at = format!("127.0.0.1:{}", self.nodes[0].client);
+        let stream = TokioIo::new(tokio::net::TcpStream::connect(&at).await?);
+        let (mut sender, connection) = http1::handshake(stream).await.map_err(io::Error::other)?;
+        tokio::spawn(connection);
+        for (key, value) in all {
+            let (key, value) = (STANDARD.encode(key), STANDARD.encode(value));
+            let put = serde_json::json!({ "key": key, "value": value }).to_string();
+            let ask = Request::post("/v3/kv/put").header("host", &at).body(put);
+            let answer = sender.send_request(ask.map_err(io::Error::other)?).await;
+            let answer = answer.map_err(io::Error::other)?;
+            if !answer.status().is_success() {
+                return Err(io::Error::other(answer.status().to_string()));
+            }
+            answer.into_body().collect().await.map_err(io::Error::other)?;
+            sender.ready().await.map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    /// Takes so many steps at once, each a line as `put KEY VALUE`; 10,000 at most.
     ///
     /// # Panics
     /// If that fails.
@@ -227,6 +260,7 @@ impl Etcd {
         command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
         command.args(["--initial-cluster", &peers, "--unsafe-no-fsync"]);
         command.args(["--heartbeat-interval", "50", "--election-timeout", "500"]);
+        command.args(["--max-txn-ops", "10000"]);
         if self.tls {
             for (option, file) in [
                 ("--cert-file", "server.pem"),

@@ -30,6 +30,9 @@ pub(super) struct KeyValue {
     pub(super) key: Vec<u8>,
     #[serde(default, deserialize_with = "bytes")]
     pub(super) value: Vec<u8>,
+    /// The revision at which it was put or deleted.
+    #[serde(default, deserialize_with = "number")]
+    pub(super) mod_revision: u64,
 }
 
 #[derive(serde::Deserialize)]

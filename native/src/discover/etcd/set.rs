@@ -64,12 +64,13 @@ impl Keys {
 
 impl Watched for Keys {
     type Cursor = u64;
-    type List = Listed;
+    type List = DropAside<Listed>;
     type Events = Vec<Event>;
 
-    async fn list(&mut self) -> Result<(u64, Listed), Fault> {
+    async fn list(&mut self) -> Result<(u64, DropAside<Listed>), Fault> {
         let (mut from, mut first) = (self.prefix.clone(), None::<Header>);
-        let mut keys = Vec::new();
+        // Given up in the middle, it may be large already.
+        let mut listed = DropAside(Listed::default());
         loop {
             let body = serde_json::json!({
                 "key": encode(&from),
@@ -87,15 +88,14 @@ impl Watched for Keys {
             if header.cluster_id != page.header.cluster_id {
                 return Err(Fault::Gone);
             }
-            keys.extend(page.kvs);
-            match keys.last() {
+            listed.cluster = header.cluster_id;
+            listed.keys.extend(page.kvs);
+            match listed.keys.last() {
                 Some(last) if page.more => {
                     from.clone_from(&last.key);
                     from.push(0);
                 }
-                Some(_) | None => {
-                    return Ok((header.revision, Listed { keys, cluster: header.cluster_id }));
-                }
+                Some(_) | None => return Ok((header.revision, listed)),
             }
         }
     }
@@ -112,10 +112,14 @@ impl Watched for Keys {
 
     fn read(&mut self, at: &str, line: &[u8]) -> Result<News<u64, Vec<Event>>, Fault> {
         let line: Line = from_json(line).map_err(|bad| RegistryError::content(at, bad))?;
-        let ended = |reason| Fault::Error(RegistryError::Watch { at: at.to_owned(), reason });
+        let client = &self.members.client;
+        let ended = |reason: &str| {
+            let reason = client.without_secrets(reason);
+            Fault::Error(RegistryError::Watch { at: at.to_owned(), reason })
+        };
         let Some(watch) = line.result else {
             let said = line.error.map(|trouble| trouble.message);
-            return Err(ended(said.unwrap_or_else(|| "neither a result nor an error".to_owned())));
+            return Err(ended(said.as_deref().unwrap_or("neither a result nor an error")));
         };
         let Watch { header, created, canceled, compact_revision, cancel_reason, events } = watch;
         // The stream stays open when the watch in it has ended.
@@ -123,13 +127,15 @@ impl Watched for Keys {
             return Err(Fault::Gone);
         }
         if canceled {
+            let why = if cancel_reason.is_empty() {
+                "canceled, without a reason"
+            } else {
+                &cancel_reason
+            };
+            let fault = ended(why);
             // The token may have come to its end.
             self.members.log_in_again();
-            return Err(ended(if cancel_reason.is_empty() {
-                "canceled, without a reason".to_owned()
-            } else {
-                cancel_reason
-            }));
+            return Err(fault);
         }
         if header.cluster_id != self.cluster {
             return Err(Fault::Gone);
@@ -139,22 +145,25 @@ impl Watched for Keys {
             self.members.stay();
             return Ok(News::Created { at: revision });
         }
-        match revision {
+        // What came to pass while nobody watched is told by 1,000 revisions at a time: the header
+        // then says how far the store is, and the last event how far the watch is.
+        let told = events.last().map(|event| event.kv.mod_revision);
+        match told.filter(|told| *told > 0).or(revision) {
             Some(cursor) if !events.is_empty() => Ok(News::Events { cursor, events }),
             Some(_) | None => Ok(News::Progress { cursor: revision }),
         }
     }
 
-    fn replace(&mut self, list: Listed) {
+    fn replace(&mut self, mut list: DropAside<Listed>) {
         self.cluster = list.cluster;
         self.known = DropAside::default();
-        for KeyValue { key, value } in list.keys {
+        for KeyValue { key, value, .. } in core::mem::take(&mut list.keys) {
             self.set(key, &value);
         }
     }
 
     fn apply(&mut self, events: Vec<Event>) {
-        for Event { kind, kv: KeyValue { key, value } } in events {
+        for Event { kind, kv: KeyValue { key, value, .. } } in events {
             match kind {
                 Kind::Put => self.set(key, &value),
                 Kind::Delete => drop(self.known.remove(&key)),

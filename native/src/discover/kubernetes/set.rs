@@ -85,13 +85,14 @@ impl Slices {
 
 impl Watched for Slices {
     type Cursor = Arc<str>;
-    type List = Known;
+    type List = DropAside<Known>;
     type Events = Change;
 
     const BEGINS_WITH_A_LINE: bool = false;
 
-    async fn list(&mut self) -> Result<(Arc<str>, Known), Fault> {
-        let (mut slices, mut more) = (Known::new(), String::new());
+    async fn list(&mut self) -> Result<(Arc<str>, DropAside<Known>), Fault> {
+        // Given up in the middle, it may be large already.
+        let (mut slices, mut more) = (DropAside(Known::new()), String::new());
         loop {
             let page = [("limit", PAGE), ("continue", &*more)];
             let page = if more.is_empty() { &page[..1] } else { &page[..] };
@@ -147,14 +148,14 @@ impl Watched for Slices {
                 if code == GONE {
                     return Err(Fault::Gone);
                 }
-                let reason = format!("code {code}: {message}");
+                let reason = format!("code {code}: {}", self.client.without_secrets(&message));
                 Err(RegistryError::Watch { at: at.to_owned(), reason }.into())
             }
         }
     }
 
-    fn replace(&mut self, list: Known) {
-        self.known = DropAside(list);
+    fn replace(&mut self, list: DropAside<Known>) {
+        self.known = list;
     }
 
     fn apply(&mut self, change: Change) {

@@ -180,6 +180,11 @@ impl Client {
         Ok(Box::new(connector.connect(name, tcp).await.map_err(failed)?))
     }
 
+    /// Takes what no error may show out of what a server said.
+    pub(in crate::discover) fn without_secrets(&self, said: &str) -> String {
+        self.secrets.iter().fold(said.to_owned(), |text, secret| secret.out_of(&text))
+    }
+
     /// Makes an error of how the answer begins.
     async fn status_error(&self, mut reply: Reply) -> RegistryError {
         let mut body = Vec::new();
@@ -193,10 +198,7 @@ impl Client {
             }
         };
         let _late = timeout(Duration::from_secs(1), read).await;
-        let mut text = String::from_utf8_lossy(&body).into_owned();
-        for secret in &self.secrets {
-            text = secret.out_of(&text);
-        }
+        let text = self.without_secrets(&String::from_utf8_lossy(&body));
         let text = text.trim().chars().take(ERROR_LIMIT).collect::<String>();
         let body = text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
         let retry_after = retry_after(&reply.headers);

@@ -113,7 +113,10 @@ async fn a_prefix_of_many_keys_is_listed_by_pages() {
     };
     tokio::time::timeout(crate::PATIENCE, all).await.expect("all pages");
     etcd.put("/web/one-more", "10.0.0.2:1");
-    status(&bed, |status| status.queries >= 2).await;
+    let mut sets = bed.discovered();
+    let more = sets.wait_for(|set| set.endpoints.len() == 10_241);
+    let more = tokio::time::timeout(crate::PATIENCE, more).await.expect("one more").unwrap();
+    assert_eq!(more.endpoints[10_240].addr.to_string(), "10.0.0.2:1");
 }
 
 #[test]

@@ -51,6 +51,29 @@ async fn what_changed_while_nobody_watched_is_told_by_the_next_watch() {
     becomes(&bed, "b.test:1").await;
 }
 
+/// etcd tells it by 1,000 revisions at a time, each of which names the last of all in its head.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn very_many_changes_while_nobody_watched_are_all_told_by_the_next_watch() {
+    const CHANGES: u16 = 2_500;
+    let etcd = Etcd::start(1);
+    etcd.put("/web/gone", "gone.test:1");
+    etcd.put("/web/stays", "stays.test:1");
+    let gate = Gate::to(&etcd.urls()[0]).await;
+    let config = ListWatchConfig { relist_after: u8::MAX, ..quick() };
+    let bed = bed(source(&gate.url).with_config(config).unwrap());
+    becomes(&bed, "gone.test:1 stays.test:1").await;
+    gate.shut();
+    error(&bed).await;
+    // A revision each.
+    let keys = (1..=CHANGES).map(|port| (format!("/web/{port}"), format!("10.0.0.1:{port}")));
+    etcd.put_each(keys).await.unwrap();
+    etcd.ctl(&["del", "/web/gone"]);
+    gate.open(&etcd.urls()[0]);
+    let mut all: Vec<_> = (1..=CHANGES).map(|port| format!("10.0.0.1:{port}")).collect();
+    all.insert(0, "stays.test:1".to_owned());
+    becomes(&bed, &all.join(" ")).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restore_that_goes_back_in_time_is_followed() {
     let mut etcd = Etcd::start(1);
