@@ -226,6 +226,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             self.restored,
         );
         let (source, empty) = (self.source, self.removal.empty);
+        let (turns, turned) = watch::channel(None);
         // A task of its own: a source that blocks its thread stops nobody else.
         let driver = runtime.spawn({
             let shared = Arc::clone(&shared);
@@ -235,6 +236,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
                     wanted: &shared.refresh,
                     status: &shared.discovery,
                     supervisor: &shared.supervisor,
+                    turns: &turns,
                     sets,
                 };
                 drive(source, poller, SplitMix64::new(!seed), empty, listener).await;
@@ -246,7 +248,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             async move {
                 let _driver = driver;
                 let _ends = shared.supervisor.guard();
-                let watchdog = watchdog(clock, &shared.discovery);
+                let watchdog = watchdog(clock, &shared.discovery, turned);
                 tokio::join!(watchdog, maintenance.run(received, ordered));
             }
         });

@@ -63,8 +63,8 @@ pub struct LongPoll {
     config: LongPollConfig,
     state: State,
     ids: QueryIds,
-    /// Of the last good answer; 0 if there is none to go on from.
-    index: u64,
+    /// Of the last good answer; `None` if there is none to go on from.
+    index: Option<u64>,
     failures: u32,
     /// The latest time it was told.
     last: Option<Instant>,
@@ -108,7 +108,7 @@ impl LongPoll {
     pub fn new(config: LongPollConfig) -> Result<Self, WatchConfigError> {
         config.check()?;
         let (state, ids) = (State::New, QueryIds::default());
-        Ok(Self { config, state, ids, index: 0, failures: 0, last: None, full: None })
+        Ok(Self { config, state, ids, index: None, failures: 0, last: None, full: None })
     }
 
     /// Decides what to do now.
@@ -162,7 +162,7 @@ impl LongPoll {
             LongPollAnswer::Ok { index } => self.good(index),
             LongPollAnswer::Same { index } => {
                 self.failures = 0;
-                self.index = index.map_or(self.index, |index| index.max(1));
+                self.index = index.or(self.index);
                 LongPollVerdict::Unchanged
             }
             LongPollAnswer::Fail { retry_after } => {
@@ -177,7 +177,7 @@ impl LongPoll {
             }
         };
         if matches!(verdict, LongPollVerdict::Publish | LongPollVerdict::Unchanged)
-            && self.index == 0
+            && self.index.is_none()
         {
             wait = ticks(interval);
         }
@@ -214,29 +214,29 @@ impl LongPoll {
 
     fn good(&mut self, index: Option<u64>) -> LongPollVerdict {
         self.failures = 0;
-        let before = self.index;
-        // An index of 0 would ask without waiting, again and again.
-        self.index = index.map_or(0, |index| index.max(1));
-        if self.index == 0 || self.index > before {
-            LongPollVerdict::Publish
-        } else if self.index == before {
-            LongPollVerdict::Unchanged
-        } else {
-            self.index = 0;
-            LongPollVerdict::Rewound
+        let before = core::mem::replace(&mut self.index, index);
+        match (index, before) {
+            (Some(index), Some(before)) if index < before => {
+                self.index = None;
+                LongPollVerdict::Rewound
+            }
+            // Whoever always says 0 says nothing by it.
+            (Some(1..), _) if index == before => LongPollVerdict::Unchanged,
+            (Some(_) | None, _) => LongPollVerdict::Publish,
         }
     }
 
     fn fail(&mut self) -> Ticks {
         self.failures = self.failures.saturating_add(1);
-        self.index = 0;
+        self.index = None;
         backoff(self.config.backoff_base, self.config.backoff_max, self.failures)
     }
 
     fn fetch(&mut self, now: Instant) -> LongPollStep {
         let LongPollConfig { wait, timeout, refill, .. } = self.config;
         self.full = Some(self.full.map_or(now, |full| full.or_later(now)) + refill);
-        let index = (self.index > 0).then_some(self.index);
+        // An index of 0 would ask without waiting, again and again.
+        let index = self.index.map(|index| index.max(1));
         let wait = if index.is_some() { wait } else { Duration::ZERO };
         let id = self.ids.next();
         // The source may add a sixteenth, at random.

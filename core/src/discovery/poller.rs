@@ -198,6 +198,15 @@ impl Poller {
         true
     }
 
+    /// Hears that the last answer, which was empty, is believed after all: what is known of the
+    /// source, nothing, is as good as it says. When it is asked again stays as it is.
+    pub fn on_believed(&mut self, now: Instant) {
+        self.follow_clock(now);
+        self.failures = 0;
+        self.last_ok = Some(now);
+        self.health = SourceHealth::Fresh;
+    }
+
     /// Asks for a query soon: a connection failed, or the network came back. Any number of calls
     /// means one query, at least [`PollerConfig::min_gap`] after the last one began, and never
     /// before the time that the source asked for. If it finds nothing, the next one comes when it

@@ -78,7 +78,10 @@ fn the_transcript_of_a_server_that_changes_idles_and_is_restored() {
         (LongPollAnswer::Same { index: Some(60) }, Some(51), Unchanged),
         (LongPollAnswer::Refused, Some(60), Failed),
         (ok(0), None, Publish),
-        // An index of 0 would never wait.
+        // An index of 0 would never wait, and says nothing of what has changed.
+        (ok(0), Some(1), Publish),
+        (ok(1), Some(1), Publish),
+        (ok(1), Some(1), Unchanged),
         (ok(2), Some(1), Publish),
     ];
     for (step, (answer, asked, verdict)) in transcript.into_iter().enumerate() {

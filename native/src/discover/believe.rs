@@ -31,11 +31,13 @@ pub(crate) struct Belief {
     absent_before: bool,
     /// When the first of a row of empty answers came.
     empty_since: Option<Instant>,
+    /// An empty answer was believed, and none with endpoints has come since.
+    none: bool,
 }
 
 impl Belief {
     pub(crate) fn new(empty: Empty) -> Self {
-        Self { empty, absent_before: false, empty_since: None }
+        Self { empty, absent_before: false, empty_since: None, none: false }
     }
 
     /// Returns what a result means to the poller, and the set to believe, if any.
@@ -62,9 +64,10 @@ impl Belief {
             return (PollerAnswer::Fail { retry_after }, None);
         }
         let set = if !endpoints.is_empty() {
-            self.empty_since = None;
+            (self.empty_since, self.none) = (None, false);
             Some(Set { endpoints, whole: !partial })
-        } else if absent && self.absent_before {
+        } else if self.none || (absent && self.absent_before) {
+            self.none = true;
             Some(Set::none())
         } else {
             self.empty_since.get_or_insert(now);
@@ -101,7 +104,7 @@ impl Belief {
     /// Believes a row of empty answers, if it is time. It is told once.
     pub(crate) fn when_empty(&mut self, now: Instant) -> Option<Set> {
         self.believes_empty_at().filter(|at| *at <= now)?;
-        self.empty_since = None;
+        (self.empty_since, self.none) = (None, true);
         Some(Set::none())
     }
 }

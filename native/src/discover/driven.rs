@@ -94,9 +94,10 @@ impl Driven {
         let (known, knows) = watch::channel(Known::default());
         let (status, tells) = watch::channel(DiscoveryStatus::default());
         let (status, clock) = (Arc::new(status), Clock::start());
+        let (turns, turned) = watch::channel(None);
         let watching = tokio::spawn({
             let status = Arc::clone(&status);
-            async move { watchdog(clock, &status).await }
+            async move { watchdog(clock, &status, turned).await }
         });
         let asking = tokio::spawn({
             let wanted = Arc::clone(&wanted);
@@ -108,6 +109,7 @@ impl Driven {
                     wanted: &wanted,
                     status: &status,
                     supervisor: &supervisor,
+                    turns: &turns,
                     sets,
                 };
                 let rng = SplitMix64::new(RandomState::new().build_hasher().finish());

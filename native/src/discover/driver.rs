@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::believe::{Belief, Set, failed};
+use super::watchdog::{Turn, Turned, news};
 use super::{Answer, Discover, DiscoveryStatus, Empty};
 use crate::clock::Clock;
 use crate::supervise::{PAUSE, Supervisor};
@@ -25,6 +26,8 @@ pub(crate) struct Listener<'a> {
     pub(crate) wanted: &'a Notify,
     pub(crate) status: &'a watch::Sender<DiscoveryStatus>,
     pub(crate) supervisor: &'a Supervisor,
+    /// What the source is doing: another task watches.
+    pub(crate) turns: &'a watch::Sender<Option<Turn>>,
     pub(crate) sets: mpsc::Sender<Set>,
 }
 
@@ -61,7 +64,7 @@ async fn rounds<D: Discover>(
     belief: &mut Belief,
     listener: &Listener<'_>,
 ) {
-    let Listener { clock, wanted, status, sets, .. } = listener;
+    let Listener { clock, wanted, status, sets, turns, .. } = listener;
     let mut ended = status.borrow().ended.is_some();
     loop {
         let believed = match poller.poll(clock.now(), rng) {
@@ -71,9 +74,11 @@ async fn rounds<D: Discover>(
                     status.next_query = None;
                     status.deadline = Some(deadline).filter(|at| *at < Instant::MAX);
                 });
+                let turn = Turned::begin(turns, Turn::Lookup { deadline });
                 // Whom this has woken runs first, should the source block the thread.
                 tokio::task::yield_now().await;
                 let result = ask(source, poller, deadline, listener).await;
+                drop(turn);
                 status.send_modify(|status| status.deadline = None);
                 let now = clock.now();
                 let (answer, believed) = belief.judge(now, result, status);
@@ -100,7 +105,7 @@ async fn rounds<D: Discover>(
                 tokio::select! {
                     () = clock.sleep_until(Some(until)) => {}
                     () = wanted.notified() => poller.refresh(clock.now()),
-                    news = source.changed(), if !ended => match news {
+                    news = news(source, *clock, turns), if !ended => match news {
                         Ok(()) => {
                             poller.on_news(clock.now());
                             // A source that always has news must not keep others from running.
@@ -113,7 +118,12 @@ async fn rounds<D: Discover>(
                         }
                     },
                 }
-                belief.when_empty(clock.now())
+                let now = clock.now();
+                let none = belief.when_empty(now);
+                if none.is_some() {
+                    poller.on_believed(now);
+                }
+                none
             }
         };
         if let Some(set) = believed

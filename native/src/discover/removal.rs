@@ -35,7 +35,8 @@ pub struct Removal {
     /// fails.
     pub grace: Duration,
     /// It is also drained until it was missing in more answers than that, one after the other;
-    /// default: 0.
+    /// default: 0. A source that only tells of news answers no sooner than it has some: take
+    /// `grace` there.
     pub grace_answers: u32,
     /// So many endpoints at most are taken over; default: all. Those already known come first, and
     /// the rest is the same choice in every answer, but another one in each balancer: it follows

@@ -46,6 +46,24 @@ fn stale_for_ever_unless_told_otherwise() {
 }
 
 #[test]
+fn an_empty_answer_that_is_believed_later_is_good_and_asked_for_as_before() {
+    let config = PollerConfig { max_stale: Some(secs(40)), ..PollerConfig::default() };
+    let mut poller = Fixture::new(PollerConfig { jitter_percent: 0, ..config });
+    let wait = poller.wait_after(OK);
+    poller.sleep(wait);
+    let (since, wait) = (poller.now, poller.wait_after(EMPTY));
+    assert_eq!(poller.told, [Fresh, Stale { since }]);
+    poller.sleep(wait / 2);
+    poller.poller.on_believed(poller.now);
+    assert_eq!(poller.wait(), wait - wait / 2);
+    assert_eq!(poller.told, [Fresh, Stale { since }, Fresh]);
+    // It expires 40 s from then on.
+    poller.sleep(wait - wait / 2);
+    let again = poller.wait_after(FAIL);
+    assert!(again <= secs(2), "the first failure in a row: {again:?}");
+}
+
+#[test]
 fn expiry_counts_from_the_last_good_answer_and_is_in_the_timer() {
     let config =
         PollerConfig { max_stale: Some(secs(40)), jitter_percent: 0, ..PollerConfig::default() };

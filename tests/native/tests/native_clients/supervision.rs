@@ -7,8 +7,8 @@ use std::sync::{Arc, mpsc};
 use evenkeel::core::load::InFlight;
 use evenkeel::core::{TableFull, View};
 use evenkeel::{
-    Answer, Balancer, BoxError, Cx, Discover, EventKind, Fixed, Policy, PollerConfig, Retry,
-    RoundRobin, SourceHealth, Verdict,
+    Answer, Balancer, BoxError, Cx, Discover, Ended, EventKind, Fixed, Policy, PollerConfig,
+    Publisher, Retry, RoundRobin, SourceHealth, Verdict,
 };
 
 use crate::works::{How, Works};
@@ -134,6 +134,57 @@ async fn a_part_that_blocks_its_thread_is_told_of_too() {
     assert!(balancer.pick().is_ok());
     go_on.send(()).unwrap();
     first.wait_for(|status| status.error.is_none()).await.unwrap();
+}
+
+/// Blocks its thread while it waits for news, after it has waited for a while.
+struct Listening(mpsc::Receiver<()>);
+
+impl Discover for Listening {
+    type Error = BoxError;
+
+    async fn lookup(&mut self) -> Result<Answer, BoxError> {
+        Ok(Answer::new([at("a"), at("b")]))
+    }
+
+    async fn changed(&mut self) -> Result<(), Ended> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.0.recv().map_err(|_| Ended::because("nobody tells"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_blocks_while_it_waits_for_news_stops_nobody_else_and_is_told_of() {
+    let (go_on, told) = mpsc::channel();
+    let works = Works::new();
+    let balancer =
+        Balancer::builder(Listening(told)).build(move |target| works.make(target)).unwrap();
+    balancer.ready().await;
+    let mut discovery = balancer.discovery();
+    let status = discovery.wait_for(|status| status.error.is_some()).await.unwrap().clone();
+    assert!(status.error.unwrap().to_string().contains("blocks its thread, while it waits"));
+    assert_eq!(status.failures, 1);
+    let mut events = balancer.events();
+    balancer.set_down(&at("a").addr, true);
+    assert_eq!(events.recv().await.unwrap().kind, EventKind::Down);
+    go_on.send(()).unwrap();
+    discovery.wait_for(|status| status.error.is_none()).await.unwrap();
+    drop(go_on);
+    discovery.wait_for(|status| status.ended.is_some()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_waits_for_news_for_long_does_not_block() {
+    let (publisher, source) = Publisher::new();
+    publisher.replace([at("a")]);
+    let works = Works::new();
+    let balancer = Balancer::builder(source).build(move |target| works.make(target)).unwrap();
+    balancer.ready().await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    publisher.upsert(at("b"));
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let status = balancer.discovery().borrow().clone();
+    assert!(status.error.is_none() && status.failures == 0, "{status:?}");
+    assert_eq!(balancer.endpoints().len(), 2);
 }
 
 /// Round robin that cannot stand three endpoints.

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use evenkeel::health::Health;
-use evenkeel::{Balancer, Change, Config, Empty, Endpoint, Outcome, Publisher, Removal, Target};
+use evenkeel::{
+    Balancer, Change, Config, Empty, Endpoint, Outcome, Publisher, Removal, SourceHealth, Target,
+};
 use evenkeel_tests::source::{Says, Script, source};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -210,6 +212,43 @@ async fn a_publisher_of_nothing_is_believed_when_its_time_is_over() {
     publisher.replace([]);
     pass(31).await;
     assert_eq!(known(&bed), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_grace_of_what_is_believed_to_be_gone_passes() {
+    let removal =
+        Removal { empty: Empty::KeepFor(30 * SECOND), grace: 60 * SECOND, ..Removal::default() };
+    let (bed, script, _) = polled("a:80 b:80", removal);
+    bed.ready().await;
+    script.say(Says::Endpoints(""));
+    // The answer comes after 5 s.
+    pass(34).await;
+    assert_eq!(told(&bed), "a b");
+    pass(2).await;
+    assert_eq!(told(&bed), "a! b!");
+    assert_eq!(bed.discovery().borrow().health, SourceHealth::Fresh);
+    pass(58).await;
+    assert_eq!(told(&bed), "a! b!");
+    pass(2).await;
+    assert_eq!((told(&bed), bed.endpoints().len()), (String::new(), 0));
+    let held = bed.discovery().borrow().empty_held;
+    pass(600).await;
+    let status = bed.discovery().borrow().clone();
+    assert_eq!((status.health, status.empty_held), (SourceHealth::Fresh, held), "it is believed");
+
+    // Who tells only of news is not asked again.
+    let (publisher, source) = Publisher::new();
+    let bed = Balancer::builder(source)
+        .removal(removal)
+        .build(async |target| Ok::<_, Infallible>(target))
+        .unwrap();
+    publisher.replace([at("a:80")]);
+    bed.ready().await;
+    publisher.replace([]);
+    pass(31).await;
+    assert_eq!(told(&bed), "a!");
+    pass(61).await;
+    assert_eq!((told(&bed), bed.endpoints().len()), (String::new(), 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,7 +64,8 @@ impl Model {
             (None, LongPollStep::Fetch { index, wait, deadline, .. }) => {
                 let soonest = self.earliest.max(self.affordable());
                 assert!(now >= soonest, "asked at {now}, not from {soonest}");
-                assert_eq!(index, self.index);
+                // An index of 0 would ask without waiting.
+                assert_eq!(index, self.index.map(|index| index.max(1)));
                 let kept = if index.is_some() { KEPT } else { Duration::ZERO };
                 assert_eq!((wait, deadline), (kept, now + kept + kept / 16 + TIMEOUT));
                 self.credit -= COST;
@@ -81,17 +82,16 @@ impl Model {
         let before = self.index.take();
         let verdict = match answer {
             LongPollAnswer::Ok { index } => {
-                // An index of 0 would ask without waiting.
-                let index = index.map(|index| index.max(1));
                 if index.is_some() && index < before {
                     Rewound
                 } else {
                     self.index = index;
-                    if index.is_some() && index == before { Unchanged } else { Publish }
+                    // 0 says nothing.
+                    if index > Some(0) && index == before { Unchanged } else { Publish }
                 }
             }
             LongPollAnswer::Same { index } => {
-                self.index = index.map(|index| index.max(1)).or(before);
+                self.index = index.or(before);
                 Unchanged
             }
             LongPollAnswer::Fail { .. } | LongPollAnswer::Refused => Failed,
