@@ -81,18 +81,26 @@ use crate::target::Target;
 /// ```
 /// use evenkeel::{Answer, Discover, Endpoint};
 ///
-/// struct EnvVar(&'static str);
+/// /// A file with a target on each line.
+/// struct Lines(&'static str);
 ///
-/// impl Discover for EnvVar {
+/// impl Discover for Lines {
 ///     type Error = Box<dyn std::error::Error + Send + Sync>;
 ///
 ///     async fn lookup(&mut self) -> Result<Answer, Self::Error> {
-///         let targets = std::env::var(self.0)?;
-///         let endpoints = targets.split(',').map(|target| Ok(Endpoint::new(target.parse()?)));
-///         let endpoints = endpoints.collect::<Result<Vec<_>, Self::Error>>()?;
-///         Ok(Answer::new(endpoints))
+///         let text = tokio::fs::read_to_string(self.0).await?;
+///         let endpoints = text.lines().map(|target| Ok(Endpoint::new(target.parse()?)));
+///         Ok(Answer::new(endpoints.collect::<Result<Vec<_>, Self::Error>>()?))
 ///     }
 /// }
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let path = std::env::temp_dir().join(format!("evenkeel-lines-{}", std::process::id()));
+/// # std::fs::write(&path, "10.0.0.1:80\n10.0.0.2:80\n").unwrap();
+/// # let path: &'static str = path.to_str().unwrap().to_owned().leak();
+/// # assert_eq!(Lines(path).lookup().await.unwrap().endpoints.len(), 2);
+/// # std::fs::remove_file(path).unwrap();
+/// # });
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait Discover: Send + 'static {
     /// What can go wrong.
@@ -133,7 +141,8 @@ pub trait Discover: Send + 'static {
 
     /// Waits until the source has news, which are then looked up at once, in spite of any wait of
     /// the poller. Dropped and called again at will, and never called during a lookup: news that
-    /// came in meanwhile must not be lost. Not called any more after an error; lookups go on.
+    /// came in meanwhile must not be lost. Not called any more after an error; lookups go on. It
+    /// must not block either: [`DiscoveryStatus::error`] tells after a second.
     ///
     /// Sources that can only be asked leave this as it is: it never returns.
     ///
@@ -206,7 +215,8 @@ pub trait Discover: Send + 'static {
 
     /// Takes the endpoints of another source instead, as long as this one has none: because it
     /// fails from the start, came back empty, is absent, or is
-    /// [stale for too long](PollerConfig::max_stale). The other one is not asked before.
+    /// [stale for too long](PollerConfig::max_stale), if it is one that is polled. The other one is
+    /// not asked before, and from then on as often as if it were alone, so as to be there at once.
     ///
     /// ```
     /// use evenkeel::{Discover, DnsSrv, Fixed};

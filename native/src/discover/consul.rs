@@ -25,7 +25,8 @@ const MAX_STALE: Duration = Duration::from_secs(10);
 /// It asks `/v1/health/service/NAME` by blocking queries, so that changes are there at once: the
 /// index is followed by Consul's rules (one that goes backwards is asked for anew, and 0 is none),
 /// a server that answers at once for ever is asked once in 5 s, and one that fails less and less
-/// often, up to once a minute. Errors change nothing, nor does an empty answer.
+/// often, up to once a minute. Errors change nothing, nor does an empty answer; that the token may
+/// see no instance is an error.
 ///
 /// An endpoint's address is that of its service, or else of its node; its weight is the `Passing`
 /// of Consul, or, with [warnings](Self::with_warnings), the `Warning` of it where a check warns.
@@ -238,6 +239,11 @@ impl Polled for Asker {
         }
         if reply.headers.get("x-consul-results-filtered-by-acls").is_some_and(|told| told == "true")
         {
+            if answer.endpoints.is_empty() {
+                // Not that there are none: whoever believes empty answers must not believe this.
+                let reason = "it may see none of the instances".to_owned();
+                return Err(RegistryError::Setting { name: "token", reason });
+            }
             answer.skip("what the token may not see");
         }
         let index = index_of(&reply.headers, &["x-consul-index"]);

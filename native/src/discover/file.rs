@@ -8,14 +8,17 @@ use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 use tokio::sync::Notify;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 pub use self::error::FileError;
 use self::watcher::DirWatcher;
 use super::{Answer, Discover, Ended};
-use crate::aside::aside;
+use crate::aside::done;
+use crate::target::Target;
 
 /// The file is read again after so long, for what no watcher can see: a directory above it that is
 /// replaced, or a change on another machine.
@@ -27,6 +30,9 @@ const UNSEEN: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_millis(30);
 /// … or when there were so many.
 const STEPS: usize = 10;
+
+/// Who watches from then on, and what is in the file.
+type Looked = (Option<DirWatcher>, Result<Vec<Endpoint<Target>>, FileError>);
 
 /// Reads endpoints from a file, and reads it again when it changes.
 ///
@@ -72,6 +78,8 @@ pub struct File {
     path: PathBuf,
     news: Arc<Notify>,
     watcher: Option<DirWatcher>,
+    /// A look that was given up, as disks can hang, and is not over. There is one at a time.
+    looking: Option<JoinHandle<Looked>>,
     /// There are news that were not looked up.
     changed: bool,
 }
@@ -79,7 +87,13 @@ pub struct File {
 impl File {
     /// Names the file, which need not be there yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), news: Arc::default(), watcher: None, changed: false }
+        Self {
+            path: path.into(),
+            news: Arc::default(),
+            watcher: None,
+            looking: None,
+            changed: false,
+        }
     }
 }
 
@@ -88,17 +102,21 @@ impl Discover for File {
 
     async fn lookup(&mut self) -> Result<Answer, FileError> {
         self.changed = false;
-        let (path, watcher, news) =
-            (self.path.clone(), self.watcher.take(), Arc::clone(&self.news));
-        let look = move || {
-            // Watched first: what changes while it is read is news.
-            let watcher = DirWatcher::on(&path, watcher, &news);
-            (watcher, content::read(&path))
+        let Self { path, news, watcher, looking, .. } = self;
+        let look = || {
+            let (path, watcher, news) = (path.clone(), watcher.take(), Arc::clone(news));
+            // Disks are slow.
+            spawn_blocking(move || {
+                // Watched first: what changes while it is read is news.
+                let watcher = DirWatcher::on(&path, watcher, &news);
+                (watcher, content::read(&path))
+            })
         };
-        // Disks are slow.
-        let (watcher, endpoints) = aside(true, look).await;
-        let ttl = if watcher.is_some() { AGAIN } else { UNSEEN };
-        self.watcher = watcher;
+        let looked = looking.get_or_insert_with(look).await;
+        *looking = None;
+        let (watched, endpoints) = done(looked).await;
+        let ttl = if watched.is_some() { AGAIN } else { UNSEEN };
+        *watcher = watched;
         Ok(Answer::new(endpoints?).with_ttl(ttl))
     }
 
@@ -119,5 +137,32 @@ impl Discover for File {
     fn poller(&self) -> PollerConfig {
         let second = Duration::from_secs(1);
         PollerConfig { min: second, backoff_max: 5 * second, ..PollerConfig::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_is_looked_at_by_one_thread() {
+        static LOOKS: AtomicUsize = AtomicUsize::new(0);
+        let (go_on, hung) = mpsc::channel::<()>();
+        let mut file = File::new("/nowhere/list.json");
+        file.looking = Some(spawn_blocking(move || {
+            LOOKS.fetch_add(1, SeqCst);
+            let _ = hung.recv();
+            (None, Ok(vec![Endpoint::new("a:1".parse().unwrap())]))
+        }));
+        for _ in 0..3 {
+            assert!(timeout(Duration::from_millis(10), file.lookup()).await.is_err());
+        }
+        go_on.send(()).unwrap();
+        assert_eq!(file.lookup().await.unwrap().endpoints.len(), 1, "what it said in the end");
+        assert_eq!(LOOKS.load(SeqCst), 1);
+        assert!(file.lookup().await.unwrap_err().to_string().contains("/nowhere/list.json"));
     }
 }

@@ -120,6 +120,8 @@ impl Log {
                 format!("nothing of the answer can be used: {}", reasons(&status.skipped))
             }
             None if empty => self.place.nothing().to_owned(),
+            // That it is believed by now makes nothing well.
+            None if status.absent => return Ok(()),
             None if status.health == SourceHealth::Fresh && self.trouble.take().is_some() => {
                 return self.well(status, now);
             }

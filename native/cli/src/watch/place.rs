@@ -226,7 +226,11 @@ impl fmt::Display for Place {
             Self::Srv(name) => f.write_str(name),
             Self::Host(host, port) => write!(f, "dns://{host}:{port}"),
             Self::File(path) => write!(f, "file:{}", path.display()),
-            Self::Http(url) => f.write_str(url),
+            // A token may be in the query.
+            Self::Http(url) => match url.split_once('?') {
+                Some((url, _)) => write!(f, "{url}?…"),
+                None => f.write_str(url),
+            },
             Self::Consul(service, _) => write!(f, "consul://{service}"),
             Self::Etcd(prefix) => write!(f, "etcd://{prefix}"),
             Self::Kubernetes { namespace, service, .. } => write!(f, "k8s://{namespace}/{service}"),

@@ -39,6 +39,12 @@ impl Watch {
         line_with(&mut self.lines, text).await
     }
 
+    /// Reads the next line, which says this.
+    async fn says_next(&mut self, text: &str) {
+        let line = self.lines.next_line().await.unwrap().expect("a line");
+        assert!(line.contains(text), "{line}");
+    }
+
     async fn ends(mut self) {
         interrupt(&self.child);
         assert_eq!(exit_code(&mut self.child).await, Some(0));
@@ -165,6 +171,11 @@ async fn watch_says_that_a_service_is_declared_absent() {
     // Believed the second time.
     watch.says("the service is declared absent; stale: 1 endpoint from before").await;
     watch.says("- a.t at 10.0.0.1:80").await;
+    watch.says("  0 endpoints").await;
+    down.store(false, Relaxed);
+    // It was not well before it was back.
+    watch.says_next("+ a.t at 10.0.0.1:80").await;
+    watch.says("= DNS answers again").await;
     watch.ends().await;
 }
 

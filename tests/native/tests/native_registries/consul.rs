@@ -1,6 +1,6 @@
 //! Consul, as far as its published protocol goes: no server is to be had.
 
-use evenkeel::{Consul as Source, SourceHealth};
+use evenkeel::{Consul as Source, Discover, Empty, SourceHealth};
 use evenkeel_tests::servers::consul::{Consul, Instance};
 
 use crate::{Bed, becomes, bed, error, known, quick, status, well};
@@ -89,11 +89,26 @@ async fn an_empty_answer_is_not_believed() {
     consul.change(|state| (state.index, state.instances) = (11, Vec::new()));
     status(&bed, |status| status.empty_held == 1).await;
     assert_eq!(known(&bed), before);
+}
+
+#[tokio::test]
+async fn what_the_token_may_not_see_is_told_and_never_taken_for_nothing() {
+    let (consul, _) = three().await;
+    let believing = source(&consul).with_empty(Empty::Accept);
+    let bed = bed(believing);
+    becomes(&bed, "web.test:80 10.0.0.1:80 [2001:db8::1]:80").await;
     consul.change(|state| {
-        (state.index, state.headers) = (12, "X-Consul-Results-Filtered-By-ACLs: true\r\n");
+        (state.index, state.headers) = (11, "X-Consul-Results-Filtered-By-ACLs: true\r\n");
+        state.instances.truncate(1);
     });
     let told = status(&bed, |status| status.skipped.count() == 1).await;
     assert_eq!(&*told.skipped.reasons()[0], "what the token may not see");
+    becomes(&bed, "10.0.0.1:80").await;
+    consul.change(|state| (state.index, state.instances) = (12, Vec::new()));
+    assert_eq!(error(&bed).await, "`token`: it may see none of the instances");
+    assert_eq!(known(&bed), "10.0.0.1:80");
+    consul.change(|state| (state.index, state.headers) = (13, ""));
+    becomes(&bed, "").await;
 }
 
 #[tokio::test]
