@@ -12,26 +12,28 @@ use evenkeel_tests::beside::table::{output, read_found};
 use evenkeel_tests::namespaces;
 use libtest_mimic::Failed;
 
-/// Cases with seconds between the two.
-const NAMES: &[&str] = &[
-    "AAAA never answered, 1 server",
-    "AAAA never answered, 2 servers",
-    "AAAA never answered, 3 servers",
-    "... and a silent first server",
-    "UDP silent, TCP answers",
-    "20 hosts, AAAA never answered",
-    "service of 100, AAAA not answered",
-    "no server answers",
+/// Cases with seconds between ours and the others, and whether `getaddrinfo` and Envoy find anything
+/// there.
+const NAMES: &[(&str, bool, bool)] = &[
+    ("AAAA never answered, 1 server", true, true),
+    ("AAAA never answered, 2 servers", true, true),
+    ("AAAA never answered, 3 servers", true, true),
+    ("... and a silent first server", true, false),
+    ("UDP silent, TCP answers", false, false),
+    ("20 hosts, AAAA never answered", true, true),
+    ("service of 100, AAAA not answered", true, true),
+    ("no server answers", true, false),
 ];
+
+/// Returns the Envoy to compare with, if there is one.
+pub(crate) fn envoy() -> Option<PathBuf> {
+    env::var_os("EVENKEEL_ENVOY").map(PathBuf::from).filter(|binary| binary.exists())
+}
 
 /// Plays all at the same time.
 pub(crate) fn play_all() -> Result<(), Failed> {
-    let envoy = env::var_os("EVENKEEL_ENVOY").map(PathBuf::from).filter(|binary| binary.exists());
-    let plays: Vec<_> = NAMES
-        .iter()
-        .map(|name| (name, envoy.clone()))
-        .map(|(name, envoy)| (name, thread::spawn(|| play(name, envoy))))
-        .collect();
+    let plays: Vec<_> =
+        NAMES.iter().map(|case| (case.0, thread::spawn(|| play(case, envoy())))).collect();
     for (name, play) in plays {
         let played = play.join().map_err(|_| format!("{name} panicked"))?;
         played.map_err(|failed| format!("{name}: {}", failed.message().unwrap_or_default()))?;
@@ -40,7 +42,10 @@ pub(crate) fn play_all() -> Result<(), Failed> {
 }
 
 /// Plays one, all sides at the same time.
-fn play(name: &'static str, envoy: Option<PathBuf>) -> Result<(), Failed> {
+fn play(
+    &(name, getaddrinfo_finds, envoy_finds): &'static (&str, bool, bool),
+    envoy: Option<PathBuf>,
+) -> Result<(), Failed> {
     let envoy = envoy.map(|binary| Side::Envoy { binary, family: "ALL" });
     let find = |side: Side| {
         thread::spawn(move || {
@@ -60,16 +65,20 @@ fn play(name: &'static str, envoy: Option<PathBuf>) -> Result<(), Failed> {
     }
     for (side, found) in theirs {
         let found = found.join().map_err(|_| format!("{side} panicked"))??;
-        let who = match side {
-            Side::Ours => "ours",
-            Side::Getaddrinfo => "getaddrinfo",
-            Side::Envoy { .. } => "Envoy",
+        let (who, finds) = match side {
+            Side::Ours => ("ours", true),
+            Side::Getaddrinfo => ("getaddrinfo", getaddrinfo_finds),
+            Side::Envoy { .. } => ("Envoy", envoy_finds),
         };
         let took = |found: Option<Duration>| match found {
             Some(found) => format!("{:5.2} s", found.as_secs_f64()),
             None => "never".to_owned(),
         };
         println!("{name:<36} ours {}   {who} {}", took(Some(first)), took(found.first));
+        if finds && found.first.is_none() {
+            // Nothing was compared.
+            return Err(format!("{who} found nothing").into());
+        }
         if found.first.is_some_and(|theirs| first >= theirs) {
             return Err(format!("ours {ours:?}, {side} {found:?}").into());
         }

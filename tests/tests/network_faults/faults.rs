@@ -186,4 +186,15 @@ async fn loses_packets() {
     let (datagrams, most) = (datagrams() - before, rounds * 5 * 2);
     assert!(datagrams <= most, "{datagrams} datagrams in {took:?}, at most {most}");
     println!("{CHANGES} changes in {took:.1?}, {failures} failures, {datagrams} datagrams");
+
+    let moved = net.moves();
+    let said = bed.discovery().borrow().clone();
+    heals();
+    let ended = Instant::now();
+    becomes(&bed, &moved).await;
+    // One lookup that was under way and fails, one back-off, and the records' time to live.
+    let (back, most) =
+        (ended.elapsed(), longest_wait(&said).max(around(TTL, 12)) + TIMEOUT + SLACK);
+    assert!(back <= most, "back after {back:?}, at most {most:?}: {said:?}");
+    println!("back after {back:.1?}, at most {most:.1?}");
 }

@@ -135,5 +135,16 @@ async fn lose_packets() {
         let asked = registry.asked();
         assert!(asked <= most, "{}: {asked} questions in {took:?}, at most {most}", registry.name);
         println!("{}: {asked} questions in {took:.1?}, at most {most}", registry.name);
+        (registry.put)(3 + CHANGES);
+    }
+    heals();
+    let ended = Instant::now();
+    // A packet that was lost before is sent again by then, or its question has failed.
+    let most = around(BACKOFF_MAX, 12) + CONNECT + SLACK;
+    for registry in &registries {
+        becomes(&registry.bed, &known(3 + CHANGES)).await;
+        let back = ended.elapsed();
+        assert!(back <= most, "{}: back after {back:?}, at most {most:?}", registry.name);
+        registry.keeps(3 + CHANGES);
     }
 }

@@ -4,7 +4,8 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 
-use evenkeel::{Discover, HttpList, Kubernetes as Slices};
+use evenkeel::{Consul, Discover, Etcd as Keys, HttpList, Kubernetes as Slices};
+use evenkeel_tests::servers::etcd::Etcd;
 use evenkeel_tests::servers::kubernetes::Kubernetes;
 use evenkeel_tests::servers::web::Web;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use crate::{Bed, bed};
 const MANY: u32 = 100_000;
 /// Endpoints in a slice.
 const SLICE: u32 = 1_000;
+
 fn address(number: u32) -> String {
     core::net::Ipv4Addr::from(0x0a00_0000 + number).to_string()
 }
@@ -77,6 +79,39 @@ fn a_list() {
 }
 
 #[test]
+fn instances_of_consul() {
+    let servers = elsewhere();
+    let instances = |from: u32| {
+        let instance = |number: u32| {
+            let address = address(number);
+            format!(
+                r#"{{"Node":{{"Node":"n","Address":"{address}"}},"Service":{{"ID":"web-{number}",
+                "Service":"web","Tags":[],"Address":"","Port":80,"Weights":{{"Passing":1,
+                "Warning":1}}}},"Checks":[{{"CheckID":"serfHealth","Status":"passing"}}]}}"#
+            )
+        };
+        format!("[{}]", (from..from + MANY).map(instance).collect::<Vec<_>>().join(","))
+    };
+    let answers = [instances(0), instances(1)];
+    let (go_on, may) = tokio::sync::watch::channel(false);
+    let web = servers.block_on(Web::start(move |_, asked, answering| {
+        // A blocking query, once the first answer is there.
+        let blocks = asked.query.contains_key("index");
+        let (answer, mut may) = (answers[usize::from(blocks)].clone(), may.clone());
+        async move {
+            if blocks {
+                drop(may.wait_for(|may| *may).await);
+            }
+            let index = format!("X-Consul-Index: {}\r\n", 1 + u8::from(blocks));
+            answering.whole(200, &index, &answer).await
+        }
+    }));
+    follows(Consul::new(&web.url, "web").unwrap(), || {
+        go_on.send_replace(true);
+    });
+}
+
+#[test]
 fn slices_of_kubernetes() {
     let servers = elsewhere();
     let kubernetes = servers.block_on(Kubernetes::start());
@@ -87,5 +122,19 @@ fn slices_of_kubernetes() {
     follows(source, || {
         kubernetes.put("web-00000", &http(), &slice(1..SLICE));
         kubernetes.put("web-more", &http(), &json!([ready(&address(MANY))]));
+    });
+}
+
+#[test]
+fn keys_of_etcd() {
+    let etcd = Etcd::start(1);
+    let all: Vec<_> = (0..MANY).collect();
+    for part in all.chunks(10_000) {
+        let put = |number: &u32| format!("put /web/{number} {}:80\n", address(*number));
+        etcd.transact(&part.iter().map(put).collect::<String>());
+    }
+    let source = Keys::new([&*etcd.urls()[0]], "/web/").unwrap();
+    follows(source, || {
+        etcd.transact(&format!("del /web/0\nput /web/{MANY} {}:80\n", address(MANY)));
     });
 }

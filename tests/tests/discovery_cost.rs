@@ -1,0 +1,47 @@
+//! The command `discovery`, which measures what sets of endpoints cost, with few of them: it works, and
+//! no source is asked more in a quiet minute than it may be.
+
+use std::process::Command;
+use std::thread;
+
+use evenkeel_tests::source_cost::Kind;
+
+/// Returns the figures of a row.
+fn row(arguments: &[&str]) -> Vec<f64> {
+    let output = Command::new(env!("CARGO_BIN_EXE_discovery")).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    let row = String::from_utf8_lossy(&output.stdout);
+    let row: Vec<_> = row.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(row.iter().all(|figure| *figure >= 0.0), "{arguments:?}: {row:?}");
+    row
+}
+
+#[test]
+fn a_publisher_is_measured() {
+    let [size, first, all, ..] = row(&["100"])[..] else { panic!("a row") };
+    assert!(size == 100.0 && first <= all);
+}
+
+/// All at once: most of it is the quiet minute.
+#[test]
+fn each_source_is_measured_and_hardly_asked_where_nothing_changes() {
+    let measure = |arguments: Vec<&'static str>| thread::spawn(move || row(&arguments));
+    let dns = measure(vec!["dns", "10", "10"]);
+    let sources = Kind::ALL.map(|kind| (kind, measure(vec!["from", kind.name(), "100"])));
+    let [size, hosts, first, all, asked, _, per_minute, at_most, ..] = dns.join().unwrap()[..]
+    else {
+        panic!("a row")
+    };
+    assert_eq!((size, hosts), (100.0, 10.0));
+    assert!(first <= all && asked >= 1.0 + 2.0 * hosts);
+    assert!(per_minute <= at_most, "{per_minute} questions in a minute, at most {at_most}");
+    for (kind, row) in sources {
+        let row = row.join().unwrap();
+        let [size, first, all, asked, per_minute, ..] = row[..] else { panic!("{row:?}") };
+        assert!(size == 100.0 && first <= all, "{kind}: {row:?}");
+        // A long poll waits for 50 s, and is spread; a watch goes on for longer.
+        let at_most = if kind == Kind::File { 0.0 } else { 2.0 };
+        assert!(per_minute <= at_most && asked <= 3.0, "{kind}: {row:?}");
+    }
+}
