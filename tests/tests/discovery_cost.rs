@@ -19,8 +19,8 @@ fn row(arguments: &[&str]) -> Vec<f64> {
 
 #[test]
 fn a_publisher_is_measured() {
-    let [size, first, all, ..] = row(&["100"])[..] else { panic!("a row") };
-    assert!(size == 100.0 && first <= all);
+    let [_, first, all, ..] = row(&["100"])[..] else { panic!("a row") };
+    assert!(first <= all);
 }
 
 /// All at once: most of it is the quiet minute.
@@ -29,17 +29,15 @@ fn each_source_is_measured_and_hardly_asked_where_nothing_changes() {
     let measure = |arguments: Vec<&'static str>| thread::spawn(move || row(&arguments));
     let dns = measure(vec!["dns", "10", "10"]);
     let sources = Kind::ALL.map(|kind| (kind, measure(vec!["from", kind.name(), "100"])));
-    let [size, hosts, first, all, asked, _, per_minute, at_most, ..] = dns.join().unwrap()[..]
-    else {
+    let [_, hosts, first, all, asked, _, per_minute, at_most, ..] = dns.join().unwrap()[..] else {
         panic!("a row")
     };
-    assert_eq!((size, hosts), (100.0, 10.0));
     assert!(first <= all && asked >= 1.0 + 2.0 * hosts);
     assert!(per_minute <= at_most, "{per_minute} questions in a minute, at most {at_most}");
     for (kind, row) in sources {
         let row = row.join().unwrap();
-        let [size, first, all, asked, per_minute, ..] = row[..] else { panic!("{row:?}") };
-        assert!(size == 100.0 && first <= all, "{kind}: {row:?}");
+        let [_, first, all, asked, per_minute, ..] = row[..] else { panic!("{row:?}") };
+        assert!(first <= all, "{kind}: {row:?}");
         // A long poll waits for 50 s, and is spread; a watch goes on for longer.
         let at_most = if kind == Kind::File { 0.0 } else { 2.0 };
         assert!(per_minute <= at_most && asked <= 3.0, "{kind}: {row:?}");

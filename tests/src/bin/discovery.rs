@@ -35,8 +35,9 @@ update      processor time of the whole process per update, until all of its end
             ten that are timed together in steps of 10 ms
 longest     the most processor time that the runtime's thread took between two turns of a task that
             wanted to run all the time, while updates were taken over
+one         the same two where one endpoint leaves and another comes, of 100 such updates
 
-endpoints   first set (ms)   all clients (ms)   memory (B)   update (ms)   longest (ms)
+endpoints   first set (ms)   all clients (ms)   memory (B)   update (ms)   longest (ms)   one (ms)   longest (ms)
 ";
 
 struct Bed {
@@ -133,15 +134,38 @@ async fn row(size: u32) -> io::Result<()> {
 
     let update = cost(&mut bed, size).await?;
     let kept = kept(&mut bed, size).await;
+    let one = one(&mut bed).await?;
+    let kept_by_one = longest(async { drop(self::one(&mut bed).await) }).await;
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
-        "{size:>9}   {:>14.1}   {:>16.1}   {memory:>10}   {:>11.1}   {:>12.1}",
+        "{size:>9}   {:>14.1}   {:>16.1}   {memory:>10}   {:>11.1}   {:>12.1}   {:>8.2}   {:>12.1}",
         ms(first),
         ms(clients),
         ms(update),
-        ms(kept)
+        ms(kept),
+        ms(one),
+        ms(kept_by_one)
     );
     Ok(())
+}
+
+/// Returns the processor time of an update in which one endpoint leaves and another comes.
+async fn one(bed: &mut Bed) -> io::Result<Duration> {
+    const UPDATES: u32 = 100;
+    let before = processor_time()?;
+    for _ in 0..UPDATES {
+        let known = bed.balancer.discovered().borrow().clone();
+        let [first, .., last] = &*known.endpoints else { return Err(io::Error::other("too few")) };
+        let Some(SocketAddr::V4(last)) = last.addr.socket_addr() else {
+            return Err(io::Error::other("no address"));
+        };
+        let next = Ipv4Addr::from(u32::from(*last.ip()) + 1);
+        let all = *bed.clients.borrow_and_update() + 1;
+        bed.publisher.upsert(Endpoint::new(SocketAddr::from((next, 80)).into()));
+        bed.publisher.remove(&first.addr);
+        let _ = bed.clients.wait_for(|made| *made >= all).await;
+    }
+    Ok(processor_time()?.saturating_sub(before) / UPDATES)
 }
 
 /// Returns the processor time of an update.

@@ -134,7 +134,7 @@ async fn lives_through(net: &Net, bed: &Bed, fault: &Means, lasts: impl AsyncFnO
 /// way.
 fn longest_wait(said: &DiscoveryStatus) -> Duration {
     let failures = said.failures + u64::from(said.deadline.is_some());
-    around(wait_after(failures, PollerConfig::default().backoff_max), 12)
+    around(wait_after(failures.max(1), PollerConfig::default().backoff_max), 12)
 }
 
 /// Returns how many lookups there may be in a time that begins with a failure.

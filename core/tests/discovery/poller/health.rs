@@ -53,12 +53,14 @@ fn an_empty_answer_that_is_believed_later_is_good_and_asked_for_as_before() {
     poller.sleep(wait);
     let (since, wait) = (poller.now, poller.wait_after(EMPTY));
     assert_eq!(poller.told, [Fresh, Stale { since }]);
-    poller.sleep(wait / 2);
+    let half = wait / 2;
+    poller.sleep(half);
     poller.poller.on_believed(poller.now);
-    assert_eq!(poller.wait(), wait - wait / 2);
+    let rest = poller.wait();
+    assert_eq!(half + rest, wait);
     assert_eq!(poller.told, [Fresh, Stale { since }, Fresh]);
     // It expires 40 s from then on.
-    poller.sleep(wait - wait / 2);
+    poller.sleep(rest);
     let again = poller.wait_after(FAIL);
     assert!(again <= secs(2), "the first failure in a row: {again:?}");
 }
