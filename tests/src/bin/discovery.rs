@@ -1,6 +1,6 @@
 //! Measures what sets of endpoints cost: `discovery` writes the table, `discovery SIZE` one row of
 //! it, `discovery dns HOSTS ADDRESSES` one of those from DNS, `discovery from SOURCE SIZE` one from a
-//! file or registry. `discovery beside ENVOY` finds endpoints beside others.
+//! file or registry, but for what `discovery quiet SOURCE SIZE` counts. `discovery beside ENVOY` finds endpoints beside others.
 
 use core::convert::Infallible;
 use core::net::{Ipv4Addr, SocketAddr};
@@ -8,6 +8,7 @@ use core::time::Duration;
 use std::env;
 use std::io;
 use std::process::{Command, ExitCode};
+use std::thread;
 
 use evenkeel::{Balancer, Discovered, Endpoint, Publisher, Random, Target};
 use evenkeel_tests::beside::table as beside;
@@ -65,12 +66,17 @@ fn main() -> io::Result<ExitCode> {
             let row = dns_cost::row(number(hosts)?, number(each)?);
             runtime.block_on(runtime.spawn(row))??;
         }
-        ["from", kind, size] => source_cost::row(kind.parse()?, number(size)?)?,
+        ["from", kind, size] => {
+            source_cost::row(kind.parse()?, number(size)?)?;
+            println!();
+        }
+        ["quiet", kind, size] => source_cost::quiet(kind.parse()?, number(size)?)?,
         // In a task: what runtimes run beside tasks has its turn more rarely.
         [size] => runtime.block_on(runtime.spawn(row(number(size)?)))??,
         _ => {
             return Err(io::Error::other(
-                "discovery [SIZE | dns HOSTS ADDRESSES | from SOURCE SIZE | beside ENVOY]",
+                "discovery [SIZE | dns HOSTS ADDRESSES | from SOURCE SIZE | quiet SOURCE SIZE | \
+                 beside ENVOY]",
             ));
         }
     }
@@ -91,20 +97,32 @@ fn table() -> io::Result<()> {
         print_row(&["dns", &hosts.to_string(), &each.to_string()])?;
     }
     print!("{}", source_cost::HEAD);
-    for size in source_cost::SIZES {
-        for kind in source_cost::Kind::ALL {
-            print_row(&["from", kind.name(), &size.to_string()])?;
+    for size in source_cost::SIZES.map(|size| size.to_string()) {
+        let quiet = source_cost::Kind::ALL.map(|kind| {
+            let size = size.clone();
+            thread::spawn(move || measured(&["quiet", kind.name(), &size]))
+        });
+        // All at once, and before anything is timed.
+        let quiet =
+            quiet.map(|counted| counted.join().map_err(|_| io::Error::other("it panicked")));
+        for (kind, quiet) in source_cost::Kind::ALL.into_iter().zip(quiet) {
+            let row = measured(&["from", kind.name(), &size])?;
+            print!("{}{}", row.trim_end(), quiet??);
         }
     }
     Ok(())
 }
 
-/// Measures in a process of its own: memory is given back to nobody.
 fn print_row(arguments: &[&str]) -> io::Result<()> {
+    print!("{}", measured(arguments)?);
+    Ok(())
+}
+
+/// Measures in a process of its own: memory is given back to nobody.
+fn measured(arguments: &[&str]) -> io::Result<String> {
     let row = Command::new(env::current_exe()?).args(arguments).output()?;
-    print!("{}", String::from_utf8_lossy(&row.stdout));
     if row.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&row.stdout).into_owned());
     }
     Err(io::Error::other(String::from_utf8_lossy(&row.stderr).into_owned()))
 }
