@@ -37,7 +37,6 @@ mod changes;
 pub mod check;
 mod client;
 mod clock;
-#[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
 mod connect;
 mod discover;
 mod error;

@@ -139,13 +139,7 @@ impl Connections {
     /// # Errors
     /// [`BadRequest::Host`] if the endpoint's name cannot be in a URL.
     pub fn pool(&self, target: Target) -> Result<Pool, BadRequest> {
-        let own = match target.host() {
-            host if host.contains(':') => format!("[{host}]"),
-            host => host.to_owned(),
-        };
-        let usual = if self.is_secure() { 443 } else { 80 };
-        let port = target.port();
-        let own = if port == usual { own } else { format!("{own}:{port}") };
+        let own = target.authority(if self.is_secure() { 443 } else { 80 });
         let authority = self.host.clone().map_or_else(|| authority(&own), Ok)?;
         let connector = Connector {
             #[cfg(feature = "tls")]

@@ -175,7 +175,7 @@ impl<P: Policy + Send + Sync> Shared<P> {
         let mut uri = request.uri().clone().into_parts();
         uri.scheme.get_or_insert_with(|| scheme.clone());
         if uri.authority.is_none() {
-            uri.authority = authority.clone().or_else(|| authority_of(attempt.target()));
+            uri.authority = authority.clone().or_else(|| own(attempt.target()));
         }
         uri.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
         // All three parts are there.
@@ -242,6 +242,11 @@ async fn by(deadline: Option<Instant>, waits: impl Future<Output = ()>) -> Resul
     Ok(())
 }
 
+/// Returns the authority of an endpoint, with its port: no port is the usual one of gRPC.
+fn own(target: &Target) -> Option<Authority> {
+    target.authority(0).parse().ok()
+}
+
 fn late(what: &str) -> Status {
     Status::deadline_exceeded(format!("the call's time was over before {what}"))
 }
@@ -258,13 +263,6 @@ fn was_down(error: &CallError<Failure>) -> bool {
         },
         Cause::TimedOut | Cause::GivenUp => false,
     })
-}
-
-fn authority_of(target: &Target) -> Option<Authority> {
-    let (host, port) = (target.host(), target.port());
-    let authority =
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    authority.parse().ok()
 }
 
 /// The future of a call: all of its attempts. Dropped, it gives up those under way.

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use evenkeel::check::{Checked, HttpGet, Tcp};
 use evenkeel::health::HealthCheck;
-use evenkeel::{Balancer, Event, EventKind, Fixed, RoundRobin, Target};
+use evenkeel::{Balancer, Endpoint, Event, EventKind, Fixed, RoundRobin, Target};
+use evenkeel_tests::source::{Says, source};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -142,6 +143,25 @@ async fn a_check_that_hangs_or_panics_has_failed_and_harms_no_other() {
     tokio::time::sleep(10 * OFTEN.timeout).await;
     assert_eq!(asked.lock().unwrap().len(), 3);
     assert!(!balancer.task().borrow().ended);
+}
+
+#[tokio::test]
+async fn a_check_by_http_asks_for_the_name_of_its_endpoint() {
+    for (host, asked) in [("api.test", "api.test"), ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let endpoints = vec![Endpoint::new(Target::at(host, addr))];
+        let (source, _script) = source(Says::These(endpoints));
+        let balancer = Balancer::builder(source).build_with(|_| String::new()).unwrap();
+        balancer.ready().await;
+        balancer.check(OFTEN, HttpGet::new("/healthz").unwrap()).unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            head.push(char::from(stream.read_u8().await.unwrap()));
+        }
+        assert!(head.contains(&format!("\r\nhost: {asked}:{}\r\n", addr.port())), "{head}");
+    }
 }
 
 #[tokio::test]
