@@ -25,6 +25,8 @@ pub(crate) struct Client<C> {
     pub(crate) column: Column,
     /// How often it was ejected, and how often that was held back.
     pub(crate) ejections: [AtomicU64; 2],
+    /// Checks say that its endpoint is not there.
+    pub(crate) down: AtomicBool,
     /// It is to be made anew.
     pub(crate) broken: AtomicBool,
     pub(crate) clock: Clock,
