@@ -102,7 +102,11 @@ impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
             origin.turn(&mut request, &path);
             self.rules.tell_deadline(&origin, request.headers_mut());
             let answer = self.client.execute(request);
-            async move { answer.await.map(::http::Response::<Body>::from) }
+            async move {
+                // A query may have secrets, and errors are logged.
+                let answer = answer.await.map_err(::reqwest::Error::without_url);
+                answer.map(::http::Response::<Body>::from)
+            }
         };
         let answer = exchange(&self.balancer, &self.rules, &plan, send).await;
         let answer = answer.map_err(|call| Error::Call { call, body_begun: plan.has_begun() })?;
