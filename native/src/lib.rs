@@ -71,6 +71,8 @@ mod tls;
 pub mod tonic;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(any(feature = "http", feature = "tonic"))]
+mod unread;
 mod vitals;
 
 pub use balancer::{Balancer, Handle, WeakBalancer};
