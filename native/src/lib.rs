@@ -42,6 +42,8 @@ mod discover;
 mod error;
 mod event;
 mod factory;
+#[cfg(any(feature = "http-verdict", feature = "tonic"))]
+mod head;
 #[cfg(feature = "http-verdict")]
 pub mod http;
 mod lease;

@@ -26,6 +26,7 @@ use super::request::{Outgoing, Parcel};
 use super::seat::Census;
 use crate::balancer::Balancer;
 use crate::call::{Attempt, CallError, Cause, Retry};
+use crate::lease::Lease;
 use crate::target::Target;
 use evenkeel_core::connection::Connectivity;
 
@@ -113,11 +114,7 @@ impl<P: Policy + Send + Sync> Shared<P> {
             let retry = ready.and_then(|()| self.retry(&parcel, deadline));
             let retry = retry.inspect_err(|status| meter.end(failure::code_of(status.code())))?;
             let attempt = |attempt| self.attempt(attempt, &parcel, &meter);
-            let answer = match key {
-                None => self.balancer.call_lease(&retry, attempt).await,
-                Some(key) => self.balancer.call_lease_for(key, &retry, attempt).await,
-            };
-            match answer {
+            match self.balancer.call_with(key, &retry, attempt, Lease::followed).await {
                 Ok((mut answer, lease)) => {
                     let (judge, meter) =
                         (self.calls.judge.clone(), AnswerMeter::of(meter, &mut answer));
