@@ -141,6 +141,10 @@ impl<D: Discover, P> Builder<D, P> {
     /// Lets calls wait for a connection, up to their deadline, where none is ready and all have
     /// failed (gRPC's `wait_for_ready`); by default they fail at once. Either way, they wait for
     /// connections that are made for the first time.
+    ///
+    /// Nobody waits for room: where all that are connected have
+    /// [as many calls in flight](crate::Config::max_in_flight) as they may have, a call fails at once
+    /// with `UNAVAILABLE`, as by gRPC's circuit breaking (its proposal A32).
     #[must_use]
     pub fn wait_for_ready(self) -> Self {
         Self { calls: Calls { wait_for_ready: true, ..self.calls }, ..self }

@@ -26,6 +26,7 @@ use super::request::{Outgoing, Parcel};
 use super::seat::Census;
 use crate::balancer::Balancer;
 use crate::call::{Attempt, CallError, Cause, Retry};
+use crate::error::PickError;
 use crate::lease::Lease;
 use crate::target::Target;
 use evenkeel_core::connection::Connectivity;
@@ -122,7 +123,9 @@ impl<P: Policy + Send + Sync> Shared<P> {
                     return Ok(answer.map(body));
                 }
                 Err(error)
-                    if was_down(&error) && (self.calls.wait_for_ready || again && is_ready()) =>
+                    if was_down(&error)
+                        && (self.calls.wait_for_ready && may_pass(&error)
+                            || again && is_ready()) =>
                 {
                     again = false;
                     // Without that, a call that waits could keep the balancer from its turn.
@@ -237,6 +240,19 @@ async fn by(deadline: Option<Instant>, waits: impl Future<Output = ()>) -> Resul
             .map_err(|_| late("an endpoint was connected"))?,
     }
     Ok(())
+}
+
+/// Tells that waiting for a connection helps: not where there is one, and the limit of requests in
+/// flight or the policy refused it.
+fn may_pass(error: &CallError<Failure>) -> bool {
+    error.unavailable.as_ref().is_none_or(|error| match error {
+        PickError::NoEndpoints { .. }
+        | PickError::NoClients { .. }
+        | PickError::AllDrained
+        | PickError::AllEjected
+        | PickError::Table(_) => true,
+        PickError::Busy { .. } | PickError::Declined => false,
+    })
 }
 
 /// Returns the authority of an endpoint, with its port: no port is the usual one of gRPC.
