@@ -8,6 +8,7 @@ use core::fmt;
 use core::future::Future;
 use core::ops::Deref;
 use core::panic::AssertUnwindSafe;
+use core::sync::atomic::Ordering::Relaxed;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
@@ -167,15 +168,15 @@ struct CheckOne<C, R> {
 impl<C: Send + Sync + 'static, R: Probe<C>> CheckOne<C, R> {
     /// Checks until the endpoint is gone.
     async fn run(self, settings: HealthCheck, seed: u64) {
-        let Some((clock, target)) =
-            self.client.upgrade().map(|client| (client.clock, client.target.clone()))
-        else {
-            return;
-        };
-        let mut checker = Checker::new(&settings, clock.now(), seed);
-        let mut down = false;
+        let Some(client) = self.client.upgrade() else { return };
+        let (clock, target) = (client.clock, client.target.clone());
+        // A client made anew goes on where the last one ended.
+        let initial = if client.down.load(Relaxed) { Some(false) } else { settings.initial };
+        drop(client);
+        let mut checker = Checker::new(&HealthCheck { initial, ..settings }, clock.now(), seed);
+        let mut found = None;
         loop {
-            let changed = match checker.poll(clock.now()) {
+            let well = match checker.poll(clock.now()) {
                 CheckStep::Check { id, deadline } => {
                     let Some(client) = self.client.upgrade() else { return };
                     // All that the user's code does is within.
@@ -186,19 +187,25 @@ impl<C: Send + Sync + 'static, R: Probe<C>> CheckOne<C, R> {
                         // Then, it is to be canceled.
                         () = clock.sleep_until(Some(deadline)) => continue,
                     };
-                    checker.on_result(clock.now(), id, well)
+                    checker.on_result(clock.now(), id, well);
+                    well
                 }
-                CheckStep::Cancel { changed, .. } => changed,
+                CheckStep::Cancel { .. } => false,
                 CheckStep::Wait(until) => {
                     clock.sleep_until(Some(until)).await;
-                    None
+                    continue;
                 }
             };
-            // Good news are news only of what was down.
-            if let Some(well) = changed.filter(|&well| well == down) {
-                down = !well;
+            if found == Some(well) || checker.healthy() != Some(well) {
+                continue;
+            }
+            found = Some(well);
+            let Some(client) = self.client.upgrade() else { return };
+            // Good news are news only of what is down.
+            if client.down.load(Relaxed) == well {
                 tracing::info!(%target, well, "the active check of an endpoint changed");
-                if self.orders.send(Order::SetDown { target: target.clone(), down }).is_err() {
+                let order = Order::SetDown { target: target.clone(), down: !well };
+                if self.orders.send(order).is_err() {
                     return;
                 }
             }

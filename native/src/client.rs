@@ -25,6 +25,11 @@ pub(crate) struct Client<C> {
     pub(crate) column: Column,
     /// How often it was ejected, and how often that was held back.
     pub(crate) ejections: [AtomicU64; 2],
+    /// What the recorder of metrics knows of it.
+    #[cfg(feature = "metrics")]
+    pub(crate) recorded: crate::telemetry::record::Recorded,
+    /// Checks say that its endpoint is not there.
+    pub(crate) down: AtomicBool,
     /// It is to be made anew.
     pub(crate) broken: AtomicBool,
     pub(crate) clock: Clock,

@@ -1,4 +1,4 @@
-//! Connections to a host with several addresses (RFC 8305).
+//! Connections by TCP, also to a host with several addresses (RFC 8305).
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -8,8 +8,18 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::sleep;
 
+use crate::target::Target;
+
 /// The next address is tried beside the last one after so long (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// Connects to an endpoint: at its address, or by its name where none is known.
+pub(crate) async fn to(target: &Target) -> io::Result<TcpStream> {
+    match target.socket_addr() {
+        Some(addr) => TcpStream::connect(addr).await,
+        None => connect(target.host(), target.port()).await,
+    }
+}
 
 /// Connects to the first address of a host that lets it, in the system's order: the next one is
 /// tried when one has failed, or has said nothing for 250 ms. A firewall that drops one of them
@@ -70,6 +80,16 @@ mod tests {
         let addrs = ports.iter().map(|&port| SocketAddr::from(([127, 0, 0, 1], port)));
         let end = first_of(addrs, connect).await.map_err(|error| error.to_string());
         (end, asked.into_inner().unwrap(), begun.elapsed())
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_is_at_its_address_or_else_where_its_name_leads() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let named = Target::new("localhost", addr.port()).unwrap();
+        for target in [Target::at("nowhere.invalid", addr), named] {
+            assert_eq!(to(&target).await.unwrap().peer_addr().unwrap(), addr, "{target}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::sync::Arc;
 
-#[cfg(any(feature = "http", feature = "reqwest"))]
+#[cfg(any(feature = "http", feature = "reqwest", feature = "tonic"))]
 use evenkeel_core::Verdict;
 use evenkeel_core::load::Needs;
 use evenkeel_core::{Instant, Outcome, Slot, Why};
@@ -62,7 +62,7 @@ impl Due {
         }
     }
 
-    #[cfg(feature = "http-verdict")]
+    #[cfg(any(feature = "http-verdict", feature = "tonic"))]
     fn learn<C>(&mut self, client: &Client<C>, outcome: Outcome) {
         if self.outcome.is_none() {
             return;
@@ -74,7 +74,7 @@ impl Due {
         self.needs.time = false;
     }
 
-    #[cfg(feature = "http-verdict")]
+    #[cfg(any(feature = "http-verdict", feature = "tonic"))]
     fn tell_now<C>(&mut self, client: &Client<C>) {
         let Some(outcome) = self.outcome.take() else { return };
         if self.chosen.decides || client.vitals.heeds(outcome) {
@@ -356,20 +356,20 @@ impl<C> Lease<C> {
 
     /// Learns now how long the answer took; dropped, it tells the outcome, if that has not been
     /// reported. Until then, the request counts as in flight.
-    #[cfg(feature = "http-verdict")]
+    #[cfg(any(feature = "http-verdict", feature = "tonic"))]
     pub(crate) fn learn(&mut self, outcome: Outcome) {
         self.due.learn(&self.client, outcome);
     }
 
     /// Goes on with the body of a good answer, or one to a request at fault; all others are reported.
-    #[cfg(any(feature = "http", feature = "reqwest"))]
+    #[cfg(any(feature = "http", feature = "reqwest", feature = "tonic"))]
     pub(crate) fn followed(mut self, verdict: Verdict, outcome: Outcome) -> Option<Self> {
         self.learn(outcome);
         matches!(verdict, Verdict::Success | Verdict::Ignorable).then_some(self)
     }
 
     /// Tells the endpoint's health of the outcome now, and nothing when it is dropped.
-    #[cfg(feature = "http-verdict")]
+    #[cfg(any(feature = "http-verdict", feature = "tonic"))]
     pub(crate) fn tell(&mut self) {
         self.due.tell_now(&self.client);
     }

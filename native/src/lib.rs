@@ -37,12 +37,13 @@ mod changes;
 pub mod check;
 mod client;
 mod clock;
-#[cfg(any(feature = "web", feature = "dns-over-tls", feature = "dns-over-https"))]
 mod connect;
 mod discover;
 mod error;
 mod event;
 mod factory;
+#[cfg(any(feature = "http-verdict", feature = "tonic"))]
+mod head;
 #[cfg(feature = "http-verdict")]
 pub mod http;
 mod lease;
@@ -72,6 +73,8 @@ mod tls;
 pub mod tonic;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(any(feature = "http", feature = "tonic"))]
+mod unread;
 mod vitals;
 
 pub use balancer::{Balancer, Handle, WeakBalancer};

@@ -89,6 +89,18 @@ impl Target {
         self.port
     }
 
+    /// Writes host and port as they are in a URL and in the `Host` header: IPv6 in brackets, and no
+    /// port if it is the `usual` one.
+    pub(crate) fn authority(&self, usual: u16) -> String {
+        let (host, port) = (self.host(), self.port);
+        match (host.contains(':'), port == usual) {
+            (false, false) => format!("{host}:{port}"),
+            (false, true) => host.to_owned(),
+            (true, false) => format!("[{host}]:{port}"),
+            (true, true) => format!("[{host}]"),
+        }
+    }
+
     /// Returns the address to connect to, if it is known; otherwise resolve [`host`](Self::host).
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         Some(SocketAddr::new(self.ip?, self.port))

@@ -3,5 +3,5 @@
 
 pub(crate) mod names;
 #[cfg(feature = "metrics")]
-mod record;
+pub(crate) mod record;
 pub(crate) mod spans;

@@ -7,9 +7,9 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::{Checked, Probe};
+use crate::connect;
 use crate::target::Target;
 
 /// An endpoint is well if it takes a TCP connection.
@@ -19,12 +19,12 @@ pub struct Tcp;
 impl<C: Send + Sync + 'static> Probe<C> for Tcp {
     fn probe(&self, endpoint: Checked<C>) -> impl Future<Output = bool> + Send + 'static {
         let target = endpoint.target().clone();
-        async move { connect(&target).await.is_ok() }
+        async move { connect::to(&target).await.is_ok() }
     }
 }
 
 /// An endpoint is well if it answers a `GET` of a path with a status of 200 to 299, by HTTP/1.1
-/// over a connection of its own, without TLS. Others are a function away: a [`Probe`] has the
+/// over a connection of its own, without TLS, with the endpoint's name as its `Host`. Others are a function away: a [`Probe`] has the
 /// client.
 #[derive(Clone, Debug)]
 pub struct HttpGet {
@@ -69,17 +69,11 @@ impl fmt::Display for HttpGetError {
 
 impl Error for HttpGetError {}
 
-async fn connect(target: &Target) -> io::Result<TcpStream> {
-    match target.socket_addr() {
-        Some(addr) => TcpStream::connect(addr).await,
-        None => TcpStream::connect((target.host(), target.port())).await,
-    }
-}
-
 /// Tells that a `GET` is answered by a status of 200 to 299.
 async fn get(target: &Target, path: &str) -> io::Result<bool> {
-    let mut stream = connect(target).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {target}\r\nconnection: close\r\n\r\n");
+    let mut stream = connect::to(target).await?;
+    let host = target.authority(80);
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     // RFC 9112 §4: the version, a space, three digits, a space.
     let mut line = [0; b"HTTP/1.1 200 ".len()];

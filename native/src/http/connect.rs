@@ -13,10 +13,10 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{CaptureConnection, Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tower_service::Service;
 
+use crate::connect;
 use crate::factory::BoxError;
 use crate::target::Target;
 #[cfg(feature = "tls")]
@@ -48,10 +48,7 @@ impl Connector {
 
     /// Opens a connection; tells that HTTP/2 was agreed on.
     async fn open(&self) -> Result<(Box<dyn Io>, bool), BoxError> {
-        let tcp = match self.target.socket_addr() {
-            Some(addr) => TcpStream::connect(addr).await?,
-            None => TcpStream::connect((self.target.host(), self.target.port())).await?,
-        };
+        let tcp = connect::to(&self.target).await?;
         tcp.set_nodelay(true)?;
         #[cfg(feature = "tls")]
         if let Some((tls, host)) = &self.tls {

@@ -11,6 +11,7 @@ use super::path::BadPath;
 use crate::call::CallError;
 use crate::factory::BoxError;
 use crate::reason::with_sources;
+use crate::unread::is_unread;
 
 /// Why a request has no answer.
 ///
@@ -127,8 +128,9 @@ impl SendError {
             return Self::NeverSent(error.into());
         }
         let hyper = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
-        // Taken back before the first byte; its own stream of HTTP/2 refused (RFC 9113 §8.7).
-        if hyper.is_some_and(|error| error.is_canceled() || is_refused(error)) {
+        let h2 = |error: &hyper::Error| error.source()?.downcast_ref().map(is_unread);
+        // Taken back before the first byte; or its own stream of HTTP/2 was.
+        if hyper.is_some_and(|error| error.is_canceled() || h2(error) == Some(true)) {
             return Self::NeverSent(error.into());
         }
         if hyper.is_some_and(|error| error.is_user() && !error.is_body_write_aborted()) {
@@ -136,11 +138,6 @@ impl SendError {
         }
         Self::Broken(error.into())
     }
-}
-
-fn is_refused(error: &hyper::Error) -> bool {
-    let h2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
-    h2.is_some_and(|error| error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
 }
 
 impl Fault for SendError {

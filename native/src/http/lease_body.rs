@@ -25,8 +25,7 @@ use crate::lease::Lease;
 /// before: the endpoint is told of a good head half a second later, or at the body's end if that
 /// is earlier. How long the answer took is learnt at its head.
 ///
-/// For clients of your own, make one with [`new`](Self::new) of what
-/// [`Balancer::call_lease`](crate::Balancer::call_lease) returns.
+/// For clients of your own, make one with [`new`](Self::new).
 #[must_use = "an answer that is dropped unread may cost its connection"]
 pub struct LeaseBody<B> {
     /// Gone once it has ended, which frees its connection.
@@ -56,6 +55,11 @@ impl<C: Send + Sync> Held for Lease<C> {
 impl<B: Body> LeaseBody<B> {
     /// Follows the body of an answer whose head is good: its endpoint is told of a success unless
     /// the body breaks.
+    ///
+    /// So it is with the lease of a [pick](crate::Pick::lease). What
+    /// [`call_lease`](crate::Balancer::call_lease) returns has told of the head already: a body that
+    /// breaks is a failure after that success, and an endpoint that breaks all of them is not ejected
+    /// for failures in a row.
     pub fn new<C: Send + Sync + 'static>(body: B, mut lease: Lease<C>) -> Self {
         lease.learn(Outcome::Success);
         Self::following(body, Some(lease), None, None)

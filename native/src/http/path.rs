@@ -21,12 +21,11 @@ impl Path {
     /// no request leaves its endpoint's prefix.
     pub(crate) fn new(text: &str) -> Result<Self, BadPath> {
         let bad = |reason: String| BadPath { path: text.to_owned(), reason };
-        let path = match text.split_once("://") {
-            Some((scheme, _)) if !scheme.contains(['/', '?', '#']) => {
-                let uri: Uri = text.parse().map_err(|error| bad(format!("{error}")))?;
-                uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned()
-            }
-            Some(_) | None => text.split('#').next().unwrap_or_default().to_owned(),
+        let path = if names_origin(text) {
+            let uri: Uri = text.parse().map_err(|error| bad(format!("{error}")))?;
+            uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned()
+        } else {
+            text.split('#').next().unwrap_or_default().to_owned()
         };
         let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
         let mut whole = if path.is_empty() { String::new() } else { resolved(path) };
@@ -49,6 +48,11 @@ impl fmt::Display for BadPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} is no path: {}", self.path, self.reason)
     }
+}
+
+/// Tells that a text names an origin: a scheme stands before it, and not in its path or query.
+pub(crate) fn names_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '?', '#']))
 }
 
 /// Resolves `.` and `..` (RFC 3986 §5.2.4), encoded ones too; it begins with a slash then.

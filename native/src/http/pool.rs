@@ -139,13 +139,7 @@ impl Connections {
     /// # Errors
     /// [`BadRequest::Host`] if the endpoint's name cannot be in a URL.
     pub fn pool(&self, target: Target) -> Result<Pool, BadRequest> {
-        let own = match target.host() {
-            host if host.contains(':') => format!("[{host}]"),
-            host => host.to_owned(),
-        };
-        let usual = if self.is_secure() { 443 } else { 80 };
-        let port = target.port();
-        let own = if port == usual { own } else { format!("{own}:{port}") };
+        let own = target.authority(if self.is_secure() { 443 } else { 80 });
         let authority = self.host.clone().map_or_else(|| authority(&own), Ok)?;
         let connector = Connector {
             #[cfg(feature = "tls")]
@@ -170,7 +164,8 @@ impl Connections {
             .build(connector);
         let scheme = if self.is_secure() { Scheme::HTTPS } else { Scheme::HTTP };
         let ages = self.max_age.is_some();
-        Ok(Pool { client, scheme, authority, prefix: self.prefix.clone(), ages })
+        let h2 = self.http2 || self.is_secure();
+        Ok(Pool { client, scheme, authority, prefix: self.prefix.clone(), ages, h2 })
     }
 
     #[cfg(feature = "tls")]
@@ -213,6 +208,8 @@ pub struct Pool {
     authority: Authority,
     prefix: String,
     ages: bool,
+    /// Its connections may speak HTTP/2.
+    h2: bool,
 }
 
 impl Pool {
@@ -232,19 +229,23 @@ impl Pool {
         Ok(response)
     }
 
-    /// Returns the URL of a request here. A `Host` header of the caller's goes into it: in HTTP/2,
-    /// that is the only place for it.
+    /// Returns the URL of a request here. Where HTTP/2 may be spoken, a `Host` header of the caller's
+    /// goes into it, which is the only place for it there. Else it stays a header: connections are
+    /// kept by the host of the URL.
     fn uri(&self, headers: &mut HeaderMap, path: &Path) -> Result<Uri, SendError> {
-        let authority = match headers.remove(HOST) {
-            Some(host) => {
-                let host = host.to_str().map_err(SendError::request)?;
-                authority(host).map_err(SendError::request)?
+        let mut own = self.authority.clone();
+        if let Some(host) = headers.remove(HOST) {
+            let said = authority(host.to_str().map_err(SendError::request)?);
+            let said = said.map_err(SendError::request)?;
+            if self.h2 {
+                own = said;
+            } else {
+                headers.insert(HOST, host);
             }
-            None => self.authority.clone(),
-        };
+        }
         Uri::builder()
             .scheme(self.scheme.clone())
-            .authority(authority)
+            .authority(own)
             .path_and_query(path.below(&self.prefix))
             .build()
             .map_err(SendError::request)

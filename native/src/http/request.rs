@@ -49,6 +49,9 @@ impl<P: Policy + Send + Sync> RequestBuilder<P> {
 
     /// Adds a header. `Host` is asked for at every endpoint; with `Idempotency-Key`, the request may
     /// be sent again whatever its method.
+    ///
+    /// Over TLS and with [`http2`](super::Connections::http2), each value of `Host` has connections of
+    /// its own, as many idle ones as [`max_idle`](super::Connections::max_idle) allows.
     pub fn header<N, V>(mut self, name: N, value: V) -> Self
     where
         N: TryInto<HeaderName, Error: Into<::http::Error>> + AsRef<str>,

@@ -1,7 +1,6 @@
 //! Where the requests to an endpoint go.
 
 use core::future::ready;
-use core::net::IpAddr;
 
 use ::reqwest::Url;
 use ::reqwest::header::{HOST, HeaderValue};
@@ -66,19 +65,14 @@ pub struct Origin {
 
 impl Origin {
     fn new(target: &Target, secure: bool, prefix: String) -> Result<Self, BoxError> {
-        let (name, port) = (target.host(), target.port());
-        let host = match name.parse() {
-            Ok(IpAddr::V6(ip)) => format!("[{ip}]"),
-            Ok(IpAddr::V4(_)) | Err(_) => name.to_owned(),
-        };
+        // No target has port 0.
+        let whole = target.authority(0);
         if secure {
-            return Ok(Self { base: format!("https://{host}:{port}"), prefix, host: None });
+            return Ok(Self { base: format!("https://{whole}"), prefix, host: None });
         }
         let base = format!("http://{target}");
-        let named =
-            target.socket_addr().is_some_and(|addr| addr.to_string() != format!("{host}:{port}"));
-        let text = if port == 80 { host } else { format!("{host}:{port}") };
-        let host = if named { Some(HeaderValue::from_str(&text)?) } else { None };
+        let named = target.socket_addr().is_some_and(|addr| addr.to_string() != whole);
+        let host = if named { Some(HeaderValue::from_str(&target.authority(80))?) } else { None };
         Ok(Self { base, prefix, host })
     }
 

@@ -11,6 +11,7 @@ use super::client::ClientWithBalancer;
 use super::error::Error;
 use crate::http::api::{marks, methods};
 use crate::http::exchange::repeat;
+use crate::http::path::names_origin;
 
 /// A request that is being made; [`send`](Self::send) sends it.
 #[derive(Debug)]
@@ -27,10 +28,10 @@ methods!(ClientWithBalancer);
 impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
     /// Begins a request with this method.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
-        let whole = if path.contains("://") {
+        let whole = if names_origin(path) {
             path.to_owned()
         } else {
-            format!("http://service.invalid/{}", path.trim_start_matches('/'))
+            format!("http://service.invalid/{}", path.strip_prefix('/').unwrap_or(path))
         };
         RequestBuilder::new(self.clone(), self.inner().request(method, whole))
     }

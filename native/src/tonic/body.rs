@@ -9,7 +9,7 @@ use evenkeel_core::Verdict;
 use evenkeel_core::grpc::Code;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
 use super::answer;
@@ -17,35 +17,47 @@ use super::calls::Judge;
 use super::failure::{Failure, code_of, tonic_code};
 use super::link::Link;
 use super::meter::AnswerMeter;
+use crate::head::HEAD;
 use crate::lease::Lease;
 
 /// The body of an answer. It ends with `DEADLINE_EXCEEDED` when the call's time is over.
+///
+/// A body that breaks is a failure of its endpoint, and no success before: the endpoint is told of a
+/// good head half a second later, or at the body's end if that is earlier.
 pub struct AnswerBody {
     inner: Incoming,
-    deadline: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Instant>,
+    /// When to tell of the head; `None` once that is told.
+    head: Option<Instant>,
+    /// Bodies that are there in time need none.
+    timer: Option<Pin<Box<Sleep>>>,
     ending: Option<Ending>,
     meter: AnswerMeter,
 }
 
-/// Tells the endpoint how its answer ended, once. Until then, the call is in flight.
+/// Tells the endpoint how its answer ended, once. Until then, the call is in flight. Dropped before,
+/// it tells of the head.
 struct Ending {
     lease: Lease<Link>,
     judge: Judge,
 }
 
 impl AnswerBody {
+    /// Follows a body; nothing is left to tell of one without a lease.
     pub(super) fn new(
         inner: Incoming,
-        deadline: Option<tokio::time::Instant>,
-        lease: Lease<Link>,
+        deadline: Option<Instant>,
+        lease: Option<Lease<Link>>,
         judge: Judge,
         meter: AnswerMeter,
     ) -> Self {
-        let deadline = deadline.map(|at| Box::pin(tokio::time::sleep_until(at)));
-        Self { inner, deadline, ending: Some(Ending { lease, judge }), meter }
+        let ending = lease.map(|lease| Ending { lease, judge });
+        let head = ending.as_ref().map(|_| Instant::now() + HEAD);
+        Self { inner, deadline, head, timer: None, ending, meter }
     }
 
     fn end(&mut self, verdict: impl FnOnce(&Judge) -> Verdict) {
+        self.deadline = None;
         if let Some(Ending { lease, judge }) = self.ending.take() {
             lease.report(verdict(&judge).outcome());
         }
@@ -54,8 +66,10 @@ impl AnswerBody {
     /// Takes note of what a frame says of the endpoint.
     fn note(&mut self, frame: Option<&Result<Frame<Bytes>, Status>>) {
         match frame {
-            // What the head said has been told.
-            None => self.ending = None,
+            None => {
+                self.deadline = None;
+                self.ending = None;
+            }
             Some(Err(status)) => {
                 self.meter.end(code_of(status.code()));
                 self.end(|_| Verdict::NonRetryableFailure);
@@ -69,6 +83,30 @@ impl AnswerBody {
             }
         }
     }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Ends it where the call's time is over.
+    fn late(&mut self) -> Status {
+        self.meter.end(Code::DeadlineExceeded);
+        self.end(|_| Verdict::TimedOut);
+        Status::deadline_exceeded("the call's time was over within its answer")
+    }
+
+    /// Waits for the next of its times, now that there is nothing to read.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let head = self.head.filter(|_| self.ending.is_some());
+        let Some(next) = [head, self.deadline].into_iter().flatten().min() else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next)));
+        if timer.deadline() != next {
+            timer.as_mut().reset(next);
+        }
+        timer.as_mut().poll(cx)
+    }
 }
 
 impl Body for AnswerBody {
@@ -79,21 +117,26 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
-            let frame = frame.map(|frame| frame.map_err(broken));
-            self.note(frame.as_ref());
-            return Poll::Ready(frame);
+        loop {
+            // One that never stops is never late otherwise.
+            if self.is_late() {
+                return Poll::Ready(Some(Err(self.late())));
+            }
+            if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+                let frame = frame.map(|frame| frame.map_err(broken));
+                self.note(frame.as_ref());
+                return Poll::Ready(frame);
+            }
+            if self.poll_timer(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if !self.is_late() {
+                self.head = None;
+                if let Some(ending) = &mut self.ending {
+                    ending.lease.tell();
+                }
+            }
         }
-        if let Some(deadline) = &mut self.deadline
-            && deadline.as_mut().poll(cx).is_ready()
-        {
-            self.deadline = None;
-            self.meter.end(Code::DeadlineExceeded);
-            self.end(|_| Verdict::TimedOut);
-            let late = Status::deadline_exceeded("the call's time was over within its answer");
-            return Poll::Ready(Some(Err(late)));
-        }
-        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {

@@ -41,7 +41,22 @@ pub struct Builder<D, P = AnyPolicy> {
 
 /// The builder knows no policy yet; the default stands for it, so that nobody has to name one.
 impl Channel {
-    /// Begins a channel to the endpoints of `source`.
+    /// Begins a channel to the endpoints of `source`. Calls that come with no time-out have no time
+    /// limit of their own:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use core::time::Duration;
+    /// use evenkeel::{Fixed, Retry, tonic::Channel};
+    ///
+    /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+    /// let addresses = Fixed::new(["10.0.0.1:50051", "10.0.0.2:50051"])?;
+    /// let channel = Channel::builder(addresses).retry(retry).build()?;
+    /// # drop(channel);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder<D: Discover>(source: D) -> Builder<D> {
         Builder::new(source)
     }
@@ -141,6 +156,10 @@ impl<D: Discover, P> Builder<D, P> {
     /// Lets calls wait for a connection, up to their deadline, where none is ready and all have
     /// failed (gRPC's `wait_for_ready`); by default they fail at once. Either way, they wait for
     /// connections that are made for the first time.
+    ///
+    /// Nobody waits for room: where all that are connected have
+    /// [as many calls in flight](crate::Config::max_in_flight) as they may have, a call fails at once
+    /// with `UNAVAILABLE`, as by gRPC's circuit breaking (its proposal A32).
     #[must_use]
     pub fn wait_for_ready(self) -> Self {
         Self { calls: Calls { wait_for_ready: true, ..self.calls }, ..self }

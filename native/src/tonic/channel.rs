@@ -26,6 +26,8 @@ use super::request::{Outgoing, Parcel};
 use super::seat::Census;
 use crate::balancer::Balancer;
 use crate::call::{Attempt, CallError, Cause, Retry};
+use crate::error::PickError;
+use crate::lease::Lease;
 use crate::target::Target;
 use evenkeel_core::connection::Connectivity;
 
@@ -113,11 +115,7 @@ impl<P: Policy + Send + Sync> Shared<P> {
             let retry = ready.and_then(|()| self.retry(&parcel, deadline));
             let retry = retry.inspect_err(|status| meter.end(failure::code_of(status.code())))?;
             let attempt = |attempt| self.attempt(attempt, &parcel, &meter);
-            let answer = match key {
-                None => self.balancer.call_lease(&retry, attempt).await,
-                Some(key) => self.balancer.call_lease_for(key, &retry, attempt).await,
-            };
-            match answer {
+            match self.balancer.call_with(key, &retry, attempt, Lease::followed).await {
                 Ok((mut answer, lease)) => {
                     let (judge, meter) =
                         (self.calls.judge.clone(), AnswerMeter::of(meter, &mut answer));
@@ -125,7 +123,9 @@ impl<P: Policy + Send + Sync> Shared<P> {
                     return Ok(answer.map(body));
                 }
                 Err(error)
-                    if was_down(&error) && (self.calls.wait_for_ready || again && is_ready()) =>
+                    if was_down(&error)
+                        && (self.calls.wait_for_ready && may_pass(&error)
+                            || again && is_ready()) =>
                 {
                     again = false;
                     // Without that, a call that waits could keep the balancer from its turn.
@@ -175,7 +175,7 @@ impl<P: Policy + Send + Sync> Shared<P> {
         let mut uri = request.uri().clone().into_parts();
         uri.scheme.get_or_insert_with(|| scheme.clone());
         if uri.authority.is_none() {
-            uri.authority = authority.clone().or_else(|| authority_of(attempt.target()));
+            uri.authority = authority.clone().or_else(|| own(attempt.target()));
         }
         uri.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
         // All three parts are there.
@@ -242,6 +242,24 @@ async fn by(deadline: Option<Instant>, waits: impl Future<Output = ()>) -> Resul
     Ok(())
 }
 
+/// Tells that waiting for a connection helps: not where there is one, and the limit of requests in
+/// flight or the policy refused it.
+fn may_pass(error: &CallError<Failure>) -> bool {
+    error.unavailable.as_ref().is_none_or(|error| match error {
+        PickError::NoEndpoints { .. }
+        | PickError::NoClients { .. }
+        | PickError::AllDrained
+        | PickError::AllEjected
+        | PickError::Table(_) => true,
+        PickError::Busy { .. } | PickError::Declined => false,
+    })
+}
+
+/// Returns the authority of an endpoint, with its port: no port is the usual one of gRPC.
+fn own(target: &Target) -> Option<Authority> {
+    target.authority(0).parse().ok()
+}
+
 fn late(what: &str) -> Status {
     Status::deadline_exceeded(format!("the call's time was over before {what}"))
 }
@@ -258,13 +276,6 @@ fn was_down(error: &CallError<Failure>) -> bool {
         },
         Cause::TimedOut | Cause::GivenUp => false,
     })
-}
-
-fn authority_of(target: &Target) -> Option<Authority> {
-    let (host, port) = (target.host(), target.port());
-    let authority =
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    authority.parse().ok()
 }
 
 /// The future of a call: all of its attempts. Dropped, it gives up those under way.

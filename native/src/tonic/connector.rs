@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::connect;
 use crate::factory::BoxError;
 use crate::target::Target;
 
@@ -54,10 +55,7 @@ impl Connector {
 
 /// Connects to the address of a target, or to its name.
 pub(super) async fn tcp(target: Target) -> std::io::Result<TcpStream> {
-    let stream = match target.socket_addr() {
-        Some(addr) => TcpStream::connect(addr).await,
-        None => TcpStream::connect((target.host(), target.port())).await,
-    }?;
+    let stream = connect::to(&target).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

@@ -10,6 +10,7 @@ use tonic::Status;
 
 use crate::call::CallError;
 use crate::error::SharedError;
+use crate::unread::is_unread;
 
 /// Why an attempt got no answer.
 #[derive(Debug)]
@@ -40,19 +41,13 @@ impl Failure {
         let Some(broken) = in_chain::<h2::Error>(&error) else {
             return Self::Broken { error, code: Code::Unavailable };
         };
-        // After a GOAWAY without error, only streams are lost that the server has not looked at.
-        let unread = match broken.reason() {
-            Some(h2::Reason::REFUSED_STREAM) => true,
-            Some(h2::Reason::NO_ERROR) => broken.is_go_away() && broken.is_remote(),
-            _ => false,
-        };
         let code = match broken.reason() {
             Some(reason) if broken.is_reset() && broken.is_remote() => {
                 Code::of_reset(reason.into())
             }
             _ => Code::Unavailable,
         };
-        if unread { Self::Unsent { error, lost } } else { Self::Broken { error, code } }
+        if is_unread(broken) { Self::Unsent { error, lost } } else { Self::Broken { error, code } }
     }
 
     /// Returns its status.

@@ -7,10 +7,7 @@ use core::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::BodyError;
-
-/// An endpoint is told of a good head so long after it, if the body still goes on. One that breaks
-/// all bodies would do well every other time otherwise.
-const HEAD: Duration = Duration::from_millis(500);
+use crate::head::HEAD;
 
 /// The times that a body has. Bodies that are there in time need no timer.
 pub(super) struct Limits {

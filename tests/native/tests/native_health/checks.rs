@@ -1,13 +1,14 @@
 //! Active checks: real servers that stop answering well, and checks that hang or panic.
 
-use core::sync::atomic::{AtomicU16, Ordering::SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicU16, Ordering::SeqCst};
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use evenkeel::check::{Checked, HttpGet, Tcp};
-use evenkeel::health::HealthCheck;
-use evenkeel::{Balancer, Event, EventKind, Fixed, RoundRobin, Target};
+use evenkeel::health::{Health, HealthCheck};
+use evenkeel::{Balancer, Endpoint, Event, EventKind, Fixed, RoundRobin, Target};
+use evenkeel_tests::source::{Says, source};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -142,6 +143,56 @@ async fn a_check_that_hangs_or_panics_has_failed_and_harms_no_other() {
     tokio::time::sleep(10 * OFTEN.timeout).await;
     assert_eq!(asked.lock().unwrap().len(), 3);
     assert!(!balancer.task().borrow().ended);
+}
+
+#[tokio::test]
+async fn a_check_by_http_asks_for_the_name_of_its_endpoint() {
+    for (host, asked) in [("api.test", "api.test"), ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let endpoints = vec![Endpoint::new(Target::at(host, addr))];
+        let (source, _script) = source(Says::These(endpoints));
+        let balancer = Balancer::builder(source).build_with(|_| String::new()).unwrap();
+        balancer.ready().await;
+        balancer.check(OFTEN, HttpGet::new("/healthz").unwrap()).unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            head.push(char::from(stream.read_u8().await.unwrap()));
+        }
+        assert!(head.contains(&format!("\r\nhost: {asked}:{}\r\n", addr.port())), "{head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_whose_client_is_made_anew_while_it_is_down_comes_back() {
+    for initial in [None, Some(true)] {
+        let (made, well) = (Arc::new(AtomicU16::new(0)), Arc::new(AtomicBool::new(true)));
+        let make = {
+            let made = Arc::clone(&made);
+            move |_: Target| made.fetch_add(1, SeqCst)
+        };
+        let source = Fixed::new(["a:80"]).unwrap();
+        let balancer = Balancer::builder(source).build_with(make).unwrap();
+        balancer.ready().await;
+        let lease = balancer.pick().unwrap().lease();
+        let mut events = balancer.events();
+        let probe = {
+            let well = Arc::clone(&well);
+            move |_: Checked<u16>| core::future::ready(well.load(SeqCst))
+        };
+        balancer.check(HealthCheck { initial, ..OFTEN }, probe).unwrap();
+        well.store(false, SeqCst);
+        assert_eq!(next(&mut events, true).await, "a:80");
+        lease.discard();
+        // It is no less down with another client.
+        assert_eq!(next(&mut events, true).await, "a:80");
+        assert_eq!((made.load(SeqCst), balancer.endpoints()[0].health), (2, Health::Down));
+        // It is well again before that client is checked for the first time.
+        well.store(true, SeqCst);
+        let back = tokio::time::timeout(100 * OFTEN.interval, next(&mut events, false)).await;
+        assert_eq!(back.expect("it comes back"), "a:80");
+    }
 }
 
 #[tokio::test]

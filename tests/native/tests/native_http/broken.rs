@@ -5,6 +5,7 @@ use core::error::Error as _;
 
 use evenkeel::End;
 use evenkeel::http::{AttemptEnd, Attempts, Client, Connections, Error, Repeat, SendError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::{Act, InOrder, Server, balancer, client, quick, status, two, within};
@@ -66,6 +67,46 @@ async fn what_may_have_been_done_is_sent_again_only_if_it_may_be_done_twice() {
                 assert!(error.source().is_some());
             }
         }
+    }
+}
+
+/// Speaks HTTP/2 as far as to go away, with this code, before the first request that it is sent.
+async fn goes_away(listener: TcpListener, code: u8) {
+    // RFC 9113 §3.4: what a client begins with.
+    const PREFACE: usize = 24;
+    // RFC 9113 §4.1: length, type, flags and stream.
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let go_away = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, code];
+    while let Ok((mut stream, _)) = listener.accept().await {
+        stream.read_exact(&mut [0; PREFACE]).await.expect("a client");
+        stream.write_all(&settings).await.expect("it listens");
+        let mut kind = 0;
+        while kind != 1 {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).await.expect("a frame");
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            stream.read_exact(&mut vec![0; length as usize]).await.expect("a frame");
+            kind = head[3];
+        }
+        stream.write_all(&go_away).await.expect("it listens");
+        // It closes itself: nothing is under way any more.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_that_goes_away_has_not_looked_at_goes_elsewhere() {
+    // The second is an error: who knows what it did.
+    for (code, elsewhere) in [(0, true), (2, false)] {
+        let first = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let addrs = [first.local_addr().expect("an address")];
+        let _goes = tokio::spawn(goes_away(first, code));
+        let connections = Connections::default().http2();
+        let client = Client::new(balancer(InOrder, &addrs, connections).await);
+        let request = client.with_retry(quick(1)).post("/").repeat(Repeat::Never).send();
+        let Err(Error::Call { call, .. }) = within(request).await else { panic!("an answer") };
+        let never_sent = matches!(call.last(), Some(SendError::NeverSent(_)));
+        assert_eq!(never_sent, elsewhere, "{call}");
     }
 }
 

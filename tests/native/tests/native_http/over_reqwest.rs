@@ -62,6 +62,12 @@ async fn requests_go_below_the_prefix_with_all_that_reqwest_makes() {
     assert_eq!(asked.line, "GET /v1/users/7?x=1 HTTP/1.1");
     assert_eq!(asked.headers["authorization"], "Bearer secret");
     assert_eq!(asked.headers["host"], server.addr.to_string());
+    for path in ["/login?next=https://x/y", "//a/b", "a?b", ""] {
+        client.get(path).send().await.expect(path);
+        let line = server.asked().pop().expect("one").line;
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        assert_eq!(line, format!("GET /v1{slash}{path} HTTP/1.1"));
+    }
     let error = client.get("/").timeout(Duration::ZERO).send().await.expect_err("no time");
     assert!(matches!(error, Error::ZeroTimeout), "{error}");
 }
@@ -107,6 +113,24 @@ async fn nobody_answers() {
     let Error::Call { call, body_begun: false } = &error else { panic!("{error}") };
     assert_eq!((call.end, call.attempts.len()), (End::Attempts, 2));
     first.open_at_most(0).await;
+}
+
+#[tokio::test]
+async fn no_error_tells_what_the_query_says() {
+    let server = Server::always(Act::Close).await;
+    let client = client(&[&server], Origins::http()).await;
+    let error = client.get("/?key=secret").send().await.expect_err("no answer");
+    let Error::Call { call, .. } = &error else { panic!("{error}") };
+    assert_eq!(call.attempts.len(), 3);
+    for text in [error.to_string(), format!("{error:?}"), call.to_string()] {
+        assert!(!text.contains("secret"), "{text}");
+    }
+    let server = Server::start(|number| if number == 0 { Act::Close } else { Act::OK }).await;
+    let client = self::client(&[&server], Origins::http()).await;
+    let response = client.get("/?key=secret").send().await.expect("an answer");
+    let attempts = response.extensions().get::<Attempts>().expect("they are told");
+    assert_eq!(attempts.count(), 2);
+    assert!(!format!("{attempts:?}").contains("secret"), "{attempts:?}");
 }
 
 #[tokio::test]

@@ -41,6 +41,19 @@ async fn connections_are_used_again() {
 }
 
 #[tokio::test]
+async fn connections_are_used_again_whatever_host_is_asked_for() {
+    let server = Server::always(Act::OK).await;
+    let client = over(&server, Connections::default()).await;
+    for number in 0..10 {
+        let host = format!("user-{number}.example.com");
+        let response = client.get("/").header("Host", &*host).send().await.expect("an answer");
+        within(response.into_body().bytes(100)).await.expect("a body");
+        assert_eq!(server.asked().pop().expect("one").headers["host"], host);
+    }
+    assert_eq!((server.times(), server.connections().made), (10, 1));
+}
+
+#[tokio::test]
 async fn no_more_idle_connections_are_kept_than_wanted() {
     let server = Server::always(Act::After(Duration::from_millis(100))).await;
     let client = over(&server, Connections::default().max_idle(1)).await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use evenkeel::tonic::{Channel, ConnectionBackoff, Connectivity};
-use evenkeel::{Endpoint, Publisher, Target};
+use evenkeel::{Config, Endpoint, Publisher, Target};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tonic::Request;
@@ -210,4 +210,21 @@ async fn calls_name_their_endpoint_unless_told_otherwise() {
     assert_eq!(hello(&channel).await.unwrap(), "hello");
     // Nothing is told of time where there is no limit.
     assert!(server.heads()[0].get("grpc-timeout").is_none());
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_connection_does_not_wait_for_room() {
+    let server = Server::start(|_| Say::Nothing);
+    let config = Config { max_in_flight: 1, ..Config::DEFAULT };
+    let channel = to(&[&server]).config(config).wait_for_ready().build().unwrap();
+    let first = tokio::spawn({
+        let channel = channel.clone();
+        async move { hello(&channel).await }
+    });
+    until("the first call is there", || server.calls() == 1).await;
+    let second = tokio::time::timeout(Duration::from_secs(10), hello(&channel)).await;
+    let status = second.expect("it ends").unwrap_err();
+    assert_eq!(status.code(), tonic::Code::Unavailable, "{status}");
+    assert!(status.message().contains("as many requests in flight as they may"), "{status}");
+    first.abort();
 }

@@ -5,10 +5,12 @@ use core::time::Duration;
 use bytes::Bytes;
 use evenkeel::core::grpc::Timeout;
 use evenkeel::{Retry, RetryPolicy};
+use futures_util::stream::{self, StreamExt};
+use http::uri::PathAndQuery;
 use tokio::time::Instant;
-use tonic::Request;
+use tonic::{Request, Status};
 
-use crate::server::{Say, Server};
+use crate::server::{Raw, Say, Server};
 use crate::{call, hello, ms, to};
 
 fn within(timeout: Duration) -> Request<Bytes> {
@@ -76,6 +78,23 @@ async fn the_answers_body_has_no_more_time_than_the_call() {
     let status = call(&channel, within(ms(200))).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::DeadlineExceeded, "{status}");
     assert!(began.elapsed() >= ms(200), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn what_came_of_an_answer_and_was_not_read_in_time_is_late() {
+    let server = Server::start(|_| Say::HalfThen(Status::unavailable("not read")));
+    let channel = to(&[&server]).build().unwrap();
+    let mut client = tonic::client::Grpc::new(channel.clone());
+    client.ready().await.unwrap();
+    let mut request = Request::new(stream::iter([Bytes::from_static(b"hello")]));
+    let over = Instant::now() + ms(200);
+    request.set_timeout(ms(200));
+    let path = PathAndQuery::from_static("/test.Echo/Stream");
+    let mut answers = client.streaming(request, path, Raw).await.unwrap().into_inner();
+    tokio::time::sleep_until(over).await;
+    let status = answers.next().await.unwrap().unwrap_err();
+    assert_eq!(status.code(), tonic::Code::DeadlineExceeded, "{status}");
+    assert_eq!(channel.balancer().endpoints()[0].failures, 1);
 }
 
 #[tokio::test]

@@ -1,16 +1,19 @@
 //! What is sent once: streams, large requests, and calls whose answer has begun.
 
+use core::time::Duration;
+
 use bytes::Bytes;
+use evenkeel::health::Health;
 use evenkeel::tonic::{Channel, SettingError};
-use evenkeel::{AnyPolicy, Fixed};
+use evenkeel::{AnyPolicy, Config, Fixed};
 use futures_util::stream::{self, Stream, StreamExt};
 use http::uri::PathAndQuery;
 use tonic::{Request, Status, Streaming};
 
 use crate::server::{Raw, Say, Server, UNARY};
-use crate::{at_once, call, hello, to};
+use crate::{at_once, call, hello, to, until};
 
-async fn stream(
+pub(crate) async fn stream(
     channel: &Channel,
     messages: impl Stream<Item = Bytes> + Send + 'static,
 ) -> Result<Streaming<Bytes>, Status> {
@@ -22,7 +25,7 @@ async fn stream(
 }
 
 /// Messages that come one by one: each when somebody else has had a turn.
-fn slowly() -> impl Stream<Item = Bytes> + Send + 'static {
+pub(crate) fn slowly() -> impl Stream<Item = Bytes> + Send + 'static {
     stream::iter(["a", "b", "c"]).then(|text| async move {
         tokio::task::yield_now().await;
         Bytes::from_static(text.as_bytes())
@@ -115,7 +118,7 @@ fn senseless_settings_name_value_and_limit() {
         told(builder().authority("a b")),
         "`authority` is \"a b\": it must be a host, perhaps with `:port`"
     );
-    let zero = core::time::Duration::ZERO;
+    let zero = Duration::ZERO;
     assert_eq!(
         told(builder().connect_timeout(zero)),
         "`connect_timeout` is \"0ns\": it must be above zero"
@@ -143,4 +146,43 @@ async fn an_answer_is_in_flight_until_it_ends_and_its_end_is_the_endpoints() {
     answers.next().await.unwrap().unwrap();
     drop(answers);
     assert_eq!(at(), (0, 1));
+}
+
+#[tokio::test]
+async fn an_endpoint_whose_answers_all_break_off_is_ejected() {
+    let (good, bad) =
+        (Server::echo(), Server::start(|_| Say::HalfThen(Status::unavailable("broken off"))));
+    let policy: AnyPolicy = "round_robin".parse().unwrap();
+    let channel = to(&[&good, &bad]).policy(policy).retry(at_once(1)).build().unwrap();
+    channel.ready().await;
+    let ejected = |status: &evenkeel::Status| matches!(status.health, Health::Ejected { .. });
+    let broken = async {
+        while !channel.balancer().endpoints().iter().any(ejected) {
+            assert!(bad.calls() <= 10, "it is never ejected");
+            let _ = stream(&channel, slowly()).await.unwrap().collect::<Vec<_>>().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), broken).await.expect("it is ejected");
+    let calls = bad.calls();
+    for _ in 0..10 {
+        assert_eq!(hello(&channel).await.unwrap(), "hello");
+    }
+    assert_eq!(bad.calls(), calls);
+}
+
+#[tokio::test]
+async fn an_answer_that_goes_on_tells_of_its_head_after_a_while() {
+    let server = Server::start(|_| Say::Half);
+    let config = Config { success_rate: true, ..Config::DEFAULT };
+    let channel = to(&[&server]).config(config).build().unwrap();
+    let successes = || channel.balancer().endpoints()[0].successes;
+    let mut answers = stream(&channel, slowly()).await.unwrap();
+    assert_eq!(answers.next().await.unwrap().unwrap(), "half");
+    assert_eq!(successes(), Some(0));
+    tokio::select! {
+        _ = answers.next() => panic!("nothing more comes"),
+        () = until("it is told", || successes() == Some(1)) => {}
+    }
+    drop(answers);
+    assert_eq!(successes(), Some(1), "once");
 }
