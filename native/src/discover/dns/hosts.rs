@@ -14,8 +14,9 @@ use tokio::time::{Instant, timeout_at};
 use super::entry::Host;
 use super::error::LookupError;
 use super::family::{Family, Kind, address};
+use super::life::seconds;
 use super::name;
-use super::resolve::{Resolved, lowest, resolve, seconds};
+use super::resolve::{Resolved, lowest, resolve};
 use super::servers::Servers;
 
 /// Questions of one kind in flight at once: enough to hide the way to the server, few enough for a
