@@ -25,9 +25,10 @@ use crate::target::Target;
 /// A service found by the addresses of a host, A and AAAA records, with a port that is known.
 ///
 /// There is an endpoint per address, all of one weight, which keeps the host's name. Looks again
-/// when the records' own time to live is over, or where endpoints fail. Name servers, aliases and
-/// failures are as with [`DnsSrv`](super::DnsSrv): a lookup ends soon after the first address, the
-/// other family is taken up when it comes, and an address that cannot be looked up stays as it was.
+/// when the records' own time to live is over, at the latest after [`PollerConfig::max`], or where
+/// endpoints fail. Name servers, aliases and failures are as with [`DnsSrv`](super::DnsSrv): a
+/// lookup ends soon after the first address, the other family is taken up when it comes, and an
+/// address that cannot be looked up stays as it was.
 ///
 /// ```
 /// use evenkeel::DnsHost;
@@ -188,7 +189,7 @@ impl Discover for DnsHost {
         let answer = self.look_up().await;
         self.failed = answer.is_err();
         let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
-        self.hosts.hold(ttl, &self.settings.poller);
+        self.hosts.hold(ttl);
         answer
     }
 

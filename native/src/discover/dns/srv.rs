@@ -41,11 +41,11 @@ use records::{Found, Options};
 /// A lookup ends soon after the first address; the others are taken up as they come, and until
 /// then no endpoint is removed. An address that cannot be looked up stays as it was. Addresses are
 /// kept for their own TTL, and records, too, unless addresses that came along do not hold any more,
-/// or no target has one: in the longer of [`PollerConfig::min`] and the lowest TTL of all records,
-/// there is at most one question for the records and two for each target. (Repeated and further
-/// questions on the way, to a server that does not answer, to another one, over TCP, and for
-/// aliases, are counted with the first; a target of which nothing is known is asked for at every
-/// lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the addresses
+/// or no target has one: in the lowest TTL of all records, but no more than [`PollerConfig::max`]
+/// and no less than [`PollerConfig::min`], there is at most one question for the records and two
+/// for each target. (Repeated and further questions on the way, to a server that does not answer,
+/// to another one, over TCP, and for aliases, are counted with the first; a target of which nothing
+/// is known is asked for at every lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the addresses
 /// that were told longest ago are asked for again, of 32 targets. A question that failed is asked
 /// again with the lookups, after 1 s and twice as long with each failure, up to
 /// [`PollerConfig::backoff_max`].
@@ -193,7 +193,9 @@ impl DnsSrv {
     }
 
     /// Takes new records, and begins to ask for the addresses of their targets.
-    fn take(&mut self, setup: &Setup, resolved: Resolved) {
+    fn take(&mut self, setup: &Setup, mut resolved: Resolved) {
+        let longest = self.settings.poller.max;
+        resolved.ttl = resolved.ttl.map(|ttl| ttl.min(longest));
         let additionals = resolved.additionals.clone();
         let (name, before) = (&setup.names[0], self.found.as_ref());
         let found = Found::new(resolved, name, &self.options, &mut self.choice, before);
@@ -313,7 +315,7 @@ impl Discover for DnsSrv {
             self.hosts.keep_news();
         }
         let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
-        self.hosts.hold(ttl, &self.settings.poller);
+        self.hosts.hold(ttl);
         answer
     }
 
