@@ -159,6 +159,13 @@ impl Host {
         }
     }
 
+    /// Lets all be asked for now.
+    pub(super) fn renew(&mut self) {
+        for entry in &mut self.entries {
+            (entry.due, entry.pending) = (None, false);
+        }
+    }
+
     /// Takes addresses that came along with another answer.
     pub(super) fn put(&mut self, kind: Kind, addrs: Vec<IpAddr>, ttl: Duration, now: Instant) {
         if !self.fixed {

@@ -45,9 +45,6 @@ pub struct DnsHost {
     port: u16,
     settings: Settings,
     setup: Option<Setup>,
-    /// The last lookup failed: the machine may have moved to another network, and the system's
-    /// configuration is read again.
-    failed: bool,
     /// The name of the search list that has addresses.
     chosen: Option<Name>,
     asking: Option<BoxFuture<'static, Result<Chosen, LookupError>>>,
@@ -90,23 +87,23 @@ impl DnsHost {
         let (text, settings) = (name::host(&name), Settings::default());
         let (setup, chosen, asking, news) = (None, None, None, None);
         let hosts = Hosts::default();
-        let failed = false;
-        Ok(Self { name, text, port, settings, setup, failed, chosen, asking, hosts, news })
+        Ok(Self { name, text, port, settings, setup, chosen, asking, hosts, news })
     }
 
     /// Begins to ask for the addresses, once the name is known.
     async fn ask(&mut self) -> Result<(), LookupError> {
         let time = self.settings.time();
-        let setup = match &self.setup {
-            Some(setup) if !self.failed => setup.clone(),
-            before => self.settings.setup(&self.name, before.as_ref()).await?,
-        };
-        self.setup = Some(setup.clone());
+        let (setup, is_other) = self.settings.setup(&self.name, &mut self.setup).await?;
+        if is_other {
+            self.asking = None;
+        }
         // A name that has no addresses any more is one that another may stand in for.
         let has_some = !self.hosts.addresses(&self.text).is_empty();
         let chosen = match (&*setup.names, &self.chosen) {
             ([only], _) => Chosen::only(only.clone(), setup),
-            (_, Some(name)) if has_some => Chosen::only(name.clone(), setup),
+            (names, Some(name)) if has_some && names.contains(name) => {
+                Chosen::only(name.clone(), setup)
+            }
             _ => {
                 let deadline = Instant::now() + time;
                 let asking = self.asking.get_or_insert_with(|| Box::pin(first_found(setup)));
@@ -187,7 +184,6 @@ impl Discover for DnsHost {
     /// If no name server answers.
     async fn lookup(&mut self) -> Result<Answer, LookupError> {
         let answer = self.look_up().await;
-        self.failed = answer.is_err();
         let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
         self.hosts.hold(ttl);
         answer

@@ -72,6 +72,12 @@ impl Hosts {
     ) {
         let now = Instant::now();
         self.family = family;
+        if self.servers.as_ref().is_some_and(|before| !Arc::ptr_eq(before, servers)) {
+            // What others said holds no more, and nobody waits for what they may say.
+            self.asking.clear();
+            self.in_flight = [0, 0];
+            self.all.values_mut().for_each(Host::renew);
+        }
         self.servers = Some(servers.clone());
         self.all.retain(|host, _| targets.contains_key(host));
         for (host, name) in targets {

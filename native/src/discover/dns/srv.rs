@@ -34,8 +34,8 @@ use records::{Found, Options};
 ///
 /// Asks the name servers anew at every lookup. Aliases are followed, an answer that does not fit
 /// into a datagram is fetched over TCP, and a name server that fails, refuses or stays silent is
-/// replaced by the next. By default these are the system's, with its search list for a name without
-/// a trailing dot.
+/// replaced by the next. By default these are the system's, whose configuration is read with each
+/// lookup, with its search list for a name without a trailing dot.
 ///
 /// The addresses of targets come along with the records, or are asked for, 64 questions at a time.
 /// A lookup ends soon after the first address; the others are taken up as they come, and until
@@ -68,8 +68,7 @@ pub struct DnsSrv {
     options: Options,
     // Made at the first lookup: the constructor neither reads files nor needs a runtime.
     setup: Option<Setup>,
-    /// The last lookup failed: the machine may have moved to another network, and the system's
-    /// configuration is read again.
+    /// The last lookup failed.
     failed: bool,
     /// The question for the records, where it is under way.
     asking: Option<BoxFuture<'static, Result<(Setup, Resolved), LookupError>>>,
@@ -173,13 +172,8 @@ impl DnsSrv {
     }
 
     /// Asks for the records, or waits for those asked for already.
-    async fn ask(&mut self) -> Result<(), LookupError> {
+    async fn ask(&mut self, setup: Setup) -> Result<(), LookupError> {
         let time = self.settings.time();
-        let setup = match &self.setup {
-            Some(setup) if !self.failed => setup.clone(),
-            before => self.settings.setup(&self.name, before.as_ref()).await?,
-        };
-        self.setup = Some(setup.clone());
         let deadline = Instant::now() + time;
         let asking = self.asking.get_or_insert_with(|| Box::pin(first_found(setup)));
         let Ok(result) = timeout_at(deadline, asking).await else {
@@ -277,8 +271,12 @@ impl DnsSrv {
             Some(Ok(())) if lately => {}
             news => {
                 let early = news.is_none() && self.hosts.doubt();
-                if early || !self.records_hold() {
-                    self.ask().await?;
+                let (setup, is_other) = self.settings.setup(&self.name, &mut self.setup).await?;
+                if is_other {
+                    self.asking = None;
+                }
+                if early || is_other || !self.records_hold() {
+                    self.ask(setup).await?;
                 } else {
                     self.want_targets(&[]);
                 }
