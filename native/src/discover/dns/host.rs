@@ -16,7 +16,7 @@ use super::error::LookupError;
 use super::family::{Family, Kind};
 use super::hosts::Hosts;
 use super::name;
-use super::resolve::{self, Resolved};
+use super::resolve::{Resolved, resolve};
 use super::setters::setters;
 use super::settings_error::DnsError;
 use crate::discover::{Answer, Discover, Ended};
@@ -54,9 +54,9 @@ pub struct DnsHost {
 }
 
 /// A name of the search list with what was found under it first.
-struct Chosen {
+pub(super) struct Chosen {
     setup: Setup,
-    name: Name,
+    pub(super) name: Name,
     found: Vec<Record>,
     /// Who said so.
     server: Option<Arc<str>>,
@@ -209,28 +209,40 @@ impl Discover for DnsHost {
 
 /// Returns the first name of the search list that has an address; the last, if none has.
 ///
-/// There are none only if every name says so: with one name unanswered, nothing is known.
-async fn first_found(setup: Setup) -> Result<Chosen, LookupError> {
+/// There are none only if every name says so: with one name unanswered, nothing is known. A name
+/// that no server says anything of ends the search: the host may be there, and what another name
+/// has may be another host. A server that cannot tell does not.
+pub(super) async fn first_found(setup: Setup) -> Result<Chosen, LookupError> {
     let mut failure = None;
     let mut last = None;
     for name in &setup.names {
         let servers = &setup.servers;
-        let ask = async |kind: Kind| {
-            let resolved = resolve::resolve(servers, name, kind.record()).await;
-            resolved.map(|resolved| (records(name, &resolved), resolved.server))
-        };
+        let ask = async |kind: Kind| (kind, resolve(servers, name, kind.record()).await);
         let mut answers: FuturesUnordered<_> =
             setup.family.kinds().iter().map(|&kind| ask(kind)).collect();
-        while let Some(answer) = answers.next().await {
+        let (mut failed, mut silence) = (None, None);
+        while let Some((kind, answer)) = answers.next().await {
             match answer {
-                Ok((found, server)) if !found.is_empty() => {
-                    let (name, setup) = (name.clone(), setup.clone());
-                    return Ok(Chosen { setup, name, found, server: Some(server) });
+                Ok(resolved) if !resolved.records.is_empty() => {
+                    let (setup, found) = (setup.clone(), records(name, &resolved));
+                    let (name, server) = (name.clone(), Some(resolved.server));
+                    return Ok(Chosen { setup, name, found, server });
+                }
+                // Then it does not matter that a firewall drops the other kind. Of AAAA alone, some
+                // servers say so though there is an A record (RFC 4074 §4.2).
+                Ok(resolved) if !resolved.exists && kind == Kind::V4 => {
+                    (failed, silence) = (None, None);
+                    break;
                 }
                 Ok(_) => {}
-                Err(error) => failure = failure.or(Some(error)),
+                Err(error) if error.is_silence() => silence = silence.or(Some(error)),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
+        if let (None, Some(silence)) = (&failed, silence) {
+            return Err(silence);
+        }
+        failure = failure.or(failed);
         last = Some(name.clone());
     }
     match (failure, last) {
