@@ -2,9 +2,10 @@
 //!
 //! [`DnsSrv`] reads SRV records, [`DnsHost`] addresses. Questions go over UDP, and over TCP where
 //! an answer does not fit or none comes; with the features `dns-over-tls` and `dns-over-https`, to
-//! a [`NameServer`] that wants it so, over TLS or HTTPS. Of hickory, this uses the messages: its
-//! resolver gives up at the first SERVFAIL, takes an SRV target behind a CNAME for another CNAME,
-//! and does not say what TCP met.
+//! a [`NameServer`] that wants it so, over TLS or HTTPS. What is found holds for its time to live,
+//! and for [`PollerConfig::max`](crate::PollerConfig::max) at most. Of hickory, this uses the
+//! messages: its resolver gives up at the first SERVFAIL, takes an SRV target behind a CNAME for
+//! another CNAME, and does not say what TCP met.
 
 mod config;
 mod entry;

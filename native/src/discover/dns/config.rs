@@ -72,13 +72,22 @@ impl Settings {
     }
 
     /// Makes the set-up for a name: with explicit servers it is asked as it stands, without the
-    /// system's search list. Where the system's configuration is as it was, so is the set-up, with
-    /// what is known of the servers.
+    /// system's search list. The system's configuration is read each time, as the machine may have
+    /// moved to another network; where it is as it was, so is the set-up, with what is known of the
+    /// servers. Tells whether it is another one.
     pub(super) async fn setup(
         &self,
         name: &Name,
-        before: Option<&Setup>,
-    ) -> Result<Setup, LookupError> {
+        before: &mut Option<Setup>,
+    ) -> Result<(Setup, bool), LookupError> {
+        let now = self.setup_now(name, before.as_ref()).await?;
+        let is_other =
+            before.as_ref().is_none_or(|before| !Arc::ptr_eq(&before.servers, &now.servers));
+        *before = Some(now.clone());
+        Ok((now, is_other))
+    }
+
+    async fn setup_now(&self, name: &Name, before: Option<&Setup>) -> Result<Setup, LookupError> {
         if self.servers.is_empty() {
             return self.system(name, before).await;
         }

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
+use evenkeel_core::discovery::poller::PollerConfig;
 use hickory_proto::rr::Name;
 use tokio::time::Instant;
 
@@ -15,6 +16,9 @@ use super::resolve::Resolved;
 
 /// A question that failed is asked again after this, doubled with each failure.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// A question that failed is asked again after so long at the latest (RFC 9520 §3.2).
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
 /// An answer that says nothing of its life holds for so long.
 const UNSAID: Duration = Duration::from_secs(30);
@@ -155,6 +159,13 @@ impl Host {
         }
     }
 
+    /// Lets all be asked for now.
+    pub(super) fn renew(&mut self) {
+        for entry in &mut self.entries {
+            (entry.due, entry.pending) = (None, false);
+        }
+    }
+
     /// Takes addresses that came along with another answer.
     pub(super) fn put(&mut self, kind: Kind, addrs: Vec<IpAddr>, ttl: Duration, now: Instant) {
         if !self.fixed {
@@ -171,14 +182,14 @@ impl Host {
         self.entries.iter().any(|entry| entry.along && entry.due.is_some_and(ended))
     }
 
-    /// Takes the end of a question; one that failed is asked again after `longest`, if not before.
-    /// Returns whether the addresses are others now.
+    /// Takes the end of a question, for a source that looks again by these settings. Returns whether
+    /// the addresses are others now.
     pub(super) fn take(
         &mut self,
         kind: Kind,
         result: Result<Resolved, LookupError>,
         now: Instant,
-        longest: Duration,
+        poller: &PollerConfig,
     ) -> bool {
         let entry = self.entry(kind);
         (entry.pending, entry.along) = (false, false);
@@ -190,13 +201,14 @@ impl Host {
                 if !resolved.exists {
                     entry.last = Last::NoName;
                 }
-                let ttl = resolved.ttl.unwrap_or(UNSAID);
+                let ttl = resolved.ttl.unwrap_or(UNSAID).min(poller.max);
                 entry.due = Some(Life::after(entry.due, now, ttl));
             }
             Err(error) => {
                 let wait = RETRY * 2_u32.saturating_pow(entry.failures.min(16));
                 entry.failures = entry.failures.saturating_add(1);
-                entry.due = Some(Life::new(now, wait.min(longest.max(RETRY))));
+                let longest = poller.backoff_max.min(LONGEST_RETRY).max(RETRY);
+                entry.due = Some(Life::new(now, wait.min(longest)));
                 entry.last = Last::Failed(Arc::new(error));
                 entry.addrs.clone_from(&before);
             }
@@ -274,8 +286,6 @@ mod tests {
 
     use super::*;
 
-    const LONGEST: Duration = Duration::from_secs(60);
-
     fn no_answer() -> Result<Resolved, LookupError> {
         Err(LookupError::NoAnswer { question: "h.test A".into(), tried: Vec::new() })
     }
@@ -286,7 +296,7 @@ mod tests {
         let life = Duration::from_secs(3_600);
         host.put(Kind::V6, vec![Ipv6Addr::LOCALHOST.into()], life, now);
         for _ in 0..failures {
-            host.take(Kind::V4, no_answer(), now, LONGEST);
+            host.take(Kind::V4, no_answer(), now, &PollerConfig::default());
         }
         host
     }

@@ -77,6 +77,18 @@ impl fmt::Display for LookupError {
     }
 }
 
+impl LookupError {
+    /// Tells that no server said anything: a name may have what was asked for, for all that is
+    /// known.
+    pub(super) fn is_silence(&self) -> bool {
+        match self {
+            Self::NoAnswer { tried, .. } => tried.iter().all(|error| error.cause.is_silence()),
+            Self::Unanswered { .. } => true,
+            Self::Setup { .. } | Self::AliasLoop { .. } | Self::TooManyAliases { .. } => false,
+        }
+    }
+}
+
 impl Error for LookupError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {

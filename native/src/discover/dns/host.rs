@@ -16,7 +16,7 @@ use super::error::LookupError;
 use super::family::{Family, Kind};
 use super::hosts::Hosts;
 use super::name;
-use super::resolve::{self, Resolved};
+use super::resolve::{Resolved, resolve};
 use super::setters::setters;
 use super::settings_error::DnsError;
 use crate::discover::{Answer, Discover, Ended};
@@ -25,9 +25,10 @@ use crate::target::Target;
 /// A service found by the addresses of a host, A and AAAA records, with a port that is known.
 ///
 /// There is an endpoint per address, all of one weight, which keeps the host's name. Looks again
-/// when the records' own time to live is over, or where endpoints fail. Name servers, aliases and
-/// failures are as with [`DnsSrv`](super::DnsSrv): a lookup ends soon after the first address, the
-/// other family is taken up when it comes, and an address that cannot be looked up stays as it was.
+/// when the records' own time to live is over, at the latest after [`PollerConfig::max`], or where
+/// endpoints fail. Name servers, aliases and failures are as with [`DnsSrv`](super::DnsSrv): a
+/// lookup ends soon after the first address, the other family is taken up when it comes, and an
+/// address that cannot be looked up stays as it was.
 ///
 /// ```
 /// use evenkeel::DnsHost;
@@ -44,9 +45,6 @@ pub struct DnsHost {
     port: u16,
     settings: Settings,
     setup: Option<Setup>,
-    /// The last lookup failed: the machine may have moved to another network, and the system's
-    /// configuration is read again.
-    failed: bool,
     /// The name of the search list that has addresses.
     chosen: Option<Name>,
     asking: Option<BoxFuture<'static, Result<Chosen, LookupError>>>,
@@ -56,9 +54,9 @@ pub struct DnsHost {
 }
 
 /// A name of the search list with what was found under it first.
-struct Chosen {
+pub(super) struct Chosen {
     setup: Setup,
-    name: Name,
+    pub(super) name: Name,
     found: Vec<Record>,
     /// Who said so.
     server: Option<Arc<str>>,
@@ -89,23 +87,23 @@ impl DnsHost {
         let (text, settings) = (name::host(&name), Settings::default());
         let (setup, chosen, asking, news) = (None, None, None, None);
         let hosts = Hosts::default();
-        let failed = false;
-        Ok(Self { name, text, port, settings, setup, failed, chosen, asking, hosts, news })
+        Ok(Self { name, text, port, settings, setup, chosen, asking, hosts, news })
     }
 
     /// Begins to ask for the addresses, once the name is known.
     async fn ask(&mut self) -> Result<(), LookupError> {
         let time = self.settings.time();
-        let setup = match &self.setup {
-            Some(setup) if !self.failed => setup.clone(),
-            before => self.settings.setup(&self.name, before.as_ref()).await?,
-        };
-        self.setup = Some(setup.clone());
+        let (setup, is_other) = self.settings.setup(&self.name, &mut self.setup).await?;
+        if is_other {
+            self.asking = None;
+        }
         // A name that has no addresses any more is one that another may stand in for.
         let has_some = !self.hosts.addresses(&self.text).is_empty();
         let chosen = match (&*setup.names, &self.chosen) {
             ([only], _) => Chosen::only(only.clone(), setup),
-            (_, Some(name)) if has_some => Chosen::only(name.clone(), setup),
+            (names, Some(name)) if has_some && names.contains(name) => {
+                Chosen::only(name.clone(), setup)
+            }
             _ => {
                 let deadline = Instant::now() + time;
                 let asking = self.asking.get_or_insert_with(|| Box::pin(first_found(setup)));
@@ -186,9 +184,8 @@ impl Discover for DnsHost {
     /// If no name server answers.
     async fn lookup(&mut self) -> Result<Answer, LookupError> {
         let answer = self.look_up().await;
-        self.failed = answer.is_err();
         let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
-        self.hosts.hold(ttl, &self.settings.poller);
+        self.hosts.hold(ttl);
         answer
     }
 
@@ -212,28 +209,40 @@ impl Discover for DnsHost {
 
 /// Returns the first name of the search list that has an address; the last, if none has.
 ///
-/// There are none only if every name says so: with one name unanswered, nothing is known.
-async fn first_found(setup: Setup) -> Result<Chosen, LookupError> {
+/// There are none only if every name says so: with one name unanswered, nothing is known. A name
+/// that no server says anything of ends the search: the host may be there, and what another name
+/// has may be another host. A server that cannot tell does not.
+pub(super) async fn first_found(setup: Setup) -> Result<Chosen, LookupError> {
     let mut failure = None;
     let mut last = None;
     for name in &setup.names {
         let servers = &setup.servers;
-        let ask = async |kind: Kind| {
-            let resolved = resolve::resolve(servers, name, kind.record()).await;
-            resolved.map(|resolved| (records(name, &resolved), resolved.server))
-        };
+        let ask = async |kind: Kind| (kind, resolve(servers, name, kind.record()).await);
         let mut answers: FuturesUnordered<_> =
             setup.family.kinds().iter().map(|&kind| ask(kind)).collect();
-        while let Some(answer) = answers.next().await {
+        let (mut failed, mut silence) = (None, None);
+        while let Some((kind, answer)) = answers.next().await {
             match answer {
-                Ok((found, server)) if !found.is_empty() => {
-                    let (name, setup) = (name.clone(), setup.clone());
-                    return Ok(Chosen { setup, name, found, server: Some(server) });
+                Ok(resolved) if !resolved.records.is_empty() => {
+                    let (setup, found) = (setup.clone(), records(name, &resolved));
+                    let (name, server) = (name.clone(), Some(resolved.server));
+                    return Ok(Chosen { setup, name, found, server });
+                }
+                // Then it does not matter that a firewall drops the other kind. Of AAAA alone, some
+                // servers say so though there is an A record (RFC 4074 §4.2).
+                Ok(resolved) if !resolved.exists && kind == Kind::V4 => {
+                    (failed, silence) = (None, None);
+                    break;
                 }
                 Ok(_) => {}
-                Err(error) => failure = failure.or(Some(error)),
+                Err(error) if error.is_silence() => silence = silence.or(Some(error)),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
+        if let (None, Some(silence)) = (&failed, silence) {
+            return Err(silence);
+        }
+        failure = failure.or(failed);
         last = Some(name.clone());
     }
     match (failure, last) {

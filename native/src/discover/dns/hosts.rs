@@ -14,8 +14,9 @@ use tokio::time::{Instant, timeout_at};
 use super::entry::Host;
 use super::error::LookupError;
 use super::family::{Family, Kind, address};
+use super::life::seconds;
 use super::name;
-use super::resolve::{Resolved, lowest, resolve, seconds};
+use super::resolve::{Resolved, lowest, resolve};
 use super::servers::Servers;
 
 /// Questions of one kind in flight at once: enough to hide the way to the server, few enough for a
@@ -25,9 +26,6 @@ const CONCURRENT: usize = 32;
 
 /// News that come one after the other are told together after so long.
 const TOGETHER: Duration = Duration::from_millis(200);
-
-/// A question that failed is asked again after so long at the latest (RFC 9520 §3.2).
-const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
 /// Hosts and their addresses. Questions under way go on while nobody waits, until this is dropped.
 #[derive(Debug, Default)]
@@ -46,14 +44,19 @@ pub(super) struct Hosts {
     untold: bool,
     /// Until then the last answer holds, and nobody looks again unless endpoints fail.
     holds: Option<Instant>,
-    /// A question that failed is asked again after so long, if not before.
-    longest_retry: Duration,
+    /// How long what was found holds at most, and when what failed is asked again.
+    poller: PollerConfig,
 }
 
 /// The end of a question.
 type Asked = (String, Kind, Result<Resolved, LookupError>);
 
 impl Hosts {
+    /// Sets when the source looks again.
+    pub(super) fn look_by(&mut self, poller: PollerConfig) {
+        self.poller = poller;
+    }
+
     /// Takes these hosts for the wanted ones, with what came along of their addresses, and begins
     /// to ask for what is not known, or not any more.
     ///
@@ -69,6 +72,12 @@ impl Hosts {
     ) {
         let now = Instant::now();
         self.family = family;
+        if self.servers.as_ref().is_some_and(|before| !Arc::ptr_eq(before, servers)) {
+            // What others said holds no more, and nobody waits for what they may say.
+            self.asking.clear();
+            self.in_flight = [0, 0];
+            self.all.values_mut().for_each(Host::renew);
+        }
         self.servers = Some(servers.clone());
         self.all.retain(|host, _| targets.contains_key(host));
         for (host, name) in targets {
@@ -109,7 +118,7 @@ impl Hosts {
         let mut came = BTreeSet::new();
         for ((text, kind), (addrs, ttl)) in found {
             if let Some(host) = self.all.get_mut(&text) {
-                host.put(kind, addrs, ttl.unwrap_or_default(), now);
+                host.put(kind, addrs, ttl.unwrap_or_default().min(self.poller.max), now);
                 came.insert(text);
             }
         }
@@ -146,7 +155,7 @@ impl Hosts {
             }
         }
         if let Some(host) = self.all.get_mut(&text)
-            && host.take(kind, result, now, self.longest_retry)
+            && host.take(kind, result, now, &self.poller)
         {
             self.news = self.news.or(Some(now));
         }
@@ -202,10 +211,9 @@ impl Hosts {
         self.all.values_mut().for_each(Host::retry);
     }
 
-    /// Notes for how long an answer holds, if it does, by the settings of the source.
-    pub(super) fn hold(&mut self, ttl: Option<Duration>, settings: &PollerConfig) {
-        self.holds = ttl.map(|ttl| Instant::now() + ttl.min(settings.max));
-        self.longest_retry = settings.backoff_max.min(LONGEST_RETRY);
+    /// Notes for how long an answer holds, if it does.
+    pub(super) fn hold(&mut self, ttl: Option<Duration>) {
+        self.holds = ttl.map(|ttl| Instant::now() + ttl.min(self.poller.max));
     }
 
     /// Lets addresses be asked for again if the last answer still holds: so early somebody looks

@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::error::Cause;
 use super::kept::{Fault, Transport};
+use super::life::meant;
 use super::message::{Asked, Heard};
 use super::place::{NO_HTTP_2, Place};
 use crate::reason::with_sources;
@@ -131,7 +132,7 @@ fn age(headers: &HeaderMap) -> u32 {
 fn grow_old(answer: &mut Message, age: u32) {
     for section in [&mut answer.answers, &mut answer.authorities, &mut answer.additionals] {
         for record in section {
-            record.ttl = record.ttl.saturating_sub(age);
+            record.ttl = meant(record.ttl).saturating_sub(age);
         }
     }
 }

@@ -47,3 +47,13 @@ impl Life {
         Duration::from_secs(left.as_secs().saturating_add(begun)).max(SECOND)
     }
 }
+
+/// Reads a TTL as RFC 2181 §8 does: one with the top bit set is 0.
+pub(super) fn meant(ttl: u32) -> u32 {
+    if ttl > i32::MAX.unsigned_abs() { 0 } else { ttl }
+}
+
+/// Reads a TTL as a time.
+pub(super) fn seconds(ttl: u32) -> Duration {
+    Duration::from_secs(meant(ttl).into())
+}

@@ -10,6 +10,7 @@ use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 use super::error::LookupError;
+use super::life::seconds;
 use super::name;
 use super::servers::Servers;
 
@@ -104,9 +105,4 @@ fn negative_ttl(message: &Message, name: &Name) -> Option<Duration> {
 /// Returns the lower of two TTLs, of which either may be unknown.
 pub(super) fn lowest(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
     a.into_iter().chain(b).min()
-}
-
-/// Reads a TTL as RFC 2181 §8 does: one with the top bit set is 0.
-pub(super) fn seconds(ttl: u32) -> Duration {
-    Duration::from_secs(if ttl > i32::MAX.unsigned_abs() { 0 } else { ttl.into() })
 }

@@ -1,6 +1,7 @@
 //! The settings that all sources of this module have, as methods of each.
 
-/// Writes the setters of a source that has `settings: Settings` and `setup: Option<Setup>`.
+/// Writes the setters of a source that has `settings: Settings`, `setup: Option<Setup>` and
+/// `hosts: Hosts`.
 macro_rules! setters {
     ($source:ident) => {
         impl $source {
@@ -63,10 +64,12 @@ macro_rules! setters {
                 self
             }
 
-            /// Sets when to look again: bounds on the TTL, jitter, backoff.
+            /// Sets when to look again: bounds on the TTL, jitter, backoff. What was found holds for
+            /// [`PollerConfig::max`] at most, whatever its TTL.
             #[must_use]
             pub fn poller(mut self, poller: PollerConfig) -> Self {
                 self.settings.poller = poller;
+                self.hosts.look_by(poller);
                 self
             }
         }

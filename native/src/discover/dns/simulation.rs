@@ -1,5 +1,6 @@
 //! Days of a service whose name servers fail at random, beside a model of what must hold.
 
+mod lives;
 mod network;
 mod questions;
 mod server;
@@ -17,15 +18,18 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{DnsHost, DnsSrv};
 use crate::target::Target;
-use crate::{Balancer, BoxDiscover, Builder, SourceHealth};
-pub(super) use network::{Stream, UdpSocket, connect};
+use crate::{Balancer, BoxDiscover, Builder, PollerConfig, SourceHealth};
+pub(super) use network::{Stream, UdpSocket, connect, serve};
 use server::{Fault, World};
 use zone::{LONGEST, PORT, SERVICE};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// What is true for so long is known: twice the longest time to live with its jitter, for addresses
-/// may have been told just before; the longest wait after failures; and a lookup.
+/// Nothing holds for longer, though some of it is told to live for a day.
+const MAX: Duration = Duration::from_secs(LONGEST as u64);
+
+/// What is true for so long is known: twice the longest that anything holds with its jitter, for
+/// addresses may have been told just before; the longest wait after failures; and a lookup.
 const SETTLED: Duration = Duration::from_secs(LONGEST as u64 * 11 / 10 * 2 + 72 + 10);
 
 /// Chance from a seed.
@@ -93,12 +97,17 @@ impl Day {
         let addrs: [SocketAddr; 2] = [1, 2].map(|host| (Ipv4Addr::new(127, 0, 0, host), 53).into());
         for (server, addr) in addrs.into_iter().enumerate() {
             let world = world.clone();
-            network::serve(addr, move |way, bytes| world.lock().unwrap().serve(server, way, bytes));
+            serve(addr, move |way, bytes| world.lock().unwrap().serve(server, way, bytes));
         }
+        let poller = PollerConfig { max: MAX, ..PollerConfig::default() };
         let source = match of {
-            Of::Records => BoxDiscover::new(DnsSrv::new(SERVICE).unwrap().servers(addrs).unwrap()),
+            Of::Records => {
+                let source = DnsSrv::new(SERVICE).unwrap().servers(addrs).unwrap();
+                BoxDiscover::new(source.poller(poller))
+            }
             Of::Host => {
-                BoxDiscover::new(DnsHost::new("h1.t.", PORT).unwrap().servers(addrs).unwrap())
+                let source = DnsHost::new("h1.t.", PORT).unwrap().servers(addrs).unwrap();
+                BoxDiscover::new(source.poller(poller))
             }
         };
         let balancer = Builder::seed(Balancer::builder(source), seed)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 use futures_util::future::BoxFuture;
-use hickory_proto::rr::{Name, Record, RecordType};
+use hickory_proto::rr::{Name, Record};
 use tokio::time::{Instant, timeout_at};
 
 use super::config::{Settings, Setup};
@@ -14,7 +14,7 @@ use super::error::LookupError;
 use super::family::Family;
 use super::hosts::Hosts;
 use super::name;
-use super::resolve::{self, Resolved};
+use super::resolve;
 use super::setters::setters;
 use super::settings_error::DnsError;
 use crate::aside::{LONG, aside};
@@ -24,28 +24,32 @@ use crate::target::Target;
 mod choice;
 mod known;
 mod records;
+mod search;
 mod split;
 
 use choice::Choice;
 use known::Known;
 use records::{Found, Options};
+use search::Chosen;
 
 /// A service found by its DNS SRV records.
 ///
 /// Asks the name servers anew at every lookup. Aliases are followed, an answer that does not fit
 /// into a datagram is fetched over TCP, and a name server that fails, refuses or stays silent is
-/// replaced by the next. By default these are the system's, with its search list for a name without
-/// a trailing dot.
+/// replaced by the next. By default these are the system's, whose configuration is read with each
+/// lookup, with its search list for a name without a trailing dot. There, a name that no server
+/// answers for ends the search, and while an endpoint is known, the name under which it was found is
+/// asked for alone, unless that has no records any more.
 ///
 /// The addresses of targets come along with the records, or are asked for, 64 questions at a time.
 /// A lookup ends soon after the first address; the others are taken up as they come, and until
 /// then no endpoint is removed. An address that cannot be looked up stays as it was. Addresses are
 /// kept for their own TTL, and records, too, unless addresses that came along do not hold any more,
-/// or no target has one: in the longer of [`PollerConfig::min`] and the lowest TTL of all records,
-/// there is at most one question for the records and two for each target. (Repeated and further
-/// questions on the way, to a server that does not answer, to another one, over TCP, and for
-/// aliases, are counted with the first; a target of which nothing is known is asked for at every
-/// lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the addresses
+/// or no target has one: in the lowest TTL of all records, but no more than [`PollerConfig::max`]
+/// and no less than [`PollerConfig::min`], there is at most one question for the records and two
+/// for each target. (Repeated and further questions on the way, to a server that does not answer,
+/// to another one, over TCP, and for aliases, are counted with the first; a target of which nothing
+/// is known is asked for at every lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the addresses
 /// that were told longest ago are asked for again, of 32 targets. A question that failed is asked
 /// again with the lookups, after 1 s and twice as long with each failure, up to
 /// [`PollerConfig::backoff_max`].
@@ -68,11 +72,12 @@ pub struct DnsSrv {
     options: Options,
     // Made at the first lookup: the constructor neither reads files nor needs a runtime.
     setup: Option<Setup>,
-    /// The last lookup failed: the machine may have moved to another network, and the system's
-    /// configuration is read again.
+    /// The last lookup failed.
     failed: bool,
+    /// The name of the search list under which the service was found.
+    chosen: Option<Name>,
     /// The question for the records, where it is under way.
-    asking: Option<BoxFuture<'static, Result<(Setup, Resolved), LookupError>>>,
+    asking: Option<BoxFuture<'static, Result<Chosen, LookupError>>>,
     /// The last records.
     found: Option<Found>,
     choice: Choice,
@@ -103,6 +108,7 @@ impl DnsSrv {
             options: Options::default(),
             setup: None,
             failed: false,
+            chosen: None,
             asking: None,
             found: None,
             choice: Choice::default(),
@@ -173,31 +179,33 @@ impl DnsSrv {
     }
 
     /// Asks for the records, or waits for those asked for already.
-    async fn ask(&mut self) -> Result<(), LookupError> {
+    async fn ask(&mut self, setup: Setup) -> Result<(), LookupError> {
         let time = self.settings.time();
-        let setup = match &self.setup {
-            Some(setup) if !self.failed => setup.clone(),
-            before => self.settings.setup(&self.name, before.as_ref()).await?,
-        };
-        self.setup = Some(setup.clone());
         let deadline = Instant::now() + time;
-        let asking = self.asking.get_or_insert_with(|| Box::pin(first_found(setup)));
+        let is_host = self.found.as_ref().is_some_and(|found| found.is_host);
+        let known = self.chosen.clone().filter(|_| !self.before.is_empty());
+        let known = known.map(|name| search::Known { name, is_host });
+        let or_host = self.options.or_host.is_some();
+        let asking =
+            self.asking.get_or_insert_with(|| Box::pin(search::first_found(setup, known, or_host)));
         let Ok(result) = timeout_at(deadline, asking).await else {
             let question = format!("{} SRV", name::host(&self.name));
             return Err(LookupError::Unanswered { question, after: time });
         };
         self.asking = None;
-        let (setup, resolved) = result?;
-        self.take(&setup, resolved);
+        self.take(result?);
         Ok(())
     }
 
     /// Takes new records, and begins to ask for the addresses of their targets.
-    fn take(&mut self, setup: &Setup, resolved: Resolved) {
+    fn take(&mut self, chosen: Chosen) {
+        let Chosen { name, mut resolved } = chosen;
+        let longest = self.settings.poller.max;
+        resolved.ttl = resolved.ttl.map(|ttl| ttl.min(longest));
         let additionals = resolved.additionals.clone();
-        let (name, before) = (&setup.names[0], self.found.as_ref());
-        let found = Found::new(resolved, name, &self.options, &mut self.choice, before);
-        self.found = Some(found);
+        let before = self.found.as_ref();
+        let found = Found::new(resolved, &name, &self.options, &mut self.choice, before);
+        (self.found, self.chosen) = (Some(found), Some(name));
         self.want_targets(&additionals);
     }
 
@@ -275,8 +283,12 @@ impl DnsSrv {
             Some(Ok(())) if lately => {}
             news => {
                 let early = news.is_none() && self.hosts.doubt();
-                if early || !self.records_hold() {
-                    self.ask().await?;
+                let (setup, is_other) = self.settings.setup(&self.name, &mut self.setup).await?;
+                if is_other {
+                    self.asking = None;
+                }
+                if early || is_other || !self.records_hold() {
+                    self.ask(setup).await?;
                 } else {
                     self.want_targets(&[]);
                 }
@@ -313,7 +325,7 @@ impl Discover for DnsSrv {
             self.hosts.keep_news();
         }
         let ttl = answer.as_ref().ok().and_then(|answer| answer.ttl);
-        self.hosts.hold(ttl, &self.settings.poller);
+        self.hosts.hold(ttl);
         answer
     }
 
@@ -322,7 +334,7 @@ impl Discover for DnsSrv {
         if let Some(asking) = &mut self.asking {
             let result = asking.await;
             self.asking = None;
-            self.news = Some(result.map(|(setup, resolved)| self.take(&setup, resolved)));
+            self.news = Some(result.map(|chosen| self.take(chosen)));
         } else {
             self.hosts.news().await;
             self.news = Some(Ok(()));
@@ -332,30 +344,5 @@ impl Discover for DnsSrv {
 
     fn poller(&self) -> PollerConfig {
         self.settings.poller
-    }
-}
-
-/// Returns the records of the first name of the search list that has any.
-///
-/// There are none only if every name says so: with one name unanswered, nothing is known.
-async fn first_found(setup: Setup) -> Result<(Setup, Resolved), LookupError> {
-    let mut nothing: Option<Resolved> = None;
-    let mut failure = None;
-    for name in &setup.names {
-        match resolve::resolve(&setup.servers, name, RecordType::SRV).await {
-            Ok(found) if !found.records.is_empty() => return Ok((setup.clone(), found)),
-            Ok(mut none) => {
-                none.ttl = resolve::lowest(none.ttl, nothing.and_then(|nothing| nothing.ttl));
-                nothing = Some(none);
-            }
-            Err(error) => failure = failure.or(Some(error)),
-        }
-    }
-    match (failure, nothing) {
-        (None, Some(nothing)) => Ok((setup, nothing)),
-        (Some(failure), _) => Err(failure),
-        (None, None) => {
-            Err(LookupError::NoAnswer { question: "no name".into(), tried: Vec::new() })
-        }
     }
 }

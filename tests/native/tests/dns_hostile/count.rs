@@ -24,7 +24,7 @@ pub(super) fn targets(count: usize, srv: u32, address: u32) -> Hostile {
 }
 
 #[tokio::test]
-async fn addresses_are_asked_for_again_when_their_own_time_is_over() {
+async fn addresses_are_not_asked_for_again_before_their_own_time_is_over() {
     const TARGETS: usize = 120;
     let server = targets(TARGETS, 0, 300);
     let mut source = source(&[server.addr()]).family_wait(Duration::from_secs(9));

@@ -2,7 +2,7 @@
 
 use core::convert::Infallible;
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -153,4 +153,30 @@ async fn who_looks_early_asks_for_the_addresses_of_32_hosts_at_most() {
     for i in 0..TARGETS {
         assert!(server.count(|asked| asked.name == format!("h{i}.t.")) >= 3, "h{i}.t");
     }
+}
+
+/// What the settings call the longest interval is that, whatever lives for a day.
+#[tokio::test]
+async fn records_of_a_day_are_asked_for_again_after_the_longest_interval() {
+    let at = |hosts: &[u8]| {
+        let line = |i| format!("_h._tcp.t 86400 SRV 0 1 80 h{i}.t\nh{i}.t 86400 A 127.0.0.{i}");
+        Zone::new(&hosts.iter().map(line).collect::<Vec<_>>().join("\n"))
+    };
+    let stage = Arc::new(AtomicUsize::new(0));
+    let (now, small, big) = (stage.clone(), at(&[1]), at(&[1, 2]));
+    let server = Hostile::start(move |asked| match now.load(Relaxed) {
+        0 => send(&small.answer(asked.response.clone())),
+        1 => send(&big.answer(asked.response.clone())),
+        _ => Vec::new(),
+    });
+    let soon = UNIT / 10;
+    let poller = PollerConfig { min: soon, max: UNIT / 2, ..PollerConfig::default() };
+    let balancer = balancer(source(&[server.addr()]).poller(poller));
+    has(&balancer, 1).await;
+    stage.store(1, Relaxed);
+    has(&balancer, 2).await;
+    // A server that died is missed as soon.
+    stage.store(2, Relaxed);
+    discovery(&balancer, |status| matches!(status.health, SourceHealth::Stale { .. })).await;
+    assert_eq!(balancer.endpoints().len(), 2);
 }

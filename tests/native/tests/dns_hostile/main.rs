@@ -11,6 +11,7 @@ mod options;
 mod over_tcp;
 mod records;
 mod resolv_conf;
+mod search;
 mod targets;
 mod tcp;
 mod time;

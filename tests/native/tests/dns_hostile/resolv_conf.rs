@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use evenkeel::dns::LookupError;
-use evenkeel::{Answer, Discover, DnsSrv};
+use evenkeel::{Answer, BoxDiscover, Discover, DnsHost, DnsSrv, PollerConfig};
 use evenkeel_tests::servers::bind_both;
 use evenkeel_tests::servers::hostile::{Hostile, Transport, send};
 use evenkeel_tests::servers::zone::Zone;
@@ -166,4 +166,54 @@ async fn what_is_known_of_servers_outlives_a_failure() {
     let error = source.lookup().await.unwrap_err().to_string();
     assert!(begun.elapsed() < UNIT, "{:?}", begun.elapsed());
     assert!(error.contains("was not asked, for 0 s ago it timed out"), "{error}");
+}
+
+/// As a machine that has moved to another network, where the old servers know no such name, or
+/// another one: glibc reads a changed file at any time.
+#[tokio::test]
+async fn a_changed_file_is_read_with_the_next_lookup() {
+    let there = Zone::new("_h._tcp.t 60 SRV 0 1 80 a.t\na.t 60 A 127.0.0.1");
+    for (before, found) in [
+        // NXDOMAIN, NODATA, and records that hold for long.
+        ("", None),
+        ("_h._tcp.t 60 A 127.0.0.9\na.t 60 SRV 0 1 80 a.t", None),
+        ("_h._tcp.t 60 SRV 0 1 80 a.t\na.t 60 A 127.0.0.9", Some("a.t 127.0.0.9:80")),
+    ] {
+        let (here, there) = (Zone::new(before), there.clone());
+        let here = Hostile::start(move |asked| send(&here.answer(asked.response.clone())));
+        let there = Hostile::start(move |asked| send(&there.answer(asked.response.clone())));
+        let file = written(&nameservers(&[here.addr()]));
+        let by_srv = DnsSrv::new("_h._tcp.t.").unwrap().resolv_conf(file.path());
+        let by_host = DnsHost::new("a.t.", 80).unwrap().resolv_conf(file.path());
+        let mut sources = [BoxDiscover::new(by_srv), BoxDiscover::new(by_host)];
+        for source in &mut sources {
+            assert_eq!(shown(&source.lookup().await.unwrap()), Vec::from_iter(found));
+        }
+        std::fs::write(file.path(), nameservers(&[there.addr()])).unwrap();
+        for source in &mut sources {
+            assert_eq!(shown(&source.lookup().await.unwrap()), FOUND);
+        }
+    }
+}
+
+/// Else a question of a minute keeps a machine waiting that has moved meanwhile.
+#[tokio::test]
+async fn what_old_servers_are_asked_is_not_waited_for() {
+    let (silent, good) = (bind_both(), good());
+    let file = written(&nameservers(&[silent.0.local_addr().unwrap()]));
+    let poller = PollerConfig { timeout: UNIT, ..PollerConfig::default() };
+    let patient = Duration::from_secs(60);
+    let by_srv = DnsSrv::new("_h._tcp.t.").unwrap().resolv_conf(file.path());
+    let by_srv = by_srv.timeout(patient).unwrap().poller(poller);
+    let by_host = DnsHost::new("a.t.", 80).unwrap().resolv_conf(file.path());
+    let by_host = by_host.timeout(patient).unwrap().poller(poller);
+    let mut sources = [BoxDiscover::new(by_srv), BoxDiscover::new(by_host)];
+    for source in &mut sources {
+        let error = source.lookup().await.unwrap_err().to_string();
+        assert!(error.contains("and still waiting"), "{error}");
+    }
+    std::fs::write(file.path(), nameservers(&[good.addr()])).unwrap();
+    for source in &mut sources {
+        assert_eq!(shown(&source.lookup().await.unwrap()), FOUND);
+    }
 }

@@ -7,6 +7,7 @@ use evenkeel::dns::NameServer;
 use evenkeel_tests::servers::certificates::Authority;
 use evenkeel_tests::servers::hostile::{Asked, bytes};
 use evenkeel_tests::servers::secure::{Connections, Reply, Secure};
+use evenkeel_tests::servers::zone::Zone;
 use hickory_server::proto::op::{Message, Query, ResponseCode};
 use hickory_server::proto::rr::RecordType;
 use hyper::body::Bytes;
@@ -99,6 +100,20 @@ async fn what_a_cache_has_kept_is_older() {
     .await;
     let answer = source([server]).lookup().await.unwrap();
     assert_eq!(answer.ttl, Some(Duration::from_secs(15)));
+}
+
+/// A time to live with the top bit set is none at all (RFC 2181 §8), and no younger for its age.
+#[tokio::test]
+async fn what_is_not_to_be_kept_is_not_for_a_cache_either() {
+    let zone = Zone::new("_h._tcp.t 2147483648 SRV 0 1 80 a.t\na.t 60 A 127.0.0.1");
+    let (_front, server) = serve(move |asked, _| {
+        let mut reply = holding(&zone.answer(asked.response.clone()));
+        reply.headers_mut().insert(AGE, "1".parse().unwrap());
+        Some(reply)
+    })
+    .await;
+    let answer = source([server]).lookup().await.unwrap();
+    assert_eq!(answer.ttl, Some(Duration::ZERO));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// How a question comes to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(in super::super) enum Way {
     Udp,
     Tcp,
 }
@@ -29,7 +29,7 @@ thread_local! {
 }
 
 /// Sets a server up, for the sockets of this thread.
-pub(super) fn serve(
+pub(in super::super) fn serve(
     addr: SocketAddr,
     server: impl Fn(Way, &[u8]) -> Option<(Duration, Vec<u8>)> + Send + Sync + 'static,
 ) {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use hickory_proto::rr::RecordType;
 use tokio::time::Instant;
 
+use super::zone::LONGEST;
+
 /// The least time between lookups, [`PollerConfig::min`](crate::PollerConfig::min) by default.
 const LEAST: Duration = Duration::from_secs(5);
 
@@ -58,7 +60,7 @@ impl Questions {
         answer: Option<(Instant, u32)>,
         gone: bool,
     ) {
-        let answer = answer.map(|(at, ttl)| (at, Duration::from_secs(ttl.into())));
+        let answer = answer.map(|(at, ttl)| (at, Duration::from_secs(ttl.min(LONGEST).into())));
         if answer.is_none() {
             self.early = Some(now);
         }

@@ -20,7 +20,9 @@ pub(super) const PORT: u16 = 80;
 const HOSTS: usize = 8;
 
 /// Times to live, in seconds.
-const TTLS: [u32; 7] = [0, 1, 20, 60, 90, LONGEST, LONGEST];
+const TTLS: [u32; 7] = [0, 1, 20, 60, 90, LONGEST, 86_400];
+
+/// What is told holds for so many seconds at most, as the source is set.
 pub(super) const LONGEST: u32 = 120;
 
 /// What a proof holds for that there is nothing.

@@ -116,7 +116,7 @@ impl Found {
 }
 
 /// Returns the host of a service: its name without `_service._proto`.
-fn service_host(name: &Name) -> Name {
+pub(super) fn service_host(name: &Name) -> Name {
     let labels = || name.iter().skip_while(|label| label.starts_with(b"_"));
     let host = Name::from_labels(labels()).unwrap_or_else(|_| name.clone());
     if host.is_root() { name.clone() } else { host }
