@@ -56,9 +56,13 @@ function wrapped(response: Response, end: BodyEnd): Response {
 
 /** The response itself: in Node and in pages only JavaScript reads it, by its methods. This spares a stream around the stream. */
 function patched(response: Response, end: BodyEnd): Response {
-  Object.setPrototypeOf(response, (FOLLOWED ??= prototype()));
-  Object.defineProperty(response, READING, { value: new Reading(response, end) });
-  return response;
+  const own = Object.getPrototypeOf(response) as Response;
+  // It may be of a class that is not the global one, and one that stands for itself is followed from outside.
+  if (READING in response || native(own, 'body', response) !== response.body) return wrapped(response, end);
+  let prototype = FOLLOWED.get(own);
+  if (!prototype) FOLLOWED.set(own, (prototype = followedOf(own)));
+  Object.setPrototypeOf(response, prototype);
+  return Object.defineProperty(response, READING, { value: new Reading(response, own, end) });
 }
 
 const READING = Symbol('evenkeel');
@@ -72,31 +76,33 @@ class Reading {
 
   constructor(
     readonly response: Response,
+    /** The response's prototype without us. */
+    readonly own: Response,
     readonly end: BodyEnd,
   ) {}
 
   get body(): ReadableStream {
-    const inner = () => native<ReadableStream>('body', this.response);
-    return (this.#body ??= stream(inner(), this.end, () => (this.#used = true)));
+    const { response, own, end } = this;
+    return (this.#body ??= stream(native(own, 'body', response)!, end, () => (this.#used = true)));
   }
 
   get used(): boolean {
-    return this.#body ? this.#used || this.#other?.bodyUsed === true : native<boolean>('bodyUsed', this.response);
+    return this.#body ? this.#used || this.#other?.bodyUsed === true : native(this.own, 'bodyUsed', this.response);
   }
 
   clone(): Response {
-    const { end, response } = this;
+    const { end, own, response } = this;
     end.begun();
     // One of the two is followed: the network's body is read as far as the faster one.
-    return this.#body ? this.#wrapped().clone() : Response.prototype.clone.call(response);
+    return this.#body ? this.#wrapped().clone() : own.clone.call(response);
   }
 
   async read(name: 'text'): Promise<unknown> {
-    const { end, response } = this;
+    const { end, own, response } = this;
     end.begun();
     if (this.#body) return this.#wrapped()[name]();
     try {
-      const value = await Response.prototype[name].call(response);
+      const value = await own[name].call(response);
       end.ended();
       return value;
     } catch (error) {
@@ -119,14 +125,14 @@ class Reading {
 }
 
 /** What a response says without us. */
-function native<T>(name: 'body' | 'bodyUsed', response: Response): T {
-  return Object.getOwnPropertyDescriptor(Response.prototype, name)!.get!.call(response) as T;
+function native<Name extends 'body' | 'bodyUsed'>(own: Response, name: Name, response: Response): Response[Name] {
+  return Reflect.get(own, name, response) as Response[Name];
 }
 
-/** Made once: properties of each response would cost more than what they follow. */
-let FOLLOWED: object | undefined;
+/** By the prototype of a response: properties of each response would cost more than what they follow. */
+const FOLLOWED = new WeakMap<Response, object>();
 
-function prototype(): object {
+function followedOf(prototype: Response): object {
   type Followed = { [READING]: Reading };
   const own: PropertyDescriptorMap = {
     body: { get(this: Followed) { return this[READING].body; } },
@@ -134,9 +140,9 @@ function prototype(): object {
     clone: { value(this: Followed) { return this[READING].clone(); } },
   };
   for (const name of READERS) {
-    if (name in Response.prototype) own[name] = { value(this: Followed) { return this[READING].read(name as 'text'); } };
+    if (name in prototype) own[name] = { value(this: Followed) { return this[READING].read(name as 'text'); } };
   }
-  return Object.create(Response.prototype, own) as object;
+  return Object.create(prototype, own) as object;
 }
 
 function stream(inner: ReadableStream, end: BodyEnd, read?: () => void): ReadableStream {

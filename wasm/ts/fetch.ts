@@ -83,7 +83,7 @@ function follow(
   again: (() => Promise<Response>) | undefined,
 ): Response {
   const { pick } = sent;
-  if (response.body === null) {
+  if (!isOpen(response)) {
     if (head) pick.tell(head.outcome, head.waitMs, clock());
     return response;
   }
@@ -136,6 +136,11 @@ function follow(
   const handed = followed(response, end);
   dropped?.register(handed, () => (end.ended(), sent.abort(new DOMException('nobody reads the answer', 'AbortError'))), net);
   return handed;
+}
+
+/** Whether there is a body to follow: a mock may have none, some clients have a stream of Node's, and it may have been read. */
+function isOpen({ body, bodyUsed }: Response): boolean {
+  return typeof body?.getReader === 'function' && !bodyUsed && !body.locked;
 }
 
 /** A net for answers that nobody reads: their requests end when the garbage collector finds them. */

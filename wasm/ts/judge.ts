@@ -38,7 +38,7 @@ export function ofResponse(response: Answered, statuses: readonly number[] | und
   const { status } = response;
   const usual = OF_STATUS[status] ?? SUCCESS;
   if (usual.verdict === OVERLOADED) {
-    const waitMs = retryAfter(response.headers, Date.now());
+    const waitMs = retryAfter(asHeaders(response.headers), Date.now());
     if (waitMs !== undefined) return restricted({ ...usual, waitMs: lengthen(waitMs) }, status, statuses);
   }
   return restricted(usual, status, statuses);
@@ -48,6 +48,12 @@ function restricted(usual: Judgement, status: number, statuses: readonly number[
   if (!statuses) return usual;
   if (statuses.includes(status)) return MAY_REPEAT.idempotent.includes(usual.verdict) ? usual : OF_VERDICT[RETRYABLE]!;
   return MAY_REPEAT.idempotent.includes(usual.verdict) ? { ...usual, verdict: NON_RETRYABLE } : usual;
+}
+
+/** Whether it is a `Response`, of whichever class: clients have their own. */
+export function isResponse(value: unknown): value is Response {
+  const { status, text } = (value ?? {}) as { status?: unknown; text?: unknown };
+  return typeof status === 'number' && typeof text === 'function';
 }
 
 /** What the caller's `accept` says of an answer, or else what is usual. */

@@ -7,7 +7,7 @@ import { LbError } from './error.js';
 import type { EventCounts } from './event.js';
 import { send } from './fetch.js';
 import { Grace, type Spelled } from './grace.js';
-import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
+import { accepted, isResponse, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { onAbort } from './listeners.js';
 import { loop, type Job } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
@@ -268,10 +268,6 @@ class Lb implements LoadBalancer {
 
 function isSource(endpoints: LbOptions['endpoints']): endpoints is Source {
   return typeof endpoints === 'function' || (typeof endpoints === 'object' && endpoints !== null && Symbol.asyncIterator in endpoints);
-}
-
-function isResponse(value: unknown): value is Response {
-  return typeof Response === 'function' && value instanceof Response;
 }
 
 /** Whether it is one; what is none is complained about by who takes it. */
