@@ -6,10 +6,8 @@ export interface BodyEnd {
   begun(): void;
   /** It was read, or is not wanted any more. */
   ended(): void;
-  /** It broke; returns the error for the reader. */
-  broke(error: unknown): unknown;
-  /** Another answer to the same request, for a body that broke before its reader had anything of it. */
-  instead(): Promise<Response | undefined>;
+  /** It broke, perhaps before its reader had anything of it: another answer to the same request, or the error for the reader. */
+  broke(error: unknown, untouched: boolean): Promise<Response>;
 }
 
 /** How a body is read whole. */
@@ -22,32 +20,14 @@ const READ_BY_OTHERS =
 
 /** The response, whose body is followed; there is one. */
 export function followed(response: Response, end: BodyEnd): Response {
-  return READ_BY_OTHERS ? wrapped(response, once(end)) : patched(response, once(end));
-}
-
-function once({ begun, ended, broke, instead }: BodyEnd): BodyEnd {
-  let [open, broken] = [true, false];
-  return {
-    begun,
-    ended() {
-      if (open) ended();
-      open = false;
-    },
-    broke(error) {
-      const told = open ? broke(error) : error;
-      // Who reads a body twice is at fault himself.
-      broken = open;
-      open = false;
-      return told;
-    },
-    instead: async () => (broken ? instead() : undefined),
-  };
+  return READ_BY_OTHERS ? wrapped(response, end) : patched(response, end);
 }
 
 /** The same response with a body of ours. */
 function wrapped(response: Response, end: BodyEnd): Response {
   const { status, statusText, headers } = response;
-  const wrapper = new Response(stream(response.body!, end), { status, statusText, headers });
+  // Who holds no more than the stream holds both, too: nets, ours and undici's, are for those who hold nothing.
+  const wrapper: Response = new Response(stream(response.body!, end, () => [wrapper, response]), { status, statusText, headers });
   for (const name of ['url', 'redirected', 'type'] as const) {
     Object.defineProperty(wrapper, name, { value: response[name], enumerable: true });
   }
@@ -106,15 +86,7 @@ class Reading {
       end.ended();
       return value;
     } catch (error) {
-      // JSON that does not parse was read to its end.
-      if (error instanceof SyntaxError) {
-        end.ended();
-        throw error;
-      }
-      const told = end.broke(error);
-      const other = await end.instead();
-      if (!other) throw told;
-      return other[name]();
+      return (await end.broke(error, true))[name]();
     }
   }
 
@@ -145,14 +117,14 @@ function followedOf(prototype: Response): object {
   return Object.create(prototype, own) as object;
 }
 
-function stream(inner: ReadableStream, end: BodyEnd, read?: () => void): ReadableStream {
+function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): ReadableStream {
   let reader: ReadableStreamDefaultReader<unknown> | undefined;
   let untouched = true;
   return new ReadableStream(
     {
       async pull(controller) {
         end.begun();
-        read?.();
+        read();
         try {
           const { done, value } = await (reader ??= inner.getReader()).read();
           if (!done) controller.enqueue(value);
@@ -161,16 +133,17 @@ function stream(inner: ReadableStream, end: BodyEnd, read?: () => void): Readabl
           end.ended();
           controller.close();
         } catch (error) {
-          const told = end.broke(error);
-          const other = untouched ? await end.instead() : undefined;
+          try {
+            reader = (await end.broke(error, untouched)).body!.getReader();
+          } catch (told) {
+            return controller.error(told);
+          }
           untouched = false;
-          if (!other?.body) return controller.error(told);
-          reader = other.body.getReader();
           return this.pull!(controller);
         }
       },
       cancel(reason) {
-        read?.();
+        read();
         end.ended();
         return (reader ??= inner.getReader()).cancel(reason);
       },

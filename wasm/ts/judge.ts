@@ -56,6 +56,11 @@ export function isResponse(value: unknown): value is Response {
   return typeof status === 'number' && typeof text === 'function';
 }
 
+/** Whether an error says that the request was given up by who sent it. */
+export function isAbort(error: unknown): boolean {
+  return (error as { name?: unknown } | null | undefined)?.name === 'AbortError';
+}
+
 /** What the caller's `accept` says of an answer, or else what is usual. */
 export function accepted<T>(accept: ((value: T) => Acceptance | undefined) | undefined, value: T, usual: () => Judgement): Judgement {
   const said = accept?.(value);
@@ -66,19 +71,20 @@ export function accepted<T>(accept: ((value: T) => Acceptance | undefined) | und
 export type ByStatus = (answer: Answered) => Judgement;
 
 /**
- * What an error means, by the caller's `classify` or its kind; nothing for a fault of the caller's code. Clients that throw at statuses (SDKs,
- * ky, axios) say the status in the error.
+ * What an error means, by the caller's `classify` or its kind; nothing for a fault of the caller's code, nor where he gives up what he sends
+ * himself (`own`). Clients that throw at statuses (SDKs, ky, axios) say the status in the error.
  */
 export function ofThrown(
   classify: ((error: unknown) => Verdict | undefined) | undefined,
   error: unknown,
   byStatus: ByStatus,
+  own: boolean,
 ): Judgement | undefined {
   const said = classify?.(error);
   if (said !== undefined) return judge(ofError(said));
   const answered = answerOf(error);
   if (answered && answered.status >= 400) return byStatus(answered);
-  const usual = ofNetworkError(error);
+  const usual = own && isAbort(error) ? undefined : ofNetworkError(error);
   return usual && judge(usual);
 }
 

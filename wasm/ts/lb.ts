@@ -5,11 +5,11 @@ import * as check from './check.js';
 import { Discovery } from './discovery.js';
 import { LbError } from './error.js';
 import type { EventCounts } from './event.js';
-import { send } from './fetch.js';
+import { follow, send } from './fetch.js';
 import { Grace, type Spelled } from './grace.js';
 import { accepted, isResponse, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { onAbort } from './listeners.js';
-import { loop, type Job } from './loop.js';
+import { loop, type Answer, type Job, type Rest } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
 import { CALL, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
 import type { Pick } from './pick.js';
@@ -117,14 +117,8 @@ class Lb implements LoadBalancer {
       usual: (response) => ofResponse(response, resolved.statusCodes, this.#lengthen),
       clock: () => this.#picker.clock(),
       handed: (response, attempts) => void this.#attempts.set(response, attempts),
-      retries: (resolved.retry.attempts ?? 1) - 1,
-      again: (job, deadline) => {
-        // Within the time of the request that it is for.
-        const timeoutMs = deadline - this.#picker.clock();
-        return this.#run(job, resolved, timeoutMs < Infinity ? { ...resolved.fetched, timeoutMs } : resolved.fetched, key);
-      },
     });
-    return this.#run(job instanceof Promise ? await job : job, resolved, resolved.fetched, key);
+    return this.#run(job instanceof Promise ? await job : job, resolved, resolved.fetched, key, false);
   };
 
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: LbCallOptions<T> = {}): Promise<T> {
@@ -134,41 +128,48 @@ class Lb implements LoadBalancer {
       check.flag('idempotent', idempotent);
       const resolved = this.#resolve(options);
       const usual = (value: T) => (isResponse(value) ? ofResponse(value, resolved.statusCodes, this.#lengthen) : SUCCESS);
-      const job = {
+      const job: Omit<Job<T>, 'options' | 'ofError'> = {
         send,
-        ofAnswer: (value: T) => accepted(resolved.accept as LbCallOptions<T>['accept'], value, () => usual(value)),
-        repeat: idempotent ? ('idempotent' as const) : ('sequential' as const),
+        // The balancer's own `accept` is for answers of `fetch`.
+        ofAnswer: (value) => accepted(options.accept, value, () => usual(value)),
+        repeat: idempotent ? 'idempotent' : 'sequential',
         signal,
+        // Where a value is a `Response`, signal and time reach its body.
+        hand: (answer, rest) => follow(answer as Answer<never>, rest as Rest<never>, false, signal, () => this.#picker.clock()) as T,
       };
-      return this.#run(job, resolved, resolved.retry, key);
+      return this.#run(job, resolved, resolved.retry, key, true);
     } catch (error) {
       return Promise.reject(error as Error);
     }
   }
 
-  async #run<T>(job: Omit<Job<T>, 'options' | 'ofError'>, resolved: Resolved, hedged: RetryOptions, key: PickOptions['key']): Promise<T> {
+  async #run<T>(job: Omit<Job<T>, 'options' | 'ofError'>, resolved: Resolved, hedged: RetryOptions, key: PickOptions['key'], own: boolean): Promise<T> {
     if (this.#disposed) throw new Error('the balancer has been disposed of');
     const { send, ofAnswer, repeat, signal, hand } = job;
     if (signal) check.signal('signal', signal);
     let options = repeat === 'idempotent' ? hedged : resolved.unhedged;
     if (this.#discovery) options = await this.#endpoints(options, signal);
-    try {
-      return await loop(this.#picker, {
-        send,
-        ofAnswer,
-        ofError: (error) => ofThrown(resolved.classify, error, (answer) => ofResponse(answer, resolved.statusCodes, this.#lengthen)),
-        repeat,
-        signal,
-        options,
-        key,
-        sent: (sent) => this.#tellSent(sent),
+    return loop(this.#picker, {
+      send,
+      ofAnswer,
+      ofError: (error) => ofThrown(resolved.classify, error, (answer) => ofResponse(answer, resolved.statusCodes, this.#lengthen), own),
+      repeat,
+      signal,
+      options,
+      key,
+      sent: (sent) => this.#tellSent(sent),
+      ended: (troubled) => {
         // An endpoint that fails on and on, and is kept, tells nothing new.
-        troubled: () => this.#discovery?.doubt(this.#picker.clock(), OUTAGE_MS),
-        hand,
-      });
-    } finally {
-      if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock(), NEWS_MS);
-    }
+        if (troubled) this.#discovery?.doubt(this.#picker.clock(), OUTAGE_MS);
+        this.#hear();
+      },
+      hand,
+    });
+  }
+
+  /** Tells listeners what became of endpoints, and has the source asked where some fail. */
+  #hear(): void {
+    if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock(), NEWS_MS);
   }
 
   /** Waits for the first list of the source, as long as the request may take; the options with the time that is left. */
