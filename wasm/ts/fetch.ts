@@ -17,7 +17,7 @@ export interface Context {
   handed(response: Response, attempts: readonly Attempted[]): void;
 }
 
-export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'>;
+export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'> & { readonly hedges: boolean };
 
 /** The job of one request: it is sent to an endpoint's URL, and its answer is followed to the end of its body. */
 export function send(
@@ -32,7 +32,7 @@ export function send(
 }
 
 function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, context: Context): FetchJob {
-  const { signal, repeat } = request;
+  const { signal, repeat, hedges } = request;
   return {
     send(attempt) {
       let init;
@@ -46,6 +46,7 @@ function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, context: Conte
     },
     ofAnswer: (response) => accepted(context.accept, response, () => context.usual(response)),
     repeat,
+    hedges,
     signal,
     hand(answer, rest) {
       const handed = follow(answer, rest, repeat === 'idempotent', signal, context.clock);

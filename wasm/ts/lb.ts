@@ -118,7 +118,8 @@ class Lb implements LoadBalancer {
       clock: () => this.#picker.clock(),
       handed: (response, attempts) => void this.#attempts.set(response, attempts),
     });
-    return this.#run(job instanceof Promise ? await job : job, resolved, resolved.fetched, key, false);
+    const { hedges, ...made } = job instanceof Promise ? await job : job;
+    return this.#run(made, resolved, hedges ? resolved.fetched : resolved.unhedged, key, false);
   };
 
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: LbCallOptions<T> = {}): Promise<T> {
