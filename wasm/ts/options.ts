@@ -2,6 +2,7 @@ import { RetryBudget, type Budget, type RetryBudgetOptions } from './budget.js';
 import { hedging, waits, type Backoff, type Hedge, type RetryOptions } from './call.js';
 import * as check from './check.js';
 import { IDEMPOTENT_METHODS, type Settings } from './generated.js';
+import type { LbEvent } from './notices.js';
 import type { EndpointSpec, Key } from './picker.js';
 import type { Policy } from './policy.js';
 import type { Body } from './request.js';
@@ -69,7 +70,7 @@ export interface LbOptions extends RequestDefaults, Omit<Settings, 'levels' | 'o
   /** Makes picks reproducible; without it, the balancer seeds itself at its first request. */
   readonly seed?: number | bigint;
   /** Is told of everything that `on` tells. */
-  readonly onEvent?: (event: unknown) => void;
+  readonly onEvent?: (event: LbEvent) => void;
 }
 
 /** What a request of `call` says. */
@@ -115,7 +116,8 @@ export interface Resolved {
 }
 
 export function checked(options: LbOptions): LbOptions {
-  known('options', check.object('options', options), [...OWN, ...started().options]);
+  const { complete, options: settings } = started();
+  known(complete ? 'options' : 'options of evenkeel/lite (all are in "evenkeel")', check.object('options', options), [...OWN, ...settings]);
   const { fetch, now, onEvent, removalGraceMs } = options;
   for (const [name, value] of Object.entries({ fetch, now, onEvent })) if (value !== undefined) callable(name, value);
   if (removalGraceMs !== undefined) check.number('removalGraceMs', removalGraceMs, 0, 86_400_000);

@@ -15,6 +15,8 @@ export class Pick {
   #owner: PickOwner | undefined;
   readonly #ticket: number;
   #netted = false;
+  /** @internal Is told once it has been reported. */
+  reported: (() => void) | undefined;
 
   /** @internal */
   constructor(
@@ -135,8 +137,9 @@ export class Pick {
 
   #report(outcome: number, waitMs: number, now: number | undefined): void {
     if (now !== undefined) time(now);
-    else if (!this.#owner) return;
-    this.tell(outcome, waitMs, now ?? this.#owner!.clock());
+    if (!this.#owner) return;
+    this.tell(outcome, waitMs, now ?? this.#owner.clock());
+    this.reported?.();
   }
 }
 
