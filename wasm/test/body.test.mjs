@@ -41,6 +41,15 @@ const READERS = {
     assert.equal(response.bodyUsed, false);
     return response.text();
   },
+  'into a buffer': async (response) => {
+    const reader = response.body.getReader({ mode: 'byob' });
+    let text = '';
+    for (;;) {
+      const { done, value } = await reader.read(new Uint8Array(4));
+      if (done) return text;
+      text += new TextDecoder().decode(value);
+    }
+  },
   clone: async (response) => {
     const [one, two] = await Promise.allSettled([response.clone().text(), response.text()]);
     if (two.reason) throw two.reason;

@@ -80,3 +80,23 @@ test('an answer that nobody reads ends its request, and its socket goes', async 
   await until(lb, 0);
   await closed;
 });
+
+test('an answer that nobody reads, and a clock that throws', async (t) => {
+  let [gone, broken, asked] = [false, false, 0];
+  const server = await serve(t, (_, response) => {
+    response.on('close', () => (gone = true));
+    response.writeHead(200).write('and so on');
+  });
+  const now = () => {
+    if (!broken) return 0;
+    asked++;
+    throw new Error('no time');
+  };
+  const lb = createBalancer({ endpoints: [server.url], now });
+  await lb.fetch('/');
+  broken = true;
+  while (!gone || asked === 0) {
+    gc();
+    await new Promise(setImmediate);
+  }
+});

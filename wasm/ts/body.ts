@@ -117,37 +117,48 @@ function followedOf(prototype: Response): object {
   return Object.create(prototype, own) as object;
 }
 
+/** Whether a stream gives bytes into buffers of its reader, as those of the network do, but not everywhere. */
+function givesBytes(stream: ReadableStream): boolean {
+  try {
+    stream.getReader({ mode: 'byob' }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): ReadableStream {
   let reader: ReadableStreamDefaultReader<unknown> | undefined;
   let untouched = true;
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        end.begun();
-        read();
-        try {
-          const { done, value } = await (reader ??= inner.getReader()).read();
-          if (!done) controller.enqueue(value);
-          untouched &&= done;
-          if (!done) return;
-          end.ended();
-          controller.close();
-        } catch (error) {
-          try {
-            reader = (await end.broke(error, untouched)).body!.getReader();
-          } catch (told) {
-            return controller.error(told);
-          }
-          untouched = false;
-          return this.pull!(controller);
-        }
-      },
-      cancel(reason) {
-        read();
+  const source = {
+    async pull(controller: ReadableByteStreamController): Promise<void> {
+      end.begun();
+      read();
+      try {
+        const { done, value } = await (reader ??= inner.getReader()).read();
+        if (!done) controller.enqueue(value as Uint8Array<ArrayBuffer>);
+        untouched &&= done;
+        if (!done) return;
         end.ended();
-        return (reader ??= inner.getReader()).cancel(reason);
-      },
+        controller.close();
+        // Who reads into a buffer waits for that.
+        controller.byobRequest?.respond(0);
+      } catch (error) {
+        try {
+          reader = (await end.broke(error, untouched)).body!.getReader();
+        } catch (told) {
+          return controller.error(told);
+        }
+        untouched = false;
+        return source.pull(controller);
+      }
     },
-    { highWaterMark: 0 },
-  );
+    cancel(reason: unknown): Promise<void> {
+      read();
+      end.ended();
+      return (reader ??= inner.getReader()).cancel(reason);
+    },
+  };
+  if (givesBytes(inner)) return new ReadableStream({ ...source, type: 'bytes' });
+  return new ReadableStream(source as unknown as UnderlyingDefaultSource, { highWaterMark: 0 });
 }

@@ -147,7 +147,7 @@ export function follow(
     },
   };
   const handed = followed(response, end);
-  dropped?.register(handed, () => (end.ended(), sent.abort(new DOMException('nobody reads the answer', 'AbortError'))), net);
+  dropped?.register(handed, () => (sent.abort(new DOMException('nobody reads the answer', 'AbortError')), end.ended()), net);
   return handed;
 }
 
