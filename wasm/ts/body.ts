@@ -37,8 +37,8 @@ function wrapped(response: Response, end: BodyEnd): Response {
 /** The response itself: in Node and in pages only JavaScript reads it, by its methods. This spares a stream around the stream. */
 function patched(response: Response, end: BodyEnd): Response {
   const own = Object.getPrototypeOf(response) as Response;
-  // It may be of a class that is not the global one, and one that stands for itself is followed from outside.
-  if (READING in response || native(own, 'body', response) !== response.body) return wrapped(response, end);
+  // It may be of a class that is not the global one; one that is followed, and one that has a body of its own, are followed from outside.
+  if (READING in response || !native(own, 'body', response)) return wrapped(response, end);
   let prototype = FOLLOWED.get(own);
   if (!prototype) FOLLOWED.set(own, (prototype = followedOf(own)));
   Object.setPrototypeOf(response, prototype);

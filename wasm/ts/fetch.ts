@@ -82,21 +82,31 @@ const HEAD_MS = 500;
  * reader has anything of it may be asked for again (`mayRepeat`), as after any failure. A value without a body is its own end.
  */
 export function follow(
-  { value: response, sent, judgement, told }: Answer<Response>,
+  answer: Answer<Response>,
   rest: Rest<Response>,
   mayRepeat: boolean,
   signal: AbortSignal | null | undefined,
   clock: () => number,
 ): Response {
+  const { value, sent, judgement, told } = answer;
+  const follows = isOpen(value);
+  const repeats = mayRepeat && follows && !told;
+  if (!repeats) rest.over(rest.now);
+  if (follows) return followOpen(answer, rest, repeats, signal, clock);
+  if (!told) sent.pick.tell(judgement.outcome, judgement.waitMs, rest.now);
+  return value;
+}
+
+function followOpen(
+  { value: response, sent, judgement, told }: Answer<Response>,
+  rest: Rest<Response>,
+  repeats: boolean,
+  signal: AbortSignal | null | undefined,
+  clock: () => number,
+): Response {
   const { pick } = sent;
-  const headAt = clock();
+  const { now: headAt, deadline } = rest;
   let untold = told ? undefined : judgement;
-  const repeats = mayRepeat && !told && isOpen(response);
-  if (!repeats) rest.over(headAt);
-  if (!isOpen(response)) {
-    if (untold) pick.tell(untold.outcome, untold.waitMs, headAt);
-    return response;
-  }
   // What stays while the body is followed must not hold the response: the net would never find it.
   const { status } = response;
   const timers: ReturnType<typeof setTimeout>[] = [];
@@ -107,7 +117,6 @@ export function follow(
   };
   if (untold) after(HEAD_MS, tellHead);
   let late: unknown;
-  const { deadline } = rest;
   if (deadline < Infinity) {
     after(Math.min(Math.max(0, deadline - headAt), 2 ** 31 - 1), () => {
       late = new DOMException('the answer was not read before its deadline', 'TimeoutError');

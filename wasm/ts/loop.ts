@@ -27,6 +27,8 @@ export interface Job<T> {
 
 /** What is left of a call whose answer is taken over. */
 export interface Rest<T> {
+  /** When the answer was seen. */
+  readonly now: number;
   /** When all must be over. */
   readonly deadline: number;
   /** Those that ended so far. */
@@ -95,7 +97,7 @@ class Run<T> implements Rest<T> {
   #taken: readonly [attempt: number, verdict: number] | undefined;
   /** The number of the last attempt. */
   #sent = 0;
-  #last: number;
+  now: number;
   /** There was no endpoint, or one was to blame for how the last attempt did. */
   troubled = false;
   #aborted = false;
@@ -105,7 +107,7 @@ class Run<T> implements Rest<T> {
   constructor(balancer: Picker, job: Job<T>) {
     this.#balancer = balancer;
     this.#job = job;
-    const begun = (this.#last = balancer.clock());
+    const begun = (this.now = balancer.clock());
     this.deadline = begun + (job.options.timeoutMs ?? Infinity);
     this.#call = new Call(balancer, job.options, begun, job.key);
   }
@@ -114,7 +116,7 @@ class Run<T> implements Rest<T> {
   step(): number | undefined {
     const [balancer, call] = [this.#balancer, this.#call];
     for (;;) {
-      const now = (this.#last = balancer.clock());
+      const now = (this.now = balancer.clock());
       if (this.#settled.length > 0) {
         const settled = this.#settled;
         this.#settled = [];
@@ -153,7 +155,7 @@ class Run<T> implements Rest<T> {
       let timer;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        if (until < Infinity) timer = setTimeout(resolve, Math.min(Math.max(Math.ceil(until - this.#last), 0), LONGEST_TIMER));
+        if (until < Infinity) timer = setTimeout(resolve, Math.min(Math.max(Math.ceil(until - this.now), 0), LONGEST_TIMER));
       });
       if (timer !== undefined) clearTimeout(timer);
     }
@@ -183,6 +185,7 @@ class Run<T> implements Rest<T> {
 
   again(now: number): Promise<T> {
     this.#taken = undefined;
+    this.troubled = true;
     // What went beside it was given up.
     for (let attempt = 1; attempt <= this.#sent; attempt++) this.#call.tell(attempt, RETRYABLE!, NaN, now);
     return drive(this, this.#job);
@@ -201,13 +204,14 @@ class Run<T> implements Rest<T> {
     this.#tellAnswered();
     this.abort(error);
     this.#answer = this.#taken = undefined;
-    for (const { pick } of this.#inFlight.splice(0)) pick.report('abandoned', this.#last);
+    for (const { pick } of this.#inFlight.splice(0)) pick.report('abandoned', this.now);
   }
 
   close(): void {
     this.#unwatch?.();
+    this.#unwatch = undefined;
     for (const sent of this.#inFlight.splice(0)) {
-      sent.pick.report('lost_race', this.#last);
+      sent.pick.report('lost_race', this.now);
       sent.abort(late());
     }
     if (!this.#taken) this.#call.end();
@@ -216,7 +220,7 @@ class Run<T> implements Rest<T> {
   /** Tells the endpoint of the answer, if nobody else will. */
   #tellAnswered(): void {
     const answer = this.#answer;
-    if (answer && !answer.told) answer.sent.pick.tell(answer.judgement.outcome, answer.judgement.waitMs, this.#last);
+    if (answer && !answer.told) answer.sent.pick.tell(answer.judgement.outcome, answer.judgement.waitMs, this.now);
   }
 
   #start({ attempt, hedge }: Step & { type: 'send' }, now: number): void {
