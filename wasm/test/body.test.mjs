@@ -150,6 +150,15 @@ test('who holds no more than the stream may read it yet', async (t) => {
   assert.equal(await new Response(stream).text(), 'begin end');
 });
 
+test('who drops its reader halfway lets it go', async (t) => {
+  const { lb, closed, endpoint } = await streaming(t);
+  const read = async () => (await (await lb.fetch('/')).body.getReader().read()).value;
+  assert.ok(await read());
+  assert.equal(endpoint().inFlight, 1);
+  while (endpoint().inFlight > 0) await new Promise((resolve) => setImmediate(() => resolve(gc())));
+  await closed();
+});
+
 test('JSON that does not parse is no fault of the endpoint', async (t) => {
   const server = await serve(t, (_, response) => response.end('{'));
   const lb = createBalancer({ endpoints: [server.url] });

@@ -2,7 +2,7 @@
 
 /** What becomes of a body. */
 export interface BodyEnd {
-  /** Somebody reads it. */
+  /** Somebody reads it without the response: it is not dropped with that. */
   begun(): void;
   /** It was read, or is not wanted any more. */
   ended(): void;
@@ -127,12 +127,12 @@ function givesBytes(stream: ReadableStream): boolean {
   }
 }
 
+/** A stream of ours around the network's. It holds what `read` does, so that who drops its reader has dropped the response. */
 function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): ReadableStream {
   let reader: ReadableStreamDefaultReader<unknown> | undefined;
   let untouched = true;
   const source = {
     async pull(controller: ReadableByteStreamController): Promise<void> {
-      end.begun();
       read();
       try {
         const { done, value } = await (reader ??= inner.getReader()).read();
