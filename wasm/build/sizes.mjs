@@ -10,11 +10,11 @@ import { buildSync } from 'esbuild';
 const LIMITS = {
   'lb.wasm': { raw: 122_400, gzip: 58_400, brotli: 50_600 },
   'lite.wasm': { raw: 70_100, gzip: 33_800, brotli: 29_500 },
-  'index.js': { raw: 182_100, gzip: 79_400, brotli: 70_300 },
-  'lite.js': { raw: 120_200, gzip: 52_600, brotli: 46_600 },
+  'index.js': { raw: 185_000, gzip: 80_600, brotli: 71_300 },
+  'lite.js': { raw: 123_000, gzip: 53_800, brotli: 47_600 },
   // Without the module.
-  'slim.js': { raw: 54_700, gzip: 20_200, brotli: 18_200 },
-  'asm.js': { raw: 348_900, gzip: 115_200, brotli: 95_500 },
+  'slim.js': { raw: 57_600, gzip: 21_400, brotli: 19_300 },
+  'asm.js': { raw: 352_000, gzip: 116_400, brotli: 96_600 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
   'steering.js': { raw: 7_800, gzip: 3_400, brotli: 3_100 },

@@ -19,7 +19,7 @@ async function until(lb, most) {
   }
 }
 
-test('dropped picks come back, but for a few; and are warned about once', async (t) => {
+test('dropped picks come back, and are warned about once', async (t) => {
   const warned = t.mock.method(console, 'warn', () => {});
   const lb = createBalancer({ endpoints: ['https://a.example', 'https://b.example'] });
   for (let i = 0; i < 2000; i++) lb.pick();
@@ -27,7 +27,21 @@ test('dropped picks come back, but for a few; and are warned about once', async 
   await until(lb, 64);
   assert.equal(warned.mock.callCount(), 1);
   for (let i = 0; i < 2000; i++) lb.pick().ok();
-  assert.ok(inFlight(lb) <= 64);
+  await until(lb, 0);
+  assert.equal(lb.eventCounts().dropped, 2000);
+});
+
+test('a few that are dropped do not keep an endpoint busy for ever', async () => {
+  const lb = createBalancer({ endpoints: ['https://a.example'], maxInFlight: 10 });
+  for (let i = 0; i < 10; i++) lb.pick();
+  let pick;
+  while (!(pick = lb.pick())) {
+    gc();
+    await new Promise(setImmediate);
+  }
+  pick.ok();
+  await until(lb, 0);
+  assert.equal(lb.eventCounts().dropped, 10);
 });
 
 test('dropped calls come back', async () => {
@@ -65,4 +79,24 @@ test('an answer that nobody reads ends its request, and its socket goes', async 
   assert.equal(inFlight(lb), 1);
   await until(lb, 0);
   await closed;
+});
+
+test('an answer that nobody reads, and a clock that throws', async (t) => {
+  let [gone, broken, asked] = [false, false, 0];
+  const server = await serve(t, (_, response) => {
+    response.on('close', () => (gone = true));
+    response.writeHead(200).write('and so on');
+  });
+  const now = () => {
+    if (!broken) return 0;
+    asked++;
+    throw new Error('no time');
+  };
+  const lb = createBalancer({ endpoints: [server.url], now });
+  await lb.fetch('/');
+  broken = true;
+  while (!gone || asked === 0) {
+    gc();
+    await new Promise(setImmediate);
+  }
 });

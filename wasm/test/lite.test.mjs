@@ -24,6 +24,6 @@ test('lite balances, ejects and fetches, and tells what it has not', async () =>
   assert.equal(seen.length > 100, true);
   assert.throws(() => createBalancer({ endpoints: [A], policy: 'maglev' }), /RangeError: evenkeel\/lite has the policies round_robin, .*, not "maglev"/);
   assert.throws(() => createBalancer({ endpoints: [A], eject: false }), /RangeError: evenkeel\/lite has the default settings, and takes no eject/);
-  assert.throws(() => createBalancer({ endpoints: [A], slowStartMs: 1 }), /TypeError: options has no "slowStartMs"/);
+  assert.throws(() => createBalancer({ endpoints: [A], slowStartMs: 1 }), /TypeError: options of evenkeel\/lite \(all are in "evenkeel"\) has no "slowStartMs"/);
   assert.throws(() => new Balancer({ endpoints: [A], config: { slowStartMs: 1 } }), /takes no slowStartMs/);
 });

@@ -4,7 +4,7 @@ import { doh, type DohOptions } from 'evenkeel/doh';
 import module from 'evenkeel/lb.wasm';
 import { init, type LoadBalancer as SlimBalancer } from 'evenkeel/slim';
 import { SourceError, steering } from 'evenkeel/steering';
-import type { BalancerEvent, CallOptions, EndpointInfo, Imported, LoadBalancer, Pick, PickReason, Step } from 'evenkeel';
+import type { BalancerEvent, CallOptions, EndpointInfo, Imported, LbEvent, LoadBalancer, Pick, PickReason, Step } from 'evenkeel';
 
 const balancer = new Balancer({
   endpoints: ['https://a.example', new URL('https://b.example'), { url: 'https://c.example', weight: 2, priority: 1 }],
@@ -86,6 +86,11 @@ const drop: typeof fetch = lb.fetch;
 const sent: Promise<Response> = lb.fetch('/x', { method: 'PUT', body: () => new ReadableStream(), key: 7, idempotent: true, timeoutMs: 100 });
 const off: () => void = lb.on('eject', ({ url, until }) => void [url?.length, until.toFixed()]);
 createBalancer({ endpoints: poll('https://list.example') }).pick({ key: { hash: 1n } })?.ok();
+createBalancer({ endpoints: [], onEvent: (event) => void (event.type === 'eject' ? event.until.toFixed() : event.type === 'source' && event.ok) });
+createBalancer({ endpoints: [], onEvent: (event: LbEvent) => console.log(event.type) });
+createBalancer({ endpoints: [], onEvent: (event: unknown) => console.log(event) });
+// @ts-expect-error: no such event
+createBalancer({ endpoints: [], onEvent: ({ type }) => type === 'ejected' });
 // @ts-expect-error: no such option
 createBalancer({ endpoints: [], retries: 3 });
 // @ts-expect-error: no such event

@@ -32,6 +32,8 @@ export class Sent implements Attempt {
   ok = false;
   /** @internal */
   value: unknown;
+  /** @internal Nothing was sent, as the caller's code is at fault. */
+  faulty = false;
 
   constructor(
     readonly pick: Pick,

@@ -2,14 +2,12 @@
 
 /** What becomes of a body. */
 export interface BodyEnd {
-  /** Somebody reads it. */
+  /** Somebody reads it without the response: it is not dropped with that. */
   begun(): void;
   /** It was read, or is not wanted any more. */
   ended(): void;
-  /** It broke; returns the error for the reader. */
-  broke(error: unknown): unknown;
-  /** Another answer to the same request, for a body that broke before its reader had anything of it. */
-  instead(): Promise<Response | undefined>;
+  /** It broke, perhaps before its reader had anything of it: another answer to the same request, or the error for the reader. */
+  broke(error: unknown, untouched: boolean): Promise<Response>;
 }
 
 /** How a body is read whole. */
@@ -22,32 +20,14 @@ const READ_BY_OTHERS =
 
 /** The response, whose body is followed; there is one. */
 export function followed(response: Response, end: BodyEnd): Response {
-  return READ_BY_OTHERS ? wrapped(response, once(end)) : patched(response, once(end));
-}
-
-function once({ begun, ended, broke, instead }: BodyEnd): BodyEnd {
-  let [open, broken] = [true, false];
-  return {
-    begun,
-    ended() {
-      if (open) ended();
-      open = false;
-    },
-    broke(error) {
-      const told = open ? broke(error) : error;
-      // Who reads a body twice is at fault himself.
-      broken = open;
-      open = false;
-      return told;
-    },
-    instead: async () => (broken ? instead() : undefined),
-  };
+  return READ_BY_OTHERS ? wrapped(response, end) : patched(response, end);
 }
 
 /** The same response with a body of ours. */
 function wrapped(response: Response, end: BodyEnd): Response {
   const { status, statusText, headers } = response;
-  const wrapper = new Response(stream(response.body!, end), { status, statusText, headers });
+  // Who holds no more than the stream holds both, too: nets, ours and undici's, are for those who hold nothing.
+  const wrapper: Response = new Response(stream(response.body!, end, () => [wrapper, response]), { status, statusText, headers });
   for (const name of ['url', 'redirected', 'type'] as const) {
     Object.defineProperty(wrapper, name, { value: response[name], enumerable: true });
   }
@@ -56,9 +36,13 @@ function wrapped(response: Response, end: BodyEnd): Response {
 
 /** The response itself: in Node and in pages only JavaScript reads it, by its methods. This spares a stream around the stream. */
 function patched(response: Response, end: BodyEnd): Response {
-  Object.setPrototypeOf(response, (FOLLOWED ??= prototype()));
-  Object.defineProperty(response, READING, { value: new Reading(response, end) });
-  return response;
+  const own = Object.getPrototypeOf(response) as Response;
+  // It may be of a class that is not the global one; one that is followed, and one that has a body of its own, are followed from outside.
+  if (READING in response || !native(own, 'body', response)) return wrapped(response, end);
+  let prototype = FOLLOWED.get(own);
+  if (!prototype) FOLLOWED.set(own, (prototype = followedOf(own)));
+  Object.setPrototypeOf(response, prototype);
+  return Object.defineProperty(response, READING, { value: new Reading(response, own, end) });
 }
 
 const READING = Symbol('evenkeel');
@@ -72,43 +56,37 @@ class Reading {
 
   constructor(
     readonly response: Response,
+    /** The response's prototype without us. */
+    readonly own: Response,
     readonly end: BodyEnd,
   ) {}
 
   get body(): ReadableStream {
-    const inner = () => native<ReadableStream>('body', this.response);
-    return (this.#body ??= stream(inner(), this.end, () => (this.#used = true)));
+    const { response, own, end } = this;
+    return (this.#body ??= stream(native(own, 'body', response)!, end, () => (this.#used = true)));
   }
 
   get used(): boolean {
-    return this.#body ? this.#used || this.#other?.bodyUsed === true : native<boolean>('bodyUsed', this.response);
+    return this.#body ? this.#used || this.#other?.bodyUsed === true : native(this.own, 'bodyUsed', this.response);
   }
 
   clone(): Response {
-    const { end, response } = this;
+    const { end, own, response } = this;
     end.begun();
     // One of the two is followed: the network's body is read as far as the faster one.
-    return this.#body ? this.#wrapped().clone() : Response.prototype.clone.call(response);
+    return this.#body ? this.#wrapped().clone() : own.clone.call(response);
   }
 
   async read(name: 'text'): Promise<unknown> {
-    const { end, response } = this;
+    const { end, own, response } = this;
     end.begun();
     if (this.#body) return this.#wrapped()[name]();
     try {
-      const value = await Response.prototype[name].call(response);
+      const value = await own[name].call(response);
       end.ended();
       return value;
     } catch (error) {
-      // JSON that does not parse was read to its end.
-      if (error instanceof SyntaxError) {
-        end.ended();
-        throw error;
-      }
-      const told = end.broke(error);
-      const other = await end.instead();
-      if (!other) throw told;
-      return other[name]();
+      return (await end.broke(error, true))[name]();
     }
   }
 
@@ -119,14 +97,14 @@ class Reading {
 }
 
 /** What a response says without us. */
-function native<T>(name: 'body' | 'bodyUsed', response: Response): T {
-  return Object.getOwnPropertyDescriptor(Response.prototype, name)!.get!.call(response) as T;
+function native<Name extends 'body' | 'bodyUsed'>(own: Response, name: Name, response: Response): Response[Name] {
+  return Reflect.get(own, name, response) as Response[Name];
 }
 
-/** Made once: properties of each response would cost more than what they follow. */
-let FOLLOWED: object | undefined;
+/** By the prototype of a response: properties of each response would cost more than what they follow. */
+const FOLLOWED = new WeakMap<Response, object>();
 
-function prototype(): object {
+function followedOf(prototype: Response): object {
   type Followed = { [READING]: Reading };
   const own: PropertyDescriptorMap = {
     body: { get(this: Followed) { return this[READING].body; } },
@@ -134,41 +112,53 @@ function prototype(): object {
     clone: { value(this: Followed) { return this[READING].clone(); } },
   };
   for (const name of READERS) {
-    if (name in Response.prototype) own[name] = { value(this: Followed) { return this[READING].read(name as 'text'); } };
+    if (name in prototype) own[name] = { value(this: Followed) { return this[READING].read(name as 'text'); } };
   }
-  return Object.create(Response.prototype, own) as object;
+  return Object.create(prototype, own) as object;
 }
 
-function stream(inner: ReadableStream, end: BodyEnd, read?: () => void): ReadableStream {
+/** Whether a stream gives bytes into buffers of its reader, as those of the network do, but not everywhere. */
+function givesBytes(stream: ReadableStream): boolean {
+  try {
+    stream.getReader({ mode: 'byob' }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A stream of ours around the network's. It holds what `read` does, so that who drops its reader has dropped the response. */
+function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): ReadableStream {
   let reader: ReadableStreamDefaultReader<unknown> | undefined;
   let untouched = true;
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        end.begun();
-        read?.();
-        try {
-          const { done, value } = await (reader ??= inner.getReader()).read();
-          if (!done) controller.enqueue(value);
-          untouched &&= done;
-          if (!done) return;
-          end.ended();
-          controller.close();
-        } catch (error) {
-          const told = end.broke(error);
-          const other = untouched ? await end.instead() : undefined;
-          untouched = false;
-          if (!other?.body) return controller.error(told);
-          reader = other.body.getReader();
-          return this.pull!(controller);
-        }
-      },
-      cancel(reason) {
-        read?.();
+  const source = {
+    async pull(controller: ReadableByteStreamController): Promise<void> {
+      read();
+      try {
+        const { done, value } = await (reader ??= inner.getReader()).read();
+        if (!done) controller.enqueue(value as Uint8Array<ArrayBuffer>);
+        untouched &&= done;
+        if (!done) return;
         end.ended();
-        return (reader ??= inner.getReader()).cancel(reason);
-      },
+        controller.close();
+        // Who reads into a buffer waits for that.
+        controller.byobRequest?.respond(0);
+      } catch (error) {
+        try {
+          reader = (await end.broke(error, untouched)).body!.getReader();
+        } catch (told) {
+          return controller.error(told);
+        }
+        untouched = false;
+        return source.pull(controller);
+      }
     },
-    { highWaterMark: 0 },
-  );
+    cancel(reason: unknown): Promise<void> {
+      read();
+      end.ended();
+      return (reader ??= inner.getReader()).cancel(reason);
+    },
+  };
+  if (givesBytes(inner)) return new ReadableStream({ ...source, type: 'bytes' });
+  return new ReadableStream(source as unknown as UnderlyingDefaultSource, { highWaterMark: 0 });
 }

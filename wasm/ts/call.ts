@@ -82,15 +82,18 @@ export class Call {
   constructor(balancer: Picker, options?: RetryOptions, now?: number);
   constructor(balancer: Picker, options: RetryOptions = {}, now?: number, key?: Key) {
     const { timeoutMs, hedge, budget } = options;
-    const policy = CallPolicy.of(options);
     if (timeoutMs !== undefined) check.positive('timeoutMs', timeoutMs);
     const at = now === undefined ? balancer.clock() : check.time(now);
-    const [delay, hedges] = (hedge === undefined ? undefined : hedging(balancer, hedge, at)) ?? [NaN, 0];
+    const [delay, hedges] = (hedge === undefined ? undefined : hedging(hedge, balancer, at)) ?? [NaN, 0];
     const itsKey = key ?? options.key;
     this.#budget = budget === undefined ? balancer.budget : checkBudget(budget);
     this.#balancer = balancer;
     this.#key = itsKey === undefined ? undefined : check.key(itsKey);
-    const handle = (this.#handle = module.begin_call(policy.handle, at, timeoutMs ?? NaN, delay, hedges));
+    // Options that nobody can change have one for all calls.
+    const kept = policies.get(options);
+    const policy = kept ?? retryPolicy(options);
+    const handle = (this.#handle = module.begin_call(policy, at, timeoutMs ?? NaN, delay, hedges));
+    if (kept === undefined) keep(options, policy);
     const end = (): void => module.end_call(handle);
     if (arguments.length < 4) freeWith(this, end);
     else this.#owned = new Once(end);
@@ -185,63 +188,54 @@ export class Call {
 }
 
 /** What many calls have in common, in the module. */
-class CallPolicy {
-  readonly handle: number;
-
-  constructor({ attempts, attemptTimeoutMs, backoff, maxPushBackMs, pushBackJitter, waitForReady }: RetryOptions) {
-    if (attempts !== undefined) check.integer('attempts', attempts, 1, 0xffff_ffff);
-    if (attemptTimeoutMs !== undefined) check.positive('attemptTimeoutMs', attemptTimeoutMs);
-    if (maxPushBackMs !== undefined) check.duration('maxPushBackMs', maxPushBackMs);
-    if (pushBackJitter !== undefined) check.flag('pushBackJitter', pushBackJitter);
-    if (waitForReady !== undefined) check.flag('waitForReady', waitForReady);
-    const { base, cap, jitter } = waits(backoff);
-    const handle = (this.handle = module.retry_policy(
-      attempts ?? 3,
-      attemptTimeoutMs ?? NaN,
-      base,
-      cap,
-      jitter,
-      maxPushBackMs ?? NaN,
-      pushBackJitter ?? false,
-      waitForReady ?? false,
-    ));
-    freeWith(this, () => module.free_retry_policy(handle));
-  }
-
-  /** That of these options: the same again for the same options, if nobody can change them. */
-  static of(options: RetryOptions): CallPolicy {
-    let policy = known.get(options);
-    if (!policy) {
-      policy = new CallPolicy(options);
-      if (Object.isFrozen(options) && Object.isFrozen(options.backoff)) known.set(options, policy);
-    }
-    return policy;
-  }
+function retryPolicy({ attempts, attemptTimeoutMs, backoff, maxPushBackMs, pushBackJitter, waitForReady }: RetryOptions): number {
+  if (attempts !== undefined) check.integer('attempts', attempts, 1, 0xffff_ffff);
+  if (attemptTimeoutMs !== undefined) check.positive('attemptTimeoutMs', attemptTimeoutMs);
+  if (maxPushBackMs !== undefined) check.duration('maxPushBackMs', maxPushBackMs);
+  if (pushBackJitter !== undefined) check.flag('pushBackJitter', pushBackJitter);
+  if (waitForReady !== undefined) check.flag('waitForReady', waitForReady);
+  const { base, cap, jitter } = waits(backoff, 'backoff');
+  return module.retry_policy(
+    attempts ?? 3,
+    attemptTimeoutMs ?? NaN,
+    base,
+    cap,
+    jitter,
+    maxPushBackMs ?? NaN,
+    pushBackJitter ?? false,
+    waitForReady ?? false,
+  );
 }
 
-/** Of options that are frozen. */
-const known = new WeakMap<RetryOptions, CallPolicy>();
+/** Keeps the policy of options that nobody can change; of others, it went with its call. */
+function keep(options: RetryOptions, policy: number): void {
+  if (!Object.isFrozen(options) || !Object.isFrozen(options.backoff)) return module.free_retry_policy(policy);
+  policies.set(options, policy);
+  freeWith(options, () => module.free_retry_policy(policy));
+}
+
+const policies = new WeakMap<RetryOptions, number>();
 
 /** NaN stands for what is left out. */
-function waits(backoff: Backoff | undefined): { base: number; cap: number; jitter: number } {
+export function waits(backoff: Backoff | undefined, name: string): { base: number; cap: number; jitter: number } {
   if (backoff === undefined) return { base: NaN, cap: NaN, jitter: NaN };
-  if (typeof backoff !== 'object' || backoff === null) return { base: check.duration('backoff', backoff), cap: NaN, jitter: NaN };
-  const base = check.duration('backoff.baseMs', backoff.baseMs);
-  const cap = check.duration('backoff.maxMs', backoff.maxMs);
-  if (cap < base) throw new RangeError(`backoff.maxMs must be at least baseMs (${base}), not ${cap}`);
+  if (typeof backoff !== 'object' || backoff === null) return { base: check.duration(name, backoff), cap: NaN, jitter: NaN };
+  const base = check.duration(`${name}.baseMs`, backoff.baseMs);
+  const cap = check.duration(`${name}.maxMs`, backoff.maxMs);
+  if (cap < base) throw new RangeError(`${name}.maxMs must be at least baseMs (${base}), not ${cap}`);
   const jitter = JITTERS.indexOf(backoff.jitter ?? 'full');
   if (jitter >= 0) return { base, cap, jitter };
-  throw new RangeError(`backoff.jitter must be one of ${JITTERS.join(', ')}, not ${check.show(backoff.jitter)}`);
+  throw new RangeError(`${name}.jitter must be one of ${JITTERS.join(', ')}, not ${check.show(backoff.jitter)}`);
 }
 
-/** The delay, and how many; nothing as long as no percentile is known. */
-function hedging(balancer: Picker, hedge: Hedge, now: number): [delay: number, max: number] | undefined {
+/** The delay, and how many; nothing as long as no percentile is known, or where none is asked for. */
+export function hedging(hedge: Hedge, balancer?: Picker, now = 0): [delay: number, max: number] | undefined {
   const { afterMs, after, max = 1 }: { afterMs?: number; after?: string; max?: number } = check.object('hedge', hedge);
   check.integer('hedge.max', max, 1, 4);
   if (after === undefined) return [check.duration('hedge.afterMs', afterMs), max];
   const percent = /^p(\d\d?(?:\.\d)?)$/.exec(check.text('hedge.after', after))?.[1];
   const perMille = Math.round(Number(percent) * 10);
   if (!(perMille > 0)) throw new RangeError(`hedge.after must be a percentile in p0.1..=p99.9, not ${check.show(after)}`);
-  const delay = module.percentile(balancer.seeded(), now, perMille);
+  const delay = balancer ? module.percentile(balancer.seeded(), now, perMille) : NaN;
   return Number.isNaN(delay) ? undefined : [delay, max];
 }

@@ -27,6 +27,9 @@ export class Discovery {
   #pending: Promise<void> | undefined;
   #closed = false;
   #feed: AsyncIterator<Iterable<EndpointSpec>> | undefined;
+  /** Ends with the first list, whichever question brings it, and with the source. */
+  #settle!: () => void;
+  readonly #settled = new Promise<void>((resolve) => (this.#settle = resolve));
 
   constructor(
     readonly source: Source,
@@ -47,7 +50,14 @@ export class Discovery {
       return undefined;
     }
     if (IN_WORKERS) return now >= this.#due ? this.#ask(now) : undefined;
-    return now >= this.#due ? this.refresh(now) : this.#pending;
+    const pending = now >= this.#due ? this.refresh(now) : this.#pending;
+    return pending && Promise.race([pending, this.#settled]);
+  }
+
+  /** Asks now, and waits for the answer; for lists that come by themselves, until there is one. */
+  asked(now: number): Promise<void> {
+    const asked = this.refresh(now);
+    return typeof this.source === 'function' ? asked : Promise.race([asked, this.#settled]);
   }
 
   /** Endpoints fail: the list may be old. It is asked for again, unless it was so lately. */
@@ -62,7 +72,8 @@ export class Discovery {
     // lists come when they come.
     const patience = IN_WORKERS ? 1000 : typeof this.source === 'function' ? PATIENCE : Infinity;
     if (this.#pending && !(now - this.#asked >= patience)) return this.#pending;
-    const asked = this.#ask(now).finally(() => {
+    // What fails here is the clock: a request tells of that, too.
+    const asked = this.#ask(now).catch(() => undefined).finally(() => {
       if (this.#pending === asked) this.#pending = undefined;
       // Lists that come by themselves are taken as they come.
       if (this.#feed && this.#failures === 0) void this.refresh(this.#due);
@@ -72,6 +83,7 @@ export class Discovery {
 
   close(): void {
     this.#closed = true;
+    this.#settle();
     void this.#feed?.return?.().catch(() => undefined);
   }
 
@@ -87,6 +99,7 @@ export class Discovery {
       if (list.length === 0 && this.#known) throw new RangeError('the list is empty: the endpoints stay as they are');
       this.follower.update(list);
       this.#known = true;
+      this.#settle();
       this.#answered = question;
       if (error !== undefined) throw error;
       this.#failures = 0;

@@ -36,6 +36,8 @@ export type BalancerEvent =
 export type EventCounts = Readonly<Record<Exclude<EventKind, 'ejected' | 'held'>, number>> & {
   readonly ejected: Readonly<Record<EjectionReason, number>>;
   readonly held: Readonly<Record<HeldBy, number>>;
+  /** Picks that nobody reported, and that were garbage. */
+  readonly dropped: number;
 };
 
 /** The most events that wait to be taken. */
@@ -68,7 +70,7 @@ export class EventLog {
     return this.#waiting.splice(0);
   }
 
-  counts(): EventCounts {
+  counts(): Omit<EventCounts, 'dropped'> {
     return structuredClone(this.#counts);
   }
 }

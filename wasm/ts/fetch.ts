@@ -3,7 +3,8 @@ import { followed } from './body.js';
 import { OUTCOMES } from './generated.js';
 import { accepted, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
-import type { Job } from './loop.js';
+import type { Answer, Job, Rest } from './loop.js';
+import { ofNetworkError } from './network_error.js';
 import { outgoing, type Outgoing, type Rules } from './request.js';
 import { base, join, type Base } from './url.js';
 import type { Acceptance } from './verdict.js';
@@ -14,13 +15,9 @@ export interface Context {
   usual(response: Response): Judgement;
   clock(): number;
   handed(response: Response, attempts: readonly Attempted[]): void;
-  /** How often a body that breaks may be asked for again. */
-  readonly retries: number;
-  /** Sends the request once more: the body of its answer broke before the caller had anything of it. */
-  again(job: FetchJob, deadline: number): Promise<Response>;
 }
 
-export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'>;
+export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'> & { readonly hedges: boolean };
 
 /** The job of one request: it is sent to an endpoint's URL, and its answer is followed to the end of its body. */
 export function send(
@@ -35,20 +32,28 @@ export function send(
 }
 
 function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, context: Context): FetchJob {
-  const { signal } = request;
-  const job = (left: number): FetchJob => ({
-    send: (attempt) => fetch(join(known(attempt.url), request.path), { ...request.init(), signal: attempt.signal }),
+  const { signal, repeat, hedges } = request;
+  return {
+    send(attempt) {
+      let init;
+      try {
+        init = request.init();
+      } finally {
+        // The caller makes the body.
+        (attempt as Sent).faulty = !init;
+      }
+      return fetch(join(known(attempt.url), request.path), { ...init, signal: attempt.signal });
+    },
     ofAnswer: (response) => accepted(context.accept, response, () => context.usual(response)),
-    repeat: request.repeat,
+    repeat,
+    hedges,
     signal,
-    hand(response, sent, judgement, told, deadline, attempts) {
-      const again = left > 0 && request.repeat === 'idempotent' ? () => context.again(job(left - 1), deadline) : undefined;
-      const handed = follow(response, sent, told ? undefined : judgement, signal, deadline, context, again);
-      context.handed(handed, attempts);
+    hand(answer, rest) {
+      const handed = follow(answer, rest, repeat === 'idempotent', signal, context.clock);
+      context.handed(handed, rest.attempts);
       return handed;
     },
-  });
-  return job(context.retries);
+  };
 }
 
 const bases = new Map<string, Base>();
@@ -72,32 +77,45 @@ const [FAILURE, TIMED_OUT] = [OUTCOMES.indexOf('failure'), OUTCOMES.indexOf('tim
  */
 const HEAD_MS = 500;
 
-/** Follows the body to its end: until then the caller's signal and deadline hold, and the request counts as in flight. */
-function follow(
-  response: Response,
-  sent: Sent,
-  head: Judgement | undefined,
-  signal: AbortSignal | undefined,
-  deadline: number,
-  { clock }: Context,
-  again: (() => Promise<Response>) | undefined,
+/**
+ * Follows the body to its end: until then the caller's signal and deadline hold, and the request counts as in flight. One that breaks before its
+ * reader has anything of it may be asked for again (`mayRepeat`), as after any failure. A value without a body is its own end.
+ */
+export function follow(
+  answer: Answer<Response>,
+  rest: Rest<Response>,
+  mayRepeat: boolean,
+  signal: AbortSignal | null | undefined,
+  clock: () => number,
+): Response {
+  const { value, sent, judgement, told } = answer;
+  const follows = isOpen(value);
+  const repeats = mayRepeat && follows && !told;
+  if (!repeats) rest.over(rest.now);
+  if (follows) return followOpen(answer, rest, repeats, signal, clock);
+  if (!told) sent.pick.tell(judgement.outcome, judgement.waitMs, rest.now);
+  return value;
+}
+
+function followOpen(
+  { value: response, sent, judgement, told }: Answer<Response>,
+  rest: Rest<Response>,
+  repeats: boolean,
+  signal: AbortSignal | null | undefined,
+  clock: () => number,
 ): Response {
   const { pick } = sent;
-  if (response.body === null) {
-    if (head) pick.tell(head.outcome, head.waitMs, clock());
-    return response;
-  }
+  const { now: headAt, deadline } = rest;
+  let untold = told ? undefined : judgement;
   // What stays while the body is followed must not hold the response: the net would never find it.
   const { status } = response;
-  const headAt = clock();
   const timers: ReturnType<typeof setTimeout>[] = [];
   const after = (ms: number, then: () => void): void => void timers.push(setTimeout(then, ms));
-  let untold = head;
   const tellHead = (): void => {
     if (untold) pick.answered(untold.outcome, untold.waitMs, headAt);
     untold = undefined;
   };
-  if (head) after(HEAD_MS, tellHead);
+  if (untold) after(HEAD_MS, tellHead);
   let late: unknown;
   if (deadline < Infinity) {
     after(Math.min(Math.max(0, deadline - headAt), 2 ** 31 - 1), () => {
@@ -105,39 +123,57 @@ function follow(
       sent.abort(late);
     });
   }
-  const unlisten = signal && onAbort(signal, () => sent.abort(signal.reason));
-  const over = (outcome: number | undefined): void => {
+  const unlisten = signal ? onAbort(signal, () => sent.abort(signal.reason)) : undefined;
+  let open = true;
+  const over = (outcome: number | undefined, again: boolean): void => {
+    if (!open) return;
+    open = false;
     timers.forEach(clearTimeout);
     unlisten?.();
-    if (outcome !== undefined) pick.tell(outcome, NaN, clock());
+    const now = clock();
+    if (outcome !== undefined) pick.tell(outcome, NaN, now);
     else if (untold) pick.tell(untold.outcome, untold.waitMs, headAt);
-    else pick.withdraw(clock());
+    else pick.withdraw(now);
+    if (!again) rest.over(now, outcome !== undefined);
   };
   const net = {};
   const end = {
     begun: () => dropped?.unregister(net),
-    ended(): void {
-      over(undefined);
-    },
-    broke(error: unknown): unknown {
+    ended: () => over(undefined, false),
+    async broke(error: unknown, untouched: boolean): Promise<Response> {
       const { reason } = sent;
-      over(reason === undefined ? FAILURE : reason === late ? TIMED_OUT : undefined);
-      return reason ?? error;
-    },
-    async instead(): Promise<Response | undefined> {
-      if (sent.reason !== undefined || clock() >= deadline) return undefined;
-      const other = await again?.().catch(() => undefined);
-      // Another status would not go with the head that the caller has.
-      if (other?.status === status) return other;
-      void other?.body?.cancel();
-      return undefined;
+      // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that was read before.
+      const broken = open && reason === undefined && ofNetworkError(error) !== undefined;
+      const again = broken && untouched && repeats && clock() < deadline;
+      over(broken ? FAILURE : reason !== undefined && reason === late ? TIMED_OUT : undefined, again);
+      if (again) {
+        const other = await rest.again(clock()).catch(() => undefined);
+        // Another status would not go with the head that the caller has.
+        if (other?.status === status && other.body) return other;
+        other?.body?.cancel().catch(() => undefined);
+      }
+      throw reason ?? error;
     },
   };
   const handed = followed(response, end);
-  dropped?.register(handed, () => (end.ended(), sent.abort(new DOMException('nobody reads the answer', 'AbortError'))), net);
+  dropped?.register(handed, () => (sent.abort(new DOMException('nobody reads the answer', 'AbortError')), end.ended()), net);
   return handed;
+}
+
+/** Whether there is a body to follow: a mock may have none, some clients have a stream of Node's, and it may have been read. */
+function isOpen(value: Response | null | undefined): boolean {
+  const body = value?.body;
+  return typeof body?.getReader === 'function' && !value!.bodyUsed && !body.locked && typeof value!.status === 'number';
 }
 
 /** A net for answers that nobody reads: their requests end when the garbage collector finds them. */
 const dropped =
-  typeof FinalizationRegistry === 'function' ? new FinalizationRegistry<() => void>((end) => end()) : undefined;
+  typeof FinalizationRegistry === 'function'
+    ? new FinalizationRegistry<() => void>((end) => {
+        try {
+          end();
+        } catch {
+          // A clock that throws: the endpoint stays busy.
+        }
+      })
+    : undefined;

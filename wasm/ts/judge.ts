@@ -38,7 +38,7 @@ export function ofResponse(response: Answered, statuses: readonly number[] | und
   const { status } = response;
   const usual = OF_STATUS[status] ?? SUCCESS;
   if (usual.verdict === OVERLOADED) {
-    const waitMs = retryAfter(response.headers, Date.now());
+    const waitMs = retryAfter(asHeaders(response.headers), Date.now());
     if (waitMs !== undefined) return restricted({ ...usual, waitMs: lengthen(waitMs) }, status, statuses);
   }
   return restricted(usual, status, statuses);
@@ -48,6 +48,17 @@ function restricted(usual: Judgement, status: number, statuses: readonly number[
   if (!statuses) return usual;
   if (statuses.includes(status)) return MAY_REPEAT.idempotent.includes(usual.verdict) ? usual : OF_VERDICT[RETRYABLE]!;
   return MAY_REPEAT.idempotent.includes(usual.verdict) ? { ...usual, verdict: NON_RETRYABLE } : usual;
+}
+
+/** Whether it is a `Response`, of whichever class: clients have their own. */
+export function isResponse(value: unknown): value is Response {
+  const { status, text } = (value ?? {}) as { status?: unknown; text?: unknown };
+  return typeof status === 'number' && typeof text === 'function';
+}
+
+/** Whether an error says that the request was given up by who sent it. */
+export function isAbort(error: unknown): boolean {
+  return (error as { name?: unknown } | null | undefined)?.name === 'AbortError';
 }
 
 /** What the caller's `accept` says of an answer, or else what is usual. */
@@ -60,19 +71,20 @@ export function accepted<T>(accept: ((value: T) => Acceptance | undefined) | und
 export type ByStatus = (answer: Answered) => Judgement;
 
 /**
- * What an error means, by the caller's `classify` or its kind; nothing for a fault of the caller's code. Clients that throw at statuses (SDKs,
- * ky, axios) say the status in the error.
+ * What an error means, by the caller's `classify` or its kind; nothing for a fault of the caller's code, nor where he gives up what he sends
+ * himself (`own`). Clients that throw at statuses (SDKs, ky, axios) say the status in the error.
  */
 export function ofThrown(
   classify: ((error: unknown) => Verdict | undefined) | undefined,
   error: unknown,
   byStatus: ByStatus,
+  own: boolean,
 ): Judgement | undefined {
   const said = classify?.(error);
   if (said !== undefined) return judge(ofError(said));
   const answered = answerOf(error);
   if (answered && answered.status >= 400) return byStatus(answered);
-  const usual = ofNetworkError(error);
+  const usual = own && isAbort(error) ? undefined : ofNetworkError(error);
   return usual && judge(usual);
 }
 

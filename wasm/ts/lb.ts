@@ -5,11 +5,11 @@ import * as check from './check.js';
 import { Discovery } from './discovery.js';
 import { LbError } from './error.js';
 import type { EventCounts } from './event.js';
-import { send } from './fetch.js';
+import { follow, send } from './fetch.js';
 import { Grace, type Spelled } from './grace.js';
-import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
+import { accepted, isResponse, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { onAbort } from './listeners.js';
-import { loop, type Job } from './loop.js';
+import { loop, type Answer, type Job, type Rest } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
 import { CALL, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
 import type { Pick } from './pick.js';
@@ -49,7 +49,10 @@ export interface LoadBalancer {
   refresh(): Promise<void>;
   /** What was learned, as a text for `restore`: kept in a store, it spares the next isolate or page to learn it anew. */
   state(): string;
-  /** Goes on with what another balancer knew; how many endpoints were known. A text that is too old or damaged changes nothing: 0. */
+  /**
+   * Goes on with what another balancer knew; how many endpoints were known. A text that is too old or damaged changes nothing: 0. Before the first list
+   * of a source it is kept for that: 0.
+   */
   restore(state: string): number;
   /** Ends its source. Requests under way go on, others are refused. */
   [Symbol.dispose](): void;
@@ -70,6 +73,8 @@ class Lb implements LoadBalancer {
   readonly #discovery: Discovery | undefined;
   readonly #grace: Grace;
   readonly #lengthen: (waitMs: number) => number;
+  /** What is to be restored with the first list of the source. */
+  #restored: string | undefined;
   #disposed = false;
 
   constructor(private readonly options: LbOptions) {
@@ -112,19 +117,20 @@ class Lb implements LoadBalancer {
     if (idempotent !== undefined) check.flag('idempotent', idempotent);
     const rules = { idempotent, methods: resolved.methods };
     const fetch = this.options.fetch ?? globalThis.fetch;
-    const job = send(fetch, input, rest as Record<string, unknown>, rules, {
+    let job = send(fetch, input, rest as Record<string, unknown>, rules, {
       accept: resolved.accept as LbFetchOptions['accept'],
       usual: (response) => ofResponse(response, resolved.statusCodes, this.#lengthen),
       clock: () => this.#picker.clock(),
       handed: (response, attempts) => void this.#attempts.set(response, attempts),
-      retries: (resolved.retry.attempts ?? 1) - 1,
-      again: (job, deadline) => {
-        // Within the time of the request that it is for.
-        const timeoutMs = deadline - this.#picker.clock();
-        return this.#run(job, resolved, timeoutMs < Infinity ? { ...resolved.fetched, timeoutMs } : resolved.fetched, key);
-      },
     });
-    return this.#run(job instanceof Promise ? await job : job, resolved, resolved.fetched, key);
+    let left: number | undefined;
+    if (job instanceof Promise) {
+      // The body of a `Request` is read first.
+      const signal = (rest.signal as AbortSignal | null | undefined) ?? (input as Request).signal;
+      [job, { timeoutMs: left }] = await this.#within(job, this.#picker.clock(), resolved.unhedged, signal);
+    }
+    const options = job.hedges ? resolved.fetched : resolved.unhedged;
+    return this.#run(job, resolved, left === undefined ? options : { ...options, timeoutMs: left }, key, false);
   };
 
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: LbCallOptions<T> = {}): Promise<T> {
@@ -134,66 +140,86 @@ class Lb implements LoadBalancer {
       check.flag('idempotent', idempotent);
       const resolved = this.#resolve(options);
       const usual = (value: T) => (isResponse(value) ? ofResponse(value, resolved.statusCodes, this.#lengthen) : SUCCESS);
-      const job = {
+      const job: Omit<Job<T>, 'options' | 'ofError'> = {
         send,
-        ofAnswer: (value: T) => accepted(resolved.accept as LbCallOptions<T>['accept'], value, () => usual(value)),
-        repeat: idempotent ? ('idempotent' as const) : ('sequential' as const),
+        // The balancer's own `accept` is for answers of `fetch`.
+        ofAnswer: (value) => accepted(options.accept, value, () => usual(value)),
+        repeat: idempotent ? 'idempotent' : 'sequential',
         signal,
+        // Where a value is a `Response`, signal and time reach its body.
+        hand: (answer, rest) => follow(answer as Answer<never>, rest as Rest<never>, false, signal, () => this.#picker.clock()) as T,
       };
-      return this.#run(job, resolved, resolved.retry, key);
+      return this.#run(job, resolved, resolved.retry, key, true);
     } catch (error) {
       return Promise.reject(error as Error);
     }
   }
 
-  async #run<T>(job: Omit<Job<T>, 'options' | 'ofError'>, resolved: Resolved, hedged: RetryOptions, key: PickOptions['key']): Promise<T> {
-    if (this.#disposed) throw new Error('the balancer has been disposed of');
+  async #run<T>(job: Omit<Job<T>, 'options' | 'ofError'>, resolved: Resolved, hedged: RetryOptions, key: PickOptions['key'], own: boolean): Promise<T> {
+    this.#refuseDisposed();
     const { send, ofAnswer, repeat, signal, hand } = job;
     if (signal) check.signal('signal', signal);
     let options = repeat === 'idempotent' ? hedged : resolved.unhedged;
-    if (this.#discovery) options = await this.#endpoints(options, signal);
-    try {
-      return await loop(this.#picker, {
-        send,
-        ofAnswer,
-        ofError: (error) => ofThrown(resolved.classify, error, (answer) => ofResponse(answer, resolved.statusCodes, this.#lengthen)),
-        repeat,
-        signal,
-        options,
-        key,
-        sent: (sent) => this.#tellSent(sent),
-        // An endpoint that fails on and on, and is kept, tells nothing new.
-        troubled: () => this.#discovery?.doubt(this.#picker.clock(), OUTAGE_MS),
-        hand,
-      });
-    } finally {
-      if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock(), NEWS_MS);
+    if (this.#discovery) {
+      const begun = this.#picker.clock();
+      const first = this.#discovery.touch(begun);
+      if (first) [, options] = await this.#within(first, begun, options, signal);
+      this.#refuseDisposed();
     }
+    return loop(this.#picker, {
+      send,
+      ofAnswer,
+      ofError: (error) => ofThrown(resolved.classify, error, (answer) => ofResponse(answer, resolved.statusCodes, this.#lengthen), own),
+      repeat,
+      signal,
+      options,
+      key,
+      sent: (sent) => this.#tellSent(sent),
+      ended: (troubled) => {
+        // An endpoint that fails on and on, and is kept, tells nothing new.
+        if (troubled) this.#discovery?.doubt(this.#picker.clock(), OUTAGE_MS);
+        this.#hear();
+      },
+      hand,
+    });
   }
 
-  /** Waits for the first list of the source, as long as the request may take; the options with the time that is left. */
-  async #endpoints(options: RetryOptions, signal: AbortSignal | undefined): Promise<RetryOptions> {
+  /** Tells listeners what became of endpoints, and has the source asked where some fail. */
+  #hear(): void {
+    if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock(), NEWS_MS);
+  }
+
+  /** Waits for what a request needs before it is sent, as long as that may take; its value, and the options with the time that is left. */
+  async #within<T>(
+    first: Promise<T>,
+    begun: number,
+    options: RetryOptions,
+    signal: AbortSignal | null | undefined,
+  ): Promise<[T, RetryOptions]> {
     const { timeoutMs } = options;
-    const begun = this.#picker.clock();
-    const first = this.#discovery!.touch(begun);
-    if (!first) return options;
+    if (signal) check.signal('signal', signal);
     signal?.throwIfAborted();
     let timer;
     let unlisten: (() => void) | undefined;
-    const bounds = new Promise<void>((_, reject) => {
-      if (timeoutMs !== undefined) timer = setTimeout(() => reject(new LbError('deadline', [])), timeoutMs);
-      unlisten = signal && onAbort(signal, () => reject(signal.reason));
+    const bounds = new Promise<never>((_, reject) => {
+      if (timeoutMs !== undefined) timer = setTimeout(() => reject(new LbError('deadline', [])), Math.min(timeoutMs, 2 ** 31 - 1));
+      if (signal) unlisten = onAbort(signal, () => reject(signal.reason));
     });
+    let value;
     try {
-      await Promise.race([first, bounds]);
+      value = await Promise.race([first, bounds]);
     } finally {
       clearTimeout(timer);
       unlisten?.();
     }
-    if (timeoutMs === undefined) return options;
+    if (timeoutMs === undefined) return [value, options];
     const left = timeoutMs - (this.#picker.clock() - begun);
     if (left <= 0) throw new LbError('deadline', []);
-    return { ...options, timeoutMs: left };
+    return [value, { ...options, timeoutMs: left }];
+  }
+
+  #refuseDisposed(): void {
+    if (this.#disposed) throw new Error('the balancer has been disposed of');
   }
 
   #tellSent({ attempt, hedge, url }: Sent): void {
@@ -208,10 +234,14 @@ class Lb implements LoadBalancer {
   }
 
   pick(options?: PickOptions): Pick | null {
-    if (this.#disposed) throw new Error('the balancer has been disposed of');
+    this.#refuseDisposed();
     if (options !== undefined) known('options', check.object('options', options), ['key', 'avoid', 'now']);
     if (this.#notices.heard) this.#notices.take();
-    return this.#picker.pick(options);
+    this.#discovery?.touch(this.#picker.clock())?.catch(() => undefined);
+    const avoid = options?.avoid;
+    const pick = this.#picker.pick(avoid === undefined ? options : { ...options, avoid: avoided(avoid) });
+    if (pick && (this.#discovery || this.#notices.heard)) pick.reported = () => this.#hear();
+    return pick;
   }
 
   on<Name extends keyof LbEvents>(name: Name, listener: (event: LbEvents[Name]) => void): () => void {
@@ -237,12 +267,17 @@ class Lb implements LoadBalancer {
 
   #update(endpoints: Iterable<EndpointSpec>): Changes {
     const changes = this.#picker.update(endpoints);
+    const state = this.#restored;
+    if (state !== undefined && this.#picker.size > 0) {
+      this.#restored = undefined;
+      this.restore(state);
+    }
     if (changes.added + changes.removed + changes.changed > 0) this.#notices.tell('update', changes);
     return changes;
   }
 
   async refresh(): Promise<void> {
-    await this.#discovery?.refresh(this.#picker.clock());
+    await this.#discovery?.asked(this.#picker.clock());
   }
 
   state(): string {
@@ -252,6 +287,10 @@ class Lb implements LoadBalancer {
   restore(state: string): number {
     const [, at, text] = /^(\d{1,16}) (.*)$/s.exec(check.text('state', state)) ?? [];
     if (text === undefined) return 0;
+    if (this.#discovery && this.#picker.size === 0) {
+      this.#restored = state;
+      return 0;
+    }
     try {
       return this.#picker.importState(text, { ageMs: Math.max(0, Date.now() - Number(at)) }).endpoints;
     } catch (error) {
@@ -270,13 +309,14 @@ function isSource(endpoints: LbOptions['endpoints']): endpoints is Source {
   return typeof endpoints === 'function' || (typeof endpoints === 'object' && endpoints !== null && Symbol.asyncIterator in endpoints);
 }
 
-function isResponse(value: unknown): value is Response {
-  return typeof Response === 'function' && value instanceof Response;
-}
-
 /** Whether it is one; what is none is complained about by who takes it. */
 function isList(endpoints: Iterable<EndpointSpec>): boolean {
   return typeof endpoints !== 'string' && typeof endpoints?.[Symbol.iterator] === 'function';
+}
+
+/** What a pick is to avoid, in the spelling of endpoints. */
+function avoided(avoid: NonNullable<PickOptions['avoid']>): string[] {
+  return Array.from(check.iterable('avoid', typeof avoid === 'string' ? [avoid] : avoid), (url) => spelled('avoid', url));
 }
 
 /** One spelling for each endpoint. */

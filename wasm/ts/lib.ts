@@ -19,7 +19,7 @@ export type { Candidacy, EjectionReason, EndpointInfo, Health } from './status.j
 export type { Acceptance, Verdict } from './verdict.js';
 export { createBalancer } from './lb.js';
 export type { LbRequestInit, LoadBalancer } from './lb.js';
-export type { LbEvents } from './notices.js';
+export type { LbEvent, LbEvents } from './notices.js';
 export type { LbCallOptions, LbFetchOptions, LbOptions, RequestDefaults, Retry } from './options.js';
 export { poll } from './source.js';
 export type { Listing, PollOptions, Source } from './source.js';

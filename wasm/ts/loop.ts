@@ -2,7 +2,7 @@ import { Sent, type Attempt, type Attempted } from './attempt.js';
 import { Call, type RetryOptions, type Step } from './call.js';
 import { LbError, type LbErrorCode } from './error.js';
 import { MAY_REPEAT, OUTCOMES, VERDICTS, type Repeat } from './generated.js';
-import { forCall, type Judgement } from './judge.js';
+import { forCall, isAbort, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
 import type { Key, Picker } from './picker.js';
 
@@ -19,32 +19,49 @@ export interface Job<T> {
   readonly key?: Key | undefined;
   /** Is told of each attempt that is sent. */
   sent?(attempt: Sent): void;
-  /** Is told when it ends and an endpoint was to blame for how its last attempt did. */
-  troubled?(): void;
-  /** Takes over the answer that the call resolves with: its attempt, if that has not been reported, and when all must be over. */
-  readonly hand?:
-    | ((value: T, sent: Sent, judgement: Judgement, told: boolean, deadline: number, attempts: readonly Attempted[]) => T)
-    | undefined;
+  /** Is told when it ends, and whether an endpoint was to blame for how its last attempt did. */
+  ended?(troubled: boolean): void;
+  /** Takes over the answer that the call resolves with, and its attempt, if that has not been reported. */
+  readonly hand?: ((answer: Answer<T>, rest: Rest<T>) => T) | undefined;
+}
+
+/** What is left of a call whose answer is taken over. */
+export interface Rest<T> {
+  /** When the answer was seen. */
+  readonly now: number;
+  /** When all must be over. */
+  readonly deadline: number;
+  /** Those that ended so far. */
+  readonly attempts: readonly Attempted[];
+  /** There will be no other answer, as this one is good or, though it failed, the last: the call is over. */
+  over(now: number, failed?: boolean): void;
+  /** Goes on, unless it is over: the answer that was taken over has failed. */
+  again(now: number): Promise<T>;
 }
 
 /** An answer to return: a good one, or until there is, the last. */
-interface Answer<T> {
+export interface Answer<T> {
   readonly value: T;
   readonly sent: Sent;
   readonly judgement: Judgement;
-  /** Its endpoint has been told. */
+  /** Its endpoint and its call have been told. */
   readonly told: boolean;
 }
 
 /** Outcomes for which the endpoint is to blame. */
 const TROUBLE = (['failure', 'overloaded', 'timed_out', 'never_sent'] as const).map((name) => OUTCOMES.indexOf(name));
-const [SUCCESS, IGNORABLE, TIMED_OUT] = (['success', 'ignorable', 'timed_out'] as const).map((name) => VERDICTS.indexOf(name));
+const [SUCCESS, IGNORABLE, TIMED_OUT, RETRYABLE, NON_RETRYABLE] = (
+  ['success', 'ignorable', 'timed_out', 'retryable_failure', 'non_retryable_failure'] as const
+).map((name) => VERDICTS.indexOf(name));
 
 /** The loop around a `Call`: sends its attempts, keeps its timers. */
 export async function loop<T>(balancer: Picker, job: Job<T>): Promise<T> {
+  job.signal?.throwIfAborted();
+  return drive(new Run(balancer, job), job);
+}
+
+async function drive<T>(run: Run<T>, job: Job<T>): Promise<T> {
   const { signal } = job;
-  signal?.throwIfAborted();
-  const run = new Run(balancer, job);
   const unlisten = signal && onAbort(signal, () => run.abort(signal.reason));
   try {
     for (;;) {
@@ -59,24 +76,28 @@ export async function loop<T>(balancer: Picker, job: Job<T>): Promise<T> {
   } finally {
     unlisten?.();
     run.close();
-    if (run.troubled) job.troubled?.();
+    job.ended?.(run.troubled);
   }
 }
 
 /** One run of the loop. It allocates little: most calls have one attempt. */
-class Run<T> {
+class Run<T> implements Rest<T> {
   readonly #balancer: Picker;
   readonly #job: Job<T>;
   readonly #call: Call;
-  readonly #begun: number;
   /** Under way. */
   readonly #inFlight: Sent[] = [];
   /** Ended, and not looked at yet. */
   #settled: Sent[] = [];
-  readonly #attempts: Attempted[] = [];
+  readonly attempts: Attempted[] = [];
+  readonly deadline: number;
   #answer: Answer<T> | undefined;
   #end: LbErrorCode | undefined;
-  #last: number;
+  /** The attempt whose answer is taken over, as long as the call is not told of it, and the verdict. */
+  #taken: readonly [attempt: number, verdict: number] | undefined;
+  /** The number of the last attempt. */
+  #sent = 0;
+  now: number;
   /** There was no endpoint, or one was to blame for how the last attempt did. */
   troubled = false;
   #aborted = false;
@@ -86,19 +107,22 @@ class Run<T> {
   constructor(balancer: Picker, job: Job<T>) {
     this.#balancer = balancer;
     this.#job = job;
-    this.#begun = this.#last = balancer.clock();
-    this.#call = new Call(balancer, job.options, this.#begun, job.key);
+    const begun = (this.now = balancer.clock());
+    this.deadline = begun + (job.options.timeoutMs ?? Infinity);
+    this.#call = new Call(balancer, job.options, begun, job.key);
   }
 
   /** Goes on until there is nothing to do but wait; until when, or nothing when the call is over. */
   step(): number | undefined {
     const [balancer, call] = [this.#balancer, this.#call];
     for (;;) {
-      const now = (this.#last = balancer.clock());
+      const now = (this.now = balancer.clock());
       if (this.#settled.length > 0) {
         const settled = this.#settled;
         this.#settled = [];
         for (const sent of settled) this.#finish(sent, now);
+        // Its taker decides whether the call goes on.
+        if (this.#answer && !this.#answer.told) return undefined;
       }
       const step = call.poll(now);
       switch (step.type) {
@@ -131,7 +155,7 @@ class Run<T> {
       let timer;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        if (until < Infinity) timer = setTimeout(resolve, Math.min(Math.max(Math.ceil(until - this.#last), 0), LONGEST_TIMER));
+        if (until < Infinity) timer = setTimeout(resolve, Math.min(Math.max(Math.ceil(until - this.now), 0), LONGEST_TIMER));
       });
       if (timer !== undefined) clearTimeout(timer);
     }
@@ -141,18 +165,30 @@ class Run<T> {
   /** The answer, or an error that tells why there is none. */
   result(): T {
     const [answer, job] = [this.#answer, this.#job];
-    if (!answer) throw new LbError(this.#end!, this.#attempts);
-    const { value, sent, judgement, told } = answer;
-    if (!job.hand) {
-      this.#answer = undefined;
-      return value;
-    }
-    const { timeoutMs } = job.options;
-    const deadline = timeoutMs === undefined ? Infinity : this.#begun + timeoutMs;
-    const handed = job.hand(value, sent, judgement, told, deadline, this.#attempts);
+    if (!answer) throw new LbError(this.#end!, this.attempts);
+    if (!answer.told) this.#taken = [answer.sent.attempt, answer.judgement.verdict];
+    const handed = job.hand ? job.hand(answer, this) : answer.value;
     // Its attempt is the taker's from here on.
     this.#answer = undefined;
     return handed;
+  }
+
+  over(now: number, failed = false): void {
+    const taken = this.#taken;
+    if (!taken) return;
+    this.#taken = undefined;
+    this.#call.tell(taken[0], failed ? NON_RETRYABLE! : taken[1], NaN, now);
+    // Only then does the budget hear of it.
+    this.#call.poll(now);
+    this.#call.end();
+  }
+
+  again(now: number): Promise<T> {
+    this.#taken = undefined;
+    this.troubled = true;
+    // What went beside it was given up.
+    for (let attempt = 1; attempt <= this.#sent; attempt++) this.#call.tell(attempt, RETRYABLE!, NaN, now);
+    return drive(this, this.#job);
   }
 
   /** The caller's signal aborts. */
@@ -165,24 +201,31 @@ class Run<T> {
 
   /** It ends in an error. */
   fail(error: unknown): void {
-    const answer = this.#answer;
-    if (answer && !answer.told) answer.sent.pick.tell(answer.judgement.outcome, answer.judgement.waitMs, this.#last);
+    this.#tellAnswered();
     this.abort(error);
-    this.#answer = undefined;
-    for (const { pick } of this.#inFlight.splice(0)) pick.report('abandoned', this.#last);
+    this.#answer = this.#taken = undefined;
+    for (const { pick } of this.#inFlight.splice(0)) pick.report('abandoned', this.now);
   }
 
   close(): void {
     this.#unwatch?.();
-    for (const sent of this.#inFlight) {
-      sent.pick.report('lost_race', this.#last);
+    this.#unwatch = undefined;
+    for (const sent of this.#inFlight.splice(0)) {
+      sent.pick.report('lost_race', this.now);
       sent.abort(late());
     }
-    this.#call.end();
+    if (!this.#taken) this.#call.end();
+  }
+
+  /** Tells the endpoint of the answer, if nobody else will. */
+  #tellAnswered(): void {
+    const answer = this.#answer;
+    if (answer && !answer.told) answer.sent.pick.tell(answer.judgement.outcome, answer.judgement.waitMs, this.now);
   }
 
   #start({ attempt, hedge }: Step & { type: 'send' }, now: number): void {
     const [call, job] = [this.#call, this.#job];
+    this.#sent = attempt;
     const pick = call.pick(now);
     if (!pick) {
       this.troubled = true;
@@ -221,10 +264,11 @@ class Run<T> {
     sent.value = undefined;
     let judgement;
     try {
-      judgement = ok ? job.ofAnswer(value as T) : job.ofError(value);
+      judgement = ok ? job.ofAnswer(value as T) : sent.faulty ? undefined : job.ofError(value);
     } finally {
       // A fault of the caller's own says nothing of this endpoint or the others, and ends the call.
       if (!judgement) {
+        if (!ok && isAbort(value)) pick.report('abandoned', now);
         for (const other of [sent, ...this.#inFlight.splice(0)]) {
           other.pick.withdraw(now);
           other.abort(value);
@@ -235,24 +279,28 @@ class Run<T> {
     this.troubled = TROUBLE.includes(judgement.outcome);
     const elapsedMs = now - sent.startedAt;
     const verdict = forCall(judgement, job.repeat);
-    this.#call.tell(sent.attempt, verdict, judgement.waitMs, now);
-    const bettered = answer?.judgement.verdict === SUCCESS;
+    const decided = answer !== undefined && !answer.told;
+    const bettered = answer?.judgement.verdict === SUCCESS || (decided && verdict !== SUCCESS);
     // What is good, or at fault itself, is what the call resolves with: then the taker tells.
     const told = !ok || job.hand === undefined || bettered || !(verdict === SUCCESS || verdict === IGNORABLE);
-    if (told) pick.tell(judgement.outcome, judgement.waitMs, now);
+    if (told) {
+      if (!decided) this.#call.tell(sent.attempt, verdict, judgement.waitMs, now);
+      pick.tell(judgement.outcome, judgement.waitMs, now);
+    }
     if (!ok) {
-      this.#attempts.push({ url, hedge, error: value, elapsedMs });
+      this.attempts.push({ url, hedge, error: value, elapsedMs });
       sent.abort(value);
       return;
     }
     const status = (value as { status?: unknown } | null | undefined)?.status;
-    this.#attempts.push(typeof status === 'number' ? { url, hedge, status, elapsedMs } : { url, hedge, elapsedMs });
+    this.attempts.push(typeof status === 'number' ? { url, hedge, status, elapsedMs } : { url, hedge, elapsedMs });
     if (bettered) return sent.abort(late());
+    this.#tellAnswered();
     answer?.sent.abort(late());
     this.#answer = { value: value as T, sent, judgement, told };
   }
 
-  /** Gives an attempt up; tells that the call ends here, as its request may not be repeated. */
+  /** Gives an attempt up; tells that the call ends here, as its request may not be repeated, though there would be time. */
   #giveUp({ attempt, outcome }: Step & { type: 'cancel' }, now: number): boolean {
     const sent = this.#inFlight.find((sent) => sent.attempt === attempt);
     if (!sent) return false;
@@ -266,9 +314,9 @@ class Run<T> {
     this.troubled = true;
     const elapsedMs = now - sent.startedAt;
     const error = new DOMException(`no answer from ${url} in ${Math.round(elapsedMs)} ms`, 'TimeoutError');
-    this.#attempts.push({ url, hedge, error, elapsedMs });
+    this.attempts.push({ url, hedge, error, elapsedMs });
     sent.abort(error);
-    return !MAY_REPEAT[this.#job.repeat].includes(TIMED_OUT!);
+    return now < this.deadline && !MAY_REPEAT[this.#job.repeat].includes(TIMED_OUT!);
   }
 
   /** Takes an attempt out of those under way, if it is. */

@@ -1,29 +1,14 @@
 /** What an attempt's error says: nothing was sent, the network failed, or the caller's own code is at fault. */
 
-/** Codes of Node (in `cause`), Bun and Deno for what never left. */
-const NEVER_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EAI_NODATA',
-  'EHOSTUNREACH',
-  'EHOSTDOWN',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'EADDRNOTAVAIL',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'EPROTO',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'ConnectionRefused',
-  'FailedToOpenSocket',
-]);
-
-/** Certificates and handshakes: `CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID`, `ERR_SSL_WRONG_VERSION_NUMBER`. */
-const NEVER_SENT_PREFIX = /^(?:CERT_|ERR_TLS_|ERR_SSL_)/;
+/**
+ * Codes of Node (in `cause`), Bun and Deno for what never left: names, routes and connections, certificates (`CERT_HAS_EXPIRED`,
+ * `ERR_TLS_CERT_ALTNAME_INVALID`), and of OpenSSL's those of a handshake (`ERR_SSL_WRONG_VERSION_NUMBER`).
+ */
+const NEVER_SENT = new RegExp(
+  '^(?:E(?:CONNREFUSED|NOTFOUND|AI_(?:AGAIN|NODATA)|(?:HOST|NET)(?:UNREACH|DOWN)|ADDRNOTAVAIL|PROTO)|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused|' +
+    'FailedToOpenSocket|(?:DEPTH_ZERO_)?SELF_SIGNED_CERT(?:_IN_CHAIN)?|UNABLE_TO_(?:VERIFY_LEAF|GET_ISSUER)_\\w+|(?:ERR_TLS_)?CERT_\\w+|ERR_TLS_HANDSHAKE\\w+|' +
+    'ERR_SSL_\\w*(?:WRONG_VERSION|UN\\w+_PROTOCOL|PROTOCOL_VERSION|NO_\\w*(?:CIPHER|PROTOCOLS)|HANDSHAKE|CERTIFICATE_VERIFY|UNRECOGNIZED_NAME)\\w*)$',
+);
 
 /** How fetch words a broken connection: Node, Chromium, Firefox, Safari, React Native, Deno, workerd, Bun. */
 const NETWORK =
@@ -35,9 +20,11 @@ const REFUSED = /connection refused|tcp connect error|dns error|failed to lookup
 /** The verdict on an attempt that ended in this error; nothing for a fault of the caller's code. */
 export function ofNetworkError(error: unknown): 'never_sent' | 'retryable_failure' | undefined {
   if (typeof error !== 'object' || error === null) return 'retryable_failure';
-  const codes = [...chain(error)].map((cause) => cause.code).filter((code) => typeof code === 'string');
-  if (codes.some((code) => FAULT_CODES.test(code))) return undefined;
-  if (codes.some((code) => NEVER_SENT.has(code) || NEVER_SENT_PREFIX.test(code))) return 'never_sent';
+  const causes = [...chain(error)];
+  const codes = causes.map((cause) => cause.code).filter((code) => typeof code === 'string');
+  if (causes.some(({ code, message }) => FAULT.test(`${code as string} ${message as string}`))) return undefined;
+  // On a connection that was there, something may have left before.
+  if (causes.some(({ code, syscall }) => NEVER_SENT.test(code as string) && syscall !== 'read' && syscall !== 'write')) return 'never_sent';
   const message = String((error as { message?: unknown }).message);
   if (NETWORK.test(message)) return REFUSED.test(message) ? 'never_sent' : 'retryable_failure';
   return FAULTS.has((error as { name?: unknown }).name as string) && codes.length === 0 ? undefined : 'retryable_failure';
@@ -46,11 +33,11 @@ export function ofNetworkError(error: unknown): 'never_sent' | 'retryable_failur
 /** What programs throw that are wrong. */
 const FAULTS = new Set(['TypeError', 'ReferenceError', 'SyntaxError', 'RangeError', 'EvalError', 'URIError']);
 
-/** How Node words a request that cannot be sent: a bad URL, header or method. */
-const FAULT_CODES = /^(?:ERR_INVALID_|UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED)/;
+/** How Node and Bun word a request that cannot be sent (a bad URL, header or method), or whose `redirect: 'error'` was met. */
+const FAULT = /^(?:ERR_INVALID_|UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|UnexpectedRedirect|undefined unexpected redirect)/;
 
 /** An error, its causes, and the errors of those that are several. */
-function* chain(error: object): Generator<{ code?: unknown }> {
+function* chain(error: object): Generator<{ code?: unknown; syscall?: unknown; message?: unknown }> {
   let [at, depth]: [unknown, number] = [error, 0];
   while (typeof at === 'object' && at !== null && depth++ < 8) {
     yield at;

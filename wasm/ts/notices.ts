@@ -25,6 +25,9 @@ export interface LbEvents {
   readonly source: { readonly ok: true; readonly changes: Changes } | { readonly ok: false; readonly error: unknown };
 }
 
+/** What `onEvent` is told: the events of `on`, each with its name. */
+export type LbEvent = { readonly [Name in keyof LbEvents]: { readonly type: Name } & LbEvents[Name] }[keyof LbEvents];
+
 const NAMES: readonly (keyof LbEvents)[] = ['eject', 'hold', 'probe', 'restore', 'undo', 'retry', 'hedge', 'update', 'source'];
 
 /** Tells listeners. One that throws harms nobody else. */
@@ -33,7 +36,7 @@ export class Notices {
 
   constructor(
     readonly picker: Picker,
-    readonly all: ((event: unknown) => void) | undefined,
+    readonly all: ((event: LbEvent) => void) | undefined,
   ) {}
 
   /** Whether anybody listens. */
@@ -55,7 +58,7 @@ export class Notices {
   tell<Name extends keyof LbEvents>(name: Name, event: LbEvents[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) guarded(() => listener(event as never));
     const { all } = this;
-    if (all) guarded(() => all({ type: name, ...event }));
+    if (all) guarded(() => all({ type: name, ...event } as unknown as LbEvent));
   }
 
   /** Tells what the core did since it was asked last; how many endpoints were found to fail, ejected or kept. */

@@ -1,7 +1,8 @@
 import { RetryBudget, type Budget, type RetryBudgetOptions } from './budget.js';
-import type { Backoff, Hedge, RetryOptions } from './call.js';
+import { hedging, waits, type Backoff, type Hedge, type RetryOptions } from './call.js';
 import * as check from './check.js';
 import { IDEMPOTENT_METHODS, type Settings } from './generated.js';
+import type { LbEvent } from './notices.js';
 import type { EndpointSpec, Key } from './picker.js';
 import type { Policy } from './policy.js';
 import type { Body } from './request.js';
@@ -21,7 +22,10 @@ export interface Retry {
   readonly statusCodes?: readonly number[];
   /** The waits between attempts. Default `{ baseMs: 25, maxMs: 250 }`; elsewhere at once after a refusal. */
   readonly backoff?: Backoff;
-  /** Bounds the retries and hedges of all requests together. Default: 20 % of the last successes, and 10 a second; `false` for no bound. */
+  /**
+   * Bounds the retries and hedges of all requests together. Default: 20 % of the last successes, and 10 a second; `false` for no bound. One request
+   * may have another, which is made before.
+   */
   readonly budget?: Budget | RetryBudgetOptions | false;
 }
 
@@ -30,8 +34,9 @@ export interface RequestDefaults {
   /** `false` for one attempt. */
   readonly retry?: Retry | false;
   /**
-   * When another attempt goes beside one that takes long, for requests that may be done twice. Default of `fetch` `{ afterMs: 1000, max: 1 }`:
-   * who hangs costs a second, not the request. Default of `call`: never, as only its caller knows what it costs. `false` for never.
+   * When another attempt goes beside one that takes long, for requests that may be done twice: by their own method, `Idempotency-Key` or
+   * `idempotent`, not by `retry.methods`. Default of `fetch` `{ afterMs: 1000, max: 1 }` where there may be another attempt: who hangs costs a
+   * second, not the request. Default of `call`: never, as only its caller knows what it costs. `false` for never.
    */
   readonly hedge?: Hedge | false;
   /** Bounds a request with its retries, and the reading of the answer. Default: no bound, as with fetch. */
@@ -65,7 +70,7 @@ export interface LbOptions extends RequestDefaults, Omit<Settings, 'levels' | 'o
   /** Makes picks reproducible; without it, the balancer seeds itself at its first request. */
   readonly seed?: number | bigint;
   /** Is told of everything that `on` tells. */
-  readonly onEvent?: (event: unknown) => void;
+  readonly onEvent?: (event: LbEvent) => void;
 }
 
 /** What a request of `call` says. */
@@ -102,6 +107,8 @@ export interface Resolved {
   readonly fetched: RetryOptions;
   /** The same without hedges, for what may not be done twice. */
   readonly unhedged: RetryOptions;
+  /** What is said of hedges. */
+  readonly hedge: Hedge | false | undefined;
   readonly methods: readonly string[];
   readonly statusCodes: readonly number[] | undefined;
   readonly classify: RequestDefaults['classify'];
@@ -109,7 +116,8 @@ export interface Resolved {
 }
 
 export function checked(options: LbOptions): LbOptions {
-  known('options', check.object('options', options), [...OWN, ...started().options]);
+  const { complete, options: settings } = started();
+  known(complete ? 'options' : 'options of evenkeel/lite (all are in "evenkeel")', check.object('options', options), [...OWN, ...settings]);
   const { fetch, now, onEvent, removalGraceMs } = options;
   for (const [name, value] of Object.entries({ fetch, now, onEvent })) if (value !== undefined) callable(name, value);
   if (removalGraceMs !== undefined) check.number('removalGraceMs', removalGraceMs, 0, 86_400_000);
@@ -130,18 +138,20 @@ export function resolve(given: RequestDefaults & { accept?: unknown }, base?: Re
   const { retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } = given;
   if (classify !== undefined) callable('classify', classify);
   if (accept !== undefined) callable('accept', accept);
-  const rules = retry === undefined ? undefined : retries(retry, base?.retry.budget);
-  const merged: Record<string, unknown> = { ...(base?.retry ?? DEFAULTS), ...rules?.retry };
-  if (hedge === false) delete merged['hedge'];
-  else if (hedge !== undefined) merged['hedge'] = known('hedge', check.object('hedge', hedge), ['afterMs', 'after', 'max']);
-  if (timeoutMs !== undefined) merged['timeoutMs'] = check.positive('timeoutMs', timeoutMs);
-  if (attemptTimeoutMs !== undefined) merged['attemptTimeoutMs'] = check.positive('attemptTimeoutMs', attemptTimeoutMs);
-  const { hedge: said, ...unhedged } = merged;
-  const hedges = said !== undefined || hedge === false || (base !== undefined && base.fetched.hedge === undefined);
+  const rules = retry === undefined ? undefined : retries(retry, base !== undefined);
+  const unhedged: { -readonly [Name in keyof RetryOptions]: RetryOptions[Name] } = { ...(base?.unhedged ?? DEFAULTS), ...rules?.retry };
+  if (hedge) hedging(known('hedge', check.object('hedge', hedge), ['afterMs', 'after', 'max']));
+  else if (hedge !== undefined && hedge !== false) check.object('hedge', hedge);
+  if (timeoutMs !== undefined) unhedged.timeoutMs = check.positive('timeoutMs', timeoutMs);
+  if (attemptTimeoutMs !== undefined) unhedged.attemptTimeoutMs = check.positive('attemptTimeoutMs', attemptTimeoutMs);
+  const said = hedge ?? base?.hedge;
+  const retrying = said ? { ...unhedged, hedge: said } : unhedged;
   return {
-    retry: merged,
-    fetched: hedges ? merged : { ...merged, hedge: HEDGE },
+    retry: retrying,
+    // Who wants one attempt gets one.
+    fetched: said === undefined && unhedged.attempts! > 1 ? { ...unhedged, hedge: HEDGE } : retrying,
     unhedged,
+    hedge: said,
     methods: rules?.methods ?? base?.methods ?? IDEMPOTENT_METHODS,
     statusCodes: rules?.statusCodes ?? base?.statusCodes,
     classify: classify ?? base?.classify,
@@ -153,12 +163,13 @@ const DEFAULTS: RetryOptions = { attempts: 3 };
 const HEDGE: Hedge = { afterMs: 1000, max: 1 };
 
 /** What is said of retries; what is not said stays as it is. */
-function retries(retry: Retry | false, shared: Budget | undefined): Partial<Resolved> {
+function retries(retry: Retry | false, ofOne: boolean): Partial<Resolved> {
   if (retry === false) return { retry: { attempts: 1 } };
   const { limit, methods, statusCodes, backoff, budget } = known('retry', check.object('retry', retry), RETRY);
   if (limit !== undefined) check.integer('retry.limit', limit, 0, 100);
+  if (backoff !== undefined) waits(backoff, 'retry.backoff');
   const said: { -readonly [Name in keyof Resolved]?: Resolved[Name] } = {
-    retry: { ...(limit === undefined ? {} : { attempts: limit + 1 }), ...(backoff === undefined ? {} : { backoff }), ...budgets(budget, shared) },
+    retry: { ...(limit === undefined ? {} : { attempts: limit + 1 }), ...(backoff === undefined ? {} : { backoff }), ...budgets(budget, ofOne) },
   };
   if (methods !== undefined) said.methods = check.list('retry.methods', methods).map((name) => check.text('a method', name).toUpperCase());
   if (statusCodes !== undefined) {
@@ -167,10 +178,11 @@ function retries(retry: Retry | false, shared: Budget | undefined): Partial<Reso
   return said;
 }
 
-function budgets(budget: Retry['budget'], shared: Budget | undefined): { budget?: Budget } {
-  if (budget === undefined) return shared ? { budget: shared } : {};
+function budgets(budget: Retry['budget'], ofOne: boolean): { budget?: Budget } {
+  if (budget === undefined) return {};
   if (budget === false) return { budget: (unbounded ??= new RetryBudget({ ratio: 1000, minPerSec: 1_000_000 })) };
   if (budget instanceof RetryBudget || 'tokens' in check.object('retry.budget', budget)) return { budget: budget as Budget };
+  if (ofOne) throw new TypeError('retry.budget of one request must be a RetryBudget or a TokenThrottle that is shared: a new one would bound nothing');
   const names = ['ratio', 'minPerSec', 'ttlMs', 'deposits'];
   return { budget: new RetryBudget(known('retry.budget', budget, names) as RetryBudgetOptions) };
 }

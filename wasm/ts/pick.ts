@@ -15,6 +15,8 @@ export class Pick {
   #owner: PickOwner | undefined;
   readonly #ticket: number;
   #netted = false;
+  /** @internal Is told once it has been reported. */
+  reported: (() => void) | undefined;
 
   /** @internal */
   constructor(
@@ -31,6 +33,8 @@ export class Pick {
      * (`last_resort`).
      */
     readonly why: PickReason,
+    /** @internal The call that it is for, which ends with it if both are dropped. */
+    readonly call: Once | undefined,
   ) {
     this.#owner = owner;
     this.#ticket = ticket;
@@ -85,11 +89,12 @@ export class Pick {
     this.#report(NUMBER[outcome], NaN, now);
   }
 
-  /** @internal Reports it as abandoned should it be dropped, and ends the call that it is for. */
-  net(call?: Once): this {
-    this.#netted = dropped !== undefined;
-    dropped?.register(this, { owner: this.#owner!, ticket: this.#ticket, call }, this);
-    return this;
+  /** @internal Reports it as abandoned should it be dropped before it is reported, and ends the call that it is for. */
+  net(): void {
+    const owner = this.#owner;
+    if (!owner || !dropped || this.#netted) return;
+    this.#netted = true;
+    dropped.register(this, { owner, ticket: this.#ticket, call: this.call }, this);
   }
 
   /** @internal Reports by the core's number. */
@@ -135,8 +140,9 @@ export class Pick {
 
   #report(outcome: number, waitMs: number, now: number | undefined): void {
     if (now !== undefined) time(now);
-    else if (!this.#owner) return;
-    this.tell(outcome, waitMs, now ?? this.#owner!.clock());
+    if (!this.#owner) return;
+    this.tell(outcome, waitMs, now ?? this.#owner.clock());
+    this.reported?.();
   }
 }
 
@@ -144,6 +150,8 @@ export class Pick {
 export interface PickOwner {
   /** It is freed no earlier than the balancer is collected. */
   readonly handle: number;
+  /** Picks that were dropped. */
+  dropped: number;
   clock(): number;
 }
 
@@ -163,6 +171,7 @@ const dropped =
   typeof FinalizationRegistry === 'function'
     ? new FinalizationRegistry<Lost>(({ owner, ticket, call }) => {
         call?.free();
+        owner.dropped++;
         try {
           report(owner.handle, owner.clock(), ticket, NUMBER.abandoned, NaN);
         } catch {

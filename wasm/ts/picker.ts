@@ -84,6 +84,11 @@ export class Picker {
   readonly budget: Budget | undefined;
   /** @internal The balancer in the module. */
   readonly handle: number;
+  /** @internal */
+  dropped = 0;
+  /** Picks that are not watched yet, by their tickets, and how many there were since that was looked at. */
+  #few: Pick[] = [];
+  #unseen = 0;
   readonly #parts: Parts;
   readonly #now: () => number;
   #seeded: boolean;
@@ -186,7 +191,7 @@ export class Picker {
    */
   eventCounts(): EventCounts {
     this.#takeEvents();
-    return this.#events.counts();
+    return { ...this.#events.counts(), dropped: this.dropped };
   }
 
   /** Takes over what your own checks find of an endpoint: one that is down gets no requests. Whether it is in the set. */
@@ -267,14 +272,26 @@ export class Picker {
     if (packed < 0) {
       const until = module.until(this.handle);
       this.#noPick = { reason: REFUSALS[-1 - packed]!, until: until < Infinity ? until : undefined };
+      // Some may be busy with what was dropped.
+      this.#netFew();
       return null;
     }
     this.#noPick = undefined;
     // The lowest 32 bits hold slot and reason, and some of the ticket.
     const index = (packed >>> WHY_BITS) & (MOST_SLOTS - 1);
     const ticket = Math.floor(packed / (MOST_WHYS * MOST_SLOTS));
-    const pick = new Pick(this, ticket, index, this.url(index), WHYS[packed & (MOST_WHYS - 1)]!);
-    return ticket < FEW ? pick : pick.net(call);
+    const pick = new Pick(this, ticket, index, this.url(index), WHYS[packed & (MOST_WHYS - 1)]!, call);
+    if (ticket < FEW) this.#few[ticket] = pick;
+    else pick.net();
+    if (++this.#unseen >= SEEN) this.#netFew();
+    return pick;
+  }
+
+  /** Has those watched for being dropped that are still under way. */
+  #netFew(): void {
+    for (const pick of this.#few) pick?.net();
+    this.#few = [];
+    this.#unseen = 0;
   }
 
   /** @internal */
@@ -350,9 +367,9 @@ export class Picker {
 }
 
 /**
- * So many picks may be under way that are not watched for being dropped: that costs as much as a pick. Tickets are used again, so theirs are
- * the lowest, and no more can ever be lost.
+ * So many picks are not watched for being dropped at once, as that costs as much as a pick: those with the lowest tickets, which are used again. They
+ * are when so many others have been picked, or when there is nothing to pick.
  */
-const FEW = 64;
+const [FEW, SEEN] = [64, 1024];
 
 const WHY_BITS = Math.log2(MOST_WHYS);

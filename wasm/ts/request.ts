@@ -1,5 +1,5 @@
 import { show } from './check.js';
-import { IDEMPOTENCY_KEY, type Repeat } from './generated.js';
+import { IDEMPOTENCY_KEY, IDEMPOTENT_METHODS, type Repeat } from './generated.js';
 import { path } from './url.js';
 
 /** A body, as fetch takes it, or a function that makes it anew for each attempt: for streams. */
@@ -9,6 +9,8 @@ export type Body = BodyInit | null | (() => BodyInit | null);
 export interface Outgoing {
   readonly path: string;
   readonly repeat: Repeat;
+  /** Whether it may be done twice at the same time: by itself, and not because `retry.methods` names its method. */
+  readonly hedges: boolean;
   readonly signal: AbortSignal | undefined;
   /** What an attempt's fetch is told, but for its signal. */
   init(): RequestInit;
@@ -33,9 +35,12 @@ function ofParts(path: string, init: Record<string, unknown>, rules: Rules): Out
   const name = normal(method);
   const made = typeof body === 'function';
   const once = !made && isStream(body);
+  const { idempotent, methods } = rules;
+  const twice = (names: readonly string[]): boolean => idempotent ?? (names.includes(name) || has(rest['headers'], IDEMPOTENCY_KEY));
   return {
     path,
-    repeat: once ? 'never' : repeat(name, rest['headers'], rules),
+    repeat: once ? 'never' : twice(methods) ? 'idempotent' : 'sequential',
+    hedges: twice(IDEMPOTENT_METHODS),
     signal: (signal as AbortSignal | null | undefined) ?? undefined,
     init() {
       const next: unknown = made ? (body as () => unknown)() : body;
@@ -75,11 +80,6 @@ function normal(method: unknown): string {
   const name = String(method);
   const upper = name.toUpperCase();
   return ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'].includes(upper) ? upper : name;
-}
-
-function repeat(method: string, headers: unknown, { idempotent, methods }: Rules): Repeat {
-  if (idempotent !== undefined) return idempotent ? 'idempotent' : 'sequential';
-  return methods.includes(method) || has(headers, IDEMPOTENCY_KEY) ? 'idempotent' : 'sequential';
 }
 
 function has(headers: unknown, name: string): boolean {

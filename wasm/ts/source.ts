@@ -1,6 +1,7 @@
 import { ask, type AskOptions } from './ask.js';
 import * as check from './check.js';
 import type { EndpointSpec } from './picker.js';
+import { known as spelledAsKnown } from './spelling.js';
 
 /** A list of endpoints, perhaps with the time for which it holds, and with what could not be found out: that is asked again as after a failure. */
 export type Listing =
@@ -22,6 +23,7 @@ export interface PollOptions extends AskOptions {
 
 /** A list at a URL. What has not changed is not sent again (`ETag`), and a list holds as long as its `Cache-Control` says. */
 export function poll(url: string | URL, options: PollOptions = {}): Source {
+  spelledAsKnown('options', check.object('options', options), ['fetch', 'headers', 'timeoutMs', 'ttlMs', 'parse']);
   const { headers, ttlMs = 30_000, parse = parseJson } = options;
   check.number('ttlMs', ttlMs, 1000, 86_400_000);
   if (options.timeoutMs !== undefined) check.positive('timeoutMs', options.timeoutMs);

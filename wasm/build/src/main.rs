@@ -44,12 +44,13 @@ fn main() -> Result<()> {
             .with_context(|| format!("cannot copy {license}"))?;
     }
 
-    let full = Module::build(wasm, &[])?;
+    let mut names = Vec::new();
+    let full = Module::build(wasm, &[], &mut names)?;
     full.write(&parts)?;
     inline::write(&parts, "lb", &full.bytes)?;
     let asm = [parts.join("lb.wasm"), parts.join("asm.module.js")];
     node(wasm, "build/asm.mjs", &asm)?;
-    let few = Module::build(wasm, &["--no-default-features"])?;
+    let few = Module::build(wasm, &["--no-default-features"], &mut names)?;
     inline::write(&parts, "lite", &few.bytes)?;
     let project = wasm.join("tsconfig.json");
     node(wasm, "node_modules/typescript/bin/tsc", &["--project".into(), project])?;

@@ -45,8 +45,9 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// Builds the wasm crate with these options of cargo.
-    pub(crate) fn build(wasm: &Path, options: &[&str]) -> Result<Self> {
+    /// Builds the wasm crate with these options of cargo. Its functions go by letters, each by its
+    /// place among `names`, where those are put that are new: every download has them twice.
+    pub(crate) fn build(wasm: &Path, options: &[&str], names: &mut Vec<String>) -> Result<Self> {
         // Which glue it writes does not matter: only its types are taken.
         let mut output = Bindgen::new()
             .input_path(compile(wasm, options)?)
@@ -58,10 +59,18 @@ impl Module {
         let types = output.ts().context("no types for the glue")?.to_owned();
         let module = output.wasm_mut();
         snip::panics(module);
-        let exports = module.exports.iter();
-        let functions = exports.filter(|export| matches!(export.item, ExportItem::Function(_)));
-        let functions: Vec<_> = functions.map(|export| export.name.clone()).collect();
-        let (glue, types) = (glue(&functions), glue_types(&types)?);
+        for export in module.exports.iter_mut() {
+            if !matches!(export.item, ExportItem::Function(_)) {
+                continue;
+            }
+            let place = names.iter().position(|name| *name == export.name);
+            let place = place.unwrap_or_else(|| {
+                names.push(export.name.clone());
+                names.len() - 1
+            });
+            export.name = letters(place);
+        }
+        let (glue, types) = (glue(names), glue_types(&types)?);
         Ok(Self { bytes: shrink(wasm, &module.emit_wasm())?, glue, types })
     }
 
@@ -77,9 +86,20 @@ impl Module {
 /// Returns the glue: the module's functions themselves, which take and give nothing but numbers.
 fn glue(functions: &[String]) -> String {
     let names = functions.join(", ");
+    let pairs = functions.iter().enumerate();
+    let pairs: Vec<_> = pairs.map(|(at, name)| format!("{}: {name}", letters(at))).collect();
+    let pairs = pairs.join(", ");
     format!(
-        "export let {names};\nexport function adopt(exports) {{ ({{ {names} }} = exports); }}\n"
+        "export let {names};\nexport function adopt(exports) {{ ({{ {pairs} }} = exports); }}\n"
     )
+}
+
+/// Returns the name of a function by its place: `a` to `z`, `A` to `Z`, `aa`, `ba`, and so on.
+fn letters(place: usize) -> String {
+    let alphabet = ('a'..='z').chain('A'..='Z');
+    let letter = alphabet.clone().nth(place % 52);
+    let rest = place / 52;
+    letter.into_iter().chain(rest.checked_sub(1).and_then(|at| alphabet.clone().nth(at))).collect()
 }
 
 /// Returns its types, of those that wasm-bindgen writes for glue of its own.

@@ -1,0 +1,111 @@
+// What a broken body leads to: the same call goes on, within all that bounds it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createBalancer, RetryBudget } from 'evenkeel';
+import { fakeClock } from './support.mjs';
+
+/** An answer whose body breaks at once, as undici has it. */
+const broken = (status = 200) => new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError('terminated')) }), { status });
+
+/** A balancer over two endpoints, and the hosts that its requests went to. */
+function mocked(answer, options = {}) {
+  const sent = [];
+  const fetch = async (url, init) => {
+    sent.push(new URL(url).host);
+    return answer(sent.at(-1), init);
+  };
+  const lb = createBalancer({ endpoints: ['http://a', 'http://b', 'http://c'], fetch, hedge: false, seed: 1, ...options });
+  const sum = (name) => lb.endpoints().reduce((sum, endpoint) => sum + endpoint[name], 0);
+  return { lb, sent, sum };
+}
+
+const READERS = { text: (response) => response.text(), stream: async (response) => (await response.body.getReader().read()).value };
+
+for (const [name, read] of Object.entries(READERS)) {
+  test(`${name}: a body that breaks is asked for again as often as the limit says, each time elsewhere`, async () => {
+    const { lb, sent, sum } = mocked(() => broken(), { retry: { limit: 2, backoff: 0 } });
+    const retries = [];
+    lb.on('retry', ({ attempt }) => retries.push(attempt));
+    const response = await lb.fetch('/');
+    await assert.rejects(read(response), { message: 'terminated' });
+    assert.deepEqual([...sent].sort(), ['a', 'b', 'c']);
+    assert.deepEqual(retries, [2, 3]);
+    assert.deepEqual(lb.attempts(response).map(({ status }) => status), [200, 200, 200]);
+    assert.deepEqual([sum('failures'), sum('inFlight')], [3, 0]);
+  });
+
+  test(`${name}: without a budget it is not asked for again`, async () => {
+    const { lb, sent } = mocked(() => broken(), { retry: { budget: { ratio: 0, minPerSec: 0 } } });
+    await assert.rejects(read(await lb.fetch('/')), { message: 'terminated' });
+    assert.equal(sent.length, 1);
+  });
+}
+
+test('the budget pays for each', async () => {
+  const budget = new RetryBudget({ ratio: 0, minPerSec: 10 });
+  const { lb, sent } = mocked(() => (sent.length === 1 ? broken() : new Response('good')), { retry: { budget, backoff: 0 }, now: () => 0 });
+  const before = budget.balance(0);
+  assert.equal(await (await lb.fetch('/')).text(), 'good');
+  assert.equal(budget.balance(0), before - 1);
+});
+
+test('with a key it goes to the next choice of the key', async () => {
+  let first;
+  const { lb, sent } = mocked((host) => (host === (first ??= host) ? broken() : new Response('good')), { policy: 'ring_hash', retry: { backoff: 0 } });
+  for (let i = 0; i < 4; i++) {
+    assert.equal(await (await lb.fetch('/', { key: 'same' })).text(), 'good');
+    assert.deepEqual(sent.splice(0).map((host) => host === first), [true, false]);
+  }
+});
+
+test('what goes on after a hedge has the attempts that are left', async (t) => {
+  const { now, advance } = fakeClock(t);
+  const { lb, sent, sum } = mocked(() => (sent.length === 1 ? new Promise(() => {}) : broken()), { now, hedge: { afterMs: 10 }, retry: { limit: 1, backoff: 0 } });
+  const asked = lb.fetch('/');
+  await advance(10);
+  const reading = assert.rejects((await asked).text(), { message: 'terminated' });
+  await advance(1);
+  await reading;
+  assert.equal(sent.length, 3, 'the first, its hedge, and a retry');
+  assert.equal(sum('inFlight'), 0);
+});
+
+test('another status does not go with the head that the caller has, and its body is let go', async () => {
+  let canceled;
+  const other = () => new Response(new ReadableStream({ cancel() { canceled = true; throw new Error('cannot') } }), { status: 201 });
+  const { lb, sent, sum } = mocked(() => (sent.length === 1 ? broken() : other()), { retry: { backoff: 0 } });
+  await assert.rejects((await lb.fetch('/')).text(), { message: 'terminated' });
+  // An error of that would have been nobody's.
+  await new Promise(setImmediate);
+  assert.ok(canceled);
+  assert.deepEqual([sent.length, sum('failures'), sum('inFlight')], [2, 1, 0]);
+});
+
+test('a function that fails to make a body is no fault of the endpoints', async () => {
+  const { lb, sent, sum } = mocked(() => new Response('good'));
+  const mine = new Error('mine');
+  await assert.rejects(lb.fetch('/', { method: 'PUT', body: () => { throw mine } }), (error) => error === mine);
+  assert.deepEqual([sent.length, sum('failures'), sum('inFlight')], [0, 0, 0]);
+});
+
+test('two answers in one turn, of which the first is not the one that is taken: both end', async (t) => {
+  const { now, advance } = fakeClock(t);
+  const answers = [];
+  const { lb, sum } = mocked(() => new Promise((resolve) => answers.push(resolve)), { now, hedge: { afterMs: 10 } });
+  const asked = lb.fetch('/');
+  await advance(10);
+  answers[0](new Response(null, { status: 404 }));
+  answers[1](new Response(null, { status: 200 }));
+  assert.equal((await asked).status, 200);
+  assert.equal(sum('inFlight'), 0);
+});
+
+for (const init of [{ method: 'POST' }, { method: 'GET' }]) {
+  test(`${init.method}: a request whose time is over says so`, async (t) => {
+    const { now, advance } = fakeClock(t);
+    const { lb } = mocked(() => new Promise(() => {}), { now, timeoutMs: 100 });
+    const asked = assert.rejects(lb.fetch('/', init), { code: 'deadline' });
+    await advance(100);
+    await asked;
+  });
+}

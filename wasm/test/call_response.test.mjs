@@ -1,0 +1,59 @@
+// What `lb.call` makes of values that are responses, and of a caller who gives up himself.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createBalancer, Balancer } from 'evenkeel';
+import { serve } from './support.mjs';
+
+async function endless(t, options) {
+  const server = await serve(t, (_, response) => response.writeHead(200).write('begin '));
+  const lb = createBalancer({ endpoints: [server.url], ...options });
+  return { lb, get: (init) => lb.call(({ url, signal }) => fetch(url, { signal }), init), endpoint: () => lb.endpoints()[0] };
+}
+
+test("the caller's signal reaches the body of a response", async (t) => {
+  const { get, endpoint } = await endless(t);
+  const caller = new AbortController();
+  const response = await get({ signal: caller.signal });
+  assert.equal(endpoint().inFlight, 1);
+  const reading = response.text();
+  const reason = new Error('mine');
+  caller.abort(reason);
+  await assert.rejects(reading, (error) => error === reason);
+  assert.equal(endpoint().inFlight, 0);
+});
+
+test("the call's time reaches the body of a response", async (t) => {
+  const { get, endpoint } = await endless(t);
+  await assert.rejects((await get({ timeoutMs: 200 })).text(), { name: 'TimeoutError' });
+  assert.deepEqual([endpoint().failures, endpoint().inFlight], [1, 0]);
+});
+
+test('a response that was read is over', async (t) => {
+  const server = await serve(t);
+  const lb = createBalancer({ endpoints: [server.url] });
+  await lb.call(async ({ url, signal }) => {
+    const response = await fetch(url, { signal });
+    await response.text();
+    return response;
+  });
+  assert.deepEqual(lb.endpoints().map(({ successes, inFlight }) => [successes, inFlight]), [[1, 0]]);
+});
+
+test("the balancer's accept is for answers of fetch", async () => {
+  const lb = createBalancer({ endpoints: ['http://a'], accept: (response) => response.headers.has('x') });
+  assert.equal(await lb.call(() => 'a value'), 'a value');
+});
+
+for (const [name, balancer] of [['createBalancer', createBalancer], ['Balancer', (options) => new Balancer(options)]]) {
+  test(`${name}: who gives up what he sends himself is not sent elsewhere`, async () => {
+    const lb = balancer({ endpoints: ['http://a', 'http://b'] });
+    let calls = 0;
+    const mine = new DOMException('mine', 'AbortError');
+    const sent = () => (calls++, Promise.reject(mine));
+    await assert.rejects(lb.call(sent), (error) => error === mine);
+    const sums = () => ['canceled', 'failures', 'inFlight'].map((name) => lb.endpoints().reduce((sum, endpoint) => sum + endpoint[name], 0));
+    assert.deepEqual([calls, ...sums()], [1, 1, 0, 0]);
+    await assert.rejects(lb.call(sent, { classify: () => 'retryable_failure' }), { code: 'attempts' });
+    assert.equal(calls, 4);
+  });
+}
