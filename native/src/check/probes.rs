@@ -24,8 +24,8 @@ impl<C: Send + Sync + 'static> Probe<C> for Tcp {
 }
 
 /// An endpoint is well if it answers a `GET` of a path with a status of 200 to 299, by HTTP/1.1
-/// over a connection of its own, without TLS, with the endpoint's name as its `Host`. Others are a function away: a [`Probe`] has the
-/// client.
+/// over a connection of its own, without TLS, with the endpoint's name as its `Host`. Others are a
+/// function away: a [`Probe`] has the client.
 #[derive(Clone, Debug)]
 pub struct HttpGet {
     path: Arc<str>,

@@ -49,10 +49,10 @@ use search::Chosen;
 /// and no less than [`PollerConfig::min`], there is at most one question for the records and two
 /// for each target. (Repeated and further questions on the way, to a server that does not answer,
 /// to another one, over TCP, and for aliases, are counted with the first; a target of which nothing
-/// is known is asked for at every lookup.) Where endpoints fail, and somebody looks before an answer's time is over, the addresses
-/// that were told longest ago are asked for again, of 32 targets. A question that failed is asked
-/// again with the lookups, after 1 s and twice as long with each failure, up to
-/// [`PollerConfig::backoff_max`].
+/// is known is asked for at every lookup.) Where endpoints fail, and somebody looks before an
+/// answer's time is over, the addresses that were told longest ago are asked for again, of 32
+/// targets. A question that failed is asked again with the lookups, after 1 s and twice as long with
+/// each failure, up to [`PollerConfig::backoff_max`].
 ///
 /// ```
 /// use core::net::SocketAddr;
