@@ -243,11 +243,11 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             }
         });
         let driver = AbortOnDrop(driver.abort_handle());
+        let ends = shared.supervisor.guard();
         let task = runtime.spawn({
             let shared = Arc::clone(&shared);
             async move {
-                let _driver = driver;
-                let _ends = shared.supervisor.guard();
+                let (_driver, _ends) = (driver, ends);
                 let watchdog = watchdog(clock, &shared.discovery, turned);
                 tokio::join!(watchdog, maintenance.run(received, ordered));
             }

@@ -24,6 +24,7 @@ use crate::error::PickError;
 use crate::lease::Lease;
 use crate::shared::Clients;
 use crate::stats::CallCount;
+use crate::supervise::TaskStatus;
 use crate::target::Target;
 pub use error::{AnyError, AttemptError, CallError, Cause};
 pub use judge::{Accept, Classify, EveryAnswer, EveryError};
@@ -179,7 +180,9 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         loop {
             match call.poll(now, &mut budget, &mut rng) {
                 Step::Send(sent) => match self.pick_with(key, call.tried(), call.leaves_level()) {
-                    Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => pick.withdraw(),
+                    Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => {
+                        pick.withdraw(self.tally());
+                    }
                     Ok(pick) => {
                         let (slot, lease) = (pick.slot(), pick.lease_at(now));
                         let (client, resends) = (lease.client(), count.resends());
@@ -189,8 +192,10 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
                         in_flight.send(Flight { attempt: sent, lease, span, began: now }, future);
                     }
                     Err(error) => {
-                        // Whoever waits until ready waits for an endpoint, not for room.
-                        if matches!(error, PickError::Busy { .. }) {
+                        // Whoever waits until ready waits for an endpoint, not for room; and nobody
+                        // makes clients any more where the balancer's task has ended.
+                        let none_comes = self.shared.supervisor.has_ended();
+                        if none_comes || matches!(error, PickError::Busy { .. }) {
                             call.all_busy(now);
                         } else {
                             call.no_endpoint(now);
@@ -253,18 +258,23 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     }
 }
 
-/// News of clients, for a call that waits for one.
+/// News of clients, for a call that waits for one, and of the task that makes them.
 #[derive(Default)]
-struct News(Option<watch::Receiver<Clients>>);
+struct News(Option<(watch::Receiver<Clients>, watch::Receiver<TaskStatus>)>);
 
 impl News {
-    /// Returns when there may be a client that there was not before. The first time that is at once:
-    /// what came since the last pick must not be missed.
+    /// Returns when there may be a client that there was not before, or none can come any more. The
+    /// first time that is at once: what came since the last pick must not be missed.
     async fn wait<C, P>(&mut self, balancer: &Balancer<C, P>) {
-        match &mut self.0 {
-            // The sender lives as long as the balancer.
-            Some(receiver) => drop(receiver.changed().await),
-            None => self.0 = Some(balancer.shared.clients.subscribe()),
+        let Some((clients, task)) = &mut self.0 else {
+            let shared = &balancer.shared;
+            self.0 = Some((shared.clients.subscribe(), shared.supervisor.subscribe()));
+            return;
+        };
+        // The senders live as long as the balancer.
+        tokio::select! {
+            _ = clients.changed() => {}
+            _ = task.wait_for(|task| task.ended) => {}
         }
     }
 }

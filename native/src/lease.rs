@@ -226,7 +226,8 @@ impl<'a, C, P> Pick<'a, C, P> {
     }
 
     /// Makes it as if it had never been picked.
-    pub(crate) fn withdraw(mut self) {
+    pub(crate) fn withdraw(mut self, tally: &crate::tally::Tally) {
+        tally.take_back_pick(self.client().column.number());
         if self.due.needs.in_flight {
             self.client().load.end();
         }

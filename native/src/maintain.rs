@@ -106,7 +106,8 @@ enum Woken<C> {
     Set(Set),
     /// A client is made; nothing, if it was given up.
     Made(Option<Made<C>>),
-    Ordered(Order),
+    /// All that came together make one turn: checks of very many endpoints may fail at once.
+    Ordered(Vec<Order>),
     /// Reports, or the time.
     Nudged,
 }
@@ -232,7 +233,10 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         tokio::select! {
             Some(set) = sets.recv() => Woken::Set(set),
             Some(made) = self.making.join_next() => Woken::Made(made.ok()),
-            Some(order) = orders.recv() => Woken::Ordered(order),
+            Some(order) = orders.recv() => {
+                let more = core::iter::from_fn(|| orders.try_recv().ok());
+                Woken::Ordered(core::iter::once(order).chain(more).collect())
+            }
             () = self.shared.marks.marked() => Woken::Nudged,
             () = self.shared.clock.sleep_until(due.into_iter().flatten().min()) => Woken::Nudged,
         }
@@ -263,7 +267,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 // They are taken over together, by a turn of its own.
                 return;
             }
-            Woken::Ordered(order) => self.obey(order),
+            Woken::Ordered(orders) => orders.into_iter().for_each(|order| self.obey(order)),
             Woken::Nudged => {}
         }
         if is_due(self.pockets_at, now) {

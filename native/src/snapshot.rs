@@ -172,15 +172,22 @@ impl<C, P> Snapshot<C, P> {
     /// of `first`, if it has others, or else of the first that has. `None` without room in any.
     pub(crate) fn with_room(&self, first: usize, avoid: &[Slot]) -> Option<(usize, SortedList)> {
         let others = (0..self.roomy).filter(|&index| index != first);
-        let with_room = core::iter::once(first).chain(others).filter_map(|index| {
+        let mut any = None;
+        for index in core::iter::once(first).chain(others) {
             let mut with_room = SortedList::EMPTY;
-            for slot in self.groups.get(index)?.members.iter() {
+            let Some(group) = self.groups.get(index) else { continue };
+            for slot in group.members.iter() {
                 let has_room = self.table.row(slot).is_some_and(|row| !row.client.load.is_full());
                 with_room.put(slot, has_room);
             }
-            (!with_room.is_empty()).then_some((index, with_room))
-        });
-        with_room.min_by_key(|(_, slots)| self.less(slots.all(), avoid).is_empty())
+            if !self.less(with_room.all(), avoid).is_empty() {
+                return Some((index, with_room));
+            }
+            if !with_room.is_empty() {
+                any = any.or(Some((index, with_room)));
+            }
+        }
+        any
     }
 
     /// Returns how many candidates there are.

@@ -55,17 +55,18 @@ impl Supervisor {
         text
     }
 
-    /// Returns a guard that tells of the task's end.
-    pub(crate) fn guard(&self) -> impl Drop + '_ {
-        Guard(self)
+    /// Returns a guard that tells of the task's end. The task has it from the beginning: it may end
+    /// before it has run.
+    pub(crate) fn guard(&self) -> impl Drop + Send + use<> {
+        Guard(self.status.clone())
     }
 }
 
-struct Guard<'a>(&'a Supervisor);
+struct Guard(watch::Sender<TaskStatus>);
 
-impl Drop for Guard<'_> {
+impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.status.send_modify(|status| status.ended = true);
+        self.0.send_modify(|status| status.ended = true);
         let _ = catch_unwind(|| tracing::debug!("the balancer's task has ended"));
     }
 }

@@ -43,6 +43,16 @@ impl Tally {
     /// Counts one. Only for the thread whose tally it is.
     #[inline]
     pub(crate) fn add(&self, column: u32, count: Count) {
+        self.add_to(column, count, 1);
+    }
+
+    /// Takes back a pick that it counted.
+    pub(crate) fn take_back_pick(&self, column: u32) {
+        self.add_to(column, Count::Pick, u64::MAX);
+    }
+
+    #[inline]
+    fn add_to(&self, column: u32, count: Count, more: u64) {
         let (block, place) = Self::place(column);
         let rows = match self.blocks[block].get() {
             Some(rows) => rows,
@@ -50,7 +60,7 @@ impl Tally {
         };
         let cell = &rows[place].0[count as usize];
         // Nobody else writes here.
-        cell.store(cell.load(Relaxed).wrapping_add(1), Relaxed);
+        cell.store(cell.load(Relaxed).wrapping_add(more), Relaxed);
     }
 
     #[cold]

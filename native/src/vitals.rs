@@ -291,10 +291,14 @@ impl Vitals {
             && probe.compare_exchange(DUE, stamp(now), Relaxed, Relaxed).is_ok()
     }
 
-    /// Returns when the last probe was sent, unless another one is due.
-    pub(crate) fn probe_sent(&self) -> Option<Instant> {
-        let sent = self.counts.probe.load(Relaxed);
-        (sent != 0 && sent != DUE).then(|| Instant::from_nanos(sent))
+    /// Takes when a probe was sent, unless that is known or another one is due.
+    pub(crate) fn take_probe_sent(&self) -> Option<Instant> {
+        let probe = &self.counts.probe;
+        let sent = probe.load(Relaxed);
+        let is_sent = sent != 0 && sent != DUE;
+        // Nobody else takes it, and nobody picks a probe before the next is offered.
+        (is_sent && probe.compare_exchange(sent, 0, Relaxed, Relaxed).is_ok())
+            .then(|| Instant::from_nanos(sent))
     }
 
     /// Notes that it has come back with the snapshot of this version.

@@ -184,9 +184,12 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         any
     }
 
-    /// Lets those wait for their turn again whose time has come. Tells that there are some.
+    /// Lets those wait for their turn again whose time has come, and a policy that panicked try again.
+    /// Tells that there are some.
     pub(super) fn retry(&mut self, now: Instant) -> bool {
         self.retry_at = None;
+        // A table that is too small stays so.
+        self.news.candidates |= self.behind && self.table.is_none();
         let mut any = false;
         for found in self.found.iter_mut() {
             let Connection::Failed { failures, retry_at } = found.connection else { continue };

@@ -129,8 +129,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     fn count(&mut self, now: Instant, index: usize) -> Option<Counted> {
         let slot = self.cluster.live(index)?;
         let vitals = &self.clients.get(index)?.as_ref()?.vitals;
-        if self.cluster.health(slot) == Health::HalfOpen
-            && let Some(sent) = vitals.probe_sent()
+        // One that was sent before it was ejected again is none of now.
+        if let Some(sent) = vitals.take_probe_sent()
+            && self.cluster.health(slot) == Health::HalfOpen
             && self.cluster.begin_probe(now, slot, sent)
         {
             self.offered.remove(&slot);

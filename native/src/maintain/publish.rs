@@ -10,13 +10,14 @@ use std::sync::{Arc, PoisonError};
 use evenkeel_core::cluster::Member;
 use evenkeel_core::{EventKind, Instant, PickError, Policy, Slot, TableFull};
 
-use super::Maintenance;
 use super::found::Found;
+use super::{Maintenance, bring_forward};
 use crate::event::Event;
 use crate::factory::Factory;
 use crate::shared::Counts;
 use crate::snapshot::Snapshot;
 use crate::status::{Listing, Place};
+use crate::supervise::PAUSE;
 use crate::target::Target;
 
 /// How long after a snapshot was published nobody puts back the one before, in all likelihood.
@@ -46,10 +47,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
         let mut members = Vec::with_capacity(self.cluster.len());
         members.extend(self.cluster.members());
-        let mut formed = None;
+        let (mut formed, mut panicked) = (None, false);
         if candidates {
             self.version += 1;
             let snapshot = self.form(&members);
+            panicked = snapshot.is_none();
             self.table = snapshot.as_ref().and_then(|formed| formed.as_ref().err()).copied();
             formed = snapshot.and_then(Result::ok);
             self.behind = formed.is_none();
@@ -84,6 +86,10 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         self.shared.listing.store(Arc::new(listing));
         self.publish_counts(snapshot.len(), complete);
         self.news = News::default();
+        if panicked {
+            // The policy may do better then.
+            bring_forward(&mut self.retry_at, self.shared.clock.now() + PAUSE);
+        }
         if news.set {
             self.unmerged = 0;
         }

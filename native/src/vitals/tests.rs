@@ -109,12 +109,13 @@ fn one_pick_takes_a_probe() {
     let vitals = Vitals::new(Heed::Failures, true);
     assert!(!vitals.take_probe(Instant::ZERO));
     vitals.offer_probe();
-    assert_eq!(vitals.probe_sent(), None);
+    assert_eq!(vitals.take_probe_sent(), None);
     assert!(
         vitals.take_probe(Instant::from_nanos(7)) && !vitals.take_probe(Instant::from_nanos(8))
     );
     vitals.retract_probe();
-    assert_eq!(vitals.probe_sent(), Some(Instant::from_nanos(7)));
+    assert_eq!(vitals.take_probe_sent(), Some(Instant::from_nanos(7)));
+    assert_eq!(vitals.take_probe_sent(), None, "once: the next one is another");
     vitals.offer_probe();
     vitals.retract_probe();
     assert!(!vitals.take_probe(Instant::from_nanos(9)));

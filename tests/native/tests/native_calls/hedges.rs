@@ -115,6 +115,7 @@ async fn a_hedge_that_is_not_sent_leaves_no_trace() {
         call(&alone, &hedging(at_once(1), 20, 1), &Log::default(), &[(90, true)]).await;
     assert_eq!(result.unwrap(), 1);
     assert_eq!((status(&alone, "a").latency, sums(&alone)), (Some(ms(90)), (0, 0)));
+    assert_eq!(alone.stats().picks, 1);
 }
 
 #[tokio::test(start_paused = true)]

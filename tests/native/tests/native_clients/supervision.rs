@@ -7,8 +7,8 @@ use std::sync::{Arc, mpsc};
 use evenkeel::core::load::InFlight;
 use evenkeel::core::{TableFull, View};
 use evenkeel::{
-    Answer, Balancer, BoxError, Cx, Discover, Ended, EventKind, Fixed, Policy, PollerConfig,
-    Publisher, Retry, RoundRobin, SourceHealth, Verdict,
+    Answer, Balancer, BoxError, Cx, Discover, Ended, EventKind, Fixed, PickError, Policy,
+    PollerConfig, Publisher, Retry, RoundRobin, SourceHealth, Verdict,
 };
 
 use crate::works::{How, Works};
@@ -220,6 +220,37 @@ async fn policies() {
     assert_eq!(bed.picked(), "abcd");
 }
 
+/// Round robin that panics once, at three endpoints.
+#[derive(Clone)]
+struct Once(RoundRobin, Arc<AtomicUsize>);
+
+impl Policy for Once {
+    type Load = InFlight;
+
+    fn pick(&self, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+        self.0.pick(view, cx)
+    }
+
+    fn rebuild(&mut self, view: &dyn View) -> Result<(), TableFull> {
+        assert!(view.len() != 3 || self.1.fetch_add(1, SeqCst) > 0, "not now");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_panicked_is_asked_again_though_nothing_changes() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let policy = Once(RoundRobin::new(), Arc::clone(&asked));
+    let bed = Bed::tuned(all("ab"), Works::new(), |builder| builder.policy(policy));
+    bed.balancer.ready().await;
+    bed.becomes(all("abc")).await;
+    assert_eq!(bed.picked(), "ab");
+    pass(2 * SECOND).await;
+    assert_eq!(bed.picked(), "abc");
+    pass(60 * SECOND).await;
+    assert_eq!(asked.load(SeqCst), 2, "once more is enough");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_runs_in_the_callers_tasks_is_theirs() {
     let bed = Bed::tuned(all("ab"), Works::new(), |builder| {
@@ -261,6 +292,35 @@ fn a_runtime_that_ends_takes_the_task_along_and_picks_go_on() {
     drop(runtime);
     assert!(task.borrow().ended && task.has_changed().unwrap());
     assert_eq!(bed.picked(), "ab");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_ends_before_it_has_run_says_so() {
+    let bed = Bed::new("ab", Works::new());
+    bed.balancer.close().await;
+    bed.balancer.ready().await;
+    assert!(bed.balancer.task().borrow().ended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_an_endpoint_end_with_the_task() {
+    let (_publisher, source) = Publisher::new();
+    let works = Works::new();
+    let balancer = Balancer::builder(source).build(move |target| works.make(target)).unwrap();
+    let waits = tokio::spawn({
+        let balancer = balancer.clone();
+        async move {
+            let patient = Retry::attempts(3).unwrap().wait_for_ready();
+            balancer.call(&patient, async |_| Ok::<_, BoxError>(())).await
+        }
+    });
+    pass(3_600 * SECOND).await;
+    assert!(!waits.is_finished());
+    balancer.close().await;
+    let error = waits.await.unwrap().unwrap_err();
+    assert!(matches!(error.unavailable, Some(PickError::NoEndpoints { .. })), "{error}");
+    let patient = Retry::attempts(3).unwrap().wait_for_ready();
+    assert!(balancer.call(&patient, async |_| Ok::<_, BoxError>(())).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
