@@ -14,7 +14,7 @@ const LIMITS = {
   'lite.js': { raw: 121_400, gzip: 53_100, brotli: 47_100 },
   // Without the module.
   'slim.js': { raw: 56_300, gzip: 21_000, brotli: 18_900 },
-  'asm.js': { raw: 349_500, gzip: 115_700, brotli: 95_800 },
+  'asm.js': { raw: 349_500, gzip: 115_700, brotli: 95_900 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
   'steering.js': { raw: 7_800, gzip: 3_400, brotli: 3_100 },
