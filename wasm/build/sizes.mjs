@@ -10,7 +10,7 @@ import { buildSync } from 'esbuild';
 const LIMITS = {
   'lb.wasm': { raw: 122_000, gzip: 58_000, brotli: 50_300 },
   'lite.wasm': { raw: 69_800, gzip: 33_500, brotli: 29_400 },
-  'index.js': { raw: 183_200, gzip: 79_900, brotli: 70_500 },
+  'index.js': { raw: 183_200, gzip: 79_800, brotli: 70_500 },
   'lite.js': { raw: 121_400, gzip: 53_100, brotli: 47_100 },
   // Without the module.
   'slim.js': { raw: 56_300, gzip: 21_000, brotli: 18_900 },
