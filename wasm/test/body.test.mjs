@@ -150,6 +150,21 @@ test('who holds no more than the stream may read it yet', async (t) => {
   assert.equal(await new Response(stream).text(), 'begin end');
 });
 
+test('a clone alone may be read, or the one after the other', async (t) => {
+  const { lb, server, finish, endpoint } = await streaming(t);
+  const response = await lb.fetch('/x');
+  const clone = response.clone();
+  const text = clone.text();
+  finish();
+  assert.equal(await text, 'begin end');
+  assert.deepEqual([endpoint().successes, endpoint().inFlight], [1, 0]);
+  assert.equal(response.bodyUsed, false);
+  assert.equal(await new Response(response.body).text(), 'begin end');
+  assert.equal(response.bodyUsed, true);
+  if (!WRAPPED) assert.equal(clone.url, `${server.url}/x`);
+  assert.throws(() => response.clone(), TypeError);
+});
+
 test('who drops its reader halfway lets it go', async (t) => {
   const { lb, closed, endpoint } = await streaming(t);
   const read = async () => (await (await lb.fetch('/')).body.getReader().read()).value;

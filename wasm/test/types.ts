@@ -89,6 +89,9 @@ createBalancer({ endpoints: poll('https://list.example') }).pick({ key: { hash: 
 createBalancer({ endpoints: [], onEvent: (event) => void (event.type === 'eject' ? event.until.toFixed() : event.type === 'source' && event.ok) });
 createBalancer({ endpoints: [], onEvent: (event: LbEvent) => console.log(event.type) });
 createBalancer({ endpoints: [], onEvent: (event: unknown) => console.log(event) });
+createBalancer({ endpoints: [], retry: { budget: { ratio: 0.1 } } }).fetch('/', { retry: { budget: shared } });
+// @ts-expect-error: a budget of one request would bound nothing
+lb.fetch('/', { retry: { budget: { ratio: 0.1 } } });
 // @ts-expect-error: no such event
 createBalancer({ endpoints: [], onEvent: ({ type }) => type === 'ejected' });
 // @ts-expect-error: no such option

@@ -25,13 +25,20 @@ export function followed(response: Response, end: BodyEnd): Response {
 
 /** The same response with a body of ours. */
 function wrapped(response: Response, end: BodyEnd): Response {
-  const { status, statusText, headers } = response;
   // Who holds no more than the stream holds both, too: nets, ours and undici's, are for those who hold nothing.
-  const wrapper: Response = new Response(stream(response.body!, end, () => [wrapper, response]), { status, statusText, headers });
-  for (const name of ['url', 'redirected', 'type'] as const) {
-    Object.defineProperty(wrapper, name, { value: response[name], enumerable: true });
-  }
+  const wrapper: Response = remade(response, stream(response.body!, end, () => [wrapper, response]));
   return wrapper;
+}
+
+function remade(response: Response, body: ReadableStream): Response {
+  const { status, statusText, headers } = response;
+  return named(response, new Response(body, { status, statusText, headers }));
+}
+
+/** Gives a response what none that is made has. */
+function named(response: Response, made: Response): Response {
+  for (const name of ['url', 'redirected', 'type'] as const) Object.defineProperty(made, name, { value: response[name], enumerable: true });
+  return made;
 }
 
 /** The response itself: in Node and in pages only JavaScript reads it, by its methods. This spares a stream around the stream. */
@@ -50,7 +57,7 @@ const READING = Symbol('evenkeel');
 /** How far a response has been read. */
 class Reading {
   #body: ReadableStream | undefined;
-  /** What was made of our stream once it was asked for, or the answer that stands in. */
+  /** What was made of our stream. */
   #other: Response | undefined;
   #used = false;
 
@@ -61,26 +68,23 @@ class Reading {
     readonly end: BodyEnd,
   ) {}
 
-  get body(): ReadableStream {
-    const { response, own, end } = this;
-    return (this.#body ??= stream(native(own, 'body', response)!, end, () => (this.#used = true)));
+  get body(): ReadableStream | null {
+    return this.#other ? this.#other.body : this.#stream();
   }
 
   get used(): boolean {
-    return this.#body ? this.#used || this.#other?.bodyUsed === true : native(this.own, 'bodyUsed', this.response);
+    return this.#other?.bodyUsed ?? (this.#body ? this.#used : native(this.own, 'bodyUsed', this.response));
   }
 
+  /** Both are read through our stream, whichever of them is. */
   clone(): Response {
-    const { end, own, response } = this;
-    end.begun();
-    // One of the two is followed: the network's body is read as far as the faster one.
-    return this.#body ? this.#wrapped().clone() : own.clone.call(response);
+    return named(this.response, this.#streamed().clone());
   }
 
   async read(name: 'text'): Promise<unknown> {
     const { end, own, response } = this;
     end.begun();
-    if (this.#body) return this.#wrapped()[name]();
+    if (this.#body) return this.#streamed()[name]();
     try {
       const value = await own[name].call(response);
       end.ended();
@@ -90,9 +94,13 @@ class Reading {
     }
   }
 
-  #wrapped(): Response {
-    const { status, statusText, headers } = this.response;
-    return (this.#other ??= new Response(this.#body, { status, statusText, headers }));
+  #stream(): ReadableStream {
+    const { response, own, end } = this;
+    return (this.#body ??= stream(native(own, 'body', response)!, end, () => (this.#used = true)));
+  }
+
+  #streamed(): Response {
+    return (this.#other ??= remade(this.response, this.#stream()));
   }
 }
 

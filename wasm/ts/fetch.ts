@@ -1,6 +1,7 @@
 import type { Attempted, Sent } from './attempt.js';
 import { followed } from './body.js';
 import { OUTCOMES } from './generated.js';
+import { freeWith, isFree } from './handle.js';
 import { accepted, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
 import type { Answer, Job, Rest } from './loop.js';
@@ -138,7 +139,7 @@ function followOpen(
   };
   const net = {};
   const end = {
-    begun: () => dropped?.unregister(net),
+    begun: () => isFree(net),
     ended: () => over(undefined, false),
     async broke(error: unknown, untouched: boolean): Promise<Response> {
       const { reason } = sent;
@@ -156,7 +157,8 @@ function followOpen(
     },
   };
   const handed = followed(response, end);
-  dropped?.register(handed, () => (sent.abort(new DOMException('nobody reads the answer', 'AbortError')), end.ended()), net);
+  // A net for answers that nobody reads.
+  freeWith(handed, () => (sent.abort(new DOMException('nobody reads the answer', 'AbortError')), end.ended()), net);
   return handed;
 }
 
@@ -165,15 +167,3 @@ function isOpen(value: Response | null | undefined): boolean {
   const body = value?.body;
   return typeof body?.getReader === 'function' && !value!.bodyUsed && !body.locked && typeof value!.status === 'number';
 }
-
-/** A net for answers that nobody reads: their requests end when the garbage collector finds them. */
-const dropped =
-  typeof FinalizationRegistry === 'function'
-    ? new FinalizationRegistry<() => void>((end) => {
-        try {
-          end();
-        } catch {
-          // A clock that throws: the endpoint stays busy.
-        }
-      })
-    : undefined;

@@ -50,8 +50,8 @@ export interface LoadBalancer {
   /** What was learned, as a text for `restore`: kept in a store, it spares the next isolate or page to learn it anew. */
   state(): string;
   /**
-   * Goes on with what another balancer knew; how many endpoints were known. A text that is too old or damaged changes nothing: 0. Before the first list
-   * of a source it is kept for that: 0.
+   * Goes on with what another balancer knew; how many endpoints were known. A text that is too old or damaged changes nothing: 0. Before the
+   * first list of a source, the text is kept for that: 0.
    */
   restore(state: string): number;
   /** Ends its source. Requests under way go on, others are refused. */
@@ -155,7 +155,14 @@ class Lb implements LoadBalancer {
     }
   }
 
-  async #run<T>(job: Omit<Job<T>, 'options' | 'ofError'>, resolved: Resolved, hedged: RetryOptions, key: PickOptions['key'], own: boolean): Promise<T> {
+  /** Runs a job; `own` says that the caller sends himself. */
+  async #run<T>(
+    job: Omit<Job<T>, 'options' | 'ofError'>,
+    resolved: Resolved,
+    hedged: RetryOptions,
+    key: PickOptions['key'],
+    own: boolean,
+  ): Promise<T> {
     this.#refuseDisposed();
     const { send, ofAnswer, repeat, signal, hand } = job;
     if (signal) check.signal('signal', signal);

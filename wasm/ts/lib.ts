@@ -20,6 +20,6 @@ export type { Acceptance, Verdict } from './verdict.js';
 export { createBalancer } from './lb.js';
 export type { LbRequestInit, LoadBalancer } from './lb.js';
 export type { LbEvent, LbEvents } from './notices.js';
-export type { LbCallOptions, LbFetchOptions, LbOptions, RequestDefaults, Retry } from './options.js';
+export type { LbCallOptions, LbFetchOptions, LbOptions, RequestDefaults, Retry, SharedRetry } from './options.js';
 export { poll } from './source.js';
 export type { Listing, PollOptions, Source } from './source.js';

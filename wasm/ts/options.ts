@@ -22,10 +22,13 @@ export interface Retry {
   readonly statusCodes?: readonly number[];
   /** The waits between attempts. Default `{ baseMs: 25, maxMs: 250 }`; elsewhere at once after a refusal. */
   readonly backoff?: Backoff;
-  /**
-   * Bounds the retries and hedges of all requests together. Default: 20 % of the last successes, and 10 a second; `false` for no bound. One request
-   * may have another, which is made before.
-   */
+  /** Bounds the retries and hedges of all that share it. Default: the balancer's; `false` for no bound. */
+  readonly budget?: Budget | false;
+}
+
+/** The same for all requests. */
+export interface SharedRetry extends Omit<Retry, 'budget'> {
+  /** Bounds the retries and hedges of all requests together. Default: 20 % of the last successes, and 10 a second; `false` for no bound. */
   readonly budget?: Budget | RetryBudgetOptions | false;
 }
 
@@ -47,7 +50,9 @@ export interface RequestDefaults {
   readonly classify?: (error: unknown) => Exclude<Verdict, 'success'> | undefined;
 }
 
-export interface LbOptions extends RequestDefaults, Omit<Settings, 'levels' | 'outlierDetection'> {
+export interface LbOptions extends Omit<RequestDefaults, 'retry'>, Omit<Settings, 'levels' | 'outlierDetection'> {
+  /** `false` for one attempt. */
+  readonly retry?: SharedRetry | false;
   /** A list, a function that gives one, an async iterable of lists, or a source such as `poll(url)`. */
   readonly endpoints: Iterable<EndpointSpec> | Source;
   /**
@@ -134,7 +139,7 @@ export function config(options: LbOptions): BalancerConfig {
 }
 
 /** Adds a request's options to those of the balancer. */
-export function resolve(given: RequestDefaults & { accept?: unknown }, base?: Resolved): Resolved {
+export function resolve(given: Omit<RequestDefaults, 'retry'> & { retry?: SharedRetry | false; accept?: unknown }, base?: Resolved): Resolved {
   const { retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } = given;
   if (classify !== undefined) callable('classify', classify);
   if (accept !== undefined) callable('accept', accept);
@@ -163,7 +168,7 @@ const DEFAULTS: RetryOptions = { attempts: 3 };
 const HEDGE: Hedge = { afterMs: 1000, max: 1 };
 
 /** What is said of retries; what is not said stays as it is. */
-function retries(retry: Retry | false, ofOne: boolean): Partial<Resolved> {
+function retries(retry: SharedRetry | false, ofOne: boolean): Partial<Resolved> {
   if (retry === false) return { retry: { attempts: 1 } };
   const { limit, methods, statusCodes, backoff, budget } = known('retry', check.object('retry', retry), RETRY);
   if (limit !== undefined) check.integer('retry.limit', limit, 0, 100);
@@ -178,7 +183,7 @@ function retries(retry: Retry | false, ofOne: boolean): Partial<Resolved> {
   return said;
 }
 
-function budgets(budget: Retry['budget'], ofOne: boolean): { budget?: Budget } {
+function budgets(budget: SharedRetry['budget'], ofOne: boolean): { budget?: Budget } {
   if (budget === undefined) return {};
   if (budget === false) return { budget: (unbounded ??= new RetryBudget({ ratio: 1000, minPerSec: 1_000_000 })) };
   if (budget instanceof RetryBudget || 'tokens' in check.object('retry.budget', budget)) return { budget: budget as Budget };

@@ -1,7 +1,7 @@
 import { duration, time } from './check.js';
 import { OUTCOMES, OUTCOME_OF_VERDICT, type Outcome, type PickReason } from './generated.js';
 import { answered, report, withdraw } from './glue.js';
-import type { Once } from './handle.js';
+import { freeWith, isFree, type Once } from './handle.js';
 import { numbers, type Verdict } from './verdict.js';
 
 export type { PickReason } from './generated.js';
@@ -92,9 +92,9 @@ export class Pick {
   /** @internal Reports it as abandoned should it be dropped before it is reported, and ends the call that it is for. */
   net(): void {
     const owner = this.#owner;
-    if (!owner || !dropped || this.#netted) return;
+    if (!owner || this.#netted) return;
     this.#netted = true;
-    dropped.register(this, { owner, ticket: this.#ticket, call: this.call }, this);
+    freeWith(this, dropped(owner, this.#ticket, this.call));
   }
 
   /** @internal Reports by the core's number. */
@@ -129,7 +129,7 @@ export class Pick {
     this.#owner = undefined;
     if (this.#netted) {
       this.#netted = false;
-      dropped!.unregister(this);
+      isFree(this);
     }
   }
 
@@ -155,29 +155,18 @@ export interface PickOwner {
   clock(): number;
 }
 
-interface Lost {
-  readonly owner: PickOwner;
-  readonly ticket: number;
-  readonly call: Once | undefined;
-}
-
 /** The core's number of each outcome. */
 const NUMBER = Object.fromEntries(OUTCOMES.map((name, index) => [name, index])) as Readonly<Record<Outcome, number>>;
 
 let warned = false;
 
-/** A net for picks that nobody reports. */
-const dropped =
-  typeof FinalizationRegistry === 'function'
-    ? new FinalizationRegistry<Lost>(({ owner, ticket, call }) => {
-        call?.free();
-        owner.dropped++;
-        try {
-          report(owner.handle, owner.clock(), ticket, NUMBER.abandoned, NaN);
-        } catch {
-          // A clock that throws: the endpoint stays busy.
-        }
-        if (!warned) console.warn('evenkeel: a pick was dropped without a report, and counts as abandoned; say pick.ok(), fail() or cancel(), or `using pick`');
-        warned = true;
-      })
-    : undefined;
+/** A net for a pick that nobody reports. */
+function dropped(owner: PickOwner, ticket: number, call: Once | undefined): () => void {
+  return () => {
+    call?.free();
+    owner.dropped++;
+    if (!warned) console.warn('evenkeel: a pick was dropped without a report, and counts as abandoned; say pick.ok(), fail() or cancel(), or `using pick`');
+    warned = true;
+    report(owner.handle, owner.clock(), ticket, NUMBER.abandoned, NaN);
+  };
+}
