@@ -76,3 +76,33 @@ async fn a_recorder_gets_all_that_was_counted() {
     assert_eq!(kept.of("evenkeel.events balancer=users kind=added why="), 2);
     assert_eq!(kept.of("evenkeel.endpoints balancer=users"), 2.0_f64.to_bits());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_counts_of_an_endpoint_go_on_with_another_client() {
+    let source = Fixed::new(["a:80"]).unwrap();
+    let balancer = Balancer::builder(source).build_with(|target: Target| target).unwrap();
+    let kept = Kept::default();
+    let record = |picks| {
+        metrics::with_local_recorder(&kept, || balancer.record_metrics("users"));
+        let name = "evenkeel.endpoint.picks balancer=users endpoint=a:80";
+        assert_eq!(kept.of(name), picks);
+    };
+    balancer.ready().await;
+    for _ in 0..10 {
+        balancer.pick().unwrap().success();
+    }
+    record(10);
+    record(10);
+    balancer.pick().unwrap().lease().discard();
+    record(11);
+    let anew = async {
+        while balancer.endpoint_stats().first().is_none_or(|stats| stats.picks > 0) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), anew).await.expect("it is made anew");
+    balancer.pick().unwrap().success();
+    record(12);
+    balancer.pick().unwrap().success();
+    record(13);
+}

@@ -144,6 +144,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                     vitals: Vitals::new(self.heed, !config.max_retry_after.is_zero()),
                     column: self.shared.tallies.column(),
                     ejections: <_>::default(),
+                    #[cfg(feature = "metrics")]
+                    recorded: <_>::default(),
                     down: AtomicBool::new(found.down),
                     broken: AtomicBool::new(false),
                     clock: self.shared.clock,

@@ -1,9 +1,12 @@
 //! Hands what a balancer counts to the recorder of the facade `metrics`.
 
+use std::sync::PoisonError;
+
 use metrics::{SharedString, counter, gauge};
 
 use super::names::metric as name;
 use crate::balancer::Balancer;
+use crate::client::{Client, RECORDED};
 use crate::stats::{EndpointStats, Stats};
 
 impl<C, P> Balancer<C, P> {
@@ -13,9 +16,10 @@ impl<C, P> Balancer<C, P> {
     /// every few seconds: nothing is recorded by requests themselves. O(threads · endpoints)
     ///
     /// Names begin with `evenkeel.`; what is counted of one endpoint, with `evenkeel.endpoint.`, and
-    /// has its address as the label `endpoint`. Those totals begin anew where an endpoint gets
-    /// another client, as counters do where a process is started again. The last counts of an
-    /// endpoint that left stay with the recorder: most recorders can forget what is idle.
+    /// has its address as the label `endpoint`. Of an endpoint, the recorder is told what came since
+    /// the last time under the same label, so that its counts go on where it gets another client; it
+    /// is to be the same recorder. The last counts of an endpoint that left stay with it: most
+    /// recorders can forget what is idle.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -31,9 +35,8 @@ impl<C, P> Balancer<C, P> {
     pub fn record_metrics(&self, balancer: &str) {
         let balancer = SharedString::from(balancer.to_owned());
         self.record_totals(&balancer);
-        for stats in self.endpoint_stats() {
-            record_endpoint(&balancer, &stats);
-        }
+        let listing = self.shared.listing.load();
+        listing.clients().for_each(|client| record_endpoint(&balancer, client));
     }
 
     fn record_totals(&self, balancer: &SharedString) {
@@ -87,9 +90,12 @@ impl<C, P> Balancer<C, P> {
     }
 }
 
-fn record_endpoint(balancer: &SharedString, stats: &EndpointStats) {
+fn record_endpoint<C>(balancer: &SharedString, client: &Client<C>) {
+    let mut recorded = client.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = recorded.entry(balancer.to_string()).or_default();
+    let stats = EndpointStats::of(client);
     let endpoint = SharedString::from(stats.target.to_string());
-    for (name, total) in [
+    let totals: [_; RECORDED] = [
         (name::ENDPOINT_PICKS, stats.picks),
         (name::ENDPOINT_ATTEMPTS, stats.attempts),
         (name::ENDPOINT_RETRIES, stats.retries),
@@ -99,9 +105,11 @@ fn record_endpoint(balancer: &SharedString, stats: &EndpointStats) {
         (name::ENDPOINT_FAILURES, stats.failures.into()),
         (name::ENDPOINT_EJECTIONS, stats.ejections),
         (name::ENDPOINT_HELD, stats.held),
-    ] {
+    ];
+    for ((name, total), before) in totals.into_iter().zip(before) {
+        let more = total.saturating_sub(core::mem::replace(before, total));
         counter!(name, name::BALANCER => balancer.clone(), name::ENDPOINT => endpoint.clone())
-            .absolute(total);
+            .increment(more);
     }
     gauge!(
         name::ENDPOINT_IN_FLIGHT,
