@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// After how many milliseconds without an answer a request is sent to a second endpoint as well
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     hedge: Option<u64>,
-    /// How many milliseconds a request may take in all
+    /// How many milliseconds a request may take in all, and how long the first endpoint is waited for
     #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     timeout: u64,
     /// How many milliseconds one attempt may take

@@ -5,6 +5,8 @@ use std::io;
 
 use evenkeel::dns::NameServer;
 use evenkeel::{BoxDiscover, DnsHost, DnsSrv, Fixed, Target};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::uri::PathAndQuery;
 
 use super::usage;
 
@@ -31,6 +33,7 @@ pub(super) fn read(text: &str) -> Result<Aim, String> {
         None => (rest, ""),
     };
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    path.parse::<PathAndQuery>().map_err(|error| format!("{path:?} is no path: {error}"))?;
     let (tls, srv) = match scheme {
         "http" => (false, false),
         "https" => (true, false),
@@ -66,7 +69,10 @@ fn host(authority: &str, port: u16) -> Result<Target, String> {
 /// Reads a header.
 pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("it has no colon: \"Name: value\"")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
+    let (name, value) = (name.trim(), value.trim());
+    HeaderName::try_from(name).map_err(|error| format!("{name:?}: {error}"))?;
+    HeaderValue::try_from(value).map_err(|error| format!("{value:?}: {error}"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Aim {
@@ -125,11 +131,13 @@ mod tests {
         ] {
             assert_eq!(read(text).map(|aim| aim.to_string()).as_deref(), Ok(shown), "{text}");
         }
-        for nonsense in ["", "web.example", "ftp://a/", "http://", "http://a:99999/", "http://u@a/"]
-        {
+        let nonsense = ["", "web.example", "ftp://a/", "http://", "http://a:99999/", "http://u@a/"];
+        for nonsense in nonsense.into_iter().chain(["http://a/b c", "http://a/\n"]) {
             assert!(read(nonsense).is_err(), "{nonsense}");
         }
         assert_eq!(header("X-A: b:c"), Ok(("X-A".into(), "b:c".into())));
-        assert!(header("nothing").is_err());
+        for nonsense in ["nothing", ": x", "a b: x", "X-A: a\nb", "X-A: \0"] {
+            assert!(header(nonsense).is_err(), "{nonsense}");
+        }
     }
 }

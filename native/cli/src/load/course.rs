@@ -10,6 +10,7 @@ use evenkeel::http::{Attempts, Client};
 use http_body_util::BodyExt;
 use hyper::Method;
 use tokio::signal::ctrl_c;
+use tokio::sync::SetOnce;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -27,16 +28,23 @@ struct Course {
     rate: Option<u64>,
     ended: AtomicU64,
     lost: AtomicU64,
+    /// Wakes those that wait for the time of their next request.
+    interrupted: SetOnce<()>,
 }
 
 /// Sends requests until the time is over.
 pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
     let method = Method::from_bytes(args.method.as_bytes())
         .map_err(|_| usage(format!("{:?} is no method", args.method)))?;
+    let mut interrupt = pin!(ctrl_c());
     // Nothing is measured before there is somebody to ask.
     tokio::select! {
-        () = client.ready() => {}
-        interrupted = ctrl_c() => return interrupted.map(|()| Tally::default()),
+        // Listened for from now on.
+        biased;
+        interrupted = interrupt.as_mut() => return interrupted.map(|()| Tally::default()),
+        ready = client.balancer().ready_within(Duration::from_millis(args.timeout)) => {
+            ready.map_err(|error| io::Error::other(format!("{}: {error}", args.url)))?;
+        }
     }
     let begun = Instant::now();
     let course = Arc::new(Course {
@@ -47,6 +55,7 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
         rate: args.rps.map(u64::from),
         ended: AtomicU64::new(0),
         lost: AtomicU64::new(0),
+        interrupted: SetOnce::new(),
     });
     let mut workers = JoinSet::new();
     for _ in 0..args.concurrency {
@@ -60,7 +69,11 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
         workers.spawn(async move {
             let mut tally = Tally::default();
             while let Some(due) = course.take() {
-                sleep_until(due).await;
+                tokio::select! {
+                    biased;
+                    () = sleep_until(due) => {}
+                    () = course.interrupted.wait() => break,
+                }
                 let request = request.clone();
                 let request = match &body {
                     Some(body) => request.body(body.clone()),
@@ -75,7 +88,6 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
         });
     }
     let mut sum = Tally::default();
-    let mut interrupt = pin!(ctrl_c());
     let mut progress = Progress::new(args);
     let mut ticks = interval(Duration::from_millis(200));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -90,6 +102,8 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
                 interrupted?;
                 // Those under way end; none begins.
                 course.next.store(u64::MAX / 2, Relaxed);
+                // Once more says nothing new.
+                let _ = course.interrupted.set(());
                 interrupt.set(ctrl_c());
             }
         }

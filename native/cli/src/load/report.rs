@@ -54,9 +54,9 @@ fn histogram(out: &mut String, latency: &Histogram<u64>) {
     out.push('\n');
 }
 
-/// Lists the endpoints: attempts, those that failed, and answer times.
+/// Lists the endpoints: attempts, those that failed, and answer times, below each one's name.
 fn table(out: &mut String, tally: &Tally, endpoints: &[Status]) {
-    let _ = writeln!(out, "{:>8} {:>7} {:>9} {:>9}  endpoint", "attempts", "failed", "p50", "p99");
+    let _ = writeln!(out, "{:>8} {:>7} {:>9} {:>9}", "attempts", "failed", "p50", "p99");
     for (target, row) in &tally.endpoints {
         let Row { attempts, failed, latency } = row;
         let [p50, p99] = [50.0, 99.0].map(|percent| match latency.len() {
@@ -64,7 +64,8 @@ fn table(out: &mut String, tally: &Tally, endpoints: &[Status]) {
             _ => time(latency.value_at_percentile(percent)),
         });
         let health = health(target, endpoints);
-        let _ = writeln!(out, "{attempts:>8} {failed:>7} {p50:>9} {p99:>9}  {target}{health}");
+        let _ = writeln!(out, "{target}{health}");
+        let _ = writeln!(out, "{attempts:>8} {failed:>7} {p50:>9} {p99:>9}");
     }
     out.push('\n');
 }

@@ -11,6 +11,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::{EVENKEEL, PATIENCE};
+#[cfg(unix)]
+use super::{exit_code, interrupt, start};
 
 /// An HTTP server that answers with this status.
 async fn backend(status: u16) -> SocketAddr {
@@ -74,5 +76,46 @@ async fn load_says_why_requests_were_lost_and_fails_if_all_were() {
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("      20 lost: status 404 Not Found"), "{text}");
     let columns = text.lines().map(|line| line.chars().count()).max();
-    assert!(columns <= Some(62), "{text}");
+    assert!(columns <= Some(40), "{text}");
+}
+
+#[tokio::test]
+async fn load_says_in_time_that_it_finds_nobody() {
+    let server = Hickory::start().await;
+    let name_server = server.addr().to_string();
+    let args = ["http://typo.lb.test/", "--server", &name_server, "--timeout", "300"];
+    let (text, stderr, code) = load(&args).await;
+    assert_eq!((text.as_str(), code), ("", Some(1)), "{stderr}");
+    let says = "error: http://typo.lb.test:80/: not ready after 300ms: 0 endpoints found";
+    assert!(stderr.starts_with(says), "{stderr}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn load_that_is_interrupted_sends_nothing_more_and_sums_up() {
+    let (first, mut asked) = tokio::sync::mpsc::channel(1);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("it has a port"));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let first = first.clone();
+            let service = service_fn(move |_| {
+                let first = first.clone();
+                async move {
+                    let _ = first.send(()).await;
+                    Ok::<_, Infallible>(Response::new(http_body_util::Empty::<Bytes>::new()))
+                }
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    // Each of a hundred waits for its turn, the last for more than PATIENCE.
+    let mut child = start(&["load", &url, "--rps", "1", "-c", "100", "-d", "3600"]);
+    let asked = tokio::time::timeout(PATIENCE, asked.recv()).await.expect("it asks");
+    asked.expect("the server is there");
+    interrupt(&child);
+    assert_eq!(exit_code(&mut child).await, Some(0));
+    let output = child.wait_with_output().await.expect("it ran");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains(" requests in "), "{text}");
 }

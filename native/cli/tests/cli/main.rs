@@ -171,7 +171,7 @@ fn help_names_every_policy() {
 
 #[test]
 fn nonsense_is_named_and_refused() {
-    let cases: [(&[&str], &[&str]); 35] = [
+    let cases: [(&[&str], &[&str]); 37] = [
         (&["demo", "--seconds", "0"], &["'0'", "--seconds", "2..=3600"]),
         (&["demo", "--seconds", "99999999999999999999"], &["'99999999999999999999'", "--seconds"]),
         (&["demo", "--rps", "0"], &["'0'", "--rps", "1..=1000"]),
@@ -184,6 +184,8 @@ fn nonsense_is_named_and_refused() {
         (&["load", "a.example"], &["'a.example'", "no scheme"]),
         (&["load", "http://a/", "-c", "0"], &["'0'", "--concurrency", "1..=10000"]),
         (&["load", "http://a/", "-H", "x"], &["'x'", "--header", "no colon"]),
+        (&["load", "http://a/", "-H", "a b: x"], &["'a b: x'", "--header", "header name"]),
+        (&["load", "http://a/x y"], &["'http://a/x y'", "\"/x y\" is no path"]),
         (&["load", "http://127.0.0.1/", "-X", "A B"], &["\"A B\" is no method"]),
         (&["watch", "_http._tcp..test"], &["'_http._tcp..test'", "empty label"]),
         (&["watch", "two words"], &["'two words'", "' '"]),
