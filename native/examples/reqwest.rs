@@ -5,10 +5,11 @@
 use core::convert::Infallible;
 use core::error::Error;
 use core::net::SocketAddr;
+use core::time::Duration;
 
-use evenkeel::Fixed;
 use evenkeel::http::Attempts;
 use evenkeel::reqwest::ClientWithBalancer;
+use evenkeel::{Fixed, Retry, RetryBudget};
 use hyper::Response;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,7 +21,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let servers = [serve(500).await?, serve(200).await?].map(|addr| addr.to_string());
 
     // All that it takes:
-    let client = ClientWithBalancer::over(reqwest::Client::new(), Fixed::new(servers)?)?;
+    let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+    let client = ClientWithBalancer::over(reqwest::Client::new(), Fixed::new(servers)?)?
+        .with_retry(retry.budget(RetryBudget::default()));
     client.ready().await;
     let response = client.get("/users/7").send().await?;
     println!("{}: {}", response.status(), response.text().await?);

@@ -4,6 +4,7 @@
 
 use core::error::Error;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -12,8 +13,8 @@ use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use evenkeel::Fixed;
 use evenkeel::http::{self, Client};
+use evenkeel::{Fixed, Retry, RetryBudget};
 use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,14 +23,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let echo = || Router::new().fallback(any(async |body: Body| body));
     let servers = [serve(echo()).await?, serve(echo()).await?];
 
-    let balanced = Client::over(Fixed::new(servers.map(|addr| addr.to_string()))?)?;
+    // Until the end of an answer's body.
+    let retry = Retry::attempts(3)?.timeout(Duration::from_secs(30))?;
+    let balanced = Client::over(Fixed::new(servers.map(|addr| addr.to_string()))?)?
+        .with_retry(retry.budget(RetryBudget::default()));
     balanced.ready().await;
     let proxy = serve(Router::new().fallback(any(pass)).with_state(balanced)).await?;
 
     let client = Client::over(Fixed::new([proxy.to_string()])?)?;
     client.ready().await;
     let large = "a megabyte ".repeat(95_326);
-    let response = client.put("/").body(large.clone()).send().await?;
+    let request = client.put("/").body(large.clone()).timeout(Duration::from_secs(30));
+    let response = request.send().await?;
     let body = response.into_body().bytes(2_000_000).await?;
     assert_eq!(body, large);
     println!("{} bytes went through it and back", body.len());

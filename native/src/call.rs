@@ -40,7 +40,7 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     /// faster, or they took too long.
     ///
     /// ```
-    /// # use core::time::Duration;
+    /// use core::time::Duration;
     /// use evenkeel::{Attempt, Balancer, Fixed, Hedging, Retry, RetryPolicy, Target};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -52,7 +52,8 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     /// // If there is no answer for 20 ms, a second attempt goes to another endpoint, and the first
     /// // answer wins.
     /// let hedging = Hedging::new(Duration::from_millis(20), 1)?;
-    /// let retry = Retry::new(RetryPolicy::new(3)?.with_hedging(hedging));
+    /// let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(5))?;
+    /// let retry = Retry::new(policy.with_hedging(hedging));
     /// let answer = balancer.call(&retry, async |client: Attempt<String>| {
     /// #   if slow.replace(false) { core::future::pending::<()>().await; }
     ///     // … ask `*client` …

@@ -3,10 +3,12 @@
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use evenkeel::{DnsSrv, reqwest::ClientWithBalancer};
+//! use std::time::Duration;
 //!
 //! let source = DnsSrv::new("_http._tcp.users.example.com")?;
 //! let client = ClientWithBalancer::over(reqwest::Client::new(), source)?;
-//! let user = client.get("/users/7").send().await?.text().await?;
+//! let request = client.get("/users/7").timeout(Duration::from_secs(5));
+//! let user = request.send().await?.text().await?;
 //! # drop(user);
 //! # Ok(())
 //! # }

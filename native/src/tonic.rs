@@ -3,13 +3,16 @@
 //! A [`Channel`] takes the place of tonic's own:
 //!
 //! ```no_run
-//! use evenkeel::DnsSrv;
+//! use core::time::Duration;
 //! use evenkeel::tonic::Channel;
+//! use evenkeel::{DnsSrv, Retry};
 //! # struct GreeterClient(Channel);
 //! # impl GreeterClient { fn new(channel: Channel) -> Self { Self(channel) } }
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let channel = Channel::builder(DnsSrv::new("_grpc._tcp.greeter.example.com")?).build()?;
+//! let source = DnsSrv::new("_grpc._tcp.greeter.example.com")?;
+//! let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+//! let channel = Channel::builder(source).retry(retry).build()?;
 //! let client = GreeterClient::new(channel);
 //! # drop(client);
 //! # Ok(())

@@ -30,9 +30,10 @@ use crate::error::BuildError;
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use evenkeel::{DnsSrv, http::Client};
+/// use std::time::Duration;
 ///
 /// let client = Client::over(DnsSrv::new("_http._tcp.users.example.com")?)?;
-/// let response = client.get("/users/7").send().await?;
+/// let response = client.get("/users/7").timeout(Duration::from_secs(5)).send().await?;
 /// let user = response.into_body().bytes(1 << 20).await?;
 /// # drop(user);
 /// # Ok(())
@@ -52,7 +53,21 @@ impl<P> Clone for Client<P> {
 
 impl Client {
     /// Balances over the endpoints of `source`, with the defaults of [`Balancer::builder`] and
-    /// [`Connections`].
+    /// [`Connections`]. Requests have no time limit of their own:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use core::time::Duration;
+    /// use evenkeel::{Fixed, Retry, RetryBudget, http::Client};
+    ///
+    /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+    /// let client = Client::over(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)?
+    ///     .with_retry(retry.budget(RetryBudget::default()));
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`BuildError`] outside a tokio runtime.

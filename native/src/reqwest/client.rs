@@ -41,6 +41,22 @@ impl<P> Clone for ClientWithBalancer<P> {
 
 impl ClientWithBalancer {
     /// Balances by HTTP over the endpoints of `source`, with the defaults of [`Balancer::builder`].
+    /// Requests have no time limit of their own:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use core::time::Duration;
+    /// use evenkeel::{Fixed, Retry, RetryBudget, reqwest::ClientWithBalancer};
+    ///
+    /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+    /// let addresses = Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?;
+    /// let client = ClientWithBalancer::over(reqwest::Client::new(), addresses)?
+    ///     .with_retry(retry.budget(RetryBudget::default()));
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`BuildError`] outside a tokio runtime.

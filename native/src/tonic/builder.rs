@@ -41,7 +41,22 @@ pub struct Builder<D, P = AnyPolicy> {
 
 /// The builder knows no policy yet; the default stands for it, so that nobody has to name one.
 impl Channel {
-    /// Begins a channel to the endpoints of `source`.
+    /// Begins a channel to the endpoints of `source`. Calls that come with no time-out have no time
+    /// limit of their own:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use core::time::Duration;
+    /// use evenkeel::{Fixed, Retry, tonic::Channel};
+    ///
+    /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
+    /// let addresses = Fixed::new(["10.0.0.1:50051", "10.0.0.2:50051"])?;
+    /// let channel = Channel::builder(addresses).retry(retry).build()?;
+    /// # drop(channel);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder<D: Discover>(source: D) -> Builder<D> {
         Builder::new(source)
     }
