@@ -1,7 +1,11 @@
 //! What the balancer keeps of an endpoint's client.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+#[cfg(feature = "metrics")]
+use std::collections::BTreeMap;
 use std::sync::Arc;
+#[cfg(feature = "metrics")]
+use std::sync::Mutex;
 
 use crossbeam_utils::CachePadded;
 use evenkeel_core::Slot;
@@ -12,6 +16,10 @@ use crate::marks::Marks;
 use crate::tally::Column;
 use crate::target::Target;
 use crate::vitals::Vitals;
+
+/// How many counts of a client are recorded as metrics.
+#[cfg(feature = "metrics")]
+pub(crate) const RECORDED: usize = 9;
 
 /// A client, where it leads, and what was reported of it.
 #[derive(Debug)]
@@ -25,9 +33,9 @@ pub(crate) struct Client<C> {
     pub(crate) column: Column,
     /// How often it was ejected, and how often that was held back.
     pub(crate) ejections: [AtomicU64; 2],
-    /// What the recorder of metrics knows of it.
+    /// What was recorded as metrics so far, by the label of the balancer.
     #[cfg(feature = "metrics")]
-    pub(crate) recorded: crate::telemetry::record::Recorded,
+    pub(crate) recorded: Mutex<BTreeMap<String, [u64; RECORDED]>>,
     /// Checks say that its endpoint is not there.
     pub(crate) down: AtomicBool,
     /// It is to be made anew.

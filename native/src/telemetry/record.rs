@@ -1,17 +1,13 @@
 //! Hands what a balancer counts to the recorder of the facade `metrics`.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use metrics::{SharedString, counter, gauge};
 
 use super::names::metric as name;
 use crate::balancer::Balancer;
-use crate::client::Client;
+use crate::client::{Client, RECORDED};
 use crate::stats::{EndpointStats, Stats};
-
-/// What was recorded of a client so far, by the label of its balancer.
-pub(crate) type Recorded = Mutex<BTreeMap<String, [u64; 9]>>;
 
 impl<C, P> Balancer<C, P> {
     /// Hands all counts of the moment to the recorder of the facade [`metrics`], under `balancer` as
@@ -99,7 +95,7 @@ fn record_endpoint<C>(balancer: &SharedString, client: &Client<C>) {
     let before = recorded.entry(balancer.to_string()).or_default();
     let stats = EndpointStats::of(client);
     let endpoint = SharedString::from(stats.target.to_string());
-    let totals = [
+    let totals: [_; RECORDED] = [
         (name::ENDPOINT_PICKS, stats.picks),
         (name::ENDPOINT_ATTEMPTS, stats.attempts),
         (name::ENDPOINT_RETRIES, stats.retries),
