@@ -49,7 +49,7 @@ pub struct FromDiscover<D: tower::discover::Discover> {
     name: Name<D::Key>,
     /// Who is who.
     keys: HashMap<D::Key, Target>,
-    endpoints: BTreeMap<Target, Endpoint<Target>>,
+    endpoints: BTreeMap<Target, Known>,
     inserted: Inserted<D::Service>,
     /// It has said something.
     spoke: bool,
@@ -59,6 +59,14 @@ pub struct FromDiscover<D: tower::discover::Discover> {
 }
 
 type Name<K> = Box<dyn Fn(&K) -> Result<Endpoint<Target>, BoxError> + Send>;
+
+/// What is known of a target.
+#[derive(Debug)]
+struct Known {
+    endpoint: Endpoint<Target>,
+    /// So many keys are for it.
+    keys: usize,
+}
 
 /// What became of the discovery, since it was asked last.
 enum News {
@@ -127,16 +135,27 @@ where
         let endpoint = (self.name)(&key)?;
         let target = endpoint.addr.clone();
         self.inserted.insert(&target, service);
-        self.endpoints.insert(target.clone(), endpoint);
-        self.keys.insert(key, target);
+        let keys = self.endpoints.get(&target).map_or(0, |known| known.keys) + 1;
+        self.endpoints.insert(target.clone(), Known { endpoint, keys });
+        if let Some(before) = self.keys.insert(key, target) {
+            self.leave(&before);
+        }
         Ok(())
     }
 
     fn remove(&mut self, key: &D::Key) {
-        let Some(target) = self.keys.remove(key) else { return };
-        if !self.keys.values().any(|other| *other == target) {
-            self.endpoints.remove(&target);
-            self.inserted.remove(&target);
+        if let Some(target) = self.keys.remove(key) {
+            self.leave(&target);
+        }
+    }
+
+    /// Has one key less for a target.
+    fn leave(&mut self, target: &Target) {
+        let Some(known) = self.endpoints.get_mut(target) else { return };
+        known.keys -= 1;
+        if known.keys == 0 {
+            self.endpoints.remove(target);
+            self.inserted.remove(target);
         }
     }
 }
@@ -163,7 +182,10 @@ where
             None if self.ended && self.endpoints.is_empty() && self.keys.is_empty() => {
                 Err("tower's discovery has ended without any endpoint".into())
             }
-            None => Ok(Answer::new(copied(self.endpoints.values()).await)),
+            None => {
+                let endpoints = self.endpoints.values().map(|known| &known.endpoint);
+                Ok(Answer::new(copied(endpoints).await))
+            }
         }
     }
 

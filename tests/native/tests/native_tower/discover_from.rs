@@ -1,6 +1,8 @@
 //! tower's discovery as a source of endpoints and clients.
 
 use core::convert::Infallible;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use evenkeel::tower::{BalanceService, FromDiscover, SharedService};
 use evenkeel::{Balancer, Endpoint, PickError, Target};
@@ -98,6 +100,32 @@ async fn a_service_inserted_anew_takes_the_place_of_the_old_one() {
     discover.send(Ok(Change::Remove(2))).unwrap();
     until(&balancer, &[1]).await;
     assert_eq!(ask(&balancer).await, "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_gets_another_target_leaves_the_old_one() {
+    let (discover, told) = told();
+    let ports = Arc::new(Mutex::new(BTreeMap::from([(1, 10), (2, 10)])));
+    let known = Arc::clone(&ports);
+    let (source, clients) =
+        FromDiscover::new(told, move |key: &u16| endpoint(known.lock().unwrap()[key]));
+    let balancer = Balancer::builder(source).build(clients).unwrap();
+    discover.send(Ok(insert(1, "one"))).unwrap();
+    discover.send(Ok(insert(2, "two"))).unwrap();
+    until(&balancer, &[10]).await;
+    // The other key still has the old one.
+    ports.lock().unwrap().insert(1, 11);
+    discover.send(Ok(insert(1, "moved"))).unwrap();
+    until(&balancer, &[10, 11]).await;
+    ports.lock().unwrap().insert(2, 12);
+    discover.send(Ok(insert(2, "moved"))).unwrap();
+    until(&balancer, &[11, 12]).await;
+    // Twice under one key and one target is once.
+    discover.send(Ok(insert(2, "again"))).unwrap();
+    discover.send(Ok(Change::Remove(2))).unwrap();
+    until(&balancer, &[11]).await;
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    until(&balancer, &[]).await;
 }
 
 #[tokio::test(start_paused = true)]
