@@ -89,7 +89,8 @@ where
         discover: D,
         endpoint: impl Fn(&D::Key) -> Result<Endpoint<Target>, E> + Send + 'static,
     ) -> (Self, Inserted<D::Service>) {
-        let inserted = Inserted { services: Arc::default() };
+        let services = Services { known: HashMap::new(), removed: HashMap::new() };
+        let inserted = Inserted { services: Arc::new(Mutex::new(services)) };
         let source = Self {
             changes: Box::pin(discover),
             name: Box::new(move |key| endpoint(key).map_err(Into::into)),
@@ -184,7 +185,9 @@ where
             }
             None => {
                 let endpoints = self.endpoints.values().map(|known| &known.endpoint);
-                Ok(Answer::new(copied(endpoints).await))
+                let answer = Answer::new(copied(endpoints).await);
+                self.inserted.forget();
+                Ok(answer)
             }
         }
     }
@@ -216,27 +219,45 @@ impl<D: tower::discover::Discover> fmt::Debug for FromDiscover<D> {
 
 /// The factory that hands out the services which a [`FromDiscover`] inserts.
 pub struct Inserted<S> {
-    services: Arc<Mutex<HashMap<Target, SharedService<S>>>>,
+    services: Arc<Mutex<Services<S>>>,
+}
+
+struct Services<S> {
+    known: HashMap<Target, SharedService<S>>,
+    /// Removed, but still in use as far as the last answer goes: one that comes back before the
+    /// next answer is the same endpoint, with the same client.
+    removed: HashMap<Target, SharedService<S>>,
 }
 
 impl<S> Inserted<S> {
     fn insert(&self, target: &Target, service: S) {
         let mut services = self.lock();
-        if let Some(known) = services.get(target).cloned() {
+        if let Some(removed) = services.removed.remove(target) {
+            services.known.insert(target.clone(), removed);
+        }
+        if let Some(known) = services.known.get(target).cloned() {
             drop(services);
             known.replace(service);
         } else {
-            services.insert(target.clone(), SharedService::new(service));
+            services.known.insert(target.clone(), SharedService::new(service));
         }
     }
 
     fn remove(&self, target: &Target) {
-        let removed = self.lock().remove(target);
+        let mut services = self.lock();
+        if let Some(removed) = services.known.remove(target) {
+            services.removed.insert(target.clone(), removed);
+        }
+    }
+
+    /// Lets those go that are removed.
+    fn forget(&self) {
+        let removed = core::mem::take(&mut self.lock().removed);
         // It is the user's code that drops a service: not under the lock.
         drop(removed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Target, SharedService<S>>> {
+    fn lock(&self) -> MutexGuard<'_, Services<S>> {
         self.services.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -248,7 +269,7 @@ impl<S: Send + 'static> Factory for Inserted<S> {
         &self,
         target: Target,
     ) -> impl Future<Output = Result<SharedService<S>, BoxError>> + Send + 'static {
-        let service = self.lock().get(&target).cloned();
+        let service = self.lock().known.get(&target).cloned();
         async move { service.ok_or_else(|| format!("{target} was removed").into()) }
     }
 }
@@ -261,6 +282,6 @@ impl<S> Clone for Inserted<S> {
 
 impl<S> fmt::Debug for Inserted<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inserted").field("services", &self.lock().len()).finish()
+        f.debug_struct("Inserted").field("services", &self.lock().known.len()).finish()
     }
 }

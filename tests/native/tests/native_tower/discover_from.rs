@@ -65,6 +65,17 @@ async fn ask(balancer: &Clients) -> String {
     BalanceService::new(balancer.clone()).oneshot(1).await.unwrap()
 }
 
+/// Asks until this one answers.
+async fn until_asked(balancer: &Clients, wanted: &str) {
+    let all = async {
+        while ask(balancer).await != wanted {
+            tokio::time::sleep(ms(1)).await;
+        }
+    };
+    let ended = tokio::time::timeout(ms(60_000), all).await;
+    assert!(ended.is_ok(), "{wanted} is not asked");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_inserted_is_asked_until_it_is_removed() {
     let (discover, balancer) = balancer();
@@ -100,6 +111,23 @@ async fn a_service_inserted_anew_takes_the_place_of_the_old_one() {
     discover.send(Ok(Change::Remove(2))).unwrap();
     until(&balancer, &[1]).await;
     assert_eq!(ask(&balancer).await, "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_removed_and_inserted_at_once_is_new() {
+    let (discover, balancer) = balancer();
+    discover.send(Ok(insert(1, "old"))).unwrap();
+    balancer.ready().await;
+    assert_eq!(ask(&balancer).await, "old");
+    // Before it is looked at, so that the endpoints are what they were.
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    discover.send(Ok(insert(1, "new"))).unwrap();
+    until_asked(&balancer, "new").await;
+    // An error in between is an answer, but says nothing of endpoints.
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    discover.send(Err(Broken)).unwrap();
+    discover.send(Ok(insert(1, "newest"))).unwrap();
+    until_asked(&balancer, "newest").await;
 }
 
 #[tokio::test(start_paused = true)]
