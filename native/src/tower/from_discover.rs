@@ -49,7 +49,7 @@ pub struct FromDiscover<D: tower::discover::Discover> {
     name: Name<D::Key>,
     /// Who is who.
     keys: HashMap<D::Key, Target>,
-    endpoints: BTreeMap<Target, Endpoint<Target>>,
+    endpoints: BTreeMap<Target, Known>,
     inserted: Inserted<D::Service>,
     /// It has said something.
     spoke: bool,
@@ -59,6 +59,14 @@ pub struct FromDiscover<D: tower::discover::Discover> {
 }
 
 type Name<K> = Box<dyn Fn(&K) -> Result<Endpoint<Target>, BoxError> + Send>;
+
+/// What is known of a target.
+#[derive(Debug)]
+struct Known {
+    endpoint: Endpoint<Target>,
+    /// So many keys are for it.
+    keys: usize,
+}
 
 /// What became of the discovery, since it was asked last.
 enum News {
@@ -81,7 +89,8 @@ where
         discover: D,
         endpoint: impl Fn(&D::Key) -> Result<Endpoint<Target>, E> + Send + 'static,
     ) -> (Self, Inserted<D::Service>) {
-        let inserted = Inserted { services: Arc::default() };
+        let services = Services { known: HashMap::new(), removed: HashMap::new() };
+        let inserted = Inserted { services: Arc::new(Mutex::new(services)) };
         let source = Self {
             changes: Box::pin(discover),
             name: Box::new(move |key| endpoint(key).map_err(Into::into)),
@@ -127,16 +136,27 @@ where
         let endpoint = (self.name)(&key)?;
         let target = endpoint.addr.clone();
         self.inserted.insert(&target, service);
-        self.endpoints.insert(target.clone(), endpoint);
-        self.keys.insert(key, target);
+        let keys = self.endpoints.get(&target).map_or(0, |known| known.keys) + 1;
+        self.endpoints.insert(target.clone(), Known { endpoint, keys });
+        if let Some(before) = self.keys.insert(key, target) {
+            self.leave(&before);
+        }
         Ok(())
     }
 
     fn remove(&mut self, key: &D::Key) {
-        let Some(target) = self.keys.remove(key) else { return };
-        if !self.keys.values().any(|other| *other == target) {
-            self.endpoints.remove(&target);
-            self.inserted.remove(&target);
+        if let Some(target) = self.keys.remove(key) {
+            self.leave(&target);
+        }
+    }
+
+    /// Has one key less for a target.
+    fn leave(&mut self, target: &Target) {
+        let Some(known) = self.endpoints.get_mut(target) else { return };
+        known.keys -= 1;
+        if known.keys == 0 {
+            self.endpoints.remove(target);
+            self.inserted.remove(target);
         }
     }
 }
@@ -163,7 +183,12 @@ where
             None if self.ended && self.endpoints.is_empty() && self.keys.is_empty() => {
                 Err("tower's discovery has ended without any endpoint".into())
             }
-            None => Ok(Answer::new(copied(self.endpoints.values()).await)),
+            None => {
+                let endpoints = self.endpoints.values().map(|known| &known.endpoint);
+                let answer = Answer::new(copied(endpoints).await);
+                self.inserted.forget();
+                Ok(answer)
+            }
         }
     }
 
@@ -194,27 +219,45 @@ impl<D: tower::discover::Discover> fmt::Debug for FromDiscover<D> {
 
 /// The factory that hands out the services which a [`FromDiscover`] inserts.
 pub struct Inserted<S> {
-    services: Arc<Mutex<HashMap<Target, SharedService<S>>>>,
+    services: Arc<Mutex<Services<S>>>,
+}
+
+struct Services<S> {
+    known: HashMap<Target, SharedService<S>>,
+    /// Removed, but still in use as far as the last answer goes: one that comes back before the
+    /// next answer is the same endpoint, with the same client.
+    removed: HashMap<Target, SharedService<S>>,
 }
 
 impl<S> Inserted<S> {
     fn insert(&self, target: &Target, service: S) {
         let mut services = self.lock();
-        if let Some(known) = services.get(target).cloned() {
+        if let Some(removed) = services.removed.remove(target) {
+            services.known.insert(target.clone(), removed);
+        }
+        if let Some(known) = services.known.get(target).cloned() {
             drop(services);
             known.replace(service);
         } else {
-            services.insert(target.clone(), SharedService::new(service));
+            services.known.insert(target.clone(), SharedService::new(service));
         }
     }
 
     fn remove(&self, target: &Target) {
-        let removed = self.lock().remove(target);
+        let mut services = self.lock();
+        if let Some(removed) = services.known.remove(target) {
+            services.removed.insert(target.clone(), removed);
+        }
+    }
+
+    /// Lets those go that are removed.
+    fn forget(&self) {
+        let removed = core::mem::take(&mut self.lock().removed);
         // It is the user's code that drops a service: not under the lock.
         drop(removed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Target, SharedService<S>>> {
+    fn lock(&self) -> MutexGuard<'_, Services<S>> {
         self.services.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -226,7 +269,7 @@ impl<S: Send + 'static> Factory for Inserted<S> {
         &self,
         target: Target,
     ) -> impl Future<Output = Result<SharedService<S>, BoxError>> + Send + 'static {
-        let service = self.lock().get(&target).cloned();
+        let service = self.lock().known.get(&target).cloned();
         async move { service.ok_or_else(|| format!("{target} was removed").into()) }
     }
 }
@@ -239,6 +282,6 @@ impl<S> Clone for Inserted<S> {
 
 impl<S> fmt::Debug for Inserted<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inserted").field("services", &self.lock().len()).finish()
+        f.debug_struct("Inserted").field("services", &self.lock().known.len()).finish()
     }
 }

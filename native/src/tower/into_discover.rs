@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use std::collections::BTreeSet;
 
 use evenkeel_core::{Endpoint, Policy};
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt};
 use tower::discover::Change;
 
 use crate::balancer::Balancer;
@@ -73,14 +73,16 @@ impl<S: 'static> IntoDiscover<S> {
         keeps: impl Send + 'static,
     ) -> Self {
         let state = (changes, make, BTreeSet::new(), keeps);
-        Self(Box::pin(stream::unfold(state, |(mut changes, mut make, mut known, keeps)| async {
+        let told = stream::unfold(state, |(mut changes, mut make, mut known, keeps)| async {
             loop {
                 let next = Changes::recv(&mut changes).await?;
                 if let Some(change) = change(&mut known, next, &mut make) {
                     return Some((Ok(change), (changes, make, known, keeps)));
                 }
             }
-        })))
+        });
+        // tower's balancer goes on asking after the end.
+        Self(Box::pin(told.fuse()))
     }
 }
 

@@ -1,6 +1,8 @@
 //! tower's discovery as a source of endpoints and clients.
 
 use core::convert::Infallible;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use evenkeel::tower::{BalanceService, FromDiscover, SharedService};
 use evenkeel::{Balancer, Endpoint, PickError, Target};
@@ -63,6 +65,17 @@ async fn ask(balancer: &Clients) -> String {
     BalanceService::new(balancer.clone()).oneshot(1).await.unwrap()
 }
 
+/// Asks until this one answers.
+async fn until_asked(balancer: &Clients, wanted: &str) {
+    let all = async {
+        while ask(balancer).await != wanted {
+            tokio::time::sleep(ms(1)).await;
+        }
+    };
+    let ended = tokio::time::timeout(ms(60_000), all).await;
+    assert!(ended.is_ok(), "{wanted} is not asked");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_inserted_is_asked_until_it_is_removed() {
     let (discover, balancer) = balancer();
@@ -98,6 +111,49 @@ async fn a_service_inserted_anew_takes_the_place_of_the_old_one() {
     discover.send(Ok(Change::Remove(2))).unwrap();
     until(&balancer, &[1]).await;
     assert_eq!(ask(&balancer).await, "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_removed_and_inserted_at_once_is_new() {
+    let (discover, balancer) = balancer();
+    discover.send(Ok(insert(1, "old"))).unwrap();
+    balancer.ready().await;
+    assert_eq!(ask(&balancer).await, "old");
+    // Before it is looked at, so that the endpoints are what they were.
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    discover.send(Ok(insert(1, "new"))).unwrap();
+    until_asked(&balancer, "new").await;
+    // An error in between is an answer, but says nothing of endpoints.
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    discover.send(Err(Broken)).unwrap();
+    discover.send(Ok(insert(1, "newest"))).unwrap();
+    until_asked(&balancer, "newest").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_gets_another_target_leaves_the_old_one() {
+    let (discover, told) = told();
+    let ports = Arc::new(Mutex::new(BTreeMap::from([(1, 10), (2, 10)])));
+    let known = Arc::clone(&ports);
+    let (source, clients) =
+        FromDiscover::new(told, move |key: &u16| endpoint(known.lock().unwrap()[key]));
+    let balancer = Balancer::builder(source).build(clients).unwrap();
+    discover.send(Ok(insert(1, "one"))).unwrap();
+    discover.send(Ok(insert(2, "two"))).unwrap();
+    until(&balancer, &[10]).await;
+    // The other key still has the old one.
+    ports.lock().unwrap().insert(1, 11);
+    discover.send(Ok(insert(1, "moved"))).unwrap();
+    until(&balancer, &[10, 11]).await;
+    ports.lock().unwrap().insert(2, 12);
+    discover.send(Ok(insert(2, "moved"))).unwrap();
+    until(&balancer, &[11, 12]).await;
+    // Twice under one key and one target is once.
+    discover.send(Ok(insert(2, "again"))).unwrap();
+    discover.send(Ok(Change::Remove(2))).unwrap();
+    until(&balancer, &[11]).await;
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    until(&balancer, &[]).await;
 }
 
 #[tokio::test(start_paused = true)]

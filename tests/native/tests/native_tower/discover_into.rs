@@ -98,6 +98,8 @@ async fn it_follows_a_balancer_until_that_is_dropped() {
     assert_eq!(next(&mut discover).await.unwrap(), told('+', "a:1"));
     drop(balancer);
     assert_eq!(next(&mut discover).await, None);
+    // As does tower's balancer, at each request.
+    assert_eq!(next(&mut discover).await, None);
 }
 
 #[test]
