@@ -12,7 +12,7 @@ use evenkeel_core::Endpoint;
 use evenkeel_core::discovery::poller::PollerConfig;
 use tower::discover::Change;
 
-use super::shared::SharedService;
+use super::shared::{SharedService, WeakService};
 use crate::aside::copied;
 use crate::discover::{Answer, Discover, Empty, Ended, when_told};
 use crate::factory::{BoxError, Factory};
@@ -224,20 +224,22 @@ pub struct Inserted<S> {
 
 struct Services<S> {
     known: HashMap<Target, SharedService<S>>,
-    /// Removed, but still in use as far as the last answer goes: one that comes back before the
-    /// next answer is the same endpoint, with the same client.
-    removed: HashMap<Target, SharedService<S>>,
+    /// Removed, but the balancer may still have it: one that comes back is the same endpoint then,
+    /// with the same client.
+    removed: HashMap<Target, WeakService<S>>,
 }
 
 impl<S> Inserted<S> {
     fn insert(&self, target: &Target, service: S) {
         let mut services = self.lock();
-        if let Some(removed) = services.removed.remove(target) {
+        let removed = services.removed.remove(target).and_then(|removed| removed.upgrade());
+        if let Some(removed) = removed {
             services.known.insert(target.clone(), removed);
         }
         if let Some(known) = services.known.get(target).cloned() {
             drop(services);
-            known.replace(service);
+            // It is the user's code that drops a service: not under the lock.
+            drop(known.replace(service));
         } else {
             services.known.insert(target.clone(), SharedService::new(service));
         }
@@ -245,16 +247,15 @@ impl<S> Inserted<S> {
 
     fn remove(&self, target: &Target) {
         let mut services = self.lock();
-        if let Some(removed) = services.known.remove(target) {
-            services.removed.insert(target.clone(), removed);
-        }
+        let Some(removed) = services.known.remove(target) else { return };
+        services.removed.insert(target.clone(), removed.downgrade());
+        drop(services);
+        drop(removed);
     }
 
-    /// Lets those go that are removed.
+    /// Forgets those that nobody has any more.
     fn forget(&self) {
-        let removed = core::mem::take(&mut self.lock().removed);
-        // It is the user's code that drops a service: not under the lock.
-        drop(removed);
+        self.lock().removed.retain(|_, removed| removed.is_shared());
     }
 
     fn lock(&self) -> MutexGuard<'_, Services<S>> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::task::{Context, Poll};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tower_service::Service;
 
@@ -35,11 +35,29 @@ impl<S> SharedService<S> {
         Self { origin: Arc::new(Mutex::new(service)), own: Mutex::new(None) }
     }
 
-    /// Puts another service in the place of the shared one. Clones that are at work go on with what
-    /// they have.
-    pub(super) fn replace(&self, service: S) {
-        // It is the user's code that drops a service: not under the lock.
-        drop(core::mem::replace(&mut *lock(&self.origin), service));
+    /// Puts another service in the place of the shared one, and returns that. Clones that are at
+    /// work go on with what they have.
+    pub(super) fn replace(&self, service: S) -> S {
+        core::mem::replace(&mut *lock(&self.origin), service)
+    }
+
+    /// Finds the service again, as long as others share it.
+    pub(super) fn downgrade(&self) -> WeakService<S> {
+        WeakService(Arc::downgrade(&self.origin))
+    }
+}
+
+/// A service that others share, if any do.
+pub(super) struct WeakService<S>(Weak<Mutex<S>>);
+
+impl<S> WeakService<S> {
+    pub(super) fn upgrade(&self) -> Option<SharedService<S>> {
+        let origin = self.0.upgrade()?;
+        Some(SharedService { origin, own: Mutex::new(None) })
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 

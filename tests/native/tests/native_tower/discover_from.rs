@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use evenkeel::tower::{BalanceService, FromDiscover, SharedService};
-use evenkeel::{Balancer, Endpoint, PickError, Target};
+use evenkeel::{Balancer, Endpoint, PickError, Removal, Target};
 use futures_util::stream::{self, Stream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
@@ -63,6 +63,16 @@ async fn until(balancer: &Clients, wanted: &[u16]) {
 
 async fn ask(balancer: &Clients) -> String {
     BalanceService::new(balancer.clone()).oneshot(1).await.unwrap()
+}
+
+/// Waits until something is so.
+async fn eventually(is_so: impl Fn() -> bool) {
+    let all = async {
+        while !is_so() {
+            tokio::time::sleep(ms(1)).await;
+        }
+    };
+    tokio::time::timeout(ms(60_000), all).await.unwrap();
 }
 
 /// Asks until this one answers.
@@ -126,6 +136,31 @@ async fn one_removed_and_inserted_at_once_is_new() {
     // An error in between is an answer, but says nothing of endpoints.
     discover.send(Ok(Change::Remove(1))).unwrap();
     discover.send(Err(Broken)).unwrap();
+    discover.send(Ok(insert(1, "newest"))).unwrap();
+    until_asked(&balancer, "newest").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_comes_back_in_its_grace_is_new() {
+    let (discover, told) = told();
+    let (source, clients) = FromDiscover::new(told, |key| endpoint(*key));
+    let removal = Removal { grace: ms(600_000), ..Removal::default() };
+    let balancer = Balancer::builder(source).removal(removal).build(clients).unwrap();
+    discover.send(Ok(insert(1, "old"))).unwrap();
+    discover.send(Ok(insert(2, "two"))).unwrap();
+    until(&balancer, &[1, 2]).await;
+    until_asked(&balancer, "old").await;
+    let leaving = || balancer.endpoints().iter().any(|status| status.leaving);
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    eventually(leaving).await;
+    discover.send(Ok(insert(1, "new"))).unwrap();
+    eventually(|| !leaving()).await;
+    until_asked(&balancer, "new").await;
+    // Those that are gone are made anew.
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    eventually(leaving).await;
+    tokio::time::sleep(ms(600_000)).await;
+    until(&balancer, &[2]).await;
     discover.send(Ok(insert(1, "newest"))).unwrap();
     until_asked(&balancer, "newest").await;
 }
