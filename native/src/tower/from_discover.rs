@@ -47,9 +47,12 @@ use crate::target::Target;
 pub struct FromDiscover<D: tower::discover::Discover> {
     changes: Pin<Box<D>>,
     name: Name<D::Key>,
-    /// Who is who.
-    keys: HashMap<D::Key, Target>,
+    /// Who is who, by the number of its last insertion.
+    keys: HashMap<D::Key, (Target, u64)>,
     endpoints: BTreeMap<Target, Known>,
+    /// What other keys inserted for a target before the service that is in place.
+    spares: HashMap<Target, Spares<D::Service>>,
+    insertions: u64,
     inserted: Inserted<D::Service>,
     /// It has said something.
     spoke: bool,
@@ -60,12 +63,15 @@ pub struct FromDiscover<D: tower::discover::Discover> {
 
 type Name<K> = Box<dyn Fn(&K) -> Result<Endpoint<Target>, BoxError> + Send>;
 
+/// Endpoints and services, by the number of their insertion.
+type Spares<S> = BTreeMap<u64, (Endpoint<Target>, S)>;
+
 /// What is known of a target.
 #[derive(Debug)]
 struct Known {
     endpoint: Endpoint<Target>,
-    /// So many keys are for it.
-    keys: usize,
+    /// The insertion whose service is in place.
+    by: u64,
 }
 
 /// What became of the discovery, since it was asked last.
@@ -84,7 +90,8 @@ where
 {
     /// Makes a source of `discover`, and the factory that hands out what it inserts. `endpoint`
     /// makes an endpoint of a key: its target, and its weight, priority and zone; a key for which
-    /// it fails is no endpoint, and the error is told. Two keys of one target are one endpoint.
+    /// it fails is no endpoint, and the error is told. Two keys of one target are one endpoint,
+    /// with the service that was inserted last of those that are not removed.
     pub fn new<E: Into<BoxError>>(
         discover: D,
         endpoint: impl Fn(&D::Key) -> Result<Endpoint<Target>, E> + Send + 'static,
@@ -96,6 +103,8 @@ where
             name: Box::new(move |key| endpoint(key).map_err(Into::into)),
             keys: HashMap::new(),
             endpoints: BTreeMap::new(),
+            spares: HashMap::new(),
+            insertions: 0,
             inserted: inserted.clone(),
             spoke: false,
             error: None,
@@ -135,27 +144,38 @@ where
     fn insert(&mut self, key: D::Key, service: D::Service) -> Result<(), BoxError> {
         let endpoint = (self.name)(&key)?;
         let target = endpoint.addr.clone();
-        self.inserted.insert(&target, service);
-        let keys = self.endpoints.get(&target).map_or(0, |known| known.keys) + 1;
-        self.endpoints.insert(target.clone(), Known { endpoint, keys });
-        if let Some(before) = self.keys.insert(key, target) {
-            self.leave(&before);
+        self.insertions += 1;
+        let by = self.insertions;
+        let replaced = self.inserted.insert(&target, service);
+        let before = self.endpoints.insert(target.clone(), Known { endpoint, by });
+        if let (Some(before), Some(replaced)) = (before, replaced) {
+            let spares = self.spares.entry(target.clone()).or_default();
+            spares.insert(before.by, (before.endpoint, replaced));
+        }
+        if let Some((before, by)) = self.keys.insert(key, (target, by)) {
+            self.leave(&before, by);
         }
         Ok(())
     }
 
     fn remove(&mut self, key: &D::Key) {
-        if let Some(target) = self.keys.remove(key) {
-            self.leave(&target);
+        if let Some((target, by)) = self.keys.remove(key) {
+            self.leave(&target, by);
         }
     }
 
-    /// Has one key less for a target.
-    fn leave(&mut self, target: &Target) {
+    /// Drops what one insertion brought for a target.
+    fn leave(&mut self, target: &Target, by: u64) {
         let Some(known) = self.endpoints.get_mut(target) else { return };
-        known.keys -= 1;
-        if known.keys == 0 {
+        let spares = self.spares.get_mut(target);
+        if known.by != by {
+            spares.and_then(|spares| spares.remove(&by));
+        } else if let Some((by, (endpoint, service))) = spares.and_then(BTreeMap::pop_last) {
+            *known = Known { endpoint, by };
+            self.inserted.insert(target, service);
+        } else {
             self.endpoints.remove(target);
+            self.spares.remove(target);
             self.inserted.remove(target);
         }
     }
@@ -230,7 +250,8 @@ struct Services<S> {
 }
 
 impl<S> Inserted<S> {
-    fn insert(&self, target: &Target, service: S) {
+    /// Puts a service in place, and returns the one before.
+    fn insert(&self, target: &Target, service: S) -> Option<S> {
         let mut services = self.lock();
         let removed = services.removed.remove(target).and_then(|removed| removed.upgrade());
         if let Some(removed) = removed {
@@ -238,10 +259,10 @@ impl<S> Inserted<S> {
         }
         if let Some(known) = services.known.get(target).cloned() {
             drop(services);
-            // It is the user's code that drops a service: not under the lock.
-            drop(known.replace(service));
+            Some(known.replace(service))
         } else {
             services.known.insert(target.clone(), SharedService::new(service));
+            None
         }
     }
 
@@ -250,6 +271,7 @@ impl<S> Inserted<S> {
         let Some(removed) = services.known.remove(target) else { return };
         services.removed.insert(target.clone(), removed.downgrade());
         drop(services);
+        // It is the user's code that drops a service: not under the lock.
         drop(removed);
     }
 

@@ -78,6 +78,7 @@ async fn eventually(is_so: impl Fn() -> bool) {
 /// Asks until this one answers.
 async fn until_asked(balancer: &Clients, wanted: &str) {
     let all = async {
+        balancer.ready().await;
         while ask(balancer).await != wanted {
             tokio::time::sleep(ms(1)).await;
         }
@@ -187,6 +188,27 @@ async fn a_key_that_gets_another_target_leaves_the_old_one() {
     discover.send(Ok(insert(2, "again"))).unwrap();
     discover.send(Ok(Change::Remove(2))).unwrap();
     until(&balancer, &[11]).await;
+    discover.send(Ok(Change::Remove(1))).unwrap();
+    until(&balancer, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_keys_of_one_target_are_served_by_the_last_that_stays() {
+    let (discover, told) = told();
+    let (source, clients) =
+        FromDiscover::new(told, |key: &u16| endpoint(10).map(|it| it.with_weight((*key).into())));
+    let balancer = Balancer::builder(source).build(clients).unwrap();
+    for (key, name) in [(1, "one"), (2, "two"), (3, "three")] {
+        discover.send(Ok(insert(key, name))).unwrap();
+        until_asked(&balancer, name).await;
+    }
+    // One that is not in place changes nothing, and those in place make room.
+    discover.send(Ok(Change::Remove(2))).unwrap();
+    discover.send(Ok(insert(3, "three anew"))).unwrap();
+    until_asked(&balancer, "three anew").await;
+    discover.send(Ok(Change::Remove(3))).unwrap();
+    until_asked(&balancer, "one").await;
+    assert_eq!(balancer.endpoints()[0].endpoint.weight, 1);
     discover.send(Ok(Change::Remove(1))).unwrap();
     until(&balancer, &[]).await;
 }
