@@ -8,7 +8,7 @@ use core::fmt;
 use core::future::Future;
 use core::ops::Deref;
 use core::panic::AssertUnwindSafe;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
@@ -130,16 +130,23 @@ where
     R: Probe<C>,
 {
     let mut tasks: BTreeMap<Target, (Weak<Client<C>>, AbortOnDrop)> = BTreeMap::new();
+    // Of whom these checks say that they are down, until they are gone: also without a client.
+    let mut down: BTreeMap<Target, Arc<AtomicBool>> = BTreeMap::new();
     loop {
         let Some(balancer) = weak.upgrade() else { return };
         let mut news = balancer.shared.clients.subscribe();
         let mut before = core::mem::take(&mut tasks);
+        let known = balancer.shared.discovered.borrow().clone();
+        let is_known =
+            |target: &Target| known.endpoints.binary_search_by(|one| one.addr.cmp(target)).is_ok();
+        down.retain(|target, down| down.load(Relaxed) && is_known(target));
         for client in balancer.shared.listing.load().clients() {
             let same = before.remove(&client.target);
             let same = same.filter(|(known, _)| core::ptr::eq(known.as_ptr(), &raw const **client));
             let task = same.unwrap_or_else(|| {
                 let one = CheckOne {
                     client: Arc::downgrade(client),
+                    down: Arc::clone(down.entry(client.target.clone()).or_default()),
                     orders: balancer.shared.orders.clone(),
                     probe: Arc::clone(&probe),
                 };
@@ -161,6 +168,8 @@ where
 /// The checks of one endpoint.
 struct CheckOne<C, R> {
     client: Weak<Client<C>>,
+    /// These checks have said that it is down. Others may have said so, too: that is theirs.
+    down: Arc<AtomicBool>,
     orders: mpsc::UnboundedSender<Order>,
     probe: Arc<R>,
 }
@@ -168,13 +177,14 @@ struct CheckOne<C, R> {
 impl<C: Send + Sync + 'static, R: Probe<C>> CheckOne<C, R> {
     /// Checks until the endpoint is gone.
     async fn run(self, settings: HealthCheck, seed: u64) {
-        let Some(client) = self.client.upgrade() else { return };
-        let (clock, target) = (client.clock, client.target.clone());
+        let Some((clock, target)) =
+            self.client.upgrade().map(|client| (client.clock, client.target.clone()))
+        else {
+            return;
+        };
         // A client made anew goes on where the last one ended.
-        let initial = if client.down.load(Relaxed) { Some(false) } else { settings.initial };
-        drop(client);
+        let initial = if self.down.load(Relaxed) { Some(false) } else { settings.initial };
         let mut checker = Checker::new(&HealthCheck { initial, ..settings }, clock.now(), seed);
-        let mut found = None;
         loop {
             let well = match checker.poll(clock.now()) {
                 CheckStep::Check { id, deadline } => {
@@ -196,13 +206,9 @@ impl<C: Send + Sync + 'static, R: Probe<C>> CheckOne<C, R> {
                     continue;
                 }
             };
-            if found == Some(well) || checker.healthy() != Some(well) {
-                continue;
-            }
-            found = Some(well);
-            let Some(client) = self.client.upgrade() else { return };
             // Good news are news only of what is down.
-            if client.down.load(Relaxed) == well {
+            if checker.healthy() == Some(well) && self.down.load(Relaxed) == well {
+                self.down.store(!well, Relaxed);
                 tracing::info!(%target, well, "the active check of an endpoint changed");
                 let order = Order::SetDown { target: target.clone(), down: !well };
                 if self.orders.send(order).is_err() {

@@ -36,8 +36,6 @@ pub(crate) struct Client<C> {
     /// What was recorded as metrics so far, by the label of the balancer.
     #[cfg(feature = "metrics")]
     pub(crate) recorded: Mutex<BTreeMap<String, [u64; RECORDED]>>,
-    /// Checks say that its endpoint is not there.
-    pub(crate) down: AtomicBool,
     /// It is to be made anew.
     pub(crate) broken: AtomicBool,
     pub(crate) clock: Clock,

@@ -120,7 +120,8 @@ async fn rounds<D: Discover>(
                 }
                 let now = clock.now();
                 let none = belief.when_empty(now);
-                if none.is_some() {
+                // After an error, the next answer tells.
+                if none.is_some() && status.borrow().error.is_none() {
                     poller.on_believed(now);
                 }
                 none

@@ -64,8 +64,9 @@ pub(crate) async fn watchdog(
             None => continue,
         };
         let blocks = tokio::select! {
-            () = clock.sleep_until(Some(until + SLACK)) => true,
+            biased;
             Ok(_) = turns.wait_for(|now| *now != turn) => false,
+            () = clock.sleep_until(Some(until + SLACK)) => true,
         };
         if blocks {
             failed(status, BoxError::from(what).into());

@@ -146,7 +146,6 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                     ejections: <_>::default(),
                     #[cfg(feature = "metrics")]
                     recorded: <_>::default(),
-                    down: AtomicBool::new(found.down),
                     broken: AtomicBool::new(false),
                     clock: self.shared.clock,
                     marks: Arc::clone(&self.shared.marks),
@@ -184,8 +183,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         any
     }
 
-    /// Lets those wait for their turn again whose time has come, and a policy that panicked try again.
-    /// Tells that there are some.
+    /// Lets those wait for their turn again whose time has come, and a policy that panicked try
+    /// again. Tells that there are some.
     pub(super) fn retry(&mut self, now: Instant) -> bool {
         self.retry_at = None;
         // A table that is too small stays so.

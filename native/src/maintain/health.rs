@@ -1,6 +1,5 @@
 //! What reports add up to: told to the cluster.
 
-use core::sync::atomic::Ordering::Relaxed;
 use std::collections::BTreeSet;
 
 use evenkeel_core::health::{Counted, Health};
@@ -50,9 +49,6 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     fn set_down(&mut self, target: &Target, down: bool) -> Option<Slot> {
         let found = self.found.get_mut(target)?;
         found.down = down;
-        if let Some(client) = found.client() {
-            client.down.store(down, Relaxed);
-        }
         let slot = self.cluster.find(target)?;
         // What was reported before the news must not outlive it.
         let now = self.shared.clock.now();

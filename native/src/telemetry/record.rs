@@ -18,7 +18,8 @@ impl<C, P> Balancer<C, P> {
     /// Names begin with `evenkeel.`; what is counted of one endpoint, with `evenkeel.endpoint.`, and
     /// has its address as the label `endpoint`. Of an endpoint, the recorder is told what came since
     /// the last time under the same label, so that its counts go on where it gets another client; it
-    /// is to be the same recorder. The last counts of an endpoint that left stay with it: most
+    /// is to be the same recorder. What a client did after the last time, and before it was replaced,
+    /// it is not told. The last counts of an endpoint that left stay with it: most
     /// recorders can forget what is idle.
     ///
     /// ```

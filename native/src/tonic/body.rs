@@ -88,9 +88,13 @@ impl AnswerBody {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// Ends it where the call's time is over.
-    fn late(&mut self) -> Status {
+    /// Ends it where the call's time is over. Where something is there to be read, it is the reader
+    /// who is late: the endpoint is told of its head, and no more.
+    fn late(&mut self, cx: &mut Context<'_>) -> Status {
         self.meter.end(Code::DeadlineExceeded);
+        if Pin::new(&mut self.inner).poll_frame(cx).is_ready() {
+            self.ending = None;
+        }
         self.end(|_| Verdict::TimedOut);
         Status::deadline_exceeded("the call's time was over within its answer")
     }
@@ -120,7 +124,7 @@ impl Body for AnswerBody {
         loop {
             // One that never stops is never late otherwise.
             if self.is_late() {
-                return Poll::Ready(Some(Err(self.late())));
+                return Poll::Ready(Some(Err(self.late(cx))));
             }
             if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
                 let frame = frame.map(|frame| frame.map_err(broken));

@@ -124,6 +124,7 @@ impl<P: Policy + Send + Sync> Shared<P> {
                 }
                 Err(error)
                     if was_down(&error)
+                        && !self.balancer.shared.supervisor.has_ended()
                         && (self.calls.wait_for_ready && may_pass(&error)
                             || again && is_ready()) =>
                 {
@@ -198,7 +199,8 @@ impl<P: Policy + Send + Sync> Shared<P> {
     async fn wait_for_connection(&self, deadline: Option<Instant>) -> Result<(), Status> {
         let settled = |census: Census| {
             let is_there = census.ready > 0 && self.balancer.shared.snapshot.load().len() > 0;
-            is_there || !self.calls.wait_for_ready && !self.may_come(census)
+            let none_comes = || self.balancer.shared.supervisor.has_ended();
+            is_there || !self.calls.wait_for_ready && !self.may_come(census) || none_comes()
         };
         if settled(*self.links.census.borrow()) {
             return Ok(());
@@ -206,6 +208,7 @@ impl<P: Policy + Send + Sync> Shared<P> {
         let mut census = self.links.census.subscribe();
         let mut clients = self.balancer.shared.clients.subscribe();
         let mut discovery = self.balancer.shared.discovery.subscribe();
+        let mut task = self.balancer.task();
         let waits = async {
             while !settled(*census.borrow_and_update()) {
                 // The senders live as long as this.
@@ -213,6 +216,7 @@ impl<P: Policy + Send + Sync> Shared<P> {
                     _ = census.changed() => {}
                     _ = clients.changed() => {}
                     _ = discovery.changed() => {}
+                    _ = task.wait_for(|task| task.ended) => {}
                 }
             }
         };

@@ -1,6 +1,7 @@
 //! Measures what sets of endpoints cost: `discovery` writes the table, `discovery SIZE` one row of
 //! it, `discovery dns HOSTS ADDRESSES` one of those from DNS, `discovery from SOURCE SIZE` one from a
-//! file or registry, but for what `discovery quiet SOURCE SIZE` counts. `discovery beside ENVOY` finds endpoints beside others.
+//! file or registry, but for what `discovery quiet SOURCE SIZE` counts. `discovery beside ENVOY`
+//! finds endpoints beside others.
 
 use core::convert::Infallible;
 use core::net::{Ipv4Addr, SocketAddr};

@@ -107,7 +107,12 @@ impl Settings {
     async fn system(&self, name: &Name, before: Option<&Setup>) -> Result<Setup, LookupError> {
         let path = self.resolv_conf.clone();
         let read = tokio::task::spawn_blocking(move || read(path.as_deref())).await;
-        let conf = read.map_err(|error| setup(None, error))??;
+        let conf = match (read.map_err(|error| setup(None, error))?, before) {
+            (Ok(conf), _) => conf,
+            // Who has given up its rights since goes on with what it knows.
+            (Err(_), Some(before)) => return Ok(before.clone()),
+            (Err(error), None) => return Err(error),
+        };
         if let Some(before) = before
             && before.conf.as_ref() == Some(&conf)
         {

@@ -31,7 +31,7 @@ fn service(knot: &Knot) -> Bed {
 
 /// A time to live with a fifth more, which is the least time between lookups here; and what a busy
 /// machine takes.
-const SOON: Duration = Duration::from_millis(1_200 + 2_000);
+const SOON: Duration = Duration::from_millis(1_200 + 5_000);
 
 /// Changes the zone, and waits until these are known.
 async fn follows(bed: &Bed, knot: &Knot, commands: &str, targets: &str) {

@@ -160,7 +160,7 @@ async fn the_ttl_alone_makes_it_look_again() {
     let begun = Instant::now();
     live.becomes(&A_AND_C).await;
     // The least time between lookups is 20 ms; the rest is what a busy machine takes.
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

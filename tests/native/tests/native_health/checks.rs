@@ -195,6 +195,21 @@ async fn an_endpoint_whose_client_is_made_anew_while_it_is_down_comes_back() {
     }
 }
 
+/// What others say of an endpoint is no news of checks that never said so.
+#[tokio::test(start_paused = true)]
+async fn a_check_that_finds_all_well_does_not_undo_what_others_said() {
+    let balancer = balancer(["a:80", "b:80"]).await;
+    let mut events = balancer.events();
+    let target = "a:80".parse().unwrap();
+    balancer.set_down(&target, true);
+    assert_eq!(next(&mut events, true).await, "a:80");
+    balancer.check(OFTEN, |_: Checked<String>| core::future::ready(true)).unwrap();
+    tokio::time::sleep(20 * OFTEN.interval).await;
+    assert_eq!(picked(&balancer), BTreeSet::from(["b:80".into()]));
+    balancer.set_down(&target, false);
+    assert_eq!(next(&mut events, false).await, "a:80");
+}
+
 #[tokio::test]
 async fn settings_and_paths_that_make_no_sense_are_refused() {
     let balancer = balancer(["a:80"]).await;

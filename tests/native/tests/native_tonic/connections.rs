@@ -59,6 +59,21 @@ async fn a_call_that_may_wait_is_answered_when_a_server_comes() {
 }
 
 #[tokio::test]
+async fn calls_that_wait_end_with_the_balancers_task() {
+    let gone = dead();
+    let channel = to(&[&gone]).wait_for_ready().build().unwrap();
+    let waiting = tokio::spawn({
+        let channel = channel.clone();
+        async move { hello(&channel).await }
+    });
+    until("it has failed once", || states(&channel) == [Connectivity::Backoff]).await;
+    channel.balancer().close().await;
+    let ended = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+    let status = ended.expect("it ends").unwrap().unwrap_err();
+    assert_eq!(status.code(), tonic::Code::Unavailable, "{status}");
+}
+
+#[tokio::test]
 async fn it_waits_no_longer_than_it_has_time() {
     let gone = dead();
     let channel = to(&[&gone]).wait_for_ready().build().unwrap();

@@ -81,20 +81,21 @@ async fn the_answers_body_has_no_more_time_than_the_call() {
 }
 
 #[tokio::test]
-async fn what_came_of_an_answer_and_was_not_read_in_time_is_late() {
+async fn what_came_of_an_answer_and_was_not_read_in_time_is_late_by_nobodys_fault() {
     let server = Server::start(|_| Say::HalfThen(Status::unavailable("not read")));
     let channel = to(&[&server]).build().unwrap();
+    channel.ready().await;
     let mut client = tonic::client::Grpc::new(channel.clone());
     client.ready().await.unwrap();
     let mut request = Request::new(stream::iter([Bytes::from_static(b"hello")]));
-    let over = Instant::now() + ms(200);
-    request.set_timeout(ms(200));
+    let limit = Duration::from_secs(1);
+    request.set_timeout(limit);
     let path = PathAndQuery::from_static("/test.Echo/Stream");
     let mut answers = client.streaming(request, path, Raw).await.unwrap().into_inner();
-    tokio::time::sleep_until(over).await;
+    tokio::time::sleep(limit).await;
     let status = answers.next().await.unwrap().unwrap_err();
     assert_eq!(status.code(), tonic::Code::DeadlineExceeded, "{status}");
-    assert_eq!(channel.balancer().endpoints()[0].failures, 1);
+    assert_eq!(channel.balancer().endpoints()[0].failures, 0);
 }
 
 #[tokio::test]

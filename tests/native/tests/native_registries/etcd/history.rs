@@ -59,7 +59,13 @@ async fn very_many_changes_while_nobody_watched_are_all_told_by_the_next_watch()
     etcd.put("/web/gone", "gone.test:1");
     etcd.put("/web/stays", "stays.test:1");
     let gate = Gate::to(&etcd.urls()[0]).await;
-    let config = ListWatchConfig { relist_after: u8::MAX, ..quick() };
+    // Far fewer failures than that, however long the changes take.
+    let config = ListWatchConfig {
+        relist_after: u8::MAX,
+        backoff_base: Duration::from_secs(1),
+        backoff_max: Duration::from_secs(2),
+        ..quick()
+    };
     let bed = bed(source(&gate.url).with_config(config).unwrap());
     becomes(&bed, "gone.test:1 stays.test:1").await;
     gate.shut();
