@@ -127,7 +127,7 @@ class Lb implements LoadBalancer {
     if (job instanceof Promise) {
       // The body of a `Request` is read first.
       const signal = (rest.signal as AbortSignal | null | undefined) ?? (input as Request).signal;
-      [job, { timeoutMs: left }] = await this.#within(job, this.#picker.clock(), resolved.unhedged, signal);
+      [job, { timeoutMs: left }] = await this.#within(job, resolved.unhedged, signal);
     }
     const options = job.hedges ? resolved.fetched : resolved.unhedged;
     return this.#run(job, resolved, left === undefined ? options : { ...options, timeoutMs: left }, key, false);
@@ -170,7 +170,7 @@ class Lb implements LoadBalancer {
     if (this.#discovery) {
       const begun = this.#picker.clock();
       const first = this.#discovery.touch(begun);
-      if (first) [, options] = await this.#within(first, begun, options, signal);
+      if (first) [, options] = await this.#within(first, options, signal, begun);
       this.#refuseDisposed();
     }
     return loop(this.#picker, {
@@ -199,11 +199,14 @@ class Lb implements LoadBalancer {
   /** Waits for what a request needs before it is sent, as long as that may take; its value, and the options with the time that is left. */
   async #within<T>(
     first: Promise<T>,
-    begun: number,
     options: RetryOptions,
     signal: AbortSignal | null | undefined,
+    begun?: number,
   ): Promise<[T, RetryOptions]> {
+    // What throws before it is waited for leaves nobody to hear how it fails.
+    first.catch(() => undefined);
     const { timeoutMs } = options;
+    begun ??= this.#picker.clock();
     if (signal) check.signal('signal', signal);
     signal?.throwIfAborted();
     let timer;
