@@ -28,6 +28,18 @@ test("the call's time reaches the body of a response", async (t) => {
   assert.deepEqual([endpoint().failures, endpoint().inFlight], [1, 0]);
 });
 
+for (const [name, read] of Object.entries({ text: (response) => response.text(), stream: (response) => new Response(response.body).text() })) {
+  test(`${name}: a body that the caller gives up by a signal of his own is no failure`, async (t) => {
+    const { lb, endpoint } = await endless(t);
+    const mine = new AbortController();
+    const response = await lb.call(({ url, signal }) => fetch(url, { signal: AbortSignal.any([signal, mine.signal]) }));
+    const reading = read(response);
+    mine.abort();
+    await assert.rejects(reading, { name: 'AbortError' });
+    assert.deepEqual([endpoint().successes, endpoint().failures, endpoint().inFlight], [1, 0, 0]);
+  });
+}
+
 test('a response that was read is over', async (t) => {
   const server = await serve(t);
   const lb = createBalancer({ endpoints: [server.url] });

@@ -2,7 +2,7 @@ import type { Attempted, Sent } from './attempt.js';
 import { followed } from './body.js';
 import { OUTCOMES } from './generated.js';
 import { freeWith, isFree } from './handle.js';
-import { accepted, type Judgement } from './judge.js';
+import { accepted, isAbort, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
 import type { Answer, Job, Rest } from './loop.js';
 import { ofNetworkError } from './network_error.js';
@@ -143,8 +143,8 @@ function followOpen(
     ended: () => over(undefined, false),
     async broke(error: unknown, untouched: boolean): Promise<Response> {
       const { reason } = sent;
-      // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that was read before.
-      const broken = open && reason === undefined && ofNetworkError(error) !== undefined;
+      // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that he gave up himself.
+      const broken = open && reason === undefined && !isAbort(error) && ofNetworkError(error) !== undefined;
       const again = broken && untouched && repeats && clock() < deadline;
       over(broken ? FAILURE : reason !== undefined && reason === late ? TIMED_OUT : undefined, again);
       if (again) {
