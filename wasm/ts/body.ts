@@ -1,4 +1,5 @@
 /** Follows an answer's body to its end, so that its request counts as in flight until then. */
+import { isResponse } from './judge.js';
 
 /** What becomes of a body. */
 export interface BodyEnd {
@@ -20,14 +21,38 @@ const READ_BY_OTHERS =
 
 /** The response, whose body is followed; there is one. */
 export function followed(response: Response, end: BodyEnd): Response {
-  return READ_BY_OTHERS ? wrapped(response, end) : patched(response, end);
+  return wraps(response) ? wrapped(response, end) : patched(response, end);
+}
+
+/** Whether a value is a response that stays what it is when it is followed: a wrapped one of another class would be none of that any more. */
+export function isOwn(value: Response): boolean {
+  return isResponse(value) && (Object.getPrototypeOf(value) === Response.prototype || !wraps(value));
+}
+
+/** Whether it needs another one around it: it may have a body of its own, and one that is followed is followed from outside. */
+function wraps(response: Response): boolean {
+  if (READ_BY_OTHERS || READING in response) return true;
+  try {
+    return !native(Object.getPrototypeOf(response) as Response, 'body', response);
+  } catch {
+    return true;
+  }
 }
 
 /** The same response with a body of ours. */
 function wrapped(response: Response, end: BodyEnd): Response {
   // Who holds no more than the stream holds both, too: nets, ours and undici's, are for those who hold nothing.
   const wrapper: Response = remade(response, stream(response.body!, end, () => [wrapper, response]));
+  const mocked = Object.hasOwn(response, 'body');
+  // What clients put on it, as ky does with `json`. What a mock does with its body is done by that of ours.
+  for (const [name, value] of Object.entries(response)) {
+    if (!(mocked && name in wrapper)) put(wrapper, name, value);
+  }
   return wrapper;
+}
+
+function put(made: Response, name: string, value: unknown): void {
+  Object.defineProperty(made, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function remade(response: Response, body: ReadableStream): Response {
@@ -37,15 +62,14 @@ function remade(response: Response, body: ReadableStream): Response {
 
 /** Gives a response what none that is made has. */
 function named(response: Response, made: Response): Response {
-  for (const name of ['url', 'redirected', 'type'] as const) Object.defineProperty(made, name, { value: response[name], enumerable: true });
+  for (const name of ['url', 'redirected', 'type'] as const) put(made, name, response[name]);
   return made;
 }
 
 /** The response itself: in Node and in pages only JavaScript reads it, by its methods. This spares a stream around the stream. */
 function patched(response: Response, end: BodyEnd): Response {
+  // It may be of a class that is not the global one.
   const own = Object.getPrototypeOf(response) as Response;
-  // It may be of a class that is not the global one; one that is followed, and one that has a body of its own, are followed from outside.
-  if (READING in response || !native(own, 'body', response)) return wrapped(response, end);
   let prototype = FOLLOWED.get(own);
   if (!prototype) FOLLOWED.set(own, (prototype = followedOf(own)));
   Object.setPrototypeOf(response, prototype);

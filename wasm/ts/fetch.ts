@@ -80,7 +80,8 @@ const HEAD_MS = 500;
 
 /**
  * Follows the body to its end: until then the caller's signal and deadline hold, and the request counts as in flight. One that breaks before its
- * reader has anything of it may be asked for again (`mayRepeat`), as after any failure. A value without a body is its own end.
+ * reader has anything of it may be asked for again (`mayRepeat`), as after any failure. A value without a body is its own end, and so is one that
+ * is not to be followed (`may`).
  */
 export function follow(
   answer: Answer<Response>,
@@ -88,9 +89,10 @@ export function follow(
   mayRepeat: boolean,
   signal: AbortSignal | null | undefined,
   clock: () => number,
+  may?: (value: Response) => boolean,
 ): Response {
   const { value, sent, judgement, told } = answer;
-  const follows = isOpen(value);
+  const follows = isOpen(value) && may?.(value) !== false;
   const repeats = mayRepeat && follows && !told;
   if (!repeats) rest.over(rest.now);
   if (follows) return followOpen(answer, rest, repeats, signal, clock);

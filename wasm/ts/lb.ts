@@ -1,4 +1,5 @@
 import type { Attempt, Attempted, Sent } from './attempt.js';
+import { isOwn } from './body.js';
 import { RetryBudget } from './budget.js';
 import type { RetryOptions } from './call.js';
 import * as check from './check.js';
@@ -147,7 +148,7 @@ class Lb implements LoadBalancer {
         repeat: idempotent ? 'idempotent' : 'sequential',
         signal,
         // Where a value is a `Response`, signal and time reach its body.
-        hand: (answer, rest) => follow(answer as Answer<never>, rest as Rest<never>, false, signal, () => this.#picker.clock()) as T,
+        hand: (answer, rest) => follow(answer as Answer<never>, rest as Rest<never>, false, signal, () => this.#picker.clock(), isOwn) as T,
       };
       return this.#run(job, resolved, resolved.retry, key, true);
     } catch (error) {
