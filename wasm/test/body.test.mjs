@@ -165,6 +165,26 @@ test('a clone alone may be read, or the one after the other', async (t) => {
   assert.throws(() => response.clone(), TypeError);
 });
 
+for (const when of ['while it is read', 'after it was read']) {
+  test(`a body is used ${when}, whatever is asked of it`, async (t) => {
+    const { lb, finish, endpoint } = await streaming(t);
+    const response = await lb.fetch('/');
+    const text = response.text();
+    if (when === 'after it was read') {
+      finish();
+      await text;
+    }
+    assert.equal(response.bodyUsed, true);
+    assert.throws(() => response.clone(), TypeError);
+    assert.throws(() => response.body.getReader(), TypeError);
+    assert.equal(response.bodyUsed, true);
+    await assert.rejects(response.body.cancel(), TypeError);
+    finish();
+    assert.equal(await text, 'begin end');
+    assert.deepEqual([endpoint().successes, endpoint().inFlight], [1, 0]);
+  });
+}
+
 test('who drops its reader halfway lets it go', async (t) => {
   const { lb, closed, endpoint } = await streaming(t);
   const read = async () => (await (await lb.fetch('/')).body.getReader().read()).value;

@@ -93,22 +93,30 @@ class Reading {
   ) {}
 
   get body(): ReadableStream | null {
+    if (this.#gone) return native(this.own, 'body', this.response);
     return this.#other ? this.#other.body : this.#stream();
   }
 
   get used(): boolean {
-    return this.#other?.bodyUsed ?? (this.#body ? this.#used : native(this.own, 'bodyUsed', this.response));
+    return this.#other?.bodyUsed ?? (this.#used || (!this.#body && native(this.own, 'bodyUsed', this.response)));
+  }
+
+  /** It was read whole: fetch itself says what becomes of whatever else is asked of it. */
+  get #gone(): boolean {
+    return this.#used && !this.#body;
   }
 
   /** Both are read through our stream, whichever of them is. */
   clone(): Response {
-    return named(this.response, this.#streamed().clone());
+    const { response, own } = this;
+    return this.#gone ? own.clone.call(response) : named(response, this.#streamed().clone());
   }
 
   async read(name: 'text'): Promise<unknown> {
     const { end, own, response } = this;
     end.begun();
     if (this.#body) return this.#streamed()[name]();
+    this.#used = true;
     try {
       const value = await own[name].call(response);
       end.ended();
