@@ -130,7 +130,12 @@ test('a pick avoids an endpoint in any spelling', () => {
       pick.ok();
     }
   }
-  lb.pick({ avoid: ['http://unknown.example'] }).ok();
+  for (const avoid of [['http://unknown.example'], [undefined], [''], ['host:80'], 'host:80', [null, 7, 'http://u@a.example']]) lb.pick({ avoid }).ok();
+  for (let i = 0; i < 3; i++) {
+    const pick = lb.pick({ avoid: [undefined, A] });
+    assert.equal(pick.url, B);
+    pick.ok();
+  }
 });
 
 test('what is restored before the first list holds from then on', async () => {

@@ -325,9 +325,15 @@ function isList(endpoints: Iterable<EndpointSpec>): boolean {
   return typeof endpoints !== 'string' && typeof endpoints?.[Symbol.iterator] === 'function';
 }
 
-/** What a pick is to avoid, in the spelling of endpoints. */
+/** What a pick is to avoid, in the spelling of endpoints. What is no URL of one is as unknown as others. */
 function avoided(avoid: NonNullable<PickOptions['avoid']>): string[] {
-  return Array.from(check.iterable('avoid', typeof avoid === 'string' ? [avoid] : avoid), (url) => spelled('avoid', url));
+  return [...check.iterable('avoid', typeof avoid === 'string' ? [avoid] : avoid)].flatMap((url) => {
+    try {
+      return spelled('avoid', url);
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** One spelling for each endpoint. */
