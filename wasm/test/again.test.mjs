@@ -5,9 +5,9 @@ import { createBalancer, RetryBudget } from 'evenkeel';
 import { fakeClock } from './support.mjs';
 
 /** An answer whose body breaks at once, as undici has it. */
-const broken = (status = 200) => new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError('terminated')) }), { status });
+const broken = (message = 'terminated') => new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError(message)) }));
 
-/** A balancer over two endpoints, and the hosts that its requests went to. */
+/** A balancer over three endpoints, and the hosts that its requests went to. */
 function mocked(answer, options = {}) {
   const sent = [];
   const fetch = async (url, init) => {
@@ -40,6 +40,22 @@ for (const [name, read] of Object.entries(READERS)) {
     assert.equal(sent.length, 1);
   });
 }
+
+for (const [name, read] of Object.entries({ ...READERS, stream: (response) => new Response(response.body).text() })) {
+  for (const message of ['network error', 'Error in body stream', 'Error in input stream']) {
+    test(`${name}: a body that breaks as browsers say it, ${message}, is asked for again`, async () => {
+      const { lb, sent, sum } = mocked(() => (sent.length === 1 ? broken(message) : new Response('good')), { retry: { backoff: 0 } });
+      assert.equal(await read(await lb.fetch('/')), 'good');
+      assert.deepEqual([sent.length, sum('failures'), sum('inFlight')], [2, 1, 0]);
+    });
+  }
+}
+
+test('a stream that breaks is lost, however that is worded', async () => {
+  const { lb, sent, sum } = mocked(() => (sent.length === 1 ? broken('as no other') : new Response('good')), { retry: { backoff: 0 } });
+  assert.equal(await new Response((await lb.fetch('/')).body).text(), 'good');
+  assert.deepEqual([sent.length, sum('failures'), sum('inFlight')], [2, 1, 0]);
+});
 
 test('the budget pays for each', async () => {
   const budget = new RetryBudget({ ratio: 0, minPerSec: 10 });

@@ -7,8 +7,11 @@ export interface BodyEnd {
   begun(): void;
   /** It was read, or is not wanted any more. */
   ended(): void;
-  /** It broke, perhaps before its reader had anything of it: another answer to the same request, or the error for the reader. */
-  broke(error: unknown, untouched: boolean): Promise<Response>;
+  /**
+   * It broke, perhaps before its reader had anything of it: another answer to the same request, or the error for the reader. It is `lost` where
+   * no fault of the reader's can be the cause.
+   */
+  broke(error: unknown, untouched: boolean, lost: boolean): Promise<Response>;
 }
 
 /** How a body is read whole. */
@@ -122,7 +125,7 @@ class Reading {
       end.ended();
       return value;
     } catch (error) {
-      return (await end.broke(error, true))[name]();
+      return (await end.broke(error, true, false))[name]();
     }
   }
 
@@ -174,8 +177,13 @@ function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): Reada
   const source = {
     async pull(controller: ReadableByteStreamController): Promise<void> {
       read();
+      let lost = false;
       try {
-        const { done, value } = await (reader ??= inner.getReader()).read();
+        reader ??= inner.getReader();
+        // The reader is ours: what it throws is the network's, however that is worded.
+        lost = true;
+        const { done, value } = await reader.read();
+        lost = false;
         if (!done) controller.enqueue(value as Uint8Array<ArrayBuffer>);
         untouched &&= done;
         if (!done) return;
@@ -185,7 +193,7 @@ function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): Reada
         controller.byobRequest?.respond(0);
       } catch (error) {
         try {
-          reader = (await end.broke(error, untouched)).body!.getReader();
+          reader = (await end.broke(error, untouched, lost)).body!.getReader();
         } catch (told) {
           return controller.error(told);
         }

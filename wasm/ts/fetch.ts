@@ -143,10 +143,10 @@ function followOpen(
   const end = {
     begun: () => isFree(net),
     ended: () => over(undefined, false),
-    async broke(error: unknown, untouched: boolean): Promise<Response> {
+    async broke(error: unknown, untouched: boolean, lost: boolean): Promise<Response> {
       const { reason } = sent;
       // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that he gave up himself.
-      const broken = open && reason === undefined && !isAbort(error) && ofNetworkError(error) !== undefined;
+      const broken = open && reason === undefined && !isAbort(error) && (lost || ofNetworkError(error) !== undefined);
       const again = broken && untouched && repeats && clock() < deadline;
       over(broken ? FAILURE : reason !== undefined && reason === late ? TIMED_OUT : undefined, again);
       if (again) {
