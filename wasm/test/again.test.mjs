@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBalancer, RetryBudget } from 'evenkeel';
-import { fakeClock } from './support.mjs';
+import { fakeClock, settle } from './support.mjs';
 
 /** An answer whose body breaks at once, as undici has it. */
 const broken = (message = 'terminated') => new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError(message)) }));
@@ -95,6 +95,41 @@ test('another status does not go with the head that the caller has, and its body
   await new Promise(setImmediate);
   assert.ok(canceled);
   assert.deepEqual([sent.length, sum('failures'), sum('inFlight')], [2, 1, 0]);
+});
+
+for (const [name, read] of Object.entries(READERS)) {
+  test(`${name}: who aborts, and whose time is over, while a body is asked for again, is told that`, async (t) => {
+    const { now, advance } = fakeClock(t);
+    const { lb, sent, sum } = mocked(() => (sent.length % 2 === 1 ? broken() : new Promise(() => {})), { now, retry: { backoff: 0 } });
+    const caller = new AbortController();
+    const reason = new Error('mine');
+    const aborted = assert.rejects(read(await lb.fetch('/', { signal: caller.signal })), (error) => error === reason);
+    await advance(1);
+    assert.equal(sent.length, 2);
+    caller.abort(reason);
+    await aborted;
+    const late = assert.rejects(read(await lb.fetch('/', { timeoutMs: 100 })), { name: 'TimeoutError' });
+    await advance(1);
+    assert.equal(sent.length, 4);
+    await advance(99);
+    await late;
+    assert.equal(sum('inFlight'), 0);
+  });
+}
+
+test('who cancels a body while it is asked for again is done with it, and the answer is let go', async () => {
+  let [answer, canceled, asked] = [undefined, false];
+  const again = new Promise((resolve) => (asked = resolve));
+  const { lb, sent, sum } = mocked(() => (sent.length === 1 ? broken() : (asked(), new Promise((resolve) => (answer = resolve)))), { retry: { backoff: 0 } });
+  const reader = (await lb.fetch('/')).body.getReader();
+  const reading = reader.read();
+  await again;
+  await reader.cancel();
+  assert.equal((await reading).done, true);
+  answer(new Response(new ReadableStream({ cancel: () => void (canceled = true) })));
+  for (let i = 0; i < 3; i++) await settle();
+  assert.ok(canceled);
+  assert.deepEqual([sum('failures'), sum('inFlight')], [1, 0]);
 });
 
 test('a function that fails to make a body is no fault of the endpoints', async () => {

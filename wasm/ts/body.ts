@@ -173,7 +173,7 @@ function givesBytes(stream: ReadableStream): boolean {
 /** A stream of ours around the network's. It holds what `read` does, so that who drops its reader has dropped the response. */
 function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): ReadableStream {
   let reader: ReadableStreamDefaultReader<unknown> | undefined;
-  let untouched = true;
+  let [untouched, asked, canceled] = [true, false, false];
   const source = {
     async pull(controller: ReadableByteStreamController): Promise<void> {
       read();
@@ -192,19 +192,23 @@ function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): Reada
         // Who reads into a buffer waits for that.
         controller.byobRequest?.respond(0);
       } catch (error) {
+        asked = true;
         try {
           reader = (await end.broke(error, untouched, lost)).body!.getReader();
         } catch (told) {
           return controller.error(told);
         }
-        untouched = false;
+        untouched = asked = false;
+        // Nobody wants the other answer any more.
+        if (canceled) return void reader.cancel().catch(() => undefined);
         return source.pull(controller);
       }
     },
-    cancel(reason: unknown): Promise<void> {
+    async cancel(reason: unknown): Promise<void> {
       read();
       end.ended();
-      return (reader ??= inner.getReader()).cancel(reason);
+      canceled = true;
+      if (!asked) await (reader ??= inner.getReader()).cancel(reason);
     },
   };
   if (givesBytes(inner)) return new ReadableStream({ ...source, type: 'bytes' });

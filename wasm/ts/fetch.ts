@@ -122,7 +122,7 @@ function followOpen(
   let late: unknown;
   if (deadline < Infinity) {
     after(Math.min(Math.max(0, deadline - headAt), 2 ** 31 - 1), () => {
-      late = new DOMException('the answer was not read before its deadline', 'TimeoutError');
+      late = unread();
       sent.abort(late);
     });
   }
@@ -154,6 +154,8 @@ function followOpen(
         // Another status would not go with the head that the caller has.
         if (other?.status === status && other.body) return other;
         other?.body?.cancel().catch(() => undefined);
+        signal?.throwIfAborted();
+        if (clock() >= deadline) throw unread();
       }
       throw reason ?? error;
     },
@@ -162,6 +164,10 @@ function followOpen(
   // A net for answers that nobody reads.
   freeWith(handed, () => (sent.abort(new DOMException('nobody reads the answer', 'AbortError')), end.ended()), net);
   return handed;
+}
+
+function unread(): DOMException {
+  return new DOMException('the answer was not read before its deadline', 'TimeoutError');
 }
 
 /** Whether there is a body to follow: a mock may have none, some clients have a stream of Node's, and it may have been read. */
