@@ -132,6 +132,19 @@ test('who cancels a body while it is asked for again is done with it, and the an
   assert.deepEqual([sum('failures'), sum('inFlight')], [1, 0]);
 });
 
+test('who reads a body twice by mistake is refused at once, and the first goes on', async () => {
+  let finish;
+  const body = () => new ReadableStream({ pull: (controller) => void (finish = () => (controller.enqueue(new TextEncoder().encode('good')), controller.close())) });
+  const { lb, sent, sum } = mocked(() => new Response(body()));
+  const response = await lb.fetch('/');
+  const first = response.text();
+  await assert.rejects(response.text(), TypeError);
+  assert.equal(sum('inFlight'), 1);
+  finish();
+  assert.equal(await first, 'good');
+  assert.deepEqual([sent.length, sum('successes'), sum('inFlight')], [1, 1, 0]);
+});
+
 test('a function that fails to make a body is no fault of the endpoints', async () => {
   const { lb, sent, sum } = mocked(() => new Response('good'));
   const mine = new Error('mine');

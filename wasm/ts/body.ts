@@ -117,6 +117,7 @@ class Reading {
 
   async read(name: 'text'): Promise<unknown> {
     const { end, own, response } = this;
+    if (this.#gone) return own[name].call(response);
     end.begun();
     if (this.#body) return this.#streamed()[name]();
     this.#used = true;
