@@ -32,7 +32,10 @@ export interface LoadBalancer {
    * @throws {LbError} when no attempt was answered; the signal's reason when that aborts.
    */
   readonly fetch: (input: RequestInfo | URL, init?: LbRequestInit) => Promise<Response>;
-  /** Calls `send` with one endpoint after another until it gives a good answer; without one, resolves with the last. */
+  /**
+   * Calls `send` with one endpoint after another until it gives a good answer; without one, resolves with the last. A `Response` is in flight
+   * until it is read: who does not want its body cancels that.
+   */
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options?: LbCallOptions<T>): Promise<T>;
   /** Picks an endpoint for a request of your own, to be told how that ended; `null` if there is none. */
   pick(options?: PickOptions): Pick | null;
