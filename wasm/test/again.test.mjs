@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBalancer, RetryBudget } from 'evenkeel';
-import { fakeClock } from './support.mjs';
+import { fakeClock, settle } from './support.mjs';
 
 /** An answer whose body breaks at once, as undici has it. */
-const broken = (status = 200) => new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError('terminated')) }), { status });
+const broken = (message = 'terminated') => new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError(message)) }));
 
-/** A balancer over two endpoints, and the hosts that its requests went to. */
+/** A balancer over three endpoints, and the hosts that its requests went to. */
 function mocked(answer, options = {}) {
   const sent = [];
   const fetch = async (url, init) => {
@@ -40,6 +40,22 @@ for (const [name, read] of Object.entries(READERS)) {
     assert.equal(sent.length, 1);
   });
 }
+
+for (const [name, read] of Object.entries({ ...READERS, stream: (response) => new Response(response.body).text() })) {
+  for (const message of ['network error', 'Error in body stream', 'Error in input stream']) {
+    test(`${name}: a body that breaks as browsers say it, ${message}, is asked for again`, async () => {
+      const { lb, sent, sum } = mocked(() => (sent.length === 1 ? broken(message) : new Response('good')), { retry: { backoff: 0 } });
+      assert.equal(await read(await lb.fetch('/')), 'good');
+      assert.deepEqual([sent.length, sum('failures'), sum('inFlight')], [2, 1, 0]);
+    });
+  }
+}
+
+test('a stream that breaks is lost, however that is worded', async () => {
+  const { lb, sent, sum } = mocked(() => (sent.length === 1 ? broken('as no other') : new Response('good')), { retry: { backoff: 0 } });
+  assert.equal(await new Response((await lb.fetch('/')).body).text(), 'good');
+  assert.deepEqual([sent.length, sum('failures'), sum('inFlight')], [2, 1, 0]);
+});
 
 test('the budget pays for each', async () => {
   const budget = new RetryBudget({ ratio: 0, minPerSec: 10 });
@@ -79,6 +95,54 @@ test('another status does not go with the head that the caller has, and its body
   await new Promise(setImmediate);
   assert.ok(canceled);
   assert.deepEqual([sent.length, sum('failures'), sum('inFlight')], [2, 1, 0]);
+});
+
+for (const [name, read] of Object.entries(READERS)) {
+  test(`${name}: who aborts, and whose time is over, while a body is asked for again, is told that`, async (t) => {
+    const { now, advance } = fakeClock(t);
+    const { lb, sent, sum } = mocked(() => (sent.length % 2 === 1 ? broken() : new Promise(() => {})), { now, retry: { backoff: 0 } });
+    const caller = new AbortController();
+    const reason = new Error('mine');
+    const aborted = assert.rejects(read(await lb.fetch('/', { signal: caller.signal })), (error) => error === reason);
+    await advance(1);
+    assert.equal(sent.length, 2);
+    caller.abort(reason);
+    await aborted;
+    const late = assert.rejects(read(await lb.fetch('/', { timeoutMs: 100 })), { name: 'TimeoutError' });
+    await advance(1);
+    assert.equal(sent.length, 4);
+    await advance(99);
+    await late;
+    assert.equal(sum('inFlight'), 0);
+  });
+}
+
+test('who cancels a body while it is asked for again is done with it, and the answer is let go', async () => {
+  let [answer, canceled, asked] = [undefined, false];
+  const again = new Promise((resolve) => (asked = resolve));
+  const { lb, sent, sum } = mocked(() => (sent.length === 1 ? broken() : (asked(), new Promise((resolve) => (answer = resolve)))), { retry: { backoff: 0 } });
+  const reader = (await lb.fetch('/')).body.getReader();
+  const reading = reader.read();
+  await again;
+  await reader.cancel();
+  assert.equal((await reading).done, true);
+  answer(new Response(new ReadableStream({ cancel: () => void (canceled = true) })));
+  for (let i = 0; i < 3; i++) await settle();
+  assert.ok(canceled);
+  assert.deepEqual([sum('failures'), sum('inFlight')], [1, 0]);
+});
+
+test('who reads a body twice by mistake is refused at once, and the first goes on', async () => {
+  let finish;
+  const body = () => new ReadableStream({ pull: (controller) => void (finish = () => (controller.enqueue(new TextEncoder().encode('good')), controller.close())) });
+  const { lb, sent, sum } = mocked(() => new Response(body()));
+  const response = await lb.fetch('/');
+  const first = response.text();
+  await assert.rejects(response.text(), TypeError);
+  assert.equal(sum('inFlight'), 1);
+  finish();
+  assert.equal(await first, 'good');
+  assert.deepEqual([sent.length, sum('successes'), sum('inFlight')], [1, 1, 0]);
 });
 
 test('a function that fails to make a body is no fault of the endpoints', async () => {

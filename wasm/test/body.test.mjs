@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { createBalancer } from 'evenkeel';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { serve } from './support.mjs';
+import { fakeClock, serve } from './support.mjs';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc');
@@ -134,6 +134,22 @@ test('a body that goes on: its head tells, and it is in flight', async (t) => {
   assert.ok(endpoint().failures >= 1);
 });
 
+test('a body that goes on is timed by its head', async (t) => {
+  const { now, advance } = fakeClock(t);
+  let [answer, finish] = [];
+  const lb = createBalancer({ endpoints: ['http://a'], now, fetch: () => new Promise((resolve) => (answer = resolve)) });
+  const asked = lb.fetch('/');
+  await advance(100);
+  answer(new Response(new ReadableStream({ start: (controller) => void (finish = () => controller.close()) })));
+  const response = await asked;
+  await advance(600);
+  assert.deepEqual([lb.endpoints()[0].successes, lb.endpoints()[0].latencyMs], [1, 100]);
+  const text = response.text();
+  finish();
+  assert.equal(await text, '');
+  assert.deepEqual([lb.endpoints()[0].latencyMs, lb.endpoints()[0].inFlight], [100, 0]);
+});
+
 test('a body that is canceled ends the request', async (t) => {
   const { lb, closed, endpoint } = await streaming(t);
   await (await lb.fetch('/')).body.cancel();
@@ -164,6 +180,26 @@ test('a clone alone may be read, or the one after the other', async (t) => {
   if (!WRAPPED) assert.equal(clone.url, `${server.url}/x`);
   assert.throws(() => response.clone(), TypeError);
 });
+
+for (const when of ['while it is read', 'after it was read']) {
+  test(`a body is used ${when}, whatever is asked of it`, async (t) => {
+    const { lb, finish, endpoint } = await streaming(t);
+    const response = await lb.fetch('/');
+    const text = response.text();
+    if (when === 'after it was read') {
+      finish();
+      await text;
+    }
+    assert.equal(response.bodyUsed, true);
+    assert.throws(() => response.clone(), TypeError);
+    assert.throws(() => response.body.getReader(), TypeError);
+    assert.equal(response.bodyUsed, true);
+    await assert.rejects(response.body.cancel(), TypeError);
+    finish();
+    assert.equal(await text, 'begin end');
+    assert.deepEqual([endpoint().successes, endpoint().inFlight], [1, 0]);
+  });
+}
 
 test('who drops its reader halfway lets it go', async (t) => {
   const { lb, closed, endpoint } = await streaming(t);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBalancer, Balancer } from 'evenkeel';
-import { serve } from './support.mjs';
+import { fakeClock, serve } from './support.mjs';
 
 async function endless(t, options) {
   const server = await serve(t, (_, response) => response.writeHead(200).write('begin '));
@@ -23,10 +23,28 @@ test("the caller's signal reaches the body of a response", async (t) => {
 });
 
 test("the call's time reaches the body of a response", async (t) => {
-  const { get, endpoint } = await endless(t);
-  await assert.rejects((await get({ timeoutMs: 200 })).text(), { name: 'TimeoutError' });
-  assert.deepEqual([endpoint().failures, endpoint().inFlight], [1, 0]);
+  const { now, advance } = fakeClock(t);
+  const lb = createBalancer({ endpoints: ['http://a'], now });
+  const hangs = (signal) => new ReadableStream({ start: (controller) => signal.addEventListener('abort', () => controller.error(signal.reason)) });
+  const response = await lb.call(({ signal }) => new Response(hangs(signal)), { timeoutMs: 200 });
+  const reading = assert.rejects(response.text(), { name: 'TimeoutError' });
+  await advance(200);
+  await reading;
+  const [{ failures, inFlight }] = lb.endpoints();
+  assert.deepEqual([failures, inFlight], [1, 0]);
 });
+
+for (const [name, read] of Object.entries({ text: (response) => response.text(), stream: (response) => new Response(response.body).text() })) {
+  test(`${name}: a body that the caller gives up by a signal of his own is no failure`, async (t) => {
+    const { lb, endpoint } = await endless(t);
+    const mine = new AbortController();
+    const response = await lb.call(({ url, signal }) => fetch(url, { signal: AbortSignal.any([signal, mine.signal]) }));
+    const reading = read(response);
+    mine.abort();
+    await assert.rejects(reading, { name: 'AbortError' });
+    assert.deepEqual([endpoint().successes, endpoint().failures, endpoint().inFlight], [1, 0, 0]);
+  });
+}
 
 test('a response that was read is over', async (t) => {
   const server = await serve(t);

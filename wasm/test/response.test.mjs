@@ -51,6 +51,44 @@ test('a mock with a body of its own is followed', async () => {
   assert.deepEqual(counts(lb), [1, 0, 0]);
 });
 
+for (const [name, value] of Object.entries({
+  'a record with a stream': { status: 200, body: new Blob(['x']).stream(), extra: 1 },
+  'one whose status is none of HTTP': { status: 1, body: new Blob(['x']).stream() },
+  'a mock with a body of its own': { status: 200, body: new Blob(['x']).stream(), text: async () => 'mocked', extra: 1 },
+})) {
+  test(`a call's value stays what it is: ${name}`, async () => {
+    const lb = createBalancer({ endpoints: ['http://a.example'] });
+    assert.equal(await lb.call(() => value), value);
+    assert.deepEqual(counts(lb), [1, 0, 0]);
+  });
+}
+
+test("a call's response stays of its class, and keeps what was put on it", async () => {
+  class Mine extends Response {
+    more = 1;
+  }
+  const lb = createBalancer({ endpoints: ['http://a.example'] });
+  const own = async () => 'mine';
+  for (const Class of [Response, Mine]) {
+    const given = Object.assign(new Class('x'), { json: own });
+    const { json, more } = await lb.call(() => given);
+    assert.deepEqual([json, more], [own, given.more]);
+  }
+  assert.ok((await lb.call(() => new Mine('x'))) instanceof Mine);
+});
+
+test('a response that another balancer follows is the one that a call gave', async (t) => {
+  const server = await serve(t);
+  const inner = createBalancer({ endpoints: [server.url] });
+  const outer = createBalancer({ endpoints: ['http://service'] });
+  let given;
+  const response = await outer.call(async ({ signal }) => (given = await inner.fetch('/', { signal })));
+  assert.equal(response, given);
+  assert.equal(inner.attempts(response).length, 1);
+  assert.equal(await response.text(), 'ok');
+  assert.deepEqual([counts(inner), counts(outer)], [[1, 0, 0], [1, 0, 0]]);
+});
+
 test('a mock without headers that refuses', async () => {
   const lb = createBalancer({ endpoints: ['http://a.example'], retry: false, fetch: async () => ({ status: 503, text: async () => '' }) });
   assert.equal((await lb.fetch('/')).status, 503);

@@ -19,6 +19,23 @@ test('the body of a Request that hangs: signal and time end the wait', async () 
   for (const one of asked) await assert.rejects(one, (error) => error === reason);
 });
 
+test('a Request that is refused before its body is read leaves no failure unheard', async () => {
+  let broken = false;
+  const now = () => {
+    if (broken) throw new Error('no time');
+    return 0;
+  };
+  const lb = createBalancer({ endpoints: [A], now, fetch: async () => new Response('ok') });
+  const reason = new Error('mine');
+  const post = (init) => new Request('http://service/', { method: 'POST', body: 'x', ...init });
+  await assert.rejects(lb.fetch(post({ signal: AbortSignal.abort(reason) })), (error) => error === reason);
+  const used = post();
+  await used.text();
+  broken = true;
+  await assert.rejects(lb.fetch(used), /no time/);
+  await settle();
+});
+
 test('what the body of a Request takes is gone from the time of its request', async () => {
   let now = 0;
   const lb = createBalancer({ endpoints: [A], now: () => now, timeoutMs: 100, fetch: async () => new Response('ok') });
@@ -113,7 +130,12 @@ test('a pick avoids an endpoint in any spelling', () => {
       pick.ok();
     }
   }
-  lb.pick({ avoid: ['http://unknown.example'] }).ok();
+  for (const avoid of [['http://unknown.example'], [undefined], [''], ['host:80'], 'host:80', [null, 7, 'http://u@a.example']]) lb.pick({ avoid }).ok();
+  for (let i = 0; i < 3; i++) {
+    const pick = lb.pick({ avoid: [undefined, A] });
+    assert.equal(pick.url, B);
+    pick.ok();
+  }
 });
 
 test('what is restored before the first list holds from then on', async () => {

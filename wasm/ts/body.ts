@@ -1,4 +1,5 @@
 /** Follows an answer's body to its end, so that its request counts as in flight until then. */
+import { isResponse } from './judge.js';
 
 /** What becomes of a body. */
 export interface BodyEnd {
@@ -6,8 +7,11 @@ export interface BodyEnd {
   begun(): void;
   /** It was read, or is not wanted any more. */
   ended(): void;
-  /** It broke, perhaps before its reader had anything of it: another answer to the same request, or the error for the reader. */
-  broke(error: unknown, untouched: boolean): Promise<Response>;
+  /**
+   * It broke, perhaps before its reader had anything of it: another answer to the same request, or the error for the reader. It is `lost` where
+   * no fault of the reader's can be the cause.
+   */
+  broke(error: unknown, untouched: boolean, lost: boolean): Promise<Response>;
 }
 
 /** How a body is read whole. */
@@ -20,14 +24,38 @@ const READ_BY_OTHERS =
 
 /** The response, whose body is followed; there is one. */
 export function followed(response: Response, end: BodyEnd): Response {
-  return READ_BY_OTHERS ? wrapped(response, end) : patched(response, end);
+  return wraps(response) ? wrapped(response, end) : patched(response, end);
+}
+
+/** Whether a value is a response that stays what it is when it is followed: a wrapped one of another class would be none of that any more. */
+export function isOwn(value: Response): boolean {
+  return isResponse(value) && (Object.getPrototypeOf(value) === Response.prototype || !wraps(value));
+}
+
+/** Whether it needs another one around it: it may have a body of its own, and one that is followed is followed from outside. */
+function wraps(response: Response): boolean {
+  if (READ_BY_OTHERS || READING in response) return true;
+  try {
+    return !native(Object.getPrototypeOf(response) as Response, 'body', response);
+  } catch {
+    return true;
+  }
 }
 
 /** The same response with a body of ours. */
 function wrapped(response: Response, end: BodyEnd): Response {
   // Who holds no more than the stream holds both, too: nets, ours and undici's, are for those who hold nothing.
   const wrapper: Response = remade(response, stream(response.body!, end, () => [wrapper, response]));
+  const mocked = Object.hasOwn(response, 'body');
+  // What clients put on it, as ky does with `json`. What a mock does with its body is done by that of ours.
+  for (const [name, value] of Object.entries(response)) {
+    if (!(mocked && name in wrapper)) put(wrapper, name, value);
+  }
   return wrapper;
+}
+
+function put(made: Response, name: string, value: unknown): void {
+  Object.defineProperty(made, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function remade(response: Response, body: ReadableStream): Response {
@@ -37,15 +65,14 @@ function remade(response: Response, body: ReadableStream): Response {
 
 /** Gives a response what none that is made has. */
 function named(response: Response, made: Response): Response {
-  for (const name of ['url', 'redirected', 'type'] as const) Object.defineProperty(made, name, { value: response[name], enumerable: true });
+  for (const name of ['url', 'redirected', 'type'] as const) put(made, name, response[name]);
   return made;
 }
 
 /** The response itself: in Node and in pages only JavaScript reads it, by its methods. This spares a stream around the stream. */
 function patched(response: Response, end: BodyEnd): Response {
+  // It may be of a class that is not the global one.
   const own = Object.getPrototypeOf(response) as Response;
-  // It may be of a class that is not the global one; one that is followed, and one that has a body of its own, are followed from outside.
-  if (READING in response || !native(own, 'body', response)) return wrapped(response, end);
   let prototype = FOLLOWED.get(own);
   if (!prototype) FOLLOWED.set(own, (prototype = followedOf(own)));
   Object.setPrototypeOf(response, prototype);
@@ -69,28 +96,37 @@ class Reading {
   ) {}
 
   get body(): ReadableStream | null {
+    if (this.#gone) return native(this.own, 'body', this.response);
     return this.#other ? this.#other.body : this.#stream();
   }
 
   get used(): boolean {
-    return this.#other?.bodyUsed ?? (this.#body ? this.#used : native(this.own, 'bodyUsed', this.response));
+    return this.#other?.bodyUsed ?? (this.#used || (!this.#body && native(this.own, 'bodyUsed', this.response)));
+  }
+
+  /** It was read whole: fetch itself says what becomes of whatever else is asked of it. */
+  get #gone(): boolean {
+    return this.#used && !this.#body;
   }
 
   /** Both are read through our stream, whichever of them is. */
   clone(): Response {
-    return named(this.response, this.#streamed().clone());
+    const { response, own } = this;
+    return this.#gone ? own.clone.call(response) : named(response, this.#streamed().clone());
   }
 
   async read(name: 'text'): Promise<unknown> {
     const { end, own, response } = this;
+    if (this.#gone) return own[name].call(response);
     end.begun();
     if (this.#body) return this.#streamed()[name]();
+    this.#used = true;
     try {
       const value = await own[name].call(response);
       end.ended();
       return value;
     } catch (error) {
-      return (await end.broke(error, true))[name]();
+      return (await end.broke(error, true, false))[name]();
     }
   }
 
@@ -138,12 +174,17 @@ function givesBytes(stream: ReadableStream): boolean {
 /** A stream of ours around the network's. It holds what `read` does, so that who drops its reader has dropped the response. */
 function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): ReadableStream {
   let reader: ReadableStreamDefaultReader<unknown> | undefined;
-  let untouched = true;
+  let [untouched, asked, canceled] = [true, false, false];
   const source = {
     async pull(controller: ReadableByteStreamController): Promise<void> {
       read();
+      let lost = false;
       try {
-        const { done, value } = await (reader ??= inner.getReader()).read();
+        reader ??= inner.getReader();
+        // The reader is ours: what it throws is the network's, however that is worded.
+        lost = true;
+        const { done, value } = await reader.read();
+        lost = false;
         if (!done) controller.enqueue(value as Uint8Array<ArrayBuffer>);
         untouched &&= done;
         if (!done) return;
@@ -152,19 +193,23 @@ function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): Reada
         // Who reads into a buffer waits for that.
         controller.byobRequest?.respond(0);
       } catch (error) {
+        asked = true;
         try {
-          reader = (await end.broke(error, untouched)).body!.getReader();
+          reader = (await end.broke(error, untouched, lost)).body!.getReader();
         } catch (told) {
           return controller.error(told);
         }
-        untouched = false;
+        untouched = asked = false;
+        // Nobody wants the other answer any more.
+        if (canceled) return void reader.cancel().catch(() => undefined);
         return source.pull(controller);
       }
     },
-    cancel(reason: unknown): Promise<void> {
+    async cancel(reason: unknown): Promise<void> {
       read();
       end.ended();
-      return (reader ??= inner.getReader()).cancel(reason);
+      canceled = true;
+      if (!asked) await (reader ??= inner.getReader()).cancel(reason);
     },
   };
   if (givesBytes(inner)) return new ReadableStream({ ...source, type: 'bytes' });

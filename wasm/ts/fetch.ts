@@ -2,7 +2,7 @@ import type { Attempted, Sent } from './attempt.js';
 import { followed } from './body.js';
 import { OUTCOMES } from './generated.js';
 import { freeWith, isFree } from './handle.js';
-import { accepted, type Judgement } from './judge.js';
+import { accepted, isAbort, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
 import type { Answer, Job, Rest } from './loop.js';
 import { ofNetworkError } from './network_error.js';
@@ -80,7 +80,8 @@ const HEAD_MS = 500;
 
 /**
  * Follows the body to its end: until then the caller's signal and deadline hold, and the request counts as in flight. One that breaks before its
- * reader has anything of it may be asked for again (`mayRepeat`), as after any failure. A value without a body is its own end.
+ * reader has anything of it may be asked for again (`mayRepeat`), as after any failure. A value without a body is its own end, and so is one that
+ * is not to be followed (`may`).
  */
 export function follow(
   answer: Answer<Response>,
@@ -88,9 +89,10 @@ export function follow(
   mayRepeat: boolean,
   signal: AbortSignal | null | undefined,
   clock: () => number,
+  may?: (value: Response) => boolean,
 ): Response {
   const { value, sent, judgement, told } = answer;
-  const follows = isOpen(value);
+  const follows = isOpen(value) && may?.(value) !== false;
   const repeats = mayRepeat && follows && !told;
   if (!repeats) rest.over(rest.now);
   if (follows) return followOpen(answer, rest, repeats, signal, clock);
@@ -120,7 +122,7 @@ function followOpen(
   let late: unknown;
   if (deadline < Infinity) {
     after(Math.min(Math.max(0, deadline - headAt), 2 ** 31 - 1), () => {
-      late = new DOMException('the answer was not read before its deadline', 'TimeoutError');
+      late = unread();
       sent.abort(late);
     });
   }
@@ -141,10 +143,10 @@ function followOpen(
   const end = {
     begun: () => isFree(net),
     ended: () => over(undefined, false),
-    async broke(error: unknown, untouched: boolean): Promise<Response> {
+    async broke(error: unknown, untouched: boolean, lost: boolean): Promise<Response> {
       const { reason } = sent;
-      // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that was read before.
-      const broken = open && reason === undefined && ofNetworkError(error) !== undefined;
+      // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that he gave up himself.
+      const broken = open && reason === undefined && !isAbort(error) && (lost || ofNetworkError(error) !== undefined);
       const again = broken && untouched && repeats && clock() < deadline;
       over(broken ? FAILURE : reason !== undefined && reason === late ? TIMED_OUT : undefined, again);
       if (again) {
@@ -152,6 +154,8 @@ function followOpen(
         // Another status would not go with the head that the caller has.
         if (other?.status === status && other.body) return other;
         other?.body?.cancel().catch(() => undefined);
+        signal?.throwIfAborted();
+        if (clock() >= deadline) throw unread();
       }
       throw reason ?? error;
     },
@@ -160,6 +164,10 @@ function followOpen(
   // A net for answers that nobody reads.
   freeWith(handed, () => (sent.abort(new DOMException('nobody reads the answer', 'AbortError')), end.ended()), net);
   return handed;
+}
+
+function unread(): DOMException {
+  return new DOMException('the answer was not read before its deadline', 'TimeoutError');
 }
 
 /** Whether there is a body to follow: a mock may have none, some clients have a stream of Node's, and it may have been read. */

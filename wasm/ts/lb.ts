@@ -1,4 +1,5 @@
 import type { Attempt, Attempted, Sent } from './attempt.js';
+import { isOwn } from './body.js';
 import { RetryBudget } from './budget.js';
 import type { RetryOptions } from './call.js';
 import * as check from './check.js';
@@ -31,7 +32,10 @@ export interface LoadBalancer {
    * @throws {LbError} when no attempt was answered; the signal's reason when that aborts.
    */
   readonly fetch: (input: RequestInfo | URL, init?: LbRequestInit) => Promise<Response>;
-  /** Calls `send` with one endpoint after another until it gives a good answer; without one, resolves with the last. */
+  /**
+   * Calls `send` with one endpoint after another until it gives a good answer; without one, resolves with the last. A `Response` is in flight
+   * until it is read: who does not want its body cancels that.
+   */
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options?: LbCallOptions<T>): Promise<T>;
   /** Picks an endpoint for a request of your own, to be told how that ended; `null` if there is none. */
   pick(options?: PickOptions): Pick | null;
@@ -127,7 +131,7 @@ class Lb implements LoadBalancer {
     if (job instanceof Promise) {
       // The body of a `Request` is read first.
       const signal = (rest.signal as AbortSignal | null | undefined) ?? (input as Request).signal;
-      [job, { timeoutMs: left }] = await this.#within(job, this.#picker.clock(), resolved.unhedged, signal);
+      [job, { timeoutMs: left }] = await this.#within(job, resolved.unhedged, signal);
     }
     const options = job.hedges ? resolved.fetched : resolved.unhedged;
     return this.#run(job, resolved, left === undefined ? options : { ...options, timeoutMs: left }, key, false);
@@ -147,7 +151,7 @@ class Lb implements LoadBalancer {
         repeat: idempotent ? 'idempotent' : 'sequential',
         signal,
         // Where a value is a `Response`, signal and time reach its body.
-        hand: (answer, rest) => follow(answer as Answer<never>, rest as Rest<never>, false, signal, () => this.#picker.clock()) as T,
+        hand: (answer, rest) => follow(answer as Answer<never>, rest as Rest<never>, false, signal, () => this.#picker.clock(), isOwn) as T,
       };
       return this.#run(job, resolved, resolved.retry, key, true);
     } catch (error) {
@@ -170,7 +174,7 @@ class Lb implements LoadBalancer {
     if (this.#discovery) {
       const begun = this.#picker.clock();
       const first = this.#discovery.touch(begun);
-      if (first) [, options] = await this.#within(first, begun, options, signal);
+      if (first) [, options] = await this.#within(first, options, signal, begun);
       this.#refuseDisposed();
     }
     return loop(this.#picker, {
@@ -199,11 +203,14 @@ class Lb implements LoadBalancer {
   /** Waits for what a request needs before it is sent, as long as that may take; its value, and the options with the time that is left. */
   async #within<T>(
     first: Promise<T>,
-    begun: number,
     options: RetryOptions,
     signal: AbortSignal | null | undefined,
+    begun?: number,
   ): Promise<[T, RetryOptions]> {
+    // What throws before it is waited for leaves nobody to hear how it fails.
+    first.catch(() => undefined);
     const { timeoutMs } = options;
+    begun ??= this.#picker.clock();
     if (signal) check.signal('signal', signal);
     signal?.throwIfAborted();
     let timer;
@@ -321,9 +328,15 @@ function isList(endpoints: Iterable<EndpointSpec>): boolean {
   return typeof endpoints !== 'string' && typeof endpoints?.[Symbol.iterator] === 'function';
 }
 
-/** What a pick is to avoid, in the spelling of endpoints. */
+/** What a pick is to avoid, in the spelling of endpoints. What is no URL of one is as unknown as others. */
 function avoided(avoid: NonNullable<PickOptions['avoid']>): string[] {
-  return Array.from(check.iterable('avoid', typeof avoid === 'string' ? [avoid] : avoid), (url) => spelled('avoid', url));
+  return [...check.iterable('avoid', typeof avoid === 'string' ? [avoid] : avoid)].flatMap((url) => {
+    try {
+      return spelled('avoid', url);
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** One spelling for each endpoint. */

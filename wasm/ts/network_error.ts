@@ -12,7 +12,7 @@ const NEVER_SENT = new RegExp(
 
 /** How fetch words a broken connection: Node, Chromium, Firefox, Safari, React Native, Deno, workerd, Bun. */
 const NETWORK =
-  /^(?:fetch failed|terminated|failed to fetch|networkerror when attempting|load failed|the (?:internet|network) connection|network request failed|error sending request|client error|error trying to connect|connection |network connection|error reading a body|body stream|unable to connect|the socket connection was closed|failed to connect)/i;
+  /^(?:fetch failed|terminated|failed to fetch|network ?error|error in (?:body|input) stream|load failed|the (?:internet|network) connection|network request failed|error sending request|client error|error trying to connect|connection |network connection|error reading a body|body stream|unable to connect|the socket connection was closed|failed to connect)/i;
 
 /** How Deno says that nothing was sent. */
 const REFUSED = /connection refused|tcp connect error|dns error|failed to lookup|invalid peer certificate/i;
