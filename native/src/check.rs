@@ -130,7 +130,7 @@ where
     R: Probe<C>,
 {
     let mut tasks: BTreeMap<Target, (Weak<Client<C>>, AbortOnDrop)> = BTreeMap::new();
-    // Of whom these checks say that they are down, until they are gone: also without a client.
+    // Whether these checks say that an endpoint is down, until it is gone: also without a client.
     let mut down: BTreeMap<Target, Arc<AtomicBool>> = BTreeMap::new();
     loop {
         let Some(balancer) = weak.upgrade() else { return };
@@ -139,7 +139,7 @@ where
         let known = balancer.shared.discovered.borrow().clone();
         let is_known =
             |target: &Target| known.endpoints.binary_search_by(|one| one.addr.cmp(target)).is_ok();
-        down.retain(|target, down| down.load(Relaxed) && is_known(target));
+        down.retain(|target, down| is_known(target) || Arc::strong_count(down) > 1);
         for client in balancer.shared.listing.load().clients() {
             let same = before.remove(&client.target);
             let same = same.filter(|(known, _)| core::ptr::eq(known.as_ptr(), &raw const **client));
