@@ -9,9 +9,7 @@ use hickory_proto::op::{Message, Query};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::Cause;
-
-/// A connection that was not asked for so long is closed (RFC 7858 §3.4).
-const IDLE: Duration = Duration::from_secs(10);
+use super::tcp::IDLE;
 
 /// How a server is connected to, and asked over a connection.
 pub(super) trait Transport: Send + Sync + 'static {

@@ -15,8 +15,9 @@ use super::net::{self, Stream};
 /// So many connections are kept for later questions.
 const KEPT: usize = 8;
 
-/// One that was not asked over for so long is closed, before the server does (RFC 7766 §6.2.3).
-const IDLE: Duration = Duration::from_secs(10);
+/// One that was not asked over for so long is closed, before the server does (RFC 7766 §6.2.3, RFC
+/// 7858 §3.4).
+pub(super) const IDLE: Duration = Duration::from_secs(10);
 
 /// Connections to one server, used again one question after the other (RFC 7766 §6.2.1).
 #[derive(Debug, Default)]

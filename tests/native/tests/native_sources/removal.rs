@@ -193,6 +193,19 @@ async fn empty_answers_are_kept_kept_for_a_while_or_accepted() {
     }
 }
 
+/// A balancer over a publisher that told it of `a:80`, and then of nothing.
+async fn emptied(removal: Removal) -> (Publisher, Bed) {
+    let (publisher, source) = Publisher::new();
+    let bed = Balancer::builder(source)
+        .removal(removal)
+        .build(async |target| Ok::<_, Infallible>(target))
+        .unwrap();
+    publisher.replace([at("a:80")]);
+    bed.ready().await;
+    publisher.replace([]);
+    (publisher, bed)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_publisher_of_nothing_is_believed_when_its_time_is_over() {
     let (publisher, source) = Publisher::new();
@@ -237,14 +250,7 @@ async fn the_grace_of_what_is_believed_to_be_gone_passes() {
     assert_eq!((status.health, status.empty_held), (SourceHealth::Fresh, held), "it is believed");
 
     // Who tells only of news is not asked again.
-    let (publisher, source) = Publisher::new();
-    let bed = Balancer::builder(source)
-        .removal(removal)
-        .build(async |target| Ok::<_, Infallible>(target))
-        .unwrap();
-    publisher.replace([at("a:80")]);
-    bed.ready().await;
-    publisher.replace([]);
+    let (_publisher, bed) = emptied(removal).await;
     pass(31).await;
     assert_eq!(told(&bed), "a!");
     pass(61).await;
