@@ -186,7 +186,7 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
                     Ok(pick) => {
                         let (slot, lease) = (pick.slot(), pick.lease_at(now));
                         let (client, resends) = (lease.client(), count.resends());
-                        self.tally().add(client.column.number(), count.sent(sent.is_hedge()));
+                        self.tally().add(client.column.place(), count.sent(sent.is_hedge()));
                         let span = count.span.attempt(&client.target, sent, resends);
                         let future = span.run(|| attempt(Attempt { client, slot, sent, clock }));
                         in_flight.send(Flight { attempt: sent, lease, span, began: now }, future);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 #[cfg(feature = "metrics")]
 use std::sync::Mutex;
 
-use crossbeam_utils::CachePadded;
 use evenkeel_core::Slot;
 
 use crate::clock::Clock;
@@ -22,14 +21,18 @@ use crate::vitals::Vitals;
 pub(crate) const RECORDED: usize = 9;
 
 /// A client, where it leads, and what was reported of it.
+///
+/// What a pick and a good report look at is at its head, on lines of its own, and the client behind
+/// it: of very many endpoints, each line is far away.
 #[derive(Debug)]
+#[repr(C, align(128))]
 pub(crate) struct Client<C> {
+    pub(crate) load: Load,
+    pub(crate) vitals: Vitals,
     pub(crate) inner: C,
     pub(crate) target: Target,
     /// The hash of the target's key.
     pub(crate) id: u64,
-    pub(crate) load: CachePadded<Load>,
-    pub(crate) vitals: Vitals,
     pub(crate) column: Column,
     /// How often it was ejected, and how often that was held back.
     pub(crate) ejections: [AtomicU64; 2],

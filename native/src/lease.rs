@@ -1,262 +1,18 @@
-//! A picked client: borrowed for a moment, or owned until its request ends.
+//! A picked client, owned until its request ends.
 
 use core::fmt;
-use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::time::Duration;
 use std::sync::Arc;
 
 #[cfg(any(feature = "http", feature = "reqwest", feature = "tonic"))]
 use evenkeel_core::Verdict;
-use evenkeel_core::load::Needs;
-use evenkeel_core::{Instant, Outcome, Slot, Why};
+use evenkeel_core::{Outcome, Why};
 
 use crate::client::Client;
-use crate::published::Held;
+use crate::report::Due;
+use crate::tally::Place;
 use crate::target::Target;
-
-/// What is due when a request ends.
-#[derive(Clone, Copy, Debug)]
-struct Due {
-    chosen: Chosen,
-    /// What was kept of the request: it is among those in flight, its answer is timed.
-    needs: Needs,
-    /// The snapshot that it was picked from.
-    version: u64,
-    /// `None`: it has been told, and only what is in flight is to be counted.
-    outcome: Option<Outcome>,
-}
-
-impl Due {
-    /// Reports. Most reports on a healthy endpoint have nothing to tell.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
-    fn report<C>(self, client: &Client<C>) {
-        let tells =
-            |outcome| self.needs.time || self.chosen.decides || client.vitals.heeds(outcome);
-        if let Some(outcome) = self.outcome.filter(|outcome| tells(*outcome)) {
-            let Self { chosen: Chosen { slot, why, decides, sent }, needs, version, .. } = self;
-            report_all(client, (slot, sent, version), (why, decides, needs), outcome);
-        } else if self.needs.in_flight {
-            client.load.end();
-        }
-    }
-
-    fn report_all<C>(&self, client: &Client<C>) {
-        // Learnt from before it is taken off: in between, a new endpoint would look as if it had
-        // never been asked.
-        let Some(outcome) = self.outcome else {
-            if self.needs.in_flight {
-                client.load.end();
-            }
-            return;
-        };
-        if self.needs.time && client.load.observe(self.chosen.sent, client.clock.now(), outcome) {
-            client.marks.mark(self.chosen.slot.index());
-        }
-        if self.needs.in_flight {
-            client.load.end();
-        }
-        if self.chosen.decides || client.vitals.heeds(outcome) {
-            self.tell(client, outcome);
-        }
-    }
-
-    #[cfg(any(feature = "http-verdict", feature = "tonic"))]
-    fn learn<C>(&mut self, client: &Client<C>, outcome: Outcome) {
-        if self.outcome.is_none() {
-            return;
-        }
-        self.outcome = Some(outcome);
-        if self.needs.time && client.load.observe(self.chosen.sent, client.clock.now(), outcome) {
-            client.marks.mark(self.chosen.slot.index());
-        }
-        self.needs.time = false;
-    }
-
-    #[cfg(any(feature = "http-verdict", feature = "tonic"))]
-    fn tell_now<C>(&mut self, client: &Client<C>) {
-        let Some(outcome) = self.outcome.take() else { return };
-        if self.chosen.decides || client.vitals.heeds(outcome) {
-            self.tell(client, outcome);
-        }
-        self.chosen.decides = false;
-    }
-
-    fn tell<C>(self, client: &Client<C>, outcome: Outcome) {
-        let Chosen { slot, why, decides, sent } = self.chosen;
-        // In panic there are others to decide.
-        let decides = decides && (why == Why::Probe || !outcome.is_canceled());
-        let now = client.clock.now();
-        // One that is not timed ended in the same breath.
-        let times = [if sent == Instant::ZERO { now } else { sent }, now];
-        if client.vitals.report(outcome, self.version, decides.then_some(sent), times) {
-            client.marks.mark(slot.index());
-        }
-    }
-
-    /// Makes it one of which nothing is due any more.
-    fn settle(&mut self) {
-        self.needs = Needs::default();
-        self.chosen.decides = false;
-        self.outcome = None;
-    }
-}
-
-/// Reports what is due. It gets the parts, which so need not be in memory before.
-#[inline(never)]
-fn report_all<C>(
-    client: &Client<C>,
-    (slot, sent, version): (Slot, Instant, u64),
-    (why, decides, needs): (Why, bool, Needs),
-    outcome: Outcome,
-) {
-    // A panic of the caller's says nothing of the endpoint: only its probe is to be had again.
-    let outcome = if outcome == Outcome::Abandoned && std::thread::panicking() {
-        decides.then_some(Outcome::LostRace)
-    } else {
-        Some(outcome)
-    };
-    let chosen = Chosen { slot, why, decides, sent };
-    Due { chosen, needs, version, outcome }.report_all(client);
-}
-
-/// Whom a pick goes to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Chosen {
-    pub(crate) slot: Slot,
-    pub(crate) why: Why,
-    /// Its report may decide if an ejected endpoint comes back.
-    pub(crate) decides: bool,
-    /// Known where the policy looks at answer times, of a request that decides, and of a lease;
-    /// else zero.
-    pub(crate) sent: Instant,
-}
-
-/// A picked client, borrowed from the balancer: the cheapest way to use one, for requests that end
-/// in the same breath. It stays on its thread.
-///
-/// To be ended by [`success`](Self::success), [`failure`](Self::failure),
-/// [`overloaded`](Self::overloaded) or [`report`](Self::report); dropped without, the request
-/// counts as abandoned. A request that lives across an `await` wants a [`Lease`].
-#[must_use = "a pick that is dropped counts as an abandoned request"]
-pub struct Pick<'a, C, P> {
-    snapshot: Held<'a, C, P>,
-    due: Due,
-}
-
-impl<'a, C, P> Pick<'a, C, P> {
-    /// Makes the pick of a request that has been counted, if it is to be.
-    #[inline]
-    pub(crate) fn new(snapshot: Held<'a, C, P>, chosen: Chosen) -> Self {
-        let (needs, version) = (snapshot.needs, snapshot.version);
-        Self { snapshot, due: Due { chosen, needs, version, outcome: Some(Outcome::Abandoned) } }
-    }
-
-    /// Calls `f` with the client.
-    #[inline]
-    pub fn with<R>(&self, f: impl FnOnce(&C) -> R) -> R {
-        f(&self.client().inner)
-    }
-
-    /// Returns where the client leads.
-    pub fn target(&self) -> &Target {
-        &self.client().target
-    }
-
-    /// Returns why this endpoint was picked.
-    pub fn why(&self) -> Why {
-        self.due.chosen.why
-    }
-
-    /// Tells that the request was answered well.
-    #[inline]
-    pub fn success(self) {
-        self.report(Outcome::Success);
-    }
-
-    /// Tells that the request was not answered well.
-    #[inline]
-    pub fn failure(self) {
-        self.report(Outcome::Failure);
-    }
-
-    /// Tells that the endpoint refused the request for now, and for how long it asked to be left
-    /// alone, if it did: no failure then.
-    #[inline]
-    pub fn overloaded(self, retry_after: Option<Duration>) {
-        self.report(Outcome::Overloaded { retry_after });
-    }
-
-    /// Tells how the request ended.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
-    pub fn report(self, outcome: Outcome) {
-        // As when it is dropped, but in place: nothing is left to drop then.
-        let mut ended = ManuallyDrop::new(self);
-        ended.due.outcome = Some(outcome);
-        ended.due.report(ended.client());
-        ended.snapshot.put_back();
-    }
-
-    /// Makes it owned, so that it may live across awaits; costs one more count on a shared line, and
-    /// a look at the clock.
-    #[inline]
-    pub fn lease(self) -> Lease<C> {
-        // Health wants to know if a failure was slow.
-        let sent = self.due.chosen.sent;
-        let now = if sent == Instant::ZERO { self.client().clock.now() } else { sent };
-        self.lease_at(now)
-    }
-
-    /// Makes the lease of a request that is sent now; where answers are timed, that is known already.
-    #[inline]
-    pub(crate) fn lease_at(mut self, now: Instant) -> Lease<C> {
-        if self.due.chosen.sent == Instant::ZERO {
-            self.due.chosen.sent = now;
-        }
-        let lease = Lease { client: Arc::clone(self.client()), due: self.due };
-        // The lease owes the report now.
-        self.due.settle();
-        lease
-    }
-
-    pub(crate) fn slot(&self) -> Slot {
-        self.due.chosen.slot
-    }
-
-    /// Makes it as if it had never been picked.
-    pub(crate) fn withdraw(mut self, tally: &crate::tally::Tally) {
-        tally.take_back_pick(self.client().column.number());
-        if self.due.needs.in_flight {
-            self.client().load.end();
-        }
-        self.due.settle();
-    }
-
-    #[inline]
-    fn client(&self) -> &Arc<Client<C>> {
-        let row = self.snapshot.table.row(self.due.chosen.slot.index());
-        &row.expect("it was picked from this table").client
-    }
-}
-
-impl<C, P> Drop for Pick<'_, C, P> {
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
-    fn drop(&mut self) {
-        self.due.report(self.client());
-    }
-}
-
-impl<C, P> fmt::Debug for Pick<'_, C, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pick")
-            .field("target", self.target())
-            .field("due", &self.due)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A picked client for one request, as long as that takes; dereferences to the client.
 ///
@@ -271,6 +27,10 @@ pub struct Lease<C> {
 }
 
 impl<C> Lease<C> {
+    pub(crate) fn new(client: Arc<Client<C>>, due: Due) -> Self {
+        Self { client, due }
+    }
+
     /// Returns where the client leads.
     pub fn target(&self) -> &Target {
         &self.client.target
@@ -351,8 +111,8 @@ impl<C> Lease<C> {
     }
 
     /// Returns where threads count for its endpoint.
-    pub(crate) fn column(&self) -> u32 {
-        self.client.column.number()
+    pub(crate) fn column(&self) -> Place {
+        self.client.column.place()
     }
 
     /// Learns now how long the answer took; dropped, it tells the outcome, if that has not been

@@ -50,10 +50,12 @@ mod lease;
 mod load;
 mod maintain;
 mod marks;
+mod pick;
 mod pocket;
 mod published;
 #[cfg(any(feature = "web", feature = "dns-over-https", feature = "http", feature = "reqwest"))]
 mod reason;
+mod report;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 mod shared;
@@ -124,7 +126,8 @@ pub use evenkeel_core::{
 };
 pub use event::Event;
 pub use factory::{BoxError, Factory};
-pub use lease::{Lease, Pick};
+pub use lease::Lease;
+pub use pick::Pick;
 pub use state::RestoreError;
 pub use stats::{EndpointStats, Stats};
 pub use status::Status;

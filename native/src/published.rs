@@ -103,45 +103,52 @@ impl<C, P> Published<C, P> {
                 self.load_full()
             }
         };
-        Held::Taken { snapshot: Some(snapshot), seat, published: self }
+        Held { snapshot: Arc::into_raw(snapshot), taken: Some((seat, self)) }
     }
 }
 
-/// The snapshot that a pick is made from, as long as the pick lives.
+type Taken<'a, C, P> = (&'a Seat<C, P>, &'a Published<C, P>);
+
+/// The snapshot that a pick is made from, as long as the pick lives. Words alone: what owns an `Arc`
+/// or is an enum is copied through memory with each pick, which takes longer than all the rest.
 #[derive(Debug)]
-pub(crate) enum Held<'a, C, P> {
-    /// That of a handle.
-    Pinned(&'a Snapshot<C, P>),
-    /// That of a thread, which gets it back. It stays on that thread, as a seat is not `Sync`.
-    Taken {
-        /// `None`: it has been put back.
-        snapshot: Option<Arc<Snapshot<C, P>>>,
-        seat: &'a Seat<C, P>,
-        published: &'a Published<C, P>,
-    },
+pub(crate) struct Held<'a, C, P> {
+    /// A handle's, which is borrowed for `'a`, or a thread's, of which one count is ours.
+    snapshot: *const Snapshot<C, P>,
+    /// The thread that gets it back, and what knows the newest. It stays on that thread, as a seat
+    /// is not `Sync`. `None`: it is a handle's, or has been put back.
+    taken: Option<Taken<'a, C, P>>,
 }
 
 impl<C, P> Deref for Held<'_, C, P> {
     type Target = Snapshot<C, P>;
 
     #[inline]
+    #[expect(unsafe_code, reason = "an `Arc` in one word")]
     fn deref(&self) -> &Snapshot<C, P> {
-        match self {
-            Held::Pinned(snapshot) => snapshot,
-            Held::Taken { snapshot, .. } => snapshot.as_ref().expect("it is put back when dropped"),
-        }
+        // SAFETY: that of a handle is borrowed for `'a`, which outlives `self`. Of that of a thread,
+        // a count is ours until `put_back`, which whoever calls it does last.
+        unsafe { &*self.snapshot }
     }
 }
 
-impl<C, P> Held<'_, C, P> {
-    /// Gives a thread its snapshot back.
+impl<'a, C, P> Held<'a, C, P> {
+    /// Borrows that of a handle.
+    #[inline]
+    pub(crate) fn pinned(snapshot: &'a Snapshot<C, P>) -> Self {
+        Self { snapshot, taken: None }
+    }
+
+    /// Gives a thread its snapshot back. It is the end: nothing of the snapshot may be used then.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
+    #[expect(unsafe_code, reason = "an `Arc` in one word")]
     pub(crate) fn put_back(&mut self) {
-        if let Held::Taken { snapshot, seat, published } = self
-            && let Some(snapshot) = snapshot.take()
-            && published.is_newest(&snapshot)
-        {
+        let Some((seat, published)) = self.taken.take() else { return };
+        // SAFETY: only `Published::take` fills in `taken`, with a pointer from `Arc::into_raw`. The
+        // count that belongs to it is taken over here, once: nobody is left to give it back to.
+        let snapshot = unsafe { Arc::from_raw(self.snapshot) };
+        if published.is_newest(&snapshot) {
             seat.pocket.put(snapshot);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use evenkeel_core::cluster::{Candidacy, CandidateGroup, Member, draw_group};
 use evenkeel_core::load::Needs;
-use evenkeel_core::random::SplitMix64;
+use evenkeel_core::rand_core::Rng;
 use evenkeel_core::set::{AllOfList, CutList, Set, Slots, SortedList};
 use evenkeel_core::{Config, Heap, Policy, Slot, TableFull};
 
@@ -127,7 +127,7 @@ fn levels(
 impl<C, P> Snapshot<C, P> {
     /// Draws the group of a request by the shares. Where all of that group are to be avoided, it is
     /// the first that has others.
-    pub(crate) fn draw(&self, key: Option<u64>, avoid: &[Slot], rng: &mut SplitMix64) -> usize {
+    pub(crate) fn draw(&self, key: Option<u64>, avoid: &[Slot], rng: &mut impl Rng) -> usize {
         let sharing = self.groups.iter().take(self.sharing);
         let drawn = draw_group(sharing.clone().map(|group| group.share), key, rng);
         let offers = |group: &Group<P>| !self.less(group.members.all(), avoid).is_empty();

@@ -1,10 +1,11 @@
 //! Keeps what changes from pick to pick per thread: threads that pick share no written cache line.
 
 use core::cell::Cell;
+use core::convert::Infallible;
 use std::sync::Arc;
 
 use evenkeel_core::kit::GROUPS;
-use evenkeel_core::rand_core::Rng;
+use evenkeel_core::rand_core::{Rng, TryRng};
 use evenkeel_core::random::SplitMix64;
 use evenkeel_core::slot::Turn;
 
@@ -49,15 +50,45 @@ impl Stripe {
         &self.tally
     }
 
-    pub(crate) fn rng(&self) -> &Cell<SplitMix64> {
-        &self.rng
+    /// Returns the source of chance.
+    #[inline]
+    pub(crate) fn rng(&self) -> Chance<'_> {
+        Chance(&self.rng)
     }
 
     /// Makes a generator for something longer than a pick.
     pub(crate) fn fork(&self) -> SplitMix64 {
-        let mut rng = self.rng.get();
-        let fork = SplitMix64::new(rng.next_u64());
-        self.rng.set(rng);
-        fork
+        SplitMix64::new(self.rng().next_u64())
+    }
+}
+
+/// A thread's source of chance, which is not written where nothing is drawn.
+pub(crate) struct Chance<'a>(&'a Cell<SplitMix64>);
+
+impl Chance<'_> {
+    #[inline]
+    fn draw<T>(&self, draw: impl FnOnce(&mut SplitMix64) -> T) -> T {
+        let mut rng = self.0.get();
+        let drawn = draw(&mut rng);
+        self.0.set(rng);
+        drawn
+    }
+}
+
+impl TryRng for Chance<'_> {
+    type Error = Infallible;
+
+    #[inline]
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.draw(SplitMix64::try_next_u32)
+    }
+
+    #[inline]
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.draw(SplitMix64::try_next_u64)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.draw(|rng| rng.try_fill_bytes(bytes))
     }
 }

@@ -8,6 +8,7 @@ use evenkeel_core::slot::Turn;
 use evenkeel_core::{Address, Instant, Slot, View};
 
 use crate::client::Client;
+use crate::tally::Place;
 use crate::target::Target;
 
 /// The endpoints of a snapshot, candidates or not.
@@ -26,7 +27,7 @@ pub(crate) struct Row<C> {
     id: u64,
     weight: u32,
     /// Where threads count for it.
-    pub(crate) column: u32,
+    pub(crate) column: Place,
     /// Its place in the order of addresses.
     rank: u32,
 }
@@ -55,7 +56,7 @@ impl<C> Table<C> {
             let known = before.and_then(|before| before.row(slot.index()));
             let known = known.filter(|row| Arc::ptr_eq(&row.client, client));
             let (id, column) = known
-                .map_or_else(|| (client.id, client.column.number()), |row| (row.id, row.column));
+                .map_or_else(|| (client.id, client.column.place()), |row| (row.id, row.column));
             let client = Arc::clone(client);
             order.push(slot.index() as u32);
             rows[slot.index()] = Some(Row { client, slot, id, weight, column, rank });
@@ -69,9 +70,14 @@ impl<C> Table<C> {
         self.rows.get(index)?.as_ref()
     }
 
+    /// Returns the row of this slot, unless another endpoint is there.
+    pub(crate) fn row_of(&self, slot: Slot) -> Option<&Row<C>> {
+        self.row(slot.index()).filter(|row| row.slot == slot)
+    }
+
     /// Returns the client in this slot, unless another endpoint is there.
     pub(crate) fn client(&self, slot: Slot) -> Option<&Arc<Client<C>>> {
-        self.row(slot.index()).filter(|row| row.slot == slot).map(|row| &row.client)
+        self.row_of(slot).map(|row| &row.client)
     }
 }
 

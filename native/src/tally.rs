@@ -3,11 +3,9 @@
 use core::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// What is counted of an endpoint.
+/// What is counted of an endpoint beside its picks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
-    /// Picks, those of calls included.
-    Pick,
     /// First attempts of calls.
     First,
     /// Attempts after the first that are no hedges.
@@ -20,67 +18,94 @@ pub(crate) enum Count {
     GivenUp,
 }
 
-/// One number for each [`Count`], in its order.
-pub(crate) type Counts = [u64; COUNTS];
+/// How many [`Count`]s there are.
+const COUNTS: usize = 5;
 
-const COUNTS: usize = 6;
+/// Picks, those of calls included, and one number for each [`Count`], in its order.
+pub(crate) type Counts = [u64; 1 + COUNTS];
 
-/// How many rows the first block has; each of the next has twice as many.
+/// How many endpoints the first block is for; each of the next has twice as many.
 const FIRST: usize = 32;
 const BLOCKS: usize = 28;
 
-/// What one thread counted, by the number of the endpoint's [`Column`]. It grows in place: readers
-/// need no lock.
+/// What one thread counted, by the place of the endpoint's [`Column`]. It grows in place: readers
+/// need no lock. Picks are apart: of very many endpoints, they are read and written at random.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    blocks: [OnceLock<Box<[Row]>>; BLOCKS],
+    /// With room for every endpoint, before it can be picked.
+    picks: [OnceLock<Box<[AtomicU64]>>; BLOCKS],
+    calls: [OnceLock<Box<[Row]>>; BLOCKS],
 }
 
-#[derive(Debug, Default)]
-struct Row([AtomicU64; COUNTS]);
+type Row = [AtomicU64; COUNTS];
+
+/// Where an endpoint is in every tally: 32 is the first of the second block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    block: u32,
+    index: u32,
+}
+
+impl Place {
+    fn of(number: u32) -> Self {
+        let from_first = u64::from(number) + FIRST as u64;
+        let block = from_first.ilog2() - FIRST.ilog2();
+        Self { block, index: (from_first - ((FIRST as u64) << block)) as u32 }
+    }
+}
 
 impl Tally {
-    /// Counts one. Only for the thread whose tally it is.
+    /// Counts a pick. Only for the thread whose tally it is.
     #[inline]
-    pub(crate) fn add(&self, column: u32, count: Count) {
-        self.add_to(column, count, 1);
+    pub(crate) fn add_pick(&self, place: Place) {
+        self.add_to_picks(place, 1);
     }
 
     /// Takes back a pick that it counted.
-    pub(crate) fn take_back_pick(&self, column: u32) {
-        self.add_to(column, Count::Pick, u64::MAX);
+    pub(crate) fn take_back_pick(&self, place: Place) {
+        self.add_to_picks(place, u64::MAX);
     }
 
     #[inline]
-    fn add_to(&self, column: u32, count: Count, more: u64) {
-        let (block, place) = Self::place(column);
-        let rows = match self.blocks[block].get() {
-            Some(rows) => rows,
-            None => self.grow(block),
-        };
-        let cell = &rows[place].0[count as usize];
-        // Nobody else writes here.
-        cell.store(cell.load(Relaxed).wrapping_add(more), Relaxed);
+    fn add_to_picks(&self, place: Place, more: u64) {
+        // There is room for every endpoint, and so nothing that could panic.
+        if let Some(cell) = self.pick(place) {
+            add(cell, more);
+        }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn grow(&self, block: usize) -> &[Row] {
-        self.blocks[block].get_or_init(|| (0..FIRST << block).map(|_| Row::default()).collect())
+    /// Counts one. Only for the thread whose tally it is.
+    pub(crate) fn add(&self, place: Place, count: Count) {
+        let block = &self.calls[place.block as usize];
+        let rows = block.get_or_init(|| begin(place.block));
+        add(&rows[place.index as usize][count as usize], 1);
     }
 
-    /// Returns the block of a column and its place there: 32 is the first of the second block.
     #[inline]
-    fn place(column: u32) -> (usize, usize) {
-        let from_first = column as usize + FIRST;
-        let block = (from_first.ilog2() - FIRST.ilog2()) as usize;
-        (block, from_first - (FIRST << block))
+    fn pick(&self, place: Place) -> Option<&AtomicU64> {
+        self.picks.get(place.block as usize)?.get()?.get(place.index as usize)
     }
 
-    fn row(&self, column: u32) -> Option<&Row> {
-        let (block, place) = Self::place(column);
-        self.blocks[block].get()?.get(place)
+    fn row(&self, place: Place) -> Option<&Row> {
+        self.calls.get(place.block as usize)?.get()?.get(place.index as usize)
     }
+
+    /// Makes room for the picks of all endpoints up to the one at this place.
+    fn grow(&self, place: Place) {
+        for (block, picks) in (0..=place.block).zip(&self.picks) {
+            picks.get_or_init(|| begin(block));
+        }
+    }
+}
+
+/// Adds to what nobody else writes.
+#[inline]
+fn add(cell: &AtomicU64, more: u64) {
+    cell.store(cell.load(Relaxed).wrapping_add(more), Relaxed);
+}
+
+fn begin<T: Default>(block: u32) -> Box<[T]> {
+    (0..FIRST << block).map(|_| T::default()).collect()
 }
 
 /// The tallies of all threads, and the numbers that endpoints have in them.
@@ -107,7 +132,11 @@ impl Tallies {
             return Arc::clone(left);
         }
         let tally = Arc::new(Tally::default());
+        // Whoever takes another number from now on finds this tally in the list.
         tallies.push(Arc::clone(&tally));
+        if let Some(last) = lock(&self.numbers).used.checked_sub(1) {
+            tally.grow(Place::of(last));
+        }
         tally
     }
 
@@ -120,21 +149,25 @@ impl Tallies {
                 numbers.used - 1
             })
         };
-        Column { number, before: self.of(number), all: Arc::clone(self) }
+        let place = Place::of(number);
+        for tally in lock(&self.threads).iter() {
+            tally.grow(place);
+        }
+        Column { number, place, before: self.of(place), all: Arc::clone(self) }
     }
 
     /// Returns how many picks there were, of endpoints that left, too. O(threads · endpoints)
     pub(crate) fn picks(&self) -> u64 {
         let threads = lock(&self.threads);
-        let rows = threads.iter().flat_map(|tally| &tally.blocks).filter_map(OnceLock::get);
-        let picks = rows.flatten().map(|row| row.0[Count::Pick as usize].load(Relaxed));
-        picks.fold(0, u64::wrapping_add)
+        let picks = threads.iter().flat_map(|tally| &tally.picks).filter_map(OnceLock::get);
+        picks.flatten().map(|picks| picks.load(Relaxed)).fold(0, u64::wrapping_add)
     }
 
-    fn of(&self, column: u32) -> Counts {
-        let mut sum = [0; COUNTS];
-        for row in lock(&self.threads).iter().filter_map(|tally| tally.row(column)) {
-            for (sum, cell) in sum.iter_mut().zip(&row.0) {
+    fn of(&self, place: Place) -> Counts {
+        let mut sum = [0; 1 + COUNTS];
+        for tally in lock(&self.threads).iter() {
+            let cells = tally.pick(place).into_iter().chain(tally.row(place).into_iter().flatten());
+            for (sum, cell) in sum.iter_mut().zip(cells) {
                 *sum = u64::wrapping_add(*sum, cell.load(Relaxed));
             }
         }
@@ -147,19 +180,20 @@ impl Tallies {
 #[derive(Debug)]
 pub(crate) struct Column {
     number: u32,
+    place: Place,
     /// What was counted for those that had the number before.
     before: Counts,
     all: Arc<Tallies>,
 }
 
 impl Column {
-    pub(crate) fn number(&self) -> u32 {
-        self.number
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// Returns what all threads counted. O(threads)
     pub(crate) fn sum(&self) -> Counts {
-        let mut sum = self.all.of(self.number);
+        let mut sum = self.all.of(self.place);
         for (sum, before) in sum.iter_mut().zip(&self.before) {
             *sum = sum.wrapping_sub(*before);
         }
@@ -183,16 +217,16 @@ mod tests {
 
     #[test]
     fn every_column_has_a_place_of_its_own() {
-        let mut next = (0, 0);
-        for column in 0..10_000 {
-            assert_eq!(Tally::place(column), next);
-            next.1 += 1;
-            if next.1 == FIRST << next.0 {
-                next = (next.0 + 1, 0);
+        let mut next = Place { block: 0, index: 0 };
+        for number in 0..10_000 {
+            assert_eq!(Place::of(number), next);
+            next.index += 1;
+            if next.index as usize == FIRST << next.block {
+                next = Place { block: next.block + 1, index: 0 };
             }
         }
-        let (block, place) = Tally::place(u32::MAX);
-        assert!(block < BLOCKS && place < FIRST << block);
+        let Place { block, index } = Place::of(u32::MAX);
+        assert!((block as usize) < BLOCKS && (index as usize) < FIRST << block);
     }
 
     #[test]
@@ -200,17 +234,31 @@ mod tests {
         let all = Arc::new(Tallies::default());
         let (one, other) = (all.begin(), all.begin());
         let first = all.column();
-        one.add(first.number(), Count::Pick);
-        other.add(first.number(), Count::Pick);
-        other.add(first.number(), Count::Hedge);
+        one.add_pick(first.place());
+        other.add_pick(first.place());
+        other.add(first.place(), Count::Hedge);
         assert_eq!((first.sum(), all.picks()), ([2, 0, 0, 1, 0, 0], 2));
         let second = all.column();
-        assert_ne!(first.number(), second.number());
-        let number = first.number();
+        assert_ne!(first.place(), second.place());
+        let place = first.place();
         drop(first);
         let third = all.column();
-        assert_eq!((third.number(), third.sum()), (number, [0; COUNTS]));
-        one.add(number, Count::Pick);
+        assert_eq!((third.place(), third.sum()), (place, [0; 1 + COUNTS]));
+        one.add_pick(place);
         assert_eq!((third.sum()[0], all.picks()), (1, 3));
+    }
+
+    #[test]
+    fn every_tally_has_room_for_every_endpoint() {
+        let all = Arc::new(Tallies::default());
+        let early = all.begin();
+        let columns: Vec<_> = (0..100).map(|_| all.column()).collect();
+        let late = all.begin();
+        for column in &columns {
+            early.add_pick(column.place());
+            late.add_pick(column.place());
+            assert_eq!(column.sum()[0], 2);
+        }
+        assert_eq!(all.picks(), 200);
     }
 }

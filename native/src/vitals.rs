@@ -39,7 +39,8 @@ pub(crate) struct Vitals {
     rests: bool,
     /// Failures in a row, [`WATCHED`] and [`GIVEN_UP`]: read at each success, written around failures only.
     watch: AtomicU32,
-    counts: CachePadded<Counts>,
+    /// Apart, as they are written with failures.
+    counts: Box<CachePadded<Counts>>,
 }
 
 /// Totals wrap.
@@ -73,7 +74,7 @@ struct Counts {
 impl Vitals {
     pub(crate) fn new(heed: Heed, rests: bool) -> Self {
         let watch = AtomicU32::new(if heed == Heed::All { WATCHED } else { 0 });
-        Self { heed, rests, watch, counts: CachePadded::default() }
+        Self { heed, rests, watch, counts: Box::default() }
     }
 
     /// Tells that a request which decides nothing and ended like this is worth a
@@ -101,7 +102,7 @@ impl Vitals {
         decides: Option<Instant>,
         [sent, now]: [Instant; 2],
     ) -> bool {
-        let counts = &*self.counts;
+        let counts = &**self.counts;
         let rest = match outcome {
             Outcome::Overloaded { retry_after } if self.rests => nanos(retry_after),
             Outcome::Success
@@ -165,7 +166,7 @@ impl Vitals {
 
     /// Prolongs the row of failures.
     fn fail(&self, outcome: Outcome, sent: Instant, now: Instant) {
-        let (counts, watch) = (&*self.counts, self.watch.load(Relaxed));
+        let (counts, watch) = (&**self.counts, self.watch.load(Relaxed));
         if watch & GIVEN_UP != 0 {
             if matches!(outcome, Outcome::TimedOut | Outcome::NeverSent) {
                 // No answer.
@@ -211,7 +212,7 @@ impl Vitals {
 
     /// Takes what became of requests since the last tally.
     pub(crate) fn take_tally(&self) -> Tally {
-        let counts = &*self.counts;
+        let counts = &**self.counts;
         let since = |total: &AtomicU32, told: &AtomicU32| {
             let total = total.load(Relaxed);
             total.wrapping_sub(told.swap(total, Relaxed))

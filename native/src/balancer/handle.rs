@@ -9,7 +9,8 @@ use evenkeel_core::policy::AnyPolicy;
 use super::Balancer;
 use super::picking::Picking;
 use crate::error::PickError;
-use crate::lease::{Lease, Pick};
+use crate::lease::Lease;
+use crate::pick::Pick;
 use crate::published::Held;
 use crate::snapshot::Snapshot;
 use crate::stripe::Stripe;
@@ -108,9 +109,9 @@ impl<C, P: Policy> Handle<C, P> {
             *snapshot = Some(shared.snapshot.load_full());
         }
         let Some(snapshot) = snapshot.as_deref() else { return Err(PickError::Declined) };
-        let request = Picking { shared, snapshot, stripe, key, avoid: &[], leave_level: false };
-        let chosen = request.first()?;
-        Ok(Pick::new(Held::Pinned(snapshot), chosen))
+        Pick::new(Held::pinned(snapshot), |snapshot| {
+            Picking { shared, snapshot, stripe, key, avoid: &[], leave_level: false }.first()
+        })
     }
 }
 

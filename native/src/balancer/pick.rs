@@ -8,7 +8,7 @@ use evenkeel_core::{Policy, Slot};
 use super::Balancer;
 use super::picking::Picking;
 use crate::error::PickError;
-use crate::lease::Pick;
+use crate::pick::Pick;
 use crate::published::Seat;
 use crate::shared::Shared;
 use crate::stripe::Stripe;
@@ -39,12 +39,10 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
     fn pick_first(&self, key: Option<u64>) -> Result<Pick<'_, C, P>, PickError> {
         let (shared, seat) = (&*self.shared, self.seat());
-        let snapshot = shared.snapshot.take(seat);
         let stripe = &seat.stripe;
-        let request =
-            Picking { shared, snapshot: &snapshot, stripe, key, avoid: &[], leave_level: false };
-        let chosen = request.first()?;
-        Ok(Pick::new(snapshot, chosen))
+        Pick::new(shared.snapshot.take(seat), |snapshot| {
+            Picking { shared, snapshot, stripe, key, avoid: &[], leave_level: false }.first()
+        })
     }
 
     pub(crate) fn pick_with(
@@ -54,11 +52,11 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         leave_level: bool,
     ) -> Result<Pick<'_, C, P>, PickError> {
         let (shared, seat) = (&*self.shared, self.seat());
-        let snapshot = shared.snapshot.take(seat);
         let stripe = &seat.stripe;
-        let request = Picking { shared, snapshot: &snapshot, stripe, key, avoid, leave_level };
-        let chosen = if avoid.is_empty() { request.first()? } else { request.any()? };
-        Ok(Pick::new(snapshot, chosen))
+        Pick::new(shared.snapshot.take(seat), |snapshot| {
+            let request = Picking { shared, snapshot, stripe, key, avoid, leave_level };
+            if avoid.is_empty() { request.first() } else { request.any() }
+        })
     }
 
     pub(crate) fn rng(&self) -> SplitMix64 {

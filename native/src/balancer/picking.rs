@@ -4,17 +4,16 @@ use evenkeel_core::set::{AllOfList, Set, Slots};
 use evenkeel_core::{Cx, Instant, PickError as CoreError, Policy, Slot, View, Why};
 
 use crate::error::PickError;
-use crate::lease::Chosen;
+use crate::pick::Choice;
 use crate::shared::{Counts, Shared};
 use crate::snapshot::Snapshot;
 use crate::stripe::Stripe;
 use crate::table::{Over, Row};
-use crate::tally::Count;
 
 /// A request, who picks for it, and the snapshot that it is picked from.
-pub(crate) struct Picking<'a, C, P> {
+pub(crate) struct Picking<'a, 's, C, P> {
     pub(crate) shared: &'a Shared<C, P>,
-    pub(crate) snapshot: &'a Snapshot<C, P>,
+    pub(crate) snapshot: &'s Snapshot<C, P>,
     pub(crate) stripe: &'a Stripe,
     pub(crate) key: Option<u64>,
     pub(crate) avoid: &'a [Slot],
@@ -22,37 +21,37 @@ pub(crate) struct Picking<'a, C, P> {
     pub(crate) leave_level: bool,
 }
 
-impl<C, P> Clone for Picking<'_, C, P> {
+impl<C, P> Clone for Picking<'_, '_, C, P> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<C, P> Copy for Picking<'_, C, P> {}
+impl<C, P> Copy for Picking<'_, '_, C, P> {}
 
-impl<'a, C, P: Policy> Picking<'a, C, P> {
+impl<'s, C, P: Policy> Picking<'_, 's, C, P> {
     /// Chooses for a first attempt.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
-    pub(crate) fn first(self) -> Result<Chosen, PickError> {
+    pub(crate) fn first(self) -> Result<Choice<'s, C>, PickError> {
         let Self { shared, snapshot, stripe, key, .. } = self;
         if !snapshot.plain || shared.probes.any() {
             // Not its result itself: that would be in memory, and all others with it.
-            let chosen = uncommon(shared, snapshot, stripe, key)?;
-            return Ok(chosen);
+            let choice = uncommon(shared, snapshot, stripe, key)?;
+            return Ok(choice);
         }
         let (row, sent) = self.ask(0, snapshot.groups[0].members.all())?;
         if snapshot.needs.in_flight && !row.client.load.try_begin() {
-            let chosen = crowded(shared, snapshot, stripe, key)?;
-            return Ok(chosen);
+            let choice = crowded(shared, snapshot, stripe, key)?;
+            return Ok(choice);
         }
-        stripe.tally().add(row.column, Count::Pick);
-        Ok(Chosen { slot: row.slot, why: Why::Policy, decides: false, sent })
+        stripe.tally().add_pick(row.column);
+        Ok(Choice { row, why: Why::Policy, decides: false, sent })
     }
 
     /// Chooses for any attempt.
     #[inline(never)]
-    pub(crate) fn any(self) -> Result<Chosen, PickError> {
+    pub(crate) fn any(self) -> Result<Choice<'s, C>, PickError> {
         let Self { snapshot, key, avoid, .. } = self;
         // A retry is no probe: it should succeed.
         if self.shared.probes.any()
@@ -63,9 +62,7 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
         }
         let mut index = 0;
         if snapshot.sharing > 1 {
-            let mut rng = self.stripe.rng().get();
-            index = snapshot.draw(key, avoid, &mut rng);
-            self.stripe.rng().set(rng);
+            index = snapshot.draw(key, avoid, &mut self.stripe.rng());
         }
         if !avoid.is_empty() {
             index = snapshot.go_on(index, avoid, self.leave_level);
@@ -74,22 +71,20 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
         if members.is_empty() {
             return Err(self.unavailable());
         }
-        let (row, mut chosen) = match avoid {
+        let mut choice = match avoid {
             [] => self.choose(index, members, Why::Policy)?,
             _ => self.choose_among(index, members)?,
         };
-        if snapshot.needs.in_flight && !row.client.load.try_begin() {
-            chosen = self.with_room(index)?;
+        if snapshot.needs.in_flight && !choice.row.client.load.try_begin() {
+            choice = self.with_room(index)?;
         }
-        Ok(self.counted(chosen))
+        Ok(self.counted(choice))
     }
 
     /// Counts a pick in the tally of who picks.
-    fn counted(self, chosen: Chosen) -> Chosen {
-        if let Some(row) = self.snapshot.table.row(chosen.slot.index()) {
-            self.stripe.tally().add(row.column, Count::Pick);
-        }
-        chosen
+    fn counted(self, choice: Choice<'s, C>) -> Choice<'s, C> {
+        self.stripe.tally().add_pick(choice.row.column);
+        choice
     }
 
     /// Chooses one of these slots by the policy of a group.
@@ -98,7 +93,7 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
         index: usize,
         slots: impl Slots,
         mut why: Why,
-    ) -> Result<(&'a Row<C>, Chosen), PickError> {
+    ) -> Result<Choice<'s, C>, PickError> {
         let (row, mut sent) = self.ask(index, slots)?;
         let panic = self.snapshot.groups[index].panic;
         if panic {
@@ -106,14 +101,14 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
             sent = self.shared.clock.now();
             why = if why == Why::Policy { Why::Panic } else { why };
         }
-        Ok((row, Chosen { slot: row.slot, why, decides: panic, sent }))
+        Ok(Choice { row, why, decides: panic, sent })
     }
 
     /// Asks the policy of a group for one of these slots; returns its row, and the time if that
     /// matters to the policy.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
-    fn ask(self, index: usize, slots: impl Slots) -> Result<(&'a Row<C>, Instant), PickError> {
+    fn ask(self, index: usize, slots: impl Slots) -> Result<(&'s Row<C>, Instant), PickError> {
         let (snapshot, stripe) = (self.snapshot, self.stripe);
         let group = &snapshot.groups[index];
         let view = Over::new(&snapshot.table, slots);
@@ -121,7 +116,7 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
         // it: retries take turns among themselves.
         let turns = if self.avoid.is_empty() { stripe.turn(index) } else { stripe.retries() };
         let mut turn = turns.get();
-        let mut rng = stripe.rng().get();
+        let mut rng = stripe.rng();
         let now = if snapshot.needs.time { self.shared.clock.now() } else { Instant::ZERO };
         let mut cx = Cx::new(now, self.key, &mut turn, &mut rng);
         // No `ok_or`: an error that is made has to be dropped, too.
@@ -131,18 +126,13 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
         }
         let Some(row) = snapshot.table.row(slot) else { return Err(PickError::Declined) };
         turns.set(turn);
-        stripe.rng().set(rng);
         Ok((row, now))
     }
 
     /// Chooses among what is left without the slots to avoid. When all are to be avoided, among the
     /// ejected endpoints; without any, as if none were to be avoided: the last resort.
     #[inline(never)]
-    fn choose_among(
-        self,
-        index: usize,
-        slots: AllOfList<'_>,
-    ) -> Result<(&'a Row<C>, Chosen), PickError> {
+    fn choose_among(self, index: usize, slots: AllOfList<'_>) -> Result<Choice<'s, C>, PickError> {
         if self.avoid.is_empty() {
             return self.choose(index, slots, Why::Policy);
         }
@@ -159,15 +149,15 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
     /// Chooses again, among those that have room for another request.
     #[cold]
     #[inline(never)]
-    fn with_room(self, first: usize) -> Result<Chosen, PickError> {
+    fn with_room(self, first: usize) -> Result<Choice<'s, C>, PickError> {
         loop {
             let with_room = self.snapshot.with_room(first, self.avoid);
             let (index, slots) = with_room.ok_or_else(|| self.busy())?;
             let slots = slots.part_of(&self.snapshot.groups[index].members);
-            let (row, chosen) = self.choose_among(index, slots)?;
+            let choice = self.choose_among(index, slots)?;
             // Otherwise, another thread has taken the room meanwhile.
-            if row.client.load.try_begin() {
-                return Ok(chosen);
+            if choice.row.client.load.try_begin() {
+                return Ok(choice);
             }
         }
     }
@@ -175,18 +165,18 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
     /// Makes this request the probe of a half-open endpoint, if one waits for it.
     #[cold]
     #[inline(never)]
-    fn take_probe(self) -> Option<Chosen> {
+    fn take_probe(self) -> Option<Choice<'s, C>> {
         let sent = self.shared.clock.now();
         self.shared.probes.slots().iter().find_map(|&slot| {
-            let client = self.snapshot.table.client(slot)?;
-            if !client.vitals.take_probe(sent) {
+            let row = self.snapshot.table.row_of(slot)?;
+            if !row.client.vitals.take_probe(sent) {
                 return None;
             }
-            client.marks.mark(slot.index());
+            row.client.marks.mark(slot.index());
             if self.snapshot.needs.in_flight {
-                client.load.begin();
+                row.client.load.begin();
             }
-            Some(Chosen { slot, why: Why::Probe, decides: true, sent })
+            Some(Choice { row, why: Why::Probe, decides: true, sent })
         })
     }
 
@@ -215,24 +205,24 @@ impl<'a, C, P: Policy> Picking<'a, C, P> {
 /// It gets the parts of the request, which so need not be in memory before.
 #[cold]
 #[inline(never)]
-fn uncommon<C, P: Policy>(
+fn uncommon<'s, C, P: Policy>(
     shared: &Shared<C, P>,
-    snapshot: &Snapshot<C, P>,
+    snapshot: &'s Snapshot<C, P>,
     stripe: &Stripe,
     key: Option<u64>,
-) -> Result<Chosen, PickError> {
+) -> Result<Choice<'s, C>, PickError> {
     Picking { shared, snapshot, stripe, key, avoid: &[], leave_level: false }.any()
 }
 
 /// Chooses for a first attempt where the endpoint that was chosen has no room.
 #[cold]
 #[inline(never)]
-fn crowded<C, P: Policy>(
+fn crowded<'s, C, P: Policy>(
     shared: &Shared<C, P>,
-    snapshot: &Snapshot<C, P>,
+    snapshot: &'s Snapshot<C, P>,
     stripe: &Stripe,
     key: Option<u64>,
-) -> Result<Chosen, PickError> {
+) -> Result<Choice<'s, C>, PickError> {
     let request = Picking { shared, snapshot, stripe, key, avoid: &[], leave_level: false };
     Ok(request.counted(request.with_room(0)?))
 }

@@ -6,7 +6,6 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crossbeam_utils::CachePadded;
 use evenkeel_core::retry::Backoff;
 use evenkeel_core::{Instant, Policy, hash};
 use futures_util::FutureExt;
@@ -140,7 +139,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                     inner,
                     target: target.clone(),
                     id: hash::of_key(&target),
-                    load: CachePadded::new(Load::new(config)),
+                    load: Load::new(config),
                     vitals: Vitals::new(self.heed, !config.max_retry_after.is_zero()),
                     column: self.shared.tallies.column(),
                     ejections: <_>::default(),
