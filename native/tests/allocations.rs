@@ -10,7 +10,7 @@ use std::alloc::System;
 
 use evenkeel::core::policy::LeastRequest;
 use evenkeel::core::{self as pure, Endpoint, Instant};
-use evenkeel::{AnyPolicy, Balancer, Fixed, Retry};
+use evenkeel::{AnyPolicy, Balancer, Config, Fixed, PickError, Retry};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -86,6 +86,21 @@ async fn a_call_allocates_nothing() {
         assert_eq!(ask().await.unwrap(), 80);
         assert_eq!(ALLOCATIONS.get() - before, 0, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_pick_where_others_have_no_room_allocates_nothing() {
+    let balancer = Balancer::builder(Fixed::new(["a:80", "b:80", "c:80", "d:80"]).unwrap())
+        .config(Config { max_in_flight: 1, ..Config::default() })
+        .build_with(|target| u32::from(target.port()))
+        .unwrap();
+    balancer.ready_all().await;
+    let mut held: Vec<_> = (0..2).map(|_| balancer.pick().unwrap().lease()).collect();
+    let one = || (0..100).for_each(|_| balancer.pick().unwrap().success());
+    assert_eq!(allocations(one), 0);
+    held.extend((0..2).map(|_| balancer.pick().unwrap().lease()));
+    let none = || assert!(matches!(balancer.pick(), Err(PickError::Busy { .. })));
+    assert_eq!(allocations(none), 0);
 }
 
 #[test]
