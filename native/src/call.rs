@@ -12,6 +12,8 @@ use core::sync::atomic::AtomicU32;
 use core::time::Duration;
 use std::sync::Arc;
 
+#[cfg(any(feature = "http", feature = "reqwest"))]
+use evenkeel_core::Instant;
 use evenkeel_core::retry::{Call, End, Step};
 use evenkeel_core::{Outcome, Policy, Slot, Verdict, retry as core_retry};
 use tokio::sync::watch;
@@ -188,7 +190,15 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
                         let (client, resends) = (lease.client(), count.resends());
                         self.tally().add(client.column.place(), count.sent(sent.is_hedge()));
                         let span = count.span.attempt(&client.target, sent, resends);
-                        let future = span.run(|| attempt(Attempt { client, slot, sent, clock }));
+                        let made = Attempt {
+                            client,
+                            slot,
+                            sent,
+                            clock,
+                            #[cfg(any(feature = "http", feature = "reqwest"))]
+                            began: now,
+                        };
+                        let future = span.run(|| attempt(made));
                         in_flight.send(Flight { attempt: sent, lease, span, began: now }, future);
                     }
                     Err(error) => {
@@ -271,11 +281,15 @@ impl News {
             self.0 = Some((shared.clients.subscribe(), shared.supervisor.subscribe()));
             return;
         };
-        // The senders live as long as the balancer.
-        tokio::select! {
-            _ = clients.changed() => {}
-            _ = task.wait_for(|task| task.ended) => {}
-        }
+        // In a place of its own: all calls would have room for it, and few wait. The senders live as
+        // long as the balancer.
+        Box::pin(async {
+            tokio::select! {
+                _ = clients.changed() => {}
+                _ = task.wait_for(|task| task.ended) => {}
+            }
+        })
+        .await;
     }
 }
 
@@ -285,6 +299,8 @@ pub struct Attempt<C> {
     slot: Slot,
     sent: core_retry::Attempt,
     clock: Clock,
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    began: Instant,
 }
 
 impl<C> Attempt<C> {
@@ -306,6 +322,12 @@ impl<C> Attempt<C> {
     /// Tells that it goes beside others that have not answered yet.
     pub fn is_hedge(&self) -> bool {
         self.sent.is_hedge()
+    }
+
+    /// Returns the clock, and when it began on it.
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    pub(crate) fn began(&self) -> (Clock, Instant) {
+        (self.clock, self.began)
     }
 
     /// Returns the time left until it is given up; `None` without a deadline.

@@ -1,5 +1,7 @@
 //! What a pick reads: the candidates, their clients and the policies, all immutable.
 
+use core::cell::Cell;
+use core::ops::{Deref, DerefMut};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,6 +39,44 @@ pub(crate) struct Snapshot<C, P> {
     /// The ejected endpoints of each level, the best level first: for retries that have tried all
     /// others. No policy makes tables of them.
     ejected: Vec<SortedList>,
+}
+
+/// The endpoints of a group that have room: in a list that the thread keeps, for while there is
+/// little room, picks make one after the other.
+#[derive(Debug)]
+pub(crate) struct Room(SortedList);
+
+thread_local! {
+    static ROOM: Cell<SortedList> = const { Cell::new(SortedList::EMPTY) };
+}
+
+impl Room {
+    fn new() -> Self {
+        // A thread that ends has none any more.
+        Self(ROOM.try_with(Cell::take).unwrap_or_default())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let list = core::mem::take(&mut self.0);
+        // As above.
+        let _ = ROOM.try_with(|room| room.set(list));
+    }
+}
+
+impl Deref for Room {
+    type Target = SortedList;
+
+    fn deref(&self) -> &SortedList {
+        &self.0
+    }
+}
+
+impl DerefMut for Room {
+    fn deref_mut(&mut self) -> &mut SortedList {
+        &mut self.0
+    }
 }
 
 /// A group of candidates.
@@ -170,24 +210,32 @@ impl<C, P> Snapshot<C, P> {
 
     /// Returns the candidates that have room, of a group from which to pick without those to avoid:
     /// of `first`, if it has others, or else of the first that has. `None` without room in any.
-    pub(crate) fn with_room(&self, first: usize, avoid: &[Slot]) -> Option<(usize, SortedList)> {
+    pub(crate) fn with_room(&self, first: usize, avoid: &[Slot]) -> Option<(usize, Room)> {
+        let (mut room, mut any) = (Room::new(), None);
         let others = (0..self.roomy).filter(|&index| index != first);
-        let mut any = None;
         for index in core::iter::once(first).chain(others) {
-            let mut with_room = SortedList::EMPTY;
-            let Some(group) = self.groups.get(index) else { continue };
-            for slot in group.members.iter() {
-                let has_room = self.table.row(slot).is_some_and(|row| !row.client.load.is_full());
-                with_room.put(slot, has_room);
+            self.list(index, &mut room);
+            if !self.less(room.all(), avoid).is_empty() {
+                return Some((index, room));
             }
-            if !self.less(with_room.all(), avoid).is_empty() {
-                return Some((index, with_room));
-            }
-            if !with_room.is_empty() {
-                any = any.or(Some((index, with_room)));
+            if !room.is_empty() {
+                any = any.or(Some(index));
             }
         }
-        any
+        let index = any?;
+        self.list(index, &mut room);
+        Some((index, room))
+    }
+
+    /// Lists the members of a group that have room.
+    fn list(&self, index: usize, room: &mut Room) {
+        room.clear();
+        let members = self.groups.get(index).into_iter().flat_map(|group| group.members.iter());
+        for slot in members {
+            if self.table.row(slot).is_some_and(|row| !row.client.load.is_full()) {
+                room.put(slot, true);
+            }
+        }
     }
 
     /// Returns how many candidates there are.

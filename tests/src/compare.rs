@@ -8,6 +8,7 @@
 #[path = "../peers/src/caller.rs"]
 pub mod caller;
 pub mod callers;
+pub mod cost;
 #[path = "../peers/src/evenkeel.rs"]
 pub mod evenkeel;
 pub mod fleet;

@@ -5,9 +5,10 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::http::StatusCode;
-use tokio::time::Instant;
+use evenkeel_core::Instant;
 
 use crate::call::Attempt;
+use crate::clock::Clock;
 use crate::target::Target;
 
 /// What it took to get an answer: every attempt, as an extension of the
@@ -81,19 +82,21 @@ impl fmt::Display for Attempted {
 }
 
 /// Where the attempts of a request are noted.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<Attempted>>>);
+#[derive(Debug, Default)]
+pub(super) struct Log(Mutex<Vec<Attempted>>);
 
 /// An attempt under way; dropped, it was given up.
 #[derive(Debug)]
-pub(super) struct Entry {
-    log: Log,
+pub(super) struct Entry<'a> {
+    log: &'a Log,
     attempt: Option<Attempted>,
+    clock: Clock,
     began: Instant,
 }
 
 impl Log {
-    pub(super) fn begin<C>(&self, attempt: &Attempt<C>) -> Entry {
+    pub(super) fn begin<C>(&self, attempt: &Attempt<C>) -> Entry<'_> {
+        let (clock, began) = attempt.began();
         let attempt = Attempted {
             target: attempt.target().clone(),
             number: attempt.number(),
@@ -101,12 +104,13 @@ impl Log {
             end: AttemptEnd::GivenUp,
             elapsed: Duration::ZERO,
         };
-        Entry { log: self.clone(), attempt: Some(attempt), began: Instant::now() }
+        Entry { log: self, attempt: Some(attempt), clock, began }
     }
 
     /// Tells what was made for the answer that was noted as this one.
-    pub(super) fn attempts(&self, answered: usize) -> Attempts {
-        Attempts { made: self.lock().as_slice().into(), answered }
+    pub(super) fn attempts(self, answered: usize) -> Attempts {
+        let made = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Attempts { made: made.into(), answered }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Attempted>> {
@@ -114,7 +118,7 @@ impl Log {
     }
 }
 
-impl Entry {
+impl Entry<'_> {
     /// Notes how it ended; returns its place in the log.
     pub(super) fn end(mut self, end: AttemptEnd) -> usize {
         self.note(end)
@@ -123,13 +127,14 @@ impl Entry {
     fn note(&mut self, end: AttemptEnd) -> usize {
         let mut made = self.log.lock();
         if let Some(attempt) = self.attempt.take() {
-            made.push(Attempted { end, elapsed: self.began.elapsed(), ..attempt });
+            let elapsed = self.clock.now().saturating_since(self.began);
+            made.push(Attempted { end, elapsed, ..attempt });
         }
         made.len() - 1
     }
 }
 
-impl Drop for Entry {
+impl Drop for Entry<'_> {
     fn drop(&mut self) {
         if self.attempt.is_some() {
             self.note(AttemptEnd::GivenUp);

@@ -118,29 +118,24 @@ impl<P: Policy + Send + Sync> Client<P> {
         let mut sent = Request::new(body.into());
         *sent.method_mut() = head.method;
         *sent.headers_mut() = head.headers;
-        self.exchange(&path, sent, None, repeat, None).await
+        self.exchange(&path, &sent, None, repeat, None).await
     }
 
     pub(super) async fn exchange(
         &self,
         path: &Path,
-        request: Request<Body>,
+        request: &Request<Body>,
         key: Option<u64>,
         repeat: Repeat,
         timeout: Option<Duration>,
     ) -> Result<Response<LeaseBody<Incoming>>, Error> {
         let plan = Plan { key, repeat, begun: request.body().begun(), timeout };
-        let request = Arc::new((request, path.clone()));
         let send = |pool: Attempt<Pool>| {
-            let (request, rules) = (Arc::clone(&request), &self.rules);
-            async move {
-                let (request, path) = &*request;
-                let mut sent = Request::new(request.body().wire());
-                request.method().clone_into(sent.method_mut());
-                request.headers().clone_into(sent.headers_mut());
-                rules.tell_deadline(&pool, sent.headers_mut());
-                pool.send(sent, path).await
-            }
+            let mut sent = Request::new(request.body().wire());
+            request.method().clone_into(sent.method_mut());
+            request.headers().clone_into(sent.headers_mut());
+            self.rules.tell_deadline(&pool, sent.headers_mut());
+            pool.send(sent, path)
         };
         let answer = exchange(&self.balancer, &self.rules, &plan, send).await;
         answer.map_err(|call| Error::Call { call, body_begun: plan.has_begun() })

@@ -22,9 +22,13 @@ use crate::target::Target;
 #[cfg(feature = "tls")]
 use crate::tls::Connector as TlsConnector;
 
-/// Connects to its endpoint, whatever the URL says.
+/// Connects to its endpoint, whatever the URL says. hyper's client makes clones for each request.
 #[derive(Clone, Debug)]
-pub(super) struct Connector {
+pub(super) struct Connector(pub(super) Arc<Settings>);
+
+/// How.
+#[derive(Debug)]
+pub(super) struct Settings {
     pub(super) target: Target,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<(TlsConnector, Arc<str>)>,
@@ -32,8 +36,8 @@ pub(super) struct Connector {
     pub(super) max_age: Option<Duration>,
 }
 
-impl Connector {
-    async fn connect(self) -> Result<Stream, BoxError> {
+impl Settings {
+    async fn connect(&self) -> Result<Stream, BoxError> {
         let born = Instant::now();
         let limit = self.timeout;
         let late = |_| {
@@ -42,8 +46,9 @@ impl Connector {
         };
         let (io, h2) = timeout(limit, self.open()).await.map_err(late)??;
         let retires = self.max_age.and_then(|age| born.checked_add(age));
+        let exit = retires.map(|_| Arc::default());
         let retires = retires.map(|at| Box::pin(sleep_until(at)));
-        Ok(Stream { io: TokioIo::new(io), h2, exit: Arc::default(), retires })
+        Ok(Stream { io: TokioIo::new(io), h2, exit, retires })
     }
 
     /// Opens a connection; tells that HTTP/2 was agreed on.
@@ -71,7 +76,8 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, _uri: Uri) -> Self::Future {
-        Box::pin(self.clone().connect())
+        let settings = Arc::clone(&self.0);
+        Box::pin(async move { settings.connect().await })
     }
 }
 
@@ -118,13 +124,17 @@ impl Age {
 pub(super) struct Stream {
     io: TokioIo<Box<dyn Io>>,
     h2: bool,
-    exit: Arc<Exit>,
+    /// Where it retires some time: what answers bring with them is made for each.
+    exit: Option<Arc<Exit>>,
     retires: Option<Pin<Box<Sleep>>>,
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(Age(Arc::downgrade(&self.exit)));
+        let mut connected = Connected::new();
+        if let Some(exit) = &self.exit {
+            connected = connected.extra(Age(Arc::downgrade(exit)));
+        }
         if self.h2 { connected.negotiated_h2() } else { connected }
     }
 }
@@ -139,8 +149,8 @@ impl Read for Stream {
         if let Some(retires) = &mut self.retires
             && retires.as_mut().poll(cx).is_ready()
         {
-            self.exit.retire();
             self.retires = None;
+            self.exit.as_ref().inspect(|exit| exit.retire());
         }
         Pin::new(&mut self.io).poll_read(cx, buf)
     }

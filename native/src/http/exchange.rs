@@ -46,6 +46,20 @@ pub(crate) struct Rules<E> {
 }
 
 impl<E> Rules<E> {
+    /// Returns how a request is sent again.
+    fn retry_of(&self, plan: &Plan) -> Retry {
+        let mut retry = self.retry.clone();
+        if !plan.repeat.hedges() || plan.begun.is_some() {
+            retry = retry.unhedged();
+        }
+        if let Some(timeout) = plan.timeout
+            && let Ok(bounded) = retry.clone().timeout(timeout)
+        {
+            retry = bounded;
+        }
+        retry
+    }
+
     /// Tells the endpoint of an attempt how much time is left, unless the request says so itself.
     pub(crate) fn tell_deadline<C>(&self, attempt: &Attempt<C>, headers: &mut HeaderMap) {
         let Some(name) = &self.deadline else { return };
@@ -187,30 +201,20 @@ where
     E: Fault,
     Fut: Future<Output = Result<Response<B>, E>>,
 {
-    let began = Instant::now();
-    let mut retry = rules.retry.clone();
-    if !plan.repeat.hedges() || plan.begun.is_some() {
-        retry = retry.unhedged();
-    }
-    if let Some(timeout) = plan.timeout
-        && let Ok(bounded) = retry.clone().timeout(timeout)
-    {
-        retry = bounded;
-    }
-    let timeout = retry.whole();
     let judge = Judge { plan, classify: rules.classify.as_deref() };
-    let retry = retry.classify(&judge).accept(&judge);
+    let retry = rules.retry_of(plan).classify(&judge).accept(&judge);
+    let timeout = retry.whole().map(|limit| (Instant::now(), limit));
     let log = Log::default();
+    let accept = rules.accept.as_deref();
     let attempt = |attempt: Attempt<C>| {
         let entry = log.begin(&attempt);
-        let (accept, mut rng) = (rules.accept.clone(), balancer.rng());
         let sent = send(attempt);
         async move {
             match sent.await {
                 Ok(response) => {
                     let (head, body) = response.into_parts();
                     let place = entry.end(AttemptEnd::Answered(head.status));
-                    let means = means(&head, accept.as_deref(), &mut rng);
+                    let means = means(&head, accept, || balancer.rng());
                     Ok(Answered { response: MayBeUnused::new(head, body), place, means })
                 }
                 Err(error) => {
@@ -223,7 +227,7 @@ where
     let (answer, lease) = balancer.call_with(plan.key, &retry, attempt, Lease::followed).await?;
     let attempts = log.attempts(answer.place);
     let response = answer.response.take().expect("it is taken once");
-    let deadline = timeout.and_then(|limit| Some((began.checked_add(limit)?, limit)));
+    let deadline = timeout.and_then(|(began, limit)| Some((began.checked_add(limit)?, limit)));
     let follow = |body| LeaseBody::following(body, lease, rules.body_idle, deadline);
     let mut response = response.map(follow);
     response.extensions_mut().insert(attempts);
@@ -231,13 +235,17 @@ where
 }
 
 /// Tells what an answer means, by the caller or else by the table.
-fn means(head: &Parts, accept: Option<&OfAnswer>, rng: &mut impl Rng) -> (Verdict, Outcome) {
+fn means<R: Rng>(
+    head: &Parts,
+    accept: Option<&OfAnswer>,
+    rng: impl FnOnce() -> R,
+) -> (Verdict, Outcome) {
     if let Some(verdict) = accept.and_then(|accept| accept(head)) {
         return (verdict, verdict.outcome());
     }
     // All that are told the same time would come back together.
     judge(head.status, &head.headers, |wait| {
-        let part = wait.mul_f64(f64::from(rng.next_u32()) / f64::from(u32::MAX) / 2.0);
+        let part = wait.mul_f64(f64::from(rng().next_u32()) / f64::from(u32::MAX) / 2.0);
         wait.saturating_add(part)
     })
 }

@@ -2,11 +2,16 @@
 
 use core::fmt;
 
-use ::http::uri::{PathAndQuery, Uri};
+use ::http::uri::{InvalidUri, PathAndQuery, Uri};
 
 /// A request's path and query, as they are asked for at any endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Path(String);
+pub(crate) struct Path {
+    /// As it is asked for where there is no prefix.
+    whole: PathAndQuery,
+    /// Nothing stands before its query: a prefix stays as it is.
+    bare: bool,
+}
 
 /// A text that is no path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,26 +26,33 @@ impl Path {
     /// no request leaves its endpoint's prefix.
     pub(crate) fn new(text: &str) -> Result<Self, BadPath> {
         let bad = |reason: String| BadPath { path: text.to_owned(), reason };
+        let uri: Uri;
         let path = if names_origin(text) {
-            let uri: Uri = text.parse().map_err(|error| bad(format!("{error}")))?;
-            uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned()
+            uri = text.parse().map_err(|error| bad(format!("{error}")))?;
+            uri.path_and_query().map_or("/", PathAndQuery::as_str)
         } else {
-            text.split('#').next().unwrap_or_default().to_owned()
+            text.split('#').next().unwrap_or_default()
         };
         let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
-        let mut whole = if path.is_empty() { String::new() } else { resolved(path) };
+        let mut whole = String::with_capacity(path.len() + query.len() + 1);
+        resolve(path, &mut whole);
         whole.push_str(query);
-        // The parser wants a path.
-        let probe = if whole.starts_with('/') { whole.clone() } else { format!("/{whole}") };
-        probe.parse::<PathAndQuery>().map_err(|error| bad(format!("{error}")))?;
-        Ok(Self(whole))
+        let whole = PathAndQuery::try_from(whole).map_err(|error| bad(format!("{error}")))?;
+        Ok(Self { whole, bare: path.is_empty() })
     }
 
     /// Returns path and query at an endpoint with this prefix, which does not end in a slash, with
     /// exactly one slash between.
-    pub(crate) fn below(&self, prefix: &str) -> String {
-        let slash = if self.0.starts_with('/') || !prefix.is_empty() { "" } else { "/" };
-        format!("{prefix}{slash}{}", self.0)
+    ///
+    /// # Errors
+    /// Both together are too long.
+    pub(crate) fn below(&self, prefix: &str) -> Result<PathAndQuery, InvalidUri> {
+        if prefix.is_empty() {
+            return Ok(self.whole.clone());
+        }
+        let whole = self.whole.as_str();
+        let rest = if self.bare { whole.strip_prefix('/').unwrap_or(whole) } else { whole };
+        format!("{prefix}{rest}").try_into()
     }
 }
 
@@ -55,39 +67,43 @@ pub(crate) fn names_origin(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '?', '#']))
 }
 
-/// Resolves `.` and `..` (RFC 3986 §5.2.4), encoded ones too; it begins with a slash then.
-fn resolved(path: &str) -> String {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let mut kept = Vec::new();
+/// Writes a path with `.` and `..` resolved (RFC 3986 §5.2.4), encoded ones too; it begins with a
+/// slash then.
+fn resolve(path: &str, whole: &mut String) {
     let mut ends_in_dots = false;
-    for segment in path.split('/') {
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        ends_in_dots = matches!(&*plain, "." | "..");
-        if plain == ".." {
-            kept.pop();
-        } else if plain != "." {
-            kept.push(segment);
+    for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
+        let dots = dots(segment);
+        ends_in_dots = matches!(dots, Some(1 | 2));
+        if dots == Some(2) {
+            whole.truncate(whole.rfind('/').unwrap_or_default());
+        } else if !ends_in_dots {
+            whole.push('/');
+            whole.push_str(segment);
         }
-    }
-    let mut whole = String::with_capacity(path.len() + 1);
-    for segment in &kept {
-        whole.push('/');
-        whole.push_str(segment);
     }
     if ends_in_dots || whole.is_empty() {
         whole.push('/');
     }
-    whole
+}
+
+/// Counts the dots of a segment that has nothing else, encoded or not.
+fn dots(segment: &str) -> Option<usize> {
+    let (mut rest, mut count) = (segment, 0);
+    while !rest.is_empty() {
+        rest = [".", "%2e", "%2E"].into_iter().find_map(|dot| rest.strip_prefix(dot))?;
+        count += 1;
+    }
+    Some(count)
 }
 
 /// Returns a prefix without slashes at its end, and with one before it.
 pub(crate) fn prefix(text: &str) -> Result<String, BadPath> {
-    let path = Path::new(text)?;
-    if path.0.contains('?') {
+    let path = Path::new(text)?.whole;
+    if path.query().is_some() {
         let reason = "a prefix has no query".to_owned();
         return Err(BadPath { path: text.to_owned(), reason });
     }
-    Ok(path.0.trim_end_matches('/').to_owned())
+    Ok(path.path().trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
@@ -116,9 +132,11 @@ mod tests {
             ("/v1", "/a/./", "/v1/a/"),
             ("/v1", "/a//b", "/v1/a//b"),
             ("/v1", "/...", "/v1/..."),
+            ("/v1", "/a/.b/c%2e/../%2E%2e/d", "/v1/a/d"),
         ] {
             let prefix = prefix(at).expect("a prefix");
-            assert_eq!(Path::new(path).expect("a path").below(&prefix), wanted, "{at} {path}");
+            let whole = Path::new(path).expect("a path").below(&prefix).expect("it is short");
+            assert_eq!(whole, wanted, "{at} {path}");
         }
     }
 

@@ -3,17 +3,18 @@
 use core::fmt;
 use core::future::ready;
 use core::time::Duration;
+use std::sync::Arc;
 
 use ::http::header::HOST;
-use ::http::uri::{Authority, Scheme};
-use ::http::{HeaderMap, Request, Response, Uri};
+use ::http::uri::{Authority, Parts, Scheme};
+use ::http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::body::Wire;
-use super::connect::{Age, Connector};
+use super::connect::{Age, Connector, Settings};
 use super::error::{BadRequest, SendError};
 use super::path::{self, Path};
 use crate::factory::{BoxError, Factory};
@@ -141,7 +142,7 @@ impl Connections {
     pub fn pool(&self, target: Target) -> Result<Pool, BadRequest> {
         let own = target.authority(if self.is_secure() { 443 } else { 80 });
         let authority = self.host.clone().map_or_else(|| authority(&own), Ok)?;
-        let connector = Connector {
+        let connector = Connector(Arc::new(Settings {
             #[cfg(feature = "tls")]
             tls: self.tls.clone().map(|tls| {
                 let name = self.host.as_ref().map_or(target.host(), Authority::host);
@@ -151,7 +152,7 @@ impl Connections {
             target,
             timeout: self.connect_timeout,
             max_age: self.max_age,
-        };
+        }));
         let client = Builder::new(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
@@ -165,7 +166,8 @@ impl Connections {
         let scheme = if self.is_secure() { Scheme::HTTPS } else { Scheme::HTTP };
         let ages = self.max_age.is_some();
         let h2 = self.http2 || self.is_secure();
-        Ok(Pool { client, scheme, authority, prefix: self.prefix.clone(), ages, h2 })
+        let host = host(&authority, self.is_secure())?;
+        Ok(Pool { client, scheme, authority, host, prefix: self.prefix.clone(), ages, h2 })
     }
 
     #[cfg(feature = "tls")]
@@ -189,6 +191,17 @@ fn authority(text: &str) -> Result<Authority, BadRequest> {
     Ok(authority)
 }
 
+/// Returns what to ask for by default: without the usual port.
+fn host(authority: &Authority, secure: bool) -> Result<HeaderValue, BadRequest> {
+    let usual = if secure { 443 } else { 80 };
+    let said = match authority.port_u16().filter(|port| *port != usual) {
+        Some(port) => format!("{}:{port}", authority.host()),
+        None => authority.host().to_owned(),
+    };
+    let bad = |error| BadRequest::Host { host: said.clone(), reason: format!("{error}") };
+    HeaderValue::from_str(&said).map_err(bad)
+}
+
 impl Factory for Connections {
     type Client = Pool;
 
@@ -206,6 +219,8 @@ pub struct Pool {
     client: Client<Connector, Wire>,
     scheme: Scheme,
     authority: Authority,
+    /// The same as a header.
+    host: HeaderValue,
     prefix: String,
     ages: bool,
     /// Its connections may speak HTTP/2.
@@ -213,42 +228,50 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Sends a request to this endpoint; returns with the head of its answer.
-    pub(super) async fn send(
+    /// Sends a request to this endpoint; returns with the head of its answer. What waits for that
+    /// is small: it has neither the request nor a way to the pool.
+    pub(super) fn send(
         &self,
         mut request: Request<Wire>,
         path: &Path,
-    ) -> Result<Response<Incoming>, SendError> {
-        *request.uri_mut() = self.uri(request.headers_mut(), path)?;
+    ) -> impl Future<Output = Result<Response<Incoming>, SendError>> + Send + use<> {
+        let uri = self.uri(request.headers_mut(), path);
         let captured = self.ages.then(|| capture_connection(&mut request));
-        let mut response = self.client.request(request).await.map_err(SendError::of)?;
-        let age = response.extensions_mut().remove::<Age>();
-        if let (Some(age), Some(captured)) = (age, captured) {
-            age.learn(captured);
+        let response = uri.map(|uri| {
+            *request.uri_mut() = uri;
+            self.client.request(request)
+        });
+        async move {
+            let mut response = response?.await.map_err(SendError::of)?;
+            if let Some(captured) = captured
+                && let Some(age) = response.extensions_mut().remove::<Age>()
+            {
+                age.learn(captured);
+            }
+            Ok(response)
         }
-        Ok(response)
     }
 
     /// Returns the URL of a request here. Where HTTP/2 may be spoken, a `Host` header of the caller's
     /// goes into it, which is the only place for it there. Else it stays a header: connections are
     /// kept by the host of the URL.
     fn uri(&self, headers: &mut HeaderMap, path: &Path) -> Result<Uri, SendError> {
-        let mut own = self.authority.clone();
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path.below(&self.prefix).map_err(SendError::request)?);
         if let Some(host) = headers.remove(HOST) {
             let said = authority(host.to_str().map_err(SendError::request)?);
             let said = said.map_err(SendError::request)?;
             if self.h2 {
-                own = said;
+                parts.authority = Some(said);
             } else {
                 headers.insert(HOST, host);
             }
+        } else if !self.h2 {
+            headers.insert(HOST, self.host.clone());
         }
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(own)
-            .path_and_query(path.below(&self.prefix))
-            .build()
-            .map_err(SendError::request)
+        Uri::from_parts(parts).map_err(SendError::request)
     }
 }
 

@@ -98,13 +98,18 @@ impl<P: Policy + Send + Sync> RequestBuilder<P> {
     ///
     /// # Errors
     /// [`Error`] if there was no answer at all, or the request cannot be sent.
-    pub async fn send(self) -> Result<Response<LeaseBody<Incoming>>, Error> {
+    pub fn send(self) -> impl Future<Output = Result<Response<LeaseBody<Incoming>>, Error>> + Send {
         let Self { client, path, request, key, repeat: said, timeout } = self;
-        let path = path?;
-        if timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return Err(BadRequest::ZeroTimeout.into());
-        }
-        let repeat = said.unwrap_or_else(|| repeat(request.method(), request.headers()));
-        client.exchange(&path, request, key, repeat, timeout).await
+        let usual = || repeat(request.method(), request.headers());
+        let repeat = said.unwrap_or_else(usual);
+        // In a place of its own, which stays where it is: it is as large as a whole call, and more
+        // than one future of the caller's is around it.
+        Box::pin(async move {
+            let path = path?;
+            if timeout.is_some_and(|timeout| timeout.is_zero()) {
+                return Err(BadRequest::ZeroTimeout.into());
+            }
+            client.exchange(&path, &request, key, repeat, timeout).await
+        })
     }
 }

@@ -79,7 +79,9 @@ impl Origin {
     /// Turns a request to this endpoint.
     pub(super) fn turn(&self, request: &mut ::reqwest::Request, path: &Path) {
         // An address and a path make a URL; another one would be refused where it is sent.
-        if let Ok(url) = Url::parse(&format!("{}{}", self.base, path.below(&self.prefix))) {
+        if let Ok(path) = path.below(&self.prefix)
+            && let Ok(url) = Url::parse(&format!("{}{path}", self.base))
+        {
             *request.url_mut() = url;
         }
         if let Some(host) = &self.host {

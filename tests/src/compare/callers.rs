@@ -51,6 +51,11 @@ impl Callers {
         Ok(Self { child, input, output: BufReader::new(output) })
     }
 
+    /// Returns the number of their process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns the counts so far.
     ///
     /// # Errors
