@@ -74,6 +74,21 @@ impl Repeat {
         if IDEMPOTENT_METHODS.contains(&method) { Self::Idempotent } else { Self::Sequential }
     }
 
+    /// Returns when a request of JSON-RPC may be sent again, by the method in its body: once what
+    /// sends or signs, and all else as often as it takes.
+    ///
+    /// ```
+    /// use evenkeel_core::http::Repeat;
+    ///
+    /// assert_eq!(Repeat::of_json_rpc("eth_call"), Repeat::Idempotent);
+    /// assert_eq!(Repeat::of_json_rpc("eth_sendRawTransaction"), Repeat::Sequential);
+    /// ```
+    pub fn of_json_rpc(method: &str) -> Self {
+        let does = ["eth_send", "eth_sign", "sendTransaction", "personal_", "wallet_"];
+        let does = does.iter().any(|prefix| method.starts_with(prefix));
+        if does { Self::Sequential } else { Self::Idempotent }
+    }
+
     /// Tells that the request may be sent again after this verdict.
     pub const fn allows(self, verdict: Verdict) -> bool {
         match verdict {

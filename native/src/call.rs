@@ -3,6 +3,7 @@
 mod error;
 mod flight;
 mod judge;
+mod resume;
 mod retry;
 
 use core::fmt;
@@ -19,6 +20,7 @@ use evenkeel_core::{Outcome, Policy, Slot, Verdict, retry as core_retry};
 use tokio::sync::watch;
 
 use self::flight::{Flight, InFlight};
+use self::resume::Bounds;
 use crate::balancer::Balancer;
 use crate::client::Client;
 use crate::clock::Clock;
@@ -30,6 +32,7 @@ use crate::supervise::TaskStatus;
 use crate::target::Target;
 pub use error::{AnyError, AttemptError, CallError, Cause};
 pub use judge::{Accept, Classify, EveryAnswer, EveryError};
+pub(crate) use resume::Unanswered;
 pub use retry::Retry;
 
 impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
@@ -81,8 +84,8 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<T, CallError<E>> {
-        let ended = self.call_with(None, retry, attempt, |lease, _, end| lease.report(end)).await;
-        ended.map(|(answer, ())| answer)
+        let end = |lease: Lease<C>, (_, end): Meaning, _: &_| lease.report(end);
+        self.call_with(None, None, retry, attempt, end).await.map(|(answer, ())| answer)
     }
 
     /// Does what [`call`](Self::call) does for a request with a key, as
@@ -97,9 +100,8 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<T, CallError<E>> {
-        let ended =
-            self.call_with(Some(key), retry, attempt, |lease, _, end| lease.report(end)).await;
-        ended.map(|(answer, ())| answer)
+        let end = |lease: Lease<C>, (_, end): Meaning, _: &_| lease.report(end);
+        self.call_with(None, Some(key), retry, attempt, end).await.map(|(answer, ())| answer)
     }
 
     /// Does what [`call`](Self::call) does, and returns the answer with the lease of the attempt that
@@ -139,7 +141,7 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<(T, Lease<C>), CallError<E>> {
-        self.call_with(None, retry, attempt, |lease, _, end| lease.answered(end)).await
+        self.call_with(None, None, retry, attempt, |lease, (_, end), _| lease.answered(end)).await
     }
 
     /// Does what [`call_lease`](Self::call_lease) does for a request with a key, as
@@ -153,25 +155,35 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<(T, Lease<C>), CallError<E>> {
-        self.call_with(Some(key), retry, attempt, |lease, _, end| lease.answered(end)).await
+        let end = |lease: Lease<C>, (_, end): Meaning, _: &_| lease.answered(end);
+        self.call_with(None, Some(key), retry, attempt, end).await
     }
 
-    /// Makes a call; `end` reports how an attempt ended, and makes of its lease what goes with the
-    /// answer.
+    /// Makes a call, or goes on with one whose answer was none in the end; `end` reports how an
+    /// attempt was answered, and makes of its lease and its call what goes with the answer.
     pub(crate) async fn call_with<T, E, K, Fut: Future<Output = Result<T, E>>>(
         &self,
+        unanswered: Option<Unanswered>,
         key: Option<u64>,
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         mut attempt: impl FnMut(Attempt<C>) -> Fut,
-        end: fn(Lease<C>, Verdict, Outcome) -> K,
+        end: impl Fn(Lease<C>, Meaning, &Call<Bounds>) -> K,
     ) -> Result<(T, K), CallError<E>> {
         let clock = self.shared.clock;
         let mut now = clock.now();
-        let policy = retry.policy_at(now);
-        let mut call = Call::new(&policy, now);
-        let mut rng = self.rng();
         let refused = AtomicU32::new(0);
-        let mut count = CallCount::new(&self.shared.calls, &refused);
+        let (mut call, mut count) = match unanswered {
+            None => (
+                Call::new(Bounds(retry.policy_at(now)), now),
+                CallCount::new(&self.shared.calls, &refused),
+            ),
+            Some(unanswered) => {
+                let call = unanswered.go_on(now);
+                let count = CallCount::going_on(&self.shared.calls, &refused, call.attempts());
+                (call, count)
+            }
+        };
+        let mut rng = self.rng();
         let mut budget = retry.purse(&refused);
         let mut failed =
             CallError { attempts: Vec::new(), end: End::NoEndpoints, unavailable: None };
@@ -226,21 +238,22 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
                     }
                     let Some((flight, result)) = ended else { continue };
                     let (verdict, outcome) = retry.judge(&result);
-                    call.on_outcome(now, flight.attempt, verdict);
                     flight.span.end(outcome);
+                    let attempt = flight.attempt;
                     match result {
                         Ok(value) => {
                             // How long refusals take says nothing of how long to wait for answers.
                             if verdict == Verdict::Success {
                                 retry.observe(now, now.saturating_since(flight.began));
                             }
-                            answer = Some((value, end(flight.lease, verdict, outcome)));
+                            answer = Some((value, end(flight.lease, (verdict, outcome), &call)));
                         }
                         Err(error) => {
                             failed.push(&flight, now, Cause::Failed(error));
                             flight.lease.report(outcome);
                         }
                     }
+                    call.on_outcome(now, attempt, verdict);
                 }
                 Step::Cancel { attempt, outcome } => {
                     let Some(flight) = in_flight.take(attempt) else { continue };
@@ -267,6 +280,9 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         }
     }
 }
+
+/// What the result of an attempt means, for the call and for the endpoint.
+pub(crate) type Meaning = (Verdict, Outcome);
 
 /// News of clients, for a call that waits for one, and of the task that makes them.
 #[derive(Default)]

@@ -2,7 +2,8 @@
 //!
 //! What a status says, and which requests may be sent again, is decided by
 //! [`core::http`](evenkeel_core::http), as it is in JavaScript. With the feature `http-verdict` alone,
-//! here are [`verdict`], [`retry_after`] and [`LeaseBody`]; the client comes with the feature `http`.
+//! here are [`verdict`], [`retry_after`], [`LeaseBody`] and
+//! [`Balancer::call_response`](crate::Balancer::call_response); the client comes with the feature `http`.
 
 #[cfg(any(feature = "http", feature = "reqwest"))]
 pub(crate) mod api;
@@ -18,7 +19,10 @@ mod connect;
 mod error;
 #[cfg(any(feature = "http", feature = "reqwest"))]
 pub(crate) mod exchange;
-mod lease_body;
+mod follow;
+pub(crate) mod lease_body;
+#[cfg(any(feature = "http", feature = "reqwest"))]
+pub(crate) mod once;
 #[cfg(any(feature = "http", feature = "reqwest"))]
 pub(crate) mod path;
 #[cfg(feature = "http")]
@@ -39,6 +43,8 @@ pub use client::Client;
 #[cfg(feature = "http")]
 pub use error::{BadRequest, Error, SendError};
 pub use evenkeel_core::http::Repeat;
+#[cfg(any(feature = "http", feature = "reqwest"))]
+pub use exchange::default_retry;
 pub use lease_body::{BodyError, LeaseBody};
 #[cfg(feature = "http")]
 pub use pool::{Connections, Pool};

@@ -5,7 +5,7 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::sync::Arc;
 
-#[cfg(any(feature = "http", feature = "reqwest", feature = "tonic"))]
+#[cfg(feature = "tonic")]
 use evenkeel_core::Verdict;
 use evenkeel_core::{Outcome, Why};
 
@@ -123,7 +123,7 @@ impl<C> Lease<C> {
     }
 
     /// Goes on with the body of a good answer, or one to a request at fault; all others are reported.
-    #[cfg(any(feature = "http", feature = "reqwest", feature = "tonic"))]
+    #[cfg(feature = "tonic")]
     pub(crate) fn followed(mut self, verdict: Verdict, outcome: Outcome) -> Option<Self> {
         self.learn(outcome);
         matches!(verdict, Verdict::Success | Verdict::Ignorable).then_some(self)

@@ -128,6 +128,8 @@ impl Columned {
 pub(crate) struct CallCount<'a> {
     all: &'a Columned,
     pub(crate) span: CallSpan,
+    /// Those before it went on; 0 for a new one.
+    before: u64,
     attempts: u64,
     hedges: u64,
     timed_out: u64,
@@ -142,9 +144,24 @@ impl<'a> CallCount<'a> {
     const COLUMNS: usize = 11;
 
     pub(crate) fn new(all: &'a Columned, refused: &'a AtomicU32) -> Self {
-        let (attempts, hedges, timed_out, given_up) = (0, 0, 0, 0);
-        let span = CallSpan::begin();
-        Self { all, span, attempts, hedges, timed_out, given_up, refused, end: None }
+        Self::going_on(all, refused, 0)
+    }
+
+    /// Counts what a call adds that goes on after so many attempts: it has been counted.
+    pub(crate) fn going_on(all: &'a Columned, refused: &'a AtomicU32, attempts: u32) -> Self {
+        let (hedges, timed_out, given_up) = (0, 0, 0);
+        let (span, attempts) = (CallSpan::begin(), attempts.into());
+        Self {
+            all,
+            span,
+            before: attempts,
+            attempts,
+            hedges,
+            timed_out,
+            given_up,
+            refused,
+            end: None,
+        }
     }
 
     /// Counts an attempt; tells which kind it is.
@@ -178,16 +195,18 @@ impl<'a> CallCount<'a> {
 impl Drop for CallCount<'_> {
     fn drop(&mut self) {
         self.span.end(self.attempts, self.end);
-        let ended = |end| u64::from(self.end == Some(end));
+        let is_new = self.before == 0;
+        let ended = |end| u64::from(is_new && self.end == Some(end));
+        let attempts = self.attempts - self.before;
         self.all.add(&[
-            1,
+            u64::from(is_new),
             ended(End::Success),
-            u64::from(self.end.is_none()),
+            u64::from(is_new && self.end.is_none()),
             ended(End::Deadline),
             ended(End::NoEndpoints),
-            self.attempts,
+            attempts,
             // The first is neither; one call has no more than a few.
-            (self.attempts - self.hedges).saturating_sub(1),
+            (attempts - self.hedges).saturating_sub(u64::from(is_new)),
             self.hedges,
             self.timed_out,
             self.given_up,

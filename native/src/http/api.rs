@@ -3,7 +3,7 @@
 /// Adds to a client what makes requests of each method: its `request` does the rest.
 macro_rules! methods {
     ($client:ident) => {
-        impl<P: Policy + Send + Sync> $client<P> {
+        impl<P: Policy + Send + Sync + 'static> $client<P> {
             /// Begins a GET of a path. Where it names an origin, an endpoint stands in for that.
             pub fn get(&self, path: &str) -> RequestBuilder<P> {
                 self.request(Method::GET, path)
@@ -62,8 +62,9 @@ macro_rules! marks {
 /// Adds to a client over balanced `$endpoint`s, whose attempts end in an `$error`, its settings.
 macro_rules! settings {
     ($endpoint:ty, $error:ty) => {
-        /// Sets attempts, times, backoff, hedges and budget. What may not be done twice is not
-        /// hedged, whatever this says. The time limit of an attempt ends at the head of its answer;
+        /// Sets attempts, times, backoff, hedges and budget, in place of all
+        /// [defaults](crate::http::default_retry). What may not be done twice is not hedged,
+        /// whatever this says. The time limit of an attempt ends at the head of its answer;
         /// that of the whole call covers the body.
         #[must_use]
         pub fn with_retry(mut self, retry: Retry) -> Self {
@@ -79,6 +80,28 @@ macro_rules! settings {
             accept: impl Fn(&Parts) -> Option<Verdict> + Send + Sync + 'static,
         ) -> Self {
             Arc::make_mut(&mut self.rules).accept = Some(Arc::new(accept));
+            self
+        }
+
+        /// Says that endpoints are keys or accounts: one that answers 401 or 403 has a bad key, and
+        /// rests for so long, at most [`max_retry_after`](crate::Config::max_retry_after); the
+        /// request goes to another, whatever its method. Default: the request is at fault.
+        ///
+        /// ```
+        /// # #[tokio::main(flavor = "current_thread")]
+        /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+        /// use core::time::Duration;
+        /// use evenkeel::{Fixed, http::Client};
+        ///
+        /// let client = Client::over(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)?
+        ///     .with_keys(Duration::from_secs(300));
+        /// # drop(client);
+        /// # Ok(())
+        /// # }
+        /// ```
+        #[must_use]
+        pub fn with_keys(mut self, rest: Duration) -> Self {
+            Arc::make_mut(&mut self.rules).keys = Some(rest);
             self
         }
 

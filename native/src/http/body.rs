@@ -2,15 +2,16 @@
 
 use core::fmt;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::AtomicBool;
 use core::task::{Context, Poll};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 
+use super::once::{Once, OnceWire};
 use crate::factory::BoxError;
 
 /// The body of a request: bytes, which are sent again as they are; a stream that is sent
@@ -29,19 +30,11 @@ pub struct Body(Kind);
 #[derive(Clone)]
 enum Kind {
     Bytes(Bytes),
-    Once(Once),
+    Once(Once<Stream>),
     Anew(Arc<dyn Fn() -> Stream + Send + Sync>),
 }
 
 type Stream = UnsyncBoxBody<Bytes, BoxError>;
-
-/// A stream until somebody begins to send it.
-#[derive(Clone)]
-struct Once {
-    stream: Arc<Mutex<Option<Stream>>>,
-    begun: Arc<AtomicBool>,
-    hint: SizeHint,
-}
 
 impl Body {
     /// Sends a stream once. Its request may go to another endpoint as long as nothing of the stream
@@ -50,9 +43,7 @@ impl Body {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let hint = stream.size_hint();
-        let stream = Arc::new(Mutex::new(Some(boxed(stream))));
-        Self(Kind::Once(Once { stream, begun: Arc::default(), hint }))
+        Self(Kind::Once(Once::new(boxed(stream))))
     }
 
     /// Sends what `make` makes for each attempt.
@@ -66,7 +57,7 @@ impl Body {
     /// Returns what is set as soon as a stream that is sent once begins.
     pub(super) fn begun(&self) -> Option<Arc<AtomicBool>> {
         match &self.0 {
-            Kind::Once(once) => Some(Arc::clone(&once.begun)),
+            Kind::Once(once) => Some(once.begun()),
             Kind::Bytes(_) | Kind::Anew(_) => None,
         }
     }
@@ -75,7 +66,7 @@ impl Body {
     pub(super) fn wire(&self) -> Wire {
         Wire(match &self.0 {
             Kind::Bytes(bytes) => Sent::Bytes(Full::new(bytes.clone())),
-            Kind::Once(once) => Sent::Once(once.clone(), None),
+            Kind::Once(once) => Sent::Once(once.wire()),
             Kind::Anew(make) => Sent::Stream(make()),
         })
     }
@@ -128,7 +119,7 @@ pub(super) struct Wire(Sent);
 
 enum Sent {
     Bytes(Full<Bytes>),
-    Once(Once, Option<Stream>),
+    Once(OnceWire<Stream>),
     Stream(Stream),
 }
 
@@ -143,32 +134,23 @@ impl HttpBody for Wire {
         match &mut self.0 {
             Sent::Bytes(bytes) => Pin::new(bytes).poll_frame(cx).map_err(|never| match never {}),
             Sent::Stream(stream) => Pin::new(stream).poll_frame(cx),
-            Sent::Once(once, stream) => {
-                if stream.is_none() {
-                    once.begun.store(true, Relaxed);
-                    *stream = once.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-                }
-                match stream {
-                    Some(stream) => Pin::new(stream).poll_frame(cx),
-                    None => Poll::Ready(Some(Err("the stream has been sent before".into()))),
-                }
-            }
+            Sent::Once(once) => Pin::new(once).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Sent::Bytes(bytes) => bytes.is_end_stream(),
-            Sent::Stream(stream) | Sent::Once(_, Some(stream)) => stream.is_end_stream(),
-            Sent::Once(once, None) => once.hint.exact() == Some(0),
+            Sent::Stream(stream) => stream.is_end_stream(),
+            Sent::Once(once) => once.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Sent::Bytes(bytes) => bytes.size_hint(),
-            Sent::Stream(stream) | Sent::Once(_, Some(stream)) => stream.size_hint(),
-            Sent::Once(once, None) => once.hint,
+            Sent::Stream(stream) => stream.size_hint(),
+            Sent::Once(once) => once.size_hint(),
         }
     }
 }

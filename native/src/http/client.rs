@@ -4,17 +4,18 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ::http::response::Parts;
-use ::http::{HeaderName, Request, Response};
+use ::http::{HeaderName, Request, Response, StatusCode};
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, Verdict};
+use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 
 use super::api::settings;
 use super::body::Body;
 use super::error::{BadRequest, Error, SendError};
-use super::exchange::{Plan, Rules, exchange, repeat};
-use super::lease_body::LeaseBody;
+use super::exchange::{Plan, Rest, Rules, exchange, repeat};
+use super::lease_body::{Again, LeaseBody};
 use super::path::Path;
 use super::pool::{Connections, Pool};
 use crate::balancer::Balancer;
@@ -53,17 +54,19 @@ impl<P> Clone for Client<P> {
 
 impl Client {
     /// Balances over the endpoints of `source`, with the defaults of [`Balancer::builder`] and
-    /// [`Connections`]. Requests have no time limit of their own:
+    /// [`Connections`]. **Requests have no time limit** unless you set one, for all or for
+    /// [one](super::RequestBuilder::timeout): what may not be done twice, such as a POST, waits for an
+    /// endpoint that hangs for as long as it does; others are [hedged](super::default_retry) after a
+    /// second.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use core::time::Duration;
-    /// use evenkeel::{Fixed, Retry, RetryBudget, http::Client};
+    /// use evenkeel::{Fixed, http};
     ///
-    /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
-    /// let client = Client::over(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)?
-    ///     .with_retry(retry.budget(RetryBudget::default()));
+    /// let client = http::Client::over(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)?
+    ///     .with_retry(http::default_retry().timeout(Duration::from_secs(5))?);
     /// # drop(client);
     /// # Ok(())
     /// # }
@@ -77,21 +80,21 @@ impl Client {
 }
 
 impl<P: Policy + Send + Sync> Client<P> {
-    /// Sends what `balancer` spreads, which is built with [`Connections`]: three attempts with
-    /// backoff, and a [`RetryBudget`](crate::RetryBudget).
+    /// Sends what `balancer` spreads, which is built with [`Connections`], with the retries of
+    /// [`default_retry`](super::default_retry), which have **no time limit**.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use core::time::Duration;
-    /// use evenkeel::http::{Client, Connections};
-    /// use evenkeel::{Balancer, Fixed, Retry, RetryPolicy, RoundRobin};
+    /// use evenkeel::http::{Client, Connections, default_retry};
+    /// use evenkeel::{Balancer, Fixed, RoundRobin};
     ///
     /// let balancer = Balancer::builder(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)
     ///     .policy(RoundRobin::new())
     ///     .build(Connections::default().max_age(Duration::from_secs(300)))?;
-    /// let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(5))?;
-    /// let client = Client::new(balancer).with_retry(Retry::new(policy));
+    /// let retry = default_retry().timeout(Duration::from_secs(5))?;
+    /// let client = Client::new(balancer).with_retry(retry);
     /// # drop(client);
     /// # Ok(())
     /// # }
@@ -101,7 +104,9 @@ impl<P: Policy + Send + Sync> Client<P> {
     }
 
     settings!(Pool, SendError);
+}
 
+impl<P: Policy + Send + Sync + 'static> Client<P> {
     /// Sends a request as it is, but for its origin, for which an endpoint stands in: what a proxy
     /// needs. It may be sent again as its method and headers say.
     ///
@@ -118,18 +123,29 @@ impl<P: Policy + Send + Sync> Client<P> {
         let mut sent = Request::new(body.into());
         *sent.method_mut() = head.method;
         *sent.headers_mut() = head.headers;
-        self.exchange(&path, &sent, None, repeat, None).await
+        self.exchange(path, sent, None, repeat, None).await
     }
 
     pub(super) async fn exchange(
         &self,
-        path: &Path,
-        request: &Request<Body>,
+        path: Path,
+        request: Request<Body>,
         key: Option<u64>,
         repeat: Repeat,
         timeout: Option<Duration>,
     ) -> Result<Response<LeaseBody<Incoming>>, Error> {
         let plan = Plan { key, repeat, begun: request.body().begun(), timeout };
+        let sent = Sent { request, path, plan };
+        self.answer(Arc::new(sent), None).await
+    }
+
+    /// Has a request answered, or goes on with what is left of it.
+    async fn answer(
+        &self,
+        sent: Arc<Sent>,
+        rest: Option<Rest>,
+    ) -> Result<Response<LeaseBody<Incoming>>, Error> {
+        let Sent { request, path, plan } = &*sent;
         let send = |pool: Attempt<Pool>| {
             let mut sent = Request::new(request.body().wire());
             request.method().clone_into(sent.method_mut());
@@ -137,7 +153,36 @@ impl<P: Policy + Send + Sync> Client<P> {
             self.rules.tell_deadline(&pool, sent.headers_mut());
             pool.send(sent, path)
         };
-        let answer = exchange(&self.balancer, &self.rules, &plan, send).await;
-        answer.map_err(|call| Error::Call { call, body_begun: plan.has_begun() })
+        let answer = exchange(&self.balancer, &self.rules, plan, rest, send).await;
+        let body_begun = plan.has_begun();
+        let (answer, rest) = answer.map_err(|call| Error::Call { call, body_begun })?;
+        let Some(rest) = rest else { return Ok(answer) };
+        let again = Anew { client: self.clone(), sent, status: answer.status(), rest };
+        Ok(answer.map(|body| body.or_again(again)))
+    }
+}
+
+/// A request that is sent again if the body of its answer breaks before anybody had anything of it.
+struct Anew<P> {
+    client: Client<P>,
+    sent: Arc<Sent>,
+    status: StatusCode,
+    rest: Rest,
+}
+
+/// What is sent, at each attempt.
+struct Sent {
+    request: Request<Body>,
+    path: Path,
+    plan: Plan,
+}
+
+impl<P: Policy + Send + Sync + 'static> Again<Incoming> for Anew<P> {
+    fn again(self: Box<Self>) -> BoxFuture<'static, Option<LeaseBody<Incoming>>> {
+        let Self { client, sent, status, rest } = *self;
+        Box::pin(async move {
+            let answer = client.answer(sent, Some(rest)).await.ok()?;
+            (answer.status() == status).then(|| answer.into_body())
+        })
     }
 }

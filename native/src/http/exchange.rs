@@ -7,21 +7,21 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ::http::response::Parts;
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use evenkeel_core::grpc;
 use evenkeel_core::http::{IDEMPOTENCY_KEY, Repeat};
 use evenkeel_core::rand_core::Rng;
-use evenkeel_core::retry::{RetryBudget, RetryPolicy};
+use evenkeel_core::retry::{Hedging, RetryBudget, RetryPolicy};
 use evenkeel_core::{Outcome, Policy, Verdict};
 use http_body::Body;
 use tokio::time::Instant;
 
 use super::attempts::{AttemptEnd, Log};
-use super::lease_body::LeaseBody;
+use super::lease_body::{Following, LeaseBody};
 use super::unused::MayBeUnused;
 use super::verdict::judge;
 use crate::balancer::Balancer;
-use crate::call::{Accept, Attempt, CallError, Classify, Retry};
+use crate::call::{Accept, Attempt, CallError, Classify, Meaning, Retry, Unanswered};
 use crate::lease::Lease;
 use crate::reason::with_sources;
 
@@ -39,6 +39,8 @@ pub(crate) struct Rules<E> {
     pub(crate) retry: Retry,
     pub(crate) accept: Option<Arc<OfAnswer>>,
     pub(crate) classify: Option<Arc<OfError<E>>>,
+    /// Endpoints are keys: for how long those rest that are refused.
+    pub(crate) keys: Option<Duration>,
     /// How long nothing of a body may come.
     pub(crate) body_idle: Option<Duration>,
     /// What tells endpoints how much time is left.
@@ -49,7 +51,7 @@ impl<E> Rules<E> {
     /// Returns how a request is sent again.
     fn retry_of(&self, plan: &Plan) -> Retry {
         let mut retry = self.retry.clone();
-        if !plan.repeat.hedges() || plan.begun.is_some() {
+        if !plan.may_go_again() {
             retry = retry.unhedged();
         }
         if let Some(timeout) = plan.timeout
@@ -86,6 +88,33 @@ pub(crate) fn repeat(method: &Method, headers: &HeaderMap) -> Repeat {
     Repeat::of_method(method.as_str())
 }
 
+/// After a second, another endpoint is asked beside the one that does not answer: as in JavaScript.
+const HEDGING: Hedging = match Hedging::new(Duration::from_secs(1), 1) {
+    Ok(hedging) => hedging,
+    Err(_) => unreachable!(),
+};
+
+/// Returns how clients over HTTP retry where nobody says how: three attempts with backoff, a
+/// [`RetryBudget`], and one hedge after a second of requests that may be done twice. Whoever hangs
+/// costs them a second; all others wait for an endpoint that hangs as long as it does, and so do all
+/// where every endpoint hangs. So give it a time limit:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use core::time::Duration;
+/// use evenkeel::{Fixed, http};
+///
+/// let client = http::Client::over(Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?)?
+///     .with_retry(http::default_retry().timeout(Duration::from_secs(5))?);
+/// # drop(client);
+/// # Ok(())
+/// # }
+/// ```
+pub fn default_retry() -> Retry {
+    Retry::new(RetryPolicy::DEFAULT.with_hedging(HEDGING)).budget(RetryBudget::default())
+}
+
 /// What is special about one.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -103,6 +132,11 @@ impl Plan {
         if self.has_begun() { Repeat::Never } else { self.repeat }
     }
 
+    /// Tells that the request may be done twice, and can be.
+    fn may_go_again(&self) -> bool {
+        self.repeat.hedges() && self.begun.is_none()
+    }
+
     /// Tells that the body, which is sent once, has begun.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun.as_ref().is_some_and(|begun| begun.load(Relaxed))
@@ -111,8 +145,14 @@ impl Plan {
 
 impl<E> Default for Rules<E> {
     fn default() -> Self {
-        let retry = Retry::new(RetryPolicy::DEFAULT).budget(RetryBudget::default());
-        Self { retry, accept: None, classify: None, body_idle: None, deadline: None }
+        Self {
+            retry: default_retry(),
+            accept: None,
+            classify: None,
+            keys: None,
+            body_idle: None,
+            deadline: None,
+        }
     }
 }
 
@@ -122,6 +162,7 @@ impl<E> Clone for Rules<E> {
             retry: self.retry.clone(),
             accept: self.accept.clone(),
             classify: self.classify.clone(),
+            keys: self.keys,
             body_idle: self.body_idle,
             deadline: self.deadline.clone(),
         }
@@ -132,6 +173,7 @@ impl<E> fmt::Debug for Rules<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rules")
             .field("retry", &self.retry)
+            .field("keys", &self.keys)
             .field("body_idle", &self.body_idle)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
@@ -143,7 +185,7 @@ struct Answered<B: Body + Send + Unpin + 'static> {
     response: MayBeUnused<B>,
     /// Its place among the attempts.
     place: usize,
-    means: (Verdict, Outcome),
+    means: Meaning,
 }
 
 /// Judges by what the attempts found out.
@@ -184,7 +226,17 @@ impl<E: Fault> Judge<'_, E> {
     }
 }
 
-/// Sends a request until an answer is good, or no other attempt may better it.
+/// What is left of a request whose answer has a body that may break yet.
+pub(crate) struct Rest {
+    call: Unanswered,
+    deadline: Option<(Instant, Duration)>,
+}
+
+/// An answer, and what may be done if its body breaks before anybody had anything of it.
+pub(crate) type Followed<B> = (Response<LeaseBody<B>>, Option<Rest>);
+
+/// Sends a request until an answer is good, or no other attempt may better it; or goes on with what
+/// is left of it.
 ///
 /// # Errors
 /// [`CallError`] if there was no answer at all.
@@ -192,8 +244,9 @@ pub(crate) async fn exchange<C, P, B, E, Fut>(
     balancer: &Balancer<C, P>,
     rules: &Rules<E>,
     plan: &Plan,
+    rest: Option<Rest>,
     mut send: impl FnMut(Attempt<C>) -> Fut,
-) -> Result<Response<LeaseBody<B>>, CallError<E>>
+) -> Result<Followed<B>, CallError<E>>
 where
     C: Send + Sync + 'static,
     P: Policy + Send + Sync,
@@ -201,11 +254,18 @@ where
     E: Fault,
     Fut: Future<Output = Result<Response<B>, E>>,
 {
+    let retry = rules.retry_of(plan);
+    let (unanswered, deadline) = match rest {
+        Some(Rest { call, deadline }) => (Some(call), deadline),
+        None => {
+            let until = |limit| Some((Instant::now().checked_add(limit)?, limit));
+            (None, retry.whole().and_then(until))
+        }
+    };
     let judge = Judge { plan, classify: rules.classify.as_deref() };
-    let retry = rules.retry_of(plan).classify(&judge).accept(&judge);
-    let timeout = retry.whole().map(|limit| (Instant::now(), limit));
+    let retry = retry.classify(&judge).accept(&judge);
     let log = Log::default();
-    let accept = rules.accept.as_deref();
+    let (accept, keys) = (rules.accept.as_deref(), rules.keys);
     let attempt = |attempt: Attempt<C>| {
         let entry = log.begin(&attempt);
         let sent = send(attempt);
@@ -214,7 +274,7 @@ where
                 Ok(response) => {
                     let (head, body) = response.into_parts();
                     let place = entry.end(AttemptEnd::Answered(head.status));
-                    let means = means(&head, accept, || balancer.rng());
+                    let means = means(&head, accept, keys, || balancer.rng());
                     Ok(Answered { response: MayBeUnused::new(head, body), place, means })
                 }
                 Err(error) => {
@@ -224,23 +284,32 @@ where
             }
         }
     };
-    let (answer, lease) = balancer.call_with(plan.key, &retry, attempt, Lease::followed).await?;
+    let again = plan.may_go_again();
+    let end = |lease: Lease<C>, means: Meaning, call: &_| {
+        let lease = Following::new(lease, means);
+        let unanswered = matches!(lease, Following::Untold(_)) && again;
+        (lease, unanswered.then(|| Unanswered::new(call)))
+    };
+    let called = balancer.call_with(unanswered, plan.key, &retry, attempt, end);
+    let (answer, (lease, call)) = called.await?;
     let attempts = log.attempts(answer.place);
     let response = answer.response.take().expect("it is taken once");
-    let deadline = timeout.and_then(|(began, limit)| Some((began.checked_add(limit)?, limit)));
     let follow = |body| LeaseBody::following(body, lease, rules.body_idle, deadline);
     let mut response = response.map(follow);
     response.extensions_mut().insert(attempts);
-    Ok(response)
+    Ok((response, call.map(|call| Rest { call, deadline })))
 }
 
 /// Tells what an answer means, by the caller or else by the table.
 fn means<R: Rng>(
     head: &Parts,
     accept: Option<&OfAnswer>,
+    keys: Option<Duration>,
     rng: impl FnOnce() -> R,
-) -> (Verdict, Outcome) {
-    if let Some(verdict) = accept.and_then(|accept| accept(head)) {
+) -> Meaning {
+    let is_refused = matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    let key = keys.filter(|_| is_refused).map(|rest| Verdict::Overloaded { wait: Some(rest) });
+    if let Some(verdict) = accept.and_then(|accept| accept(head)).or(key) {
         return (verdict, verdict.outcome());
     }
     // All that are told the same time would come back together.

@@ -1,20 +1,26 @@
 //! A body that is followed to its end: until then, its request counts as in flight.
 
+mod again;
+mod error;
 mod limits;
 
-use core::error::Error;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use evenkeel_core::Outcome;
+use evenkeel_core::{Instant as CoreInstant, Outcome, Verdict};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
+#[cfg(any(feature = "http", feature = "reqwest"))]
+pub(crate) use self::again::Again;
+use self::again::Substitute;
+pub use self::error::BodyError;
 use self::limits::{Due, Limits};
+use crate::call::Meaning;
 use crate::factory::BoxError;
 use crate::lease::Lease;
 
@@ -25,13 +31,20 @@ use crate::lease::Lease;
 /// before: the endpoint is told of a good head half a second later, or at the body's end if that
 /// is earlier. How long the answer took is learnt at its head.
 ///
-/// For clients of your own, make one with [`new`](Self::new).
+/// Where a client of this crate sent a request that may be done twice, and the body breaks before
+/// anybody had anything of it, it is asked for again elsewhere, as after any other failure: an
+/// answer with another status is none. [`bytes`](Self::bytes) gives nothing away before the end, so
+/// that it is covered whole.
+///
+/// For clients of your own, make one with [`new`](Self::new), or use
+/// [`call_response`](crate::Balancer::call_response).
 #[must_use = "an answer that is dropped unread may cost its connection"]
 pub struct LeaseBody<B> {
     /// Gone once it has ended, which frees its connection.
     inner: Option<B>,
     lease: Option<Box<dyn Held>>,
     limits: Limits,
+    substitute: Substitute<B>,
 }
 
 /// A lease whatever its client is.
@@ -42,13 +55,65 @@ trait Held: Send + Sync {
     fn end(self: Box<Self>, outcome: Outcome);
 }
 
-impl<C: Send + Sync> Held for Lease<C> {
+/// A lease whose head was learnt of then.
+struct Untold<C>(Lease<C>, CoreInstant);
+
+impl<C: Send + Sync> Held for Untold<C> {
     fn tell(&mut self) {
-        self.tell();
+        self.0.tell();
     }
 
     fn end(self: Box<Self>, outcome: Outcome) {
-        self.report(outcome);
+        let Self(lease, head) = *self;
+        let client = lease.client();
+        // Its head came soon, and was no answer: that must not attract. Without a policy that looks
+        // at answer times, there is none.
+        if client.load.latency().is_some() {
+            let _lends = client.load.observe(head, client.clock.now(), outcome);
+        }
+        lease.report(outcome);
+    }
+}
+
+/// A lease whose endpoint has been told of a head that is a failure of its own: the body says
+/// nothing more of it.
+struct Told<C>(Lease<C>);
+
+impl<C: Send + Sync> Held for Told<C> {
+    fn tell(&mut self) {}
+
+    fn end(self: Box<Self>, _outcome: Outcome) {
+        drop(self.0);
+    }
+}
+
+/// A lease that goes with an answer, and knows how its head was.
+pub(crate) enum Following<C> {
+    /// The head was good, or its request at fault: how the body ends is still to be told.
+    Untold(Lease<C>),
+    /// It was neither, and that has been told.
+    Told(Lease<C>),
+}
+
+impl<C: Send + Sync + 'static> Following<C> {
+    /// Learns how the head was. All answers are in flight until their bodies end.
+    pub(crate) fn new(mut lease: Lease<C>, (verdict, outcome): Meaning) -> Self {
+        lease.learn(outcome);
+        if matches!(verdict, Verdict::Success | Verdict::Ignorable) {
+            return Self::Untold(lease);
+        }
+        lease.tell();
+        Self::Told(lease)
+    }
+
+    fn held(self) -> Box<dyn Held> {
+        match self {
+            Self::Untold(lease) => {
+                let now = lease.client().clock.now();
+                Box::new(Untold(lease, now))
+            }
+            Self::Told(lease) => Box::new(Told(lease)),
+        }
     }
 }
 
@@ -59,24 +124,33 @@ impl<B: Body> LeaseBody<B> {
     /// So it is with the lease of a [pick](crate::Pick::lease). What
     /// [`call_lease`](crate::Balancer::call_lease) returns has told of the head already: a body that
     /// breaks is a failure after that success, and an endpoint that breaks all of them is not ejected
-    /// for failures in a row.
+    /// for failures in a row. [`call_response`](crate::Balancer::call_response) waits for the body.
     pub fn new<C: Send + Sync + 'static>(body: B, mut lease: Lease<C>) -> Self {
         lease.learn(Outcome::Success);
-        Self::following(body, Some(lease), None, None)
+        Self::following(body, Following::Untold(lease), None, None)
     }
 
-    /// Follows a body whose lease, if there is one, knows how the head was. Between two pieces
-    /// `idle` may pass, and it ends by the deadline, so long after its call began.
+    /// Follows a body. Between two pieces `idle` may pass, and it ends by the deadline, so long
+    /// after its call began.
     pub(crate) fn following<C: Send + Sync + 'static>(
         body: B,
-        lease: Option<Lease<C>>,
+        lease: Following<C>,
         idle: Option<Duration>,
         deadline: Option<(Instant, Duration)>,
     ) -> Self {
         // Where there is no body, nothing is to be followed.
-        let lease = lease.filter(|_| !body.is_end_stream());
-        let lease = lease.map(|lease| Box::new(lease) as Box<dyn Held>);
-        Self { inner: Some(body), lease, limits: Limits::new(idle, deadline) }
+        let lease = (!body.is_end_stream()).then(|| lease.held());
+        let limits = Limits::new(idle, deadline);
+        Self { inner: Some(body), lease, limits, substitute: Substitute::None }
+    }
+
+    /// Asks there for another body if this one breaks before anybody had anything of it.
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    pub(crate) fn or_again(self, again: impl Again<B> + 'static) -> Self {
+        if self.lease.is_none() {
+            return self;
+        }
+        Self { substitute: Substitute::May(Box::new(again)), ..self }
     }
 }
 
@@ -106,9 +180,18 @@ where
     /// [`BodyError`]; [`BodyError::TooLarge`] as soon as there is more, of which nothing is read.
     pub async fn bytes(mut self, limit: usize) -> Result<Bytes, BodyError> {
         let mut whole = BytesMut::new();
-        while let Some(frame) = poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
+        while let Some(frame) = poll_fn(|cx| self.poll_own(cx)).await {
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(error) => {
+                    self.substitute.ask(error)?;
+                    poll_fn(|cx| self.poll_substitute(cx)).await?;
+                    whole.clear();
+                    continue;
+                }
+            };
             // Trailers are no part of it.
-            let Ok(mut data) = frame?.into_data() else { continue };
+            let Ok(mut data) = frame.into_data() else { continue };
             if data.remaining() > limit - whole.len() {
                 return Err(BodyError::TooLarge { limit });
             }
@@ -116,20 +199,30 @@ where
         }
         Ok(whole.freeze())
     }
-}
 
-impl<B> Body for LeaseBody<B>
-where
-    B: Body<Error: Into<BoxError>> + Unpin,
-{
-    type Data = B::Data;
-    type Error = BodyError;
+    /// Waits for the body that was asked for in place of this one, if it was, and becomes that.
+    fn poll_substitute(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        let Substitute::Asked(asked) = &mut self.substitute else { return Poll::Ready(Ok(())) };
+        let answer = ready!(asked.poll(cx));
+        match (answer, core::mem::replace(&mut self.substitute, Substitute::None)) {
+            (Some(other), _) => {
+                *self = other;
+                Poll::Ready(Ok(()))
+            }
+            (None, Substitute::Asked(asked)) => {
+                let error = self.limits.is_over().unwrap_or_else(|| asked.into_error());
+                Poll::Ready(Err(error))
+            }
+            (None, Substitute::None | Substitute::May(_)) => Poll::Ready(Ok(())),
+        }
+    }
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
+    /// Polls the body that there is.
+    fn poll_own(
+        &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BodyError>>> {
-        let this = &mut *self;
+        let this = self;
         loop {
             let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
             // One that never stops is never late otherwise.
@@ -169,63 +262,58 @@ where
             }
         }
     }
+}
+
+impl<B> Body for LeaseBody<B>
+where
+    B: Body<Error: Into<BoxError>> + Unpin,
+{
+    type Data = B::Data;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BodyError>>> {
+        let this = self.get_mut();
+        loop {
+            if let Err(error) = ready!(this.poll_substitute(cx)) {
+                return Poll::Ready(Some(Err(error)));
+            }
+            match ready!(this.poll_own(cx)) {
+                Some(Err(error)) => {
+                    if let Err(error) = this.substitute.ask(error) {
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
+                piece => {
+                    // Another body may begin otherwise.
+                    this.substitute = Substitute::None;
+                    return Poll::Ready(piece);
+                }
+            }
+        }
+    }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        match (&self.inner, &self.substitute) {
+            (Some(inner), _) => inner.is_end_stream(),
+            (None, Substitute::Asked(_)) => false,
+            (None, Substitute::None | Substitute::May(_)) => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        match (&self.inner, &self.substitute) {
+            (Some(inner), _) => inner.size_hint(),
+            (None, Substitute::Asked(_)) => SizeHint::default(),
+            (None, Substitute::None | Substitute::May(_)) => SizeHint::with_exact(0),
+        }
     }
 }
 
 impl<B: fmt::Debug> fmt::Debug for LeaseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LeaseBody").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
-
-/// Why a body came to no good end.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum BodyError {
-    /// The connection broke, or what came was no HTTP.
-    Broken(BoxError),
-    /// Nothing came for too long.
-    Idle {
-        /// How long that may be.
-        limit: Duration,
-    },
-    /// It was not read before the deadline of its call.
-    Deadline {
-        /// How long the whole call may take.
-        limit: Duration,
-    },
-    /// There is more of it than wanted.
-    TooLarge {
-        /// The most, in bytes.
-        limit: usize,
-    },
-}
-
-impl fmt::Display for BodyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Broken(error) => write!(f, "the body broke off: {error}"),
-            Self::Idle { limit } => write!(f, "nothing of the body came for {limit:?}"),
-            Self::Deadline { limit } => {
-                write!(f, "the body was not read within the {limit:?} of its call")
-            }
-            Self::TooLarge { limit } => write!(f, "the body is larger than {limit} bytes"),
-        }
-    }
-}
-
-impl Error for BodyError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Broken(error) => Some(&**error),
-            Self::Idle { .. } | Self::Deadline { .. } | Self::TooLarge { .. } => None,
-        }
     }
 }

@@ -32,14 +32,14 @@ pub struct RequestBuilder<P = AnyPolicy> {
 
 methods!(Client);
 
-impl<P: Policy + Send + Sync> Client<P> {
+impl<P: Policy + Send + Sync + 'static> Client<P> {
     /// Begins a request with this method.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
         RequestBuilder::new(self.clone(), method, path)
     }
 }
 
-impl<P: Policy + Send + Sync> RequestBuilder<P> {
+impl<P: Policy + Send + Sync + 'static> RequestBuilder<P> {
     fn new(client: Client<P>, method: Method, path: &str) -> Self {
         let mut request = Request::new(Body::default());
         *request.method_mut() = method;
@@ -109,7 +109,7 @@ impl<P: Policy + Send + Sync> RequestBuilder<P> {
             if timeout.is_some_and(|timeout| timeout.is_zero()) {
                 return Err(BadRequest::ZeroTimeout.into());
             }
-            client.exchange(&path, &request, key, repeat, timeout).await
+            client.exchange(path, request, key, repeat, timeout).await
         })
     }
 }

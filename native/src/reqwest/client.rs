@@ -3,12 +3,13 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use ::http::HeaderName;
 use ::http::response::Parts;
+use ::http::{HeaderName, StatusCode};
 use ::reqwest::{Body, Client, Request, Response};
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, Verdict};
+use futures_util::future::BoxFuture;
 
 use super::error::Error;
 use super::origin::{Origin, Origins, bad};
@@ -18,7 +19,8 @@ use crate::call::{Attempt, Retry};
 use crate::discover::Discover;
 use crate::error::BuildError;
 use crate::http::api::settings;
-use crate::http::exchange::{Plan, Rules, exchange};
+use crate::http::exchange::{Plan, Rest, Rules, exchange};
+use crate::http::lease_body::{Again, LeaseBody};
 use crate::http::path::Path;
 
 /// A [`reqwest::Client`](Client) over a [`Balancer`]: it picks an endpoint for each request, and
@@ -41,18 +43,20 @@ impl<P> Clone for ClientWithBalancer<P> {
 
 impl ClientWithBalancer {
     /// Balances by HTTP over the endpoints of `source`, with the defaults of [`Balancer::builder`].
-    /// Requests have no time limit of their own:
+    /// **Requests have no time limit** unless you set one, for all or for
+    /// [one](super::RequestBuilder::timeout): what may not be done twice, such as a POST, waits for
+    /// an endpoint that hangs for as long as it does; others are
+    /// [hedged](crate::http::default_retry) after a second.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use core::time::Duration;
-    /// use evenkeel::{Fixed, Retry, RetryBudget, reqwest::ClientWithBalancer};
+    /// use evenkeel::{Fixed, http, reqwest::ClientWithBalancer};
     ///
-    /// let retry = Retry::attempts(3)?.timeout(Duration::from_secs(5))?;
     /// let addresses = Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?;
     /// let client = ClientWithBalancer::over(reqwest::Client::new(), addresses)?
-    ///     .with_retry(retry.budget(RetryBudget::default()));
+    ///     .with_retry(http::default_retry().timeout(Duration::from_secs(5))?);
     /// # drop(client);
     /// # Ok(())
     /// # }
@@ -66,21 +70,21 @@ impl ClientWithBalancer {
 }
 
 impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
-    /// Sends by `client` what `balancer` spreads, which is built with [`Origins`]: three attempts
-    /// with backoff, and a [`RetryBudget`](crate::RetryBudget).
+    /// Sends by `client` what `balancer` spreads, which is built with [`Origins`], with the retries
+    /// of [`default_retry`](crate::http::default_retry), which have **no time limit**; nor has
+    /// `client` for a single attempt, unless you built it with one.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use core::time::Duration;
     /// use evenkeel::reqwest::{ClientWithBalancer, Origins};
-    /// use evenkeel::{Balancer, Fixed, Retry, RetryPolicy};
+    /// use evenkeel::{Balancer, Fixed, http};
     ///
     /// let addresses = Fixed::new(["10.0.0.1:80", "10.0.0.2:80"])?;
     /// let balancer = Balancer::builder(addresses).build(Origins::http().prefix("/v1")?)?;
-    /// let policy = RetryPolicy::new(3)?.with_timeout(Duration::from_secs(5))?;
-    /// let client = ClientWithBalancer::new(reqwest::Client::new(), balancer)
-    ///     .with_retry(Retry::new(policy));
+    /// let retry = http::default_retry().timeout(Duration::from_secs(5))?;
+    /// let client = ClientWithBalancer::new(reqwest::Client::new(), balancer).with_retry(retry);
     /// # drop(client);
     /// # Ok(())
     /// # }
@@ -94,7 +98,9 @@ impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
     pub(super) fn inner(&self) -> &Client {
         &self.client
     }
+}
 
+impl<P: Policy + Send + Sync + 'static> ClientWithBalancer<P> {
     pub(super) async fn exchange(
         &self,
         mut request: Request,
@@ -113,9 +119,20 @@ impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
         let path = Path::new(&path).map_err(bad)?;
         let template = Template::new(request);
         let plan = Plan { key, repeat, begun: template.begun(), timeout };
+        let answer = self.answer(Arc::new(Sent { template, path, plan }), None).await?;
+        Ok(Response::from(answer.map(Body::wrap)))
+    }
+
+    /// Has a request answered, or goes on with what is left of it.
+    async fn answer(
+        &self,
+        sent: Arc<Sent>,
+        rest: Option<Rest>,
+    ) -> Result<::http::Response<LeaseBody<Body>>, Error> {
+        let Sent { template, path, plan } = &*sent;
         let send = |origin: Attempt<Origin>| {
             let mut request = template.next();
-            origin.turn(&mut request, &path);
+            origin.turn(&mut request, path);
             self.rules.tell_deadline(&origin, request.headers_mut());
             let answer = self.client.execute(request);
             async move {
@@ -124,8 +141,37 @@ impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
                 answer.map(::http::Response::<Body>::from)
             }
         };
-        let answer = exchange(&self.balancer, &self.rules, &plan, send).await;
-        let answer = answer.map_err(|call| Error::Call { call, body_begun: plan.has_begun() })?;
-        Ok(Response::from(answer.map(Body::wrap)))
+        let answer = exchange(&self.balancer, &self.rules, plan, rest, send).await;
+        let body_begun = plan.has_begun();
+        let (answer, rest) = answer.map_err(|call| Error::Call { call, body_begun })?;
+        let Some(rest) = rest else { return Ok(answer) };
+        let (sent, status) = (Arc::clone(&sent), answer.status());
+        let again = Anew { client: self.clone(), sent, status, rest };
+        Ok(answer.map(|body| body.or_again(again)))
+    }
+}
+
+/// What is sent, at each attempt.
+struct Sent {
+    template: Template,
+    path: Path,
+    plan: Plan,
+}
+
+/// A request that is sent again if the body of its answer breaks before anybody had anything of it.
+struct Anew<P> {
+    client: ClientWithBalancer<P>,
+    sent: Arc<Sent>,
+    status: StatusCode,
+    rest: Rest,
+}
+
+impl<P: Policy + Send + Sync + 'static> Again<Body> for Anew<P> {
+    fn again(self: Box<Self>) -> BoxFuture<'static, Option<LeaseBody<Body>>> {
+        let Self { client, sent, status, rest } = *self;
+        Box::pin(async move {
+            let answer = client.answer(sent, Some(rest)).await.ok()?;
+            (answer.status() == status).then(|| answer.into_body())
+        })
     }
 }

@@ -25,7 +25,7 @@ pub struct RequestBuilder<P = AnyPolicy> {
 
 methods!(ClientWithBalancer);
 
-impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
+impl<P: Policy + Send + Sync + 'static> ClientWithBalancer<P> {
     /// Begins a request with this method.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
         let whole = if names_origin(path) {
@@ -37,7 +37,7 @@ impl<P: Policy + Send + Sync> ClientWithBalancer<P> {
     }
 }
 
-impl<P: Policy + Send + Sync> RequestBuilder<P> {
+impl<P: Policy + Send + Sync + 'static> RequestBuilder<P> {
     fn new(client: ClientWithBalancer<P>, inner: ::reqwest::RequestBuilder) -> Self {
         Self { client, inner, key: None, repeat: None }
     }

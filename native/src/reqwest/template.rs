@@ -1,44 +1,38 @@
 //! A request, as often as it may be sent.
 
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use core::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
-use ::reqwest::Request;
+use ::reqwest::{Body, Request};
+
+use crate::http::once::Once;
 
 /// What the attempts of a request send.
-pub(super) enum Template {
-    /// The same each time.
-    Again(Request),
-    /// A stream, which cannot be copied: the first attempt takes it.
-    Once { request: Mutex<Option<Request>>, taken: Arc<AtomicBool> },
+pub(super) struct Template {
+    /// Without its body, if that is a stream.
+    request: Request,
+    stream: Option<Once<Body>>,
 }
 
 impl Template {
-    pub(super) fn new(request: Request) -> Self {
-        match request.try_clone() {
-            Some(request) => Self::Again(request),
-            None => Self::Once { request: Mutex::new(Some(request)), taken: Arc::default() },
-        }
+    pub(super) fn new(mut request: Request) -> Self {
+        // Only a stream cannot be copied.
+        let streams = request.try_clone().is_none();
+        let stream = if streams { request.body_mut().take().map(Once::new) } else { None };
+        Self { request, stream }
     }
 
-    /// Returns what tells that a body which is sent once has begun.
+    /// Returns what is set as soon as a body that is sent once begins.
     pub(super) fn begun(&self) -> Option<Arc<AtomicBool>> {
-        match self {
-            Self::Again(_) => None,
-            Self::Once { taken, .. } => Some(Arc::clone(taken)),
-        }
+        self.stream.as_ref().map(Once::begun)
     }
 
     /// Returns what the next attempt sends.
     pub(super) fn next(&self) -> Request {
-        let request = match self {
-            Self::Again(request) => request.try_clone(),
-            Self::Once { request, taken } => {
-                taken.store(true, Relaxed);
-                request.lock().unwrap_or_else(PoisonError::into_inner).take()
-            }
-        };
-        // Once it is taken, no verdict allows another attempt, and it is never hedged.
-        request.expect("a request that is sent once has one attempt")
+        let mut request = self.request.try_clone().expect("its body is none, or bytes");
+        if let Some(stream) = &self.stream {
+            *request.body_mut() = Some(Body::wrap(stream.wire()));
+        }
+        request
     }
 }

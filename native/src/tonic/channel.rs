@@ -115,7 +115,9 @@ impl<P: Policy + Send + Sync> Shared<P> {
             let retry = ready.and_then(|()| self.retry(&parcel, deadline));
             let retry = retry.inspect_err(|status| meter.end(failure::code_of(status.code())))?;
             let attempt = |attempt| self.attempt(attempt, &parcel, &meter);
-            match self.balancer.call_with(key, &retry, attempt, Lease::followed).await {
+            let end =
+                |lease: Lease<Link>, (verdict, outcome), _: &_| lease.followed(verdict, outcome);
+            match self.balancer.call_with(None, key, &retry, attempt, end).await {
                 Ok((mut answer, lease)) => {
                     let (judge, meter) =
                         (self.calls.judge.clone(), AnswerMeter::of(meter, &mut answer));

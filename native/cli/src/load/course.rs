@@ -30,7 +30,12 @@ struct Course {
     lost: AtomicU64,
     /// Wakes those that wait for the time of their next request.
     interrupted: SetOnce<()>,
+    /// Has those give up that wait for an answer.
+    over: SetOnce<()>,
 }
+
+/// How long answers are waited for that are under way when it is interrupted.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sends requests until the time is over.
 pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
@@ -56,6 +61,7 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
         ended: AtomicU64::new(0),
         lost: AtomicU64::new(0),
         interrupted: SetOnce::new(),
+        over: SetOnce::new(),
     });
     let mut workers = JoinSet::new();
     for _ in 0..args.concurrency {
@@ -80,7 +86,14 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
                     None => request,
                 };
                 let lost = tally.lost.values().sum::<u64>();
-                ask(request, due, &mut tally).await;
+                tokio::select! {
+                    biased;
+                    () = ask(request, due, &mut tally) => {}
+                    () = course.over.wait() => {
+                        tally.given_up += 1;
+                        break;
+                    }
+                }
                 course.ended.fetch_add(1, Relaxed);
                 course.lost.fetch_add(tally.lost.values().sum::<u64>() - lost, Relaxed);
             }
@@ -91,6 +104,7 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
     let mut progress = Progress::new(args);
     let mut ticks = interval(Duration::from_millis(200));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut gives_up = None;
     loop {
         tokio::select! {
             ended = workers.join_next() => match ended {
@@ -100,11 +114,21 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
             _ = ticks.tick() => progress.show(&course)?,
             interrupted = interrupt.as_mut() => {
                 interrupted?;
-                // Those under way end; none begins.
+                // None begins any more.
                 course.next.store(u64::MAX / 2, Relaxed);
-                // Once more says nothing new.
-                let _ = course.interrupted.set(());
+                gives_up = if course.interrupted.set(()).is_ok() {
+                    progress.clear()?;
+                    eprintln!("interrupted: answers have a second; once more ends it at once");
+                    Some(Instant::now() + PATIENCE)
+                } else {
+                    Some(Instant::now())
+                };
                 interrupt.set(ctrl_c());
+            }
+            () = sleep_until(gives_up.unwrap_or(begun)), if gives_up.is_some() => {
+                gives_up = None;
+                // The second time says nothing new.
+                let _ = course.over.set(());
             }
         }
     }

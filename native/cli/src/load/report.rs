@@ -36,6 +36,9 @@ pub(super) fn print(args: &Args, tally: &Tally, endpoints: &[Status]) -> io::Res
     for (cause, count) in &tally.lost {
         let _ = writeln!(out, "{count:>8} lost: {cause}");
     }
+    if tally.given_up > 0 {
+        let _ = writeln!(out, "{:>8} given up when interrupted", tally.given_up);
+    }
     io::stdout().write_all(out.as_bytes())
 }
 
@@ -101,6 +104,7 @@ pub(super) fn json(tally: &Tally, endpoints: &[Status]) -> io::Result<()> {
         "requests": requests,
         "good": tally.good,
         "lost": tally.lost,
+        "given_up": tally.given_up,
         "bytes": tally.bytes,
         "attempts": tally.attempts,
         "retries": tally.attempts.saturating_sub(requests + tally.hedges),

@@ -20,6 +20,8 @@ pub(crate) struct Tally {
     pub(crate) endpoints: BTreeMap<Target, Row>,
     /// How many requests were lost by each cause.
     pub(crate) lost: BTreeMap<String, u64>,
+    /// Requests without an answer when it was interrupted.
+    pub(crate) given_up: u64,
     pub(crate) elapsed: Duration,
 }
 
@@ -42,6 +44,7 @@ impl Default for Tally {
             latency: histogram(),
             endpoints: BTreeMap::new(),
             lost: BTreeMap::new(),
+            given_up: 0,
             elapsed: Duration::ZERO,
         }
     }
@@ -124,6 +127,7 @@ impl Tally {
         self.bytes += other.bytes;
         self.attempts += other.attempts;
         self.hedges += other.hedges;
+        self.given_up += other.given_up;
         self.latency += other.latency;
         for (cause, count) in other.lost {
             *self.lost.entry(cause).or_default() += count;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::{EVENKEEL, PATIENCE};
 #[cfg(unix)]
-use super::{exit_code, interrupt, start};
+use super::{exit_code, interrupt, line_with, start};
 
 /// An HTTP server that answers with this status.
 async fn backend(status: u16) -> SocketAddr {
@@ -118,4 +118,32 @@ async fn load_that_is_interrupted_sends_nothing_more_and_sums_up() {
     let output = child.wait_with_output().await.expect("it ran");
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(text.contains(" requests in "), "{text}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn load_that_is_interrupted_does_not_wait_for_those_who_do_not_answer() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    for times in [1, 2] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/", listener.local_addr().expect("it has a port"));
+        // It would wait for its answers for an hour.
+        let mut child = start(&["load", &url, "-c", "2", "-d", "3600", "--timeout", "3600000"]);
+        let mut hang = Vec::new();
+        for _ in 0..2 {
+            let asked = tokio::time::timeout(PATIENCE, listener.accept()).await.expect("it asks");
+            hang.push(asked.expect("a connection"));
+        }
+        let stderr = child.stderr.take().expect("it is piped");
+        let mut lines = BufReader::new(stderr).lines();
+        interrupt(&child);
+        line_with(&mut lines, "interrupted: ").await;
+        if times == 2 {
+            interrupt(&child);
+        }
+        assert_eq!(exit_code(&mut child).await, Some(1), "none was answered");
+        let output = child.wait_with_output().await.expect("it ran");
+        let text = String::from_utf8(output.stdout).expect("text");
+        assert!(text.contains("2 given up when interrupted"), "{text}");
+    }
 }

@@ -11,7 +11,7 @@ use std::io::{self, BufRead as _};
 use std::process::{Command, Output, Stdio};
 
 use evenkeel::AnyPolicy;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
 
@@ -328,7 +328,7 @@ fn lines(child: &mut Child) -> Lines<BufReader<ChildStdout>> {
 }
 
 /// Reads on to the next line that has `text` in it.
-async fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) -> String {
+async fn line_with<R: AsyncRead + Unpin>(lines: &mut Lines<BufReader<R>>, text: &str) -> String {
     let search = async {
         loop {
             match lines.next_line().await.expect("text") {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Mutex;
 
-use evenkeel::{Answer, Balancer, Discover, Target};
+use evenkeel::{Answer, Balancer, Config, Discover, Target};
 use evenkeel_tests::servers::hostile::{Hostile, send};
 use evenkeel_tests::servers::zone::{Zone, asks_for, record};
 use hickory_server::proto::rr::RecordType;
@@ -157,7 +157,9 @@ async fn weights_1_and_3_are_a_quarter_and_three_quarters() {
     );
     let server = Hostile::start(move |asked| send(&zone.answer(asked.response.clone())));
     let host = async |target: Target| Ok::<_, core::convert::Infallible>(target.host().to_owned());
-    let balancer = Balancer::builder(source(&[server.addr()])).build(host).unwrap();
+    // A machine that stalls between a pick and its report says nothing of an endpoint.
+    let config = Config { latency_floor: Duration::from_secs(10), ..Config::default() };
+    let balancer = Balancer::builder(source(&[server.addr()])).config(config).build(host).unwrap();
     // Ready: each of the first answer has its client.
     balancer.ready_within(Duration::from_secs(20)).await.unwrap();
     let mut new = 0;

@@ -1,10 +1,13 @@
 //! What each status means: to the call, and to the endpoint.
 
+use core::time::Duration;
+
+use evenkeel::health::Health;
 use evenkeel::http::{AttemptEnd, Attempts, Repeat};
 use evenkeel::{Verdict, http};
 use hyper::StatusCode;
 
-use super::{Act, client, status, two};
+use super::{Act, client, status, two, until};
 
 /// Statuses, requests by class and server, and the failure.
 type Row = (&'static [u16], [[usize; 2]; 3], bool);
@@ -101,4 +104,36 @@ async fn callers_may_know_better() {
     assert_eq!([first.times(), second.times()], [1, 1]);
     // What it leaves open is as usual.
     assert_eq!(http::verdict(StatusCode::NOT_FOUND, &hyper::HeaderMap::new()), Verdict::Ignorable);
+}
+
+#[tokio::test]
+async fn of_endpoints_that_are_keys_those_that_are_refused_rest() {
+    let rest = Duration::from_secs(120);
+    for (code, keys, says, last) in [
+        (401, true, None, 200),
+        (403, true, None, 200),
+        (401, false, None, 401),
+        // That is no matter of keys.
+        (404, true, None, 404),
+        // Callers may know better.
+        (403, true, Some(Verdict::Ignorable), 403),
+    ] {
+        let [first, second] = two(Act::Answer(code, "", ""), Act::OK).await;
+        let mut client = client(&[&first, &second]).await.with_accept(move |_| says);
+        if keys {
+            client = client.with_keys(rest);
+        }
+        let now = client.balancer().now();
+        let response = client.post("/").send().await.expect("an answer");
+        assert_eq!(response.status(), last, "{code} {keys} {says:?}");
+        if last == 200 {
+            let rests = || match status(&client, first.addr).health {
+                Health::Overloaded { until, .. } => Some(until.saturating_since(now)),
+                _ => None,
+            };
+            until(|| rests().is_some()).await;
+            let rests = rests().expect("it rests");
+            assert!(rests >= rest && rests < rest + Duration::from_secs(30), "{rests:?}");
+        }
+    }
 }

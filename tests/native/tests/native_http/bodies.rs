@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use evenkeel::Policy;
 use evenkeel::health::Health;
-use evenkeel::http::{BodyError, Client, LeaseBody};
+use evenkeel::http::{Attempts, BodyError, Client, LeaseBody, Repeat};
 use hyper::body::{Body, Bytes, Incoming};
 
 use super::{Act, Server, client, quick, status, two, until, within};
@@ -62,6 +62,9 @@ async fn a_body_that_breaks_is_the_failure_of_its_endpoint() {
     assert!(error.to_string().starts_with("the body broke off: "), "{error}");
     assert!(piece(&mut body).await.is_none(), "that was all");
     assert_eq!((in_flight(&client, first.addr), status(&client, first.addr).failures), (0, 1));
+    // A head that comes soon does not attract.
+    let penalty = evenkeel::Config::DEFAULT.failure_penalty;
+    assert!(status(&client, first.addr).latency.expect("it is known") >= penalty);
 }
 
 #[tokio::test]
@@ -69,13 +72,88 @@ async fn an_endpoint_that_breaks_all_bodies_is_ejected() {
     let [first, second] = two(Act::Break(200), Act::OK).await;
     let client = client(&[&first, &second]).await;
     for _ in 0..5 {
-        let body = client.get("/").send().await.expect("a head").into_body();
-        within(body.bytes(100)).await.expect_err("it breaks");
+        let mut body = client.get("/").send().await.expect("a head").into_body();
+        assert_eq!(piece(&mut body).await.expect("a piece").expect("the first half"), "half");
+        piece(&mut body).await.expect("an end").expect_err("it breaks");
     }
     until(|| matches!(status(&client, first.addr).health, Health::Ejected { .. })).await;
     let body = client.get("/").send().await.expect("a head").into_body();
     assert_eq!(within(body.bytes(100)).await.expect("a body"), "fine");
     assert_eq!([first.times(), second.times()], [5, 1]);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_before_anybody_has_anything_of_it_is_asked_for_elsewhere() {
+    for (repeat, attempts, second, whole) in [
+        (Repeat::Idempotent, 2, Act::OK, true),
+        // What may not be done twice, or not again, has broken.
+        (Repeat::Sequential, 2, Act::OK, false),
+        (Repeat::Idempotent, 1, Act::OK, false),
+        // Another status would not go with the head that the caller has.
+        (Repeat::Idempotent, 2, Act::Answer(404, "", "gone"), false),
+        (Repeat::Idempotent, 2, Act::Close, false),
+        (Repeat::Idempotent, 2, Act::Break(200), false),
+    ] {
+        let says = format!("{repeat:?} {attempts} {second:?}");
+        let asked = usize::from(repeat == Repeat::Idempotent && attempts > 1);
+        let [first, second] = two(Act::Break(200), second).await;
+        let client = client(&[&first, &second]).await.with_retry(quick(attempts));
+        let response = client.get("/").repeat(repeat).send().await.expect("a head");
+        assert_eq!(response.extensions().get::<Attempts>().expect("they are told").count(), 1);
+        let body = within(response.into_body().bytes(100)).await;
+        match &body {
+            Ok(body) => assert_eq!(body, "fine", "{says}"),
+            Err(error) => assert!(matches!(error, BodyError::Broken(_)), "{says}: {error}"),
+        }
+        assert_eq!(body.is_ok(), whole, "{says}");
+        assert_eq!([first.times(), second.times()], [1, asked], "{says}");
+        assert_eq!((in_flight(&client, first.addr), in_flight(&client, second.addr)), (0, 0));
+        assert_eq!(status(&client, first.addr).failures, 1, "{says}");
+        let stats = client.balancer().stats();
+        assert_eq!([stats.calls, stats.succeeded, stats.retries], [1, 1, asked as u64], "{says}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_asked_for_elsewhere_is_read_in_pieces() {
+    let [first, second] = two(Act::Bodiless(200), Act::OK).await;
+    let client = client(&[&first, &second]).await;
+    let mut body = client.get("/").send().await.expect("a head").into_body();
+    assert_eq!(piece(&mut body).await.expect("a piece").expect("another's"), "fine");
+    assert!(piece(&mut body).await.is_none());
+    assert_eq!([first.times(), second.times()], [1, 1]);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_is_in_flight_until_its_body_ends() {
+    for code in [500, 503, 404] {
+        let server = Server::always(Act::Stall(code)).await;
+        let client = client(&[&server]).await.with_retry(quick(1));
+        let response = client.get("/").send().await.expect("the last answer");
+        assert_eq!(response.status(), code);
+        assert_eq!(in_flight(&client, server.addr), 1, "{code}");
+        // Its health has been told by the head.
+        let failures = u32::from(code != 404);
+        assert_eq!(status(&client, server.addr).failures, failures, "{code}");
+        drop(response);
+        assert_eq!(in_flight(&client, server.addr), 0, "{code}");
+        // A body that breaks then is no second failure.
+        let server = Server::always(Act::Break(code)).await;
+        let client = self::client(&[&server]).await.with_retry(quick(1));
+        let body = client.get("/").send().await.expect("the last answer").into_body();
+        within(body.bytes(100)).await.expect_err("it breaks");
+        assert_eq!(in_flight(&client, server.addr), 0, "{code}");
+        assert_eq!(status(&client, server.addr).failures, 1, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_others_better_are_in_flight_no_longer_than_their_bodies() {
+    let [first, second] = two(Act::Stall(500), Act::Stall(200)).await;
+    let client = client(&[&first, &second]).await;
+    let response = client.get("/").send().await.expect("a good answer");
+    assert_eq!(response.status(), 200);
+    assert_eq!((in_flight(&client, first.addr), in_flight(&client, second.addr)), (0, 1));
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ mod late;
 mod over_reqwest;
 mod pools;
 mod requests;
+mod responses;
 mod server;
+mod upstreams;
 mod waits;
 
 use core::net::SocketAddr;

@@ -80,6 +80,27 @@ async fn a_stream_is_sent_once() {
     let response = client.put("/").body(stream()).send().await.expect("an answer");
     assert_eq!((response.status().as_u16(), second.times()), (500, 0));
     assert_eq!(first.asked()[0].body, "a stream");
+
+    let [first, second] = two(Act::Close, Act::OK).await;
+    let client = self::client(&[&first, &second], Origins::http()).await;
+    let error = client.put("/").body(stream()).send().await.expect_err("no answer");
+    assert!(matches!(error, Error::Call { body_begun: true, .. }), "{error}");
+    assert_eq!([first.times(), second.times()], [1, 0]);
+}
+
+#[tokio::test]
+async fn a_stream_that_has_not_begun_goes_elsewhere() {
+    let [first, second] = two(Act::OK, Act::OK).await;
+    let client = client(&[&first, &second], Origins::http()).await;
+    // Nobody is there any more.
+    let addr = first.addr;
+    drop(first);
+    until(|| std::net::TcpStream::connect(addr).is_err()).await;
+    let stream = Body::wrap(http_body_util::Full::new(hyper::body::Bytes::from("a stream")));
+    let response = client.post("/").body(stream).send().await.expect("an answer");
+    let attempts = response.extensions().get::<Attempts>().expect("they are told");
+    assert_eq!((attempts.count(), response.status().as_u16()), (2, 200));
+    assert_eq!(second.asked()[0].body, "a stream");
 }
 
 #[tokio::test]

@@ -28,6 +28,10 @@ pub(crate) enum Act {
     Garbage,
     /// Answers with this status and a half of a body, and resets the connection.
     Break(u16),
+    /// Answers with this status and nothing of its body, and resets the connection.
+    Bodiless(u16),
+    /// Answers with this status and a half of a body, and closes the connection.
+    Cut(u16),
     /// Answers with this status and a half of a body, and nothing after that.
     Stall(u16),
     /// Answers with this status and a body that does not end.
@@ -148,6 +152,12 @@ async fn serve(
             Act::Break(status) => {
                 stream.write_all(half(status).as_bytes()).await?;
                 // Its reader has the half before the reset.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                return stream.set_zero_linger();
+            }
+            Act::Cut(status) => return stream.write_all(half(status).as_bytes()).await,
+            Act::Bodiless(status) => {
+                stream.write_all(half(status).trim_end_matches("half").as_bytes()).await?;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return stream.set_zero_linger();
             }
