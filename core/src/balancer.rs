@@ -196,16 +196,20 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         rng: &mut impl Rng,
     ) -> Result<Pick, PickError> {
         let (slot, why, decides);
-        if !St::ONE_WAY && self.is_plain(&request) && self.policy.is_short() {
+        let is_short = || St::ONE_WAY || self.policy.is_short();
+        if !St::FEW && self.is_plain(&request) && is_short() {
             let (ready, panic) = self.cluster.first_level();
             if ready.is_empty() {
                 return Err(self.unavailable());
             }
-            let view = Over::new(ready, &self.cluster);
             let mut cx = Cx::new(request.now, request.key, &mut self.turn, rng);
-            let Some(picked) = choose::ask_short(&self.policy, &view, &mut cx) else {
-                return Err(PickError::Declined);
+            let picked = if St::ONE_WAY {
+                let view = Over::new(St::Set::uncut(ready), &self.cluster);
+                choose::ask(&self.policy, &view, &mut cx)
+            } else {
+                choose::ask_short(&self.policy, &Over::new(ready, &self.cluster), &mut cx)
             };
+            let Some(picked) = picked else { return Err(PickError::Declined) };
             (slot, decides) = (picked, panic);
             why = if decides { Why::Panic } else { Why::Policy };
         } else {

@@ -156,7 +156,15 @@ impl Balancer {
     }
 
     /// Notes how long a request took at least, where the outcome tells.
+    #[inline]
     pub(crate) fn note_latency(&mut self, now: Instant, pick: &Pick, outcome: Outcome) {
+        if !self.percentiles.is_empty() {
+            self.note_percentiles(now, pick, outcome);
+        }
+    }
+
+    #[inline(never)]
+    fn note_percentiles(&mut self, now: Instant, pick: &Pick, outcome: Outcome) {
         let tells = match outcome {
             Outcome::Success | Outcome::TimedOut | Outcome::Abandoned | Outcome::LostRace => true,
             Outcome::Failure

@@ -5,37 +5,45 @@ use core::time::Duration;
 use evenkeel_core::{Outcome, Verdict};
 
 /// Returns the outcome of this index.
+#[inline]
 pub(crate) fn outcome(index: u8, retry_after: Option<Duration>) -> Option<Outcome> {
-    const { assert!(Outcome::NAMES.len() == 9, "an outcome is missing here") };
-    let all = [
+    const ALL: &[Outcome] = &[
         Outcome::Success,
         Outcome::Failure,
         Outcome::TimedOut,
         Outcome::NeverSent,
         Outcome::Ignorable,
         Outcome::PushedBack,
-        Outcome::Overloaded { retry_after },
+        Outcome::Overloaded { retry_after: None },
         Outcome::Abandoned,
         Outcome::LostRace,
     ];
-    all.into_iter().find(|outcome| outcome.index() == index)
+    const { assert!(Outcome::NAMES.len() == ALL.len(), "an outcome is missing here") };
+    Some(match *ALL.get(usize::from(index))? {
+        Outcome::Overloaded { .. } => Outcome::Overloaded { retry_after },
+        outcome => outcome,
+    })
 }
 
 /// Returns the verdict of this index.
 pub fn verdict(index: u8, wait: Option<Duration>) -> Option<Verdict> {
-    const { assert!(Verdict::NAMES.len() == 9, "a verdict is missing here") };
-    let all = [
+    const ALL: &[Verdict] = &[
         Verdict::Success,
         Verdict::RetryableFailure,
         Verdict::NonRetryableFailure,
         Verdict::TimedOut,
         Verdict::Ignorable,
-        Verdict::Overloaded { wait },
-        Verdict::PushBack { wait: wait.unwrap_or_default() },
+        Verdict::Overloaded { wait: None },
+        Verdict::PushBack { wait: Duration::ZERO },
         Verdict::NeverSent,
         Verdict::Canceled,
     ];
-    all.into_iter().find(|verdict| verdict.index() == index)
+    const { assert!(Verdict::NAMES.len() == ALL.len(), "a verdict is missing here") };
+    Some(match *ALL.get(usize::from(index))? {
+        Verdict::Overloaded { .. } => Verdict::Overloaded { wait },
+        Verdict::PushBack { .. } => Verdict::PushBack { wait: wait.unwrap_or_default() },
+        verdict => verdict,
+    })
 }
 
 #[cfg(test)]

@@ -32,11 +32,11 @@ pub fn key_of_text(balancer: u32) {
 pub fn pick(balancer: u32, now: f64) -> f64 {
     let mut balancers = BALANCERS.open_inline();
     let Some(balancer) = balancers.get_mut(balancer) else { return -1.0 };
+    if balancer.avoid.is_empty() {
+        return balancer.issue(instant(now), &[], false);
+    }
     let avoid = core::mem::take(&mut balancer.avoid);
-    let pick = balancer.issue(instant(now), &avoid, false);
-    balancer.avoid = avoid;
-    balancer.avoid.clear();
-    pick
+    balancer.issue(instant(now), &avoid, false)
 }
 
 /// Returns when there will be something to pick, if the last pick found all busy.

@@ -38,9 +38,11 @@ impl<T> Slab<T> {
 
     /// Takes the row out; its handle will be used again. O(1)
     pub(crate) fn take(&mut self, handle: u32) -> Option<T> {
-        let row = self.rows.get_mut(handle as usize)?.take()?;
-        self.free.push(handle);
-        Some(row)
+        let row = self.rows.get_mut(handle as usize)?;
+        if row.is_some() {
+            self.free.push(handle);
+        }
+        row.take()
     }
 }
 

@@ -126,9 +126,10 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
     }
 }
 
-/// Asks a policy for a slot.
-#[inline]
-pub(super) fn ask<P: Policy>(policy: &P, view: &dyn View, cx: &mut Cx<'_>) -> Option<usize> {
+/// Asks a policy for a slot. Who downloads code has it once.
+#[cfg_attr(not(target_arch = "wasm32"), inline)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+pub(super) fn ask<P: Policy, V: View>(policy: &P, view: &V, cx: &mut Cx<'_>) -> Option<usize> {
     let slot = policy.pick(view, cx)?;
     (policy.keeps_to_view() || view.has(slot)).then_some(slot)
 }

@@ -1,8 +1,5 @@
 //! Negative powers of two in fixed point.
 
-#[cfg(any(test, target_arch = "wasm32"))]
-use crate::time::high_product;
-
 /// The number of a weight's bits behind the point.
 const FRACTION: u32 = 31;
 
@@ -93,7 +90,16 @@ fn power(step: usize) -> u64 {
 fn product_of_powers(step: usize) -> u64 {
     let (coarse, fine) = &COARSE_AND_FINE;
     let (coarse, fine) = (coarse.get(step / 16), fine.get(step % 16));
-    rounded(high_product(coarse.copied().unwrap_or(0), fine.copied().unwrap_or(0)))
+    rounded(rough_product(coarse.copied().unwrap_or(0), fine.copied().unwrap_or(0)))
+}
+
+/// Returns the upper 64 bits of a product, or one or two less: three products of 32 bits, where an
+/// exact one calls a function for 128.
+#[cfg(any(test, target_arch = "wasm32"))]
+const fn rough_product(a: u64, b: u64) -> u64 {
+    const HALF: u64 = u32::MAX as u64;
+    let (a_high, b_high) = (a >> 32, b >> 32);
+    a_high * b_high + ((a_high * (b & HALF)) >> 32) + (((a & HALF) * b_high) >> 32)
 }
 
 /// Returns a power in units of 2⁻⁶² in units of 2⁻³¹, to the nearest.

@@ -72,6 +72,8 @@ const MOST_STEPS: u64 = 10;
 pub struct Estimator {
     /// Halvings per nanosecond, in units of 2⁻⁵⁶.
     rate: u64,
+    /// The longest time for which that times the rate is below 2⁶⁴.
+    longest: u64,
     floor: u64,
     failure_penalty: u64,
 }
@@ -97,7 +99,8 @@ impl Estimator {
             Some(rate) => rate,
             None => HALVINGS,
         };
-        Self { rate, floor: nanos(floor), failure_penalty: nanos(failure_penalty) }
+        let longest = u64::MAX / rate;
+        Self { rate, longest, floor: nanos(floor), failure_penalty: nanos(failure_penalty) }
     }
 
     /// Learns from a request sent at `sent` that ended at `now`.
@@ -138,8 +141,12 @@ impl Estimator {
         // Nothing is left over where the sample is higher. The stamp follows a clock that goes
         // backwards: one that was far ahead for a moment must not stop time.
         let above = estimate.nanos.saturating_sub(sample);
-        let weight = self.halvings(*estimate, now).map_or(0, weight_after);
-        *estimate = Estimate { nanos: sample + scale(above, weight), stamp: now };
+        let mut nanos = sample;
+        if above > 0 {
+            let weight = self.halvings(*estimate, now).map_or(0, weight_after);
+            nanos += scale(above, weight);
+        }
+        *estimate = Estimate { nanos, stamp: now };
     }
 
     /// Makes an estimate that is `age` nanoseconds old at `now`. What of that lies farther back
@@ -147,7 +154,7 @@ impl Estimator {
     pub(crate) fn recall(&self, nanos: u64, age: u64, now: Instant) -> Estimate {
         let stamp = now.earlier(ticks_of_nanos(age));
         let before = age.saturating_sub(nanos_of_ticks(now.since(stamp)));
-        let weight = before.checked_mul(self.rate).map_or(0, weight_after);
+        let weight = self.halvings_in(before).map_or(0, weight_after);
         let left = if before == 0 { nanos } else { scale(nanos, weight).max(1).min(nanos) };
         Estimate { nanos: left, stamp }
     }
@@ -161,7 +168,7 @@ impl Estimator {
             0 if in_flight == 0 => 0,
             0 => UNKNOWN + in_flight,
             _ if now.has_reached(estimate.stamp) => {
-                self.decayed(estimate, now).max(self.floor).saturating_mul(in_flight + 1)
+                times(self.decayed(estimate, now).max(self.floor), in_flight + 1)
             }
             _ => self.haunted_cost(estimate, in_flight, now),
         }
@@ -221,8 +228,23 @@ impl Estimator {
     /// when nothing is left of it.
     #[inline]
     fn halvings(&self, estimate: Estimate, now: Instant) -> Option<u64> {
-        nanos_of_ticks(now.since(estimate.stamp)).checked_mul(self.rate)
+        self.halvings_in(nanos_of_ticks(now.since(estimate.stamp)))
     }
+
+    /// Returns the same of a time in nanoseconds.
+    #[inline]
+    fn halvings_in(&self, nanos: u64) -> Option<u64> {
+        (nanos <= self.longest).then(|| nanos.wrapping_mul(self.rate))
+    }
+}
+
+/// Returns a product, saturating; the factor is at most 2³². By halves: where products of 128 bits are
+/// functions, one that finds its own overflow is one.
+#[inline]
+fn times(nanos: u64, factor: u64) -> u64 {
+    let upper = (nanos >> 32) * factor;
+    let lower = (nanos & u64::from(u32::MAX)) * factor;
+    if upper >> 32 > 0 { u64::MAX } else { (upper << 32).saturating_add(lower) }
 }
 
 /// The number of requests in flight, and how long answers take.

@@ -70,12 +70,23 @@ impl<S: Store> Alias<S> {
     /// Returns the slot at `point`; `None` when the table is empty.
     #[inline]
     pub(super) fn at(&self, point: u64) -> Option<usize> {
-        let product = u128::from(point) * self.columns.len() as u128;
-        let column = self.columns.get((product >> 64) as usize)?;
-        let fraction = (product as u64 >> 32) as u32;
+        let columns = self.columns.len() as u64;
+        let column = self.columns.get(place(point, columns))?;
+        let fraction = (point.wrapping_mul(columns) >> 32) as u32;
         // Which of the two it is cannot be foretold: a branch would be wrong every other time.
         Some(select_unpredictable(fraction < column.cut, column.own, column.alias) as usize)
     }
+}
+
+/// Returns the upper 64 bits of a product of a point and a number of columns.
+#[inline]
+fn place(point: u64, columns: u64) -> usize {
+    if cfg!(not(target_arch = "wasm32")) {
+        return ((u128::from(point) * u128::from(columns)) >> 64) as usize;
+    }
+    // Below 2³², so that two products of 64 bits do.
+    let lower = (point & u64::from(u32::MAX)) * columns;
+    (((point >> 32) * columns + (lower >> 32)) >> 32) as usize
 }
 
 /// Fills what the light candidates leave of their columns with what the heavy ones have too much.

@@ -5,6 +5,7 @@ use super::two_choices::{Rule, Share, pick};
 use super::{Cx, Policy, View};
 use crate::error::TableFull;
 use crate::load::InFlight;
+use crate::time::Instant;
 
 /// Picks the candidate with fewer requests in flight: of two drawn by weight, or of all.
 ///
@@ -128,6 +129,11 @@ impl Rule for Fewest<'_> {
     #[inline]
     fn load(&self, slot: usize) -> u64 {
         self.view.in_flight(slot).into()
+    }
+
+    #[inline]
+    fn cost_at(&self) -> Option<Instant> {
+        None
     }
 
     fn compare(&self, a: usize, b: usize) -> Ordering {

@@ -174,6 +174,11 @@ impl Rule for Soonest<'_> {
         self.view.cost(slot, self.now)
     }
 
+    #[inline]
+    fn cost_at(&self) -> Option<Instant> {
+        Some(self.now)
+    }
+
     fn compare(&self, a: usize, b: usize) -> Ordering {
         let [(took, a), (other_took, b)] = self.answers(a, b);
         let one = product(took, (2 * a.in_flight + 1) * b.weight);

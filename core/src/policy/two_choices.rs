@@ -10,11 +10,15 @@ use core::hint::select_unpredictable;
 
 use super::by_weight::{Draw, two};
 use super::{Cx, View, slots};
+use crate::time::Instant;
 
 /// A rule that compares two slots.
 pub(super) trait Rule {
     /// Returns what a slot of equal weight carries.
     fn load(&self, slot: usize) -> u64;
+
+    /// Returns the time at which costs are what counts; without one, it is requests in flight.
+    fn cost_at(&self) -> Option<Instant>;
 
     /// Compares what two slots carry for their weight.
     fn compare(&self, a: usize, b: usize) -> Ordering;
@@ -53,6 +57,9 @@ pub(super) fn pick<const SCAN: bool>(
     cx: &mut Cx<'_>,
     rule: &impl Rule,
 ) -> Option<usize> {
+    if !SCAN && draws.is_even() {
+        return view.lighter_of_two(cx, rule.cost_at());
+    }
     if cfg!(target_arch = "wasm32") {
         // Who downloads code counts its bytes: it is there once, for all rules.
         let (draws, rule): (&dyn Draw, &dyn Rule) = (draws, rule);
@@ -70,28 +77,15 @@ fn pick_by(
     cx: &mut Cx<'_>,
     rule: &(impl Rule + ?Sized),
 ) -> Option<usize> {
-    match (scan, draws.is_even()) {
-        (false, true) => better_of_two(view, cx, rule),
-        (true, true) => least_of_all(view, cx, rule),
-        (false, false) => {
-            let (first, second) = two(draws, view, cx)?;
-            Some(select_unpredictable(rule.is_clearly_better(first, second), second, first))
-        }
-        (true, false) => {
-            let (first, _) = two(draws, view, cx)?;
-            let best = best_of_all(view, cx, rule)?;
-            Some(if rule.is_clearly_better(first, best) { best } else { first })
-        }
+    if scan && draws.is_even() {
+        return least_of_all(view, cx, rule);
     }
-}
-
-/// Returns the better of two slots drawn uniformly, never the same twice; of equals, the first.
-#[inline]
-fn better_of_two(view: &dyn View, cx: &mut Cx<'_>, rule: &(impl Rule + ?Sized)) -> Option<usize> {
-    let (a, b) = cx.pair(view.len());
-    let (a, b) = (view.at(a)?, view.at(b)?);
+    let (first, mut second) = two(draws, view, cx)?;
+    if scan {
+        second = best_of_all(view, cx, rule)?;
+    }
     // Which of the two it is cannot be foretold: a branch would be wrong every other time.
-    Some(select_unpredictable(rule.load(a) <= rule.load(b), a, b))
+    Some(select_unpredictable(rule.is_clearly_better(first, second), second, first))
 }
 
 /// Returns the least loaded slot of all; each of equals with the same probability.

@@ -64,7 +64,7 @@ impl Set for SortedList {
 
     #[inline]
     fn apart(&self) -> CutList<'_> {
-        Self::uncut(self.all())
+        CutList { cut: true, ..Self::uncut(self.all()) }
     }
 
     #[inline]
@@ -72,7 +72,7 @@ impl Set for SortedList {
     where
         Self: 'a,
     {
-        CutList { list: all.list, avoid: &[], departed: 0 }
+        CutList { list: all.list, avoid: &[], departed: 0, cut: all.partial }
     }
 
     fn less<'a>(all: AllOfList<'a>, avoid: &'a [Slot], live: impl Fn(Slot) -> bool) -> CutList<'a>
@@ -81,7 +81,7 @@ impl Set for SortedList {
     {
         let departed = (0..u64::BITS).zip(avoid).filter(|(_, slot)| !live(**slot));
         let departed = departed.fold(0, |departed, (at, _)| departed | 1 << at);
-        CutList { list: all.list, avoid, departed }
+        CutList { list: all.list, avoid, departed, cut: all.partial || !avoid.is_empty() }
     }
 
     fn iter(&self) -> impl Iterator<Item = usize> + '_ {
@@ -179,6 +179,8 @@ pub struct CutList<'a> {
     avoid: &'a [Slot],
     /// Bits of the first 64 slots to avoid that are not: their endpoints have left.
     departed: u64,
+    /// Not all candidates are in the list, or some of those are to be avoided.
+    cut: bool,
 }
 
 impl CutList<'_> {
@@ -205,7 +207,9 @@ impl CutList<'_> {
 
 impl Slots for CutList<'_> {
     fn len(&self) -> usize {
-        self.list.len() - self.skipped(usize::MAX)
+        // Most requests avoid nothing.
+        let skipped = if self.avoid.is_empty() { 0 } else { self.skipped(usize::MAX) };
+        self.list.len() - skipped
     }
 
     fn at(&self, place: usize) -> Option<usize> {
@@ -228,11 +232,14 @@ impl Slots for CutList<'_> {
     }
 
     fn is_cut(&self) -> bool {
-        true
+        self.cut
     }
 
     fn next(&self, turn: &mut Turn) -> Option<usize> {
         let all = AllOfList::new(self.list, true);
+        if self.avoid.is_empty() {
+            return all.next(turn);
+        }
         // Each slot to avoid can have one turn.
         (0..=self.avoid.len()).find_map(|_| all.next(turn).filter(|&slot| !self.avoids(slot)))
     }
