@@ -236,3 +236,32 @@ test('it is handed on as it is: bound, and without this', async (t) => {
   assert.equal(await (await fetch('http://service/x')).text(), 'GET /x ');
   assert.equal((await fetch.call(undefined, '/')).url.startsWith('http://127.0.0.1'), true);
 });
+
+test('what is nearly an option of ours is refused, and those of platforms are handed on', async () => {
+  const sent = [];
+  const fetch = async (_, init) => (sent.push(init), new Response());
+  const lb = createBalancer({ endpoints: ['http://a'], fetch });
+  for (const [wrong, right] of [
+    ['idempotant', 'idempotent'],
+    ['Idempotent', 'idempotent'],
+    ['timeoutMS', 'timeoutMs'],
+    ['attemptTimeoutms', 'attemptTimeoutMs'],
+    ['retryy', 'retry'],
+    ['hegde', 'hedge'],
+    ['keys', 'key'],
+    ['acept', 'accept'],
+    ['clasify', 'classify'],
+  ]) {
+    await assert.rejects(lb.fetch('/', { [wrong]: undefined }), { name: 'TypeError', message: `init has no "${wrong}"; did you mean ${right}?` });
+  }
+  assert.equal(sent.length, 0);
+  const names = [
+    ...['attributionReporting', 'browsingTopics', 'cache', 'credentials', 'duplex', 'integrity', 'keepalive', 'mode', 'priority', 'redirect', 'referrer'],
+    ...['referrerPolicy', 'targetAddressSpace', 'window'],
+    // Node, Workers, Next, Deno, Bun, node-fetch.
+    ...['dispatcher', 'cf', 'encodeResponseBody', 'next', 'client', 'decompress', 'proxy', 'tls', 'unix', 'verbose', 's3', 'timeout'],
+    ...['agent', 'compress', 'counter', 'follow', 'highWaterMark', 'hostname', 'insecureHTTPParser', 'port', 'protocol', 'size'],
+  ];
+  await lb.fetch('/', Object.fromEntries(names.map((name) => [name, 1])));
+  for (const name of names) assert.equal(sent[0][name], 1, name);
+});

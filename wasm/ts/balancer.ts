@@ -1,6 +1,6 @@
 import type { Attempt } from './attempt.js';
 import type { RetryOptions } from './call.js';
-import { show } from './check.js';
+import { callable } from './check.js';
 import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { loop } from './loop.js';
 import { Picker } from './picker.js';
@@ -32,7 +32,7 @@ export class Balancer extends Picker {
   async call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: CallOptions<T> = {}): Promise<T> {
     const { signal, accept, classify } = options;
     for (const [name, value] of Object.entries({ send, accept, classify })) {
-      if (value !== undefined && typeof value !== 'function') throw new TypeError(`${name} must be a function, not ${show(value)}`);
+      if (value !== undefined) callable(name, value);
     }
     return loop(this, {
       send,

@@ -109,8 +109,8 @@ export class Picker {
   constructor(options: BalancerOptions = {}) {
     const parts = (this.#parts = started());
     const { endpoints = [], policy = 'peak_ewma', config = {}, budget, seed, now = () => performance.now() } = options;
-    if (typeof policy !== 'string') throw new TypeError(`policy must be a string, not ${check.show(policy)}`);
-    if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
+    check.text('policy', policy);
+    check.callable('now', now);
     this.#now = now;
     this.budget = budget === undefined ? undefined : checkBudget(budget);
     const [handle, texts] = [(this.handle = module.new_balancer()), this.#texts];
