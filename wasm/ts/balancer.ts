@@ -1,6 +1,6 @@
 import type { Attempt } from './attempt.js';
 import type { RetryOptions } from './call.js';
-import { callable } from './check.js';
+import { callable, object } from './check.js';
 import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { loop } from './loop.js';
 import { Picker } from './picker.js';
@@ -30,7 +30,7 @@ export class Balancer extends Picker {
    * @throws {LbError} when no attempt was answered, and the retry options allow no other.
    */
   async call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: CallOptions<T> = {}): Promise<T> {
-    const { signal, accept, classify } = options;
+    const { signal, accept, classify } = object('options', options);
     for (const [name, value] of Object.entries({ send, accept, classify })) {
       if (value !== undefined) callable(name, value);
     }

@@ -109,6 +109,7 @@ function followOpen(
 ): Response {
   const { pick } = sent;
   const { now: headAt, deadline } = rest;
+  const unlisten = onAbort(signal, () => sent.abort(signal!.reason));
   let untold = told ? undefined : judgement;
   // What stays while the body is followed must not hold the response: the net would never find it.
   const { status } = response;
@@ -126,7 +127,6 @@ function followOpen(
       sent.abort(late);
     });
   }
-  const unlisten = signal ? onAbort(signal, () => sent.abort(signal.reason)) : undefined;
   let open = true;
   const over = (outcome: number | undefined, again: boolean): void => {
     if (!open) return;

@@ -170,7 +170,6 @@ class Lb implements LoadBalancer {
   ): Promise<T> {
     this.#refuseDisposed();
     const { send, ofAnswer, repeat, signal, hand } = job;
-    if (signal) check.signal('signal', signal);
     let options = repeat === 'idempotent' ? hedged : resolved.unhedged;
     if (this.#discovery) {
       const begun = this.#picker.clock();
@@ -212,13 +211,11 @@ class Lb implements LoadBalancer {
     first.catch(() => undefined);
     const { timeoutMs } = options;
     begun ??= this.#picker.clock();
-    if (signal) check.signal('signal', signal);
-    signal?.throwIfAborted();
     let timer;
     let unlisten: (() => void) | undefined;
     const bounds = new Promise<never>((_, reject) => {
       if (timeoutMs !== undefined) timer = setTimeout(() => reject(new LbError('deadline', [])), Math.min(timeoutMs, 2 ** 31 - 1));
-      if (signal) unlisten = onAbort(signal, () => reject(signal.reason));
+      unlisten = onAbort(signal, () => reject(signal!.reason));
     });
     let value;
     try {
