@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { createBalancer } from 'evenkeel';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { fakeClock, serve } from './support.mjs';
+import { serve } from './support.mjs';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc');
@@ -132,22 +132,6 @@ test('a body that goes on: its head tells, and it is in flight', async (t) => {
   await assert.rejects(first.text());
   assert.deepEqual([endpoint().successes, endpoint().inFlight], [2, 0]);
   assert.ok(endpoint().failures >= 1);
-});
-
-test('a body that goes on is timed by its head', async (t) => {
-  const { now, advance } = fakeClock(t);
-  let [answer, finish] = [];
-  const lb = createBalancer({ endpoints: ['http://a'], now, fetch: () => new Promise((resolve) => (answer = resolve)) });
-  const asked = lb.fetch('/');
-  await advance(100);
-  answer(new Response(new ReadableStream({ start: (controller) => void (finish = () => controller.close()) })));
-  const response = await asked;
-  await advance(600);
-  assert.deepEqual([lb.endpoints()[0].successes, lb.endpoints()[0].latencyMs], [1, 100]);
-  const text = response.text();
-  finish();
-  assert.equal(await text, '');
-  assert.deepEqual([lb.endpoints()[0].latencyMs, lb.endpoints()[0].inFlight], [100, 0]);
 });
 
 test('a body that is canceled ends the request', async (t) => {

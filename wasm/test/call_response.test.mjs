@@ -34,16 +34,20 @@ test("the call's time reaches the body of a response", async (t) => {
   assert.deepEqual([failures, inFlight], [1, 0]);
 });
 
+const REASONS = { 'no reason': undefined, 'an error': new Error('mine'), 'a time-out': new DOMException('mine', 'TimeoutError'), 'a text': 'mine' };
+
 for (const [name, read] of Object.entries({ text: (response) => response.text(), stream: (response) => new Response(response.body).text() })) {
-  test(`${name}: a body that the caller gives up by a signal of his own is no failure`, async (t) => {
-    const { lb, endpoint } = await endless(t);
-    const mine = new AbortController();
-    const response = await lb.call(({ url, signal }) => fetch(url, { signal: AbortSignal.any([signal, mine.signal]) }));
-    const reading = read(response);
-    mine.abort();
-    await assert.rejects(reading, { name: 'AbortError' });
-    assert.deepEqual([endpoint().successes, endpoint().failures, endpoint().inFlight], [1, 0, 0]);
-  });
+  for (const [what, reason] of Object.entries(REASONS)) {
+    test(`${name}: a body that the caller gives up by a signal of his own, for ${what}, is no failure`, async (t) => {
+      const { lb, endpoint } = await endless(t);
+      const mine = new AbortController();
+      const response = await lb.call(({ url, signal }) => fetch(url, { signal: AbortSignal.any([signal, mine.signal]) }));
+      const reading = read(response);
+      mine.abort(reason);
+      await assert.rejects(reading, (error) => error === mine.signal.reason);
+      assert.deepEqual([endpoint().successes, endpoint().failures, endpoint().inFlight], [1, 0, 0]);
+    });
+  }
 }
 
 test('a response that was read is over', async (t) => {

@@ -39,7 +39,7 @@ test('what may be sent again is not yet what may be sent twice at once', async (
 
 test('a budget of one request is shared with others, or none', async () => {
   const lb = createBalancer({ endpoints: ['http://a'], fetch: async () => new Response(null) });
-  await assert.rejects(lb.fetch('/', { retry: { budget: { ratio: 0.1 } } }), { name: 'TypeError', message: /^retry\.budget of one request must be/ });
+  await assert.rejects(lb.fetch('/', { retry: { budget: { ratio: 0.1 } } }), { name: 'TypeError', message: /^retry\.budget of a request must be/ });
   await lb.fetch('/', { retry: { budget: new RetryBudget({ ratio: 0.1 }) } });
   await lb.fetch('/', { retry: { budget: false } });
 });

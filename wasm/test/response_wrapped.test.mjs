@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 globalThis.EdgeRuntime = 'as if';
 const { createBalancer } = await import('evenkeel');
+await import('./body_timed.test.mjs');
 
 const json = async () => 'mine';
 const counts = (lb) => lb.endpoints().map(({ successes, inFlight }) => [successes, inFlight])[0];

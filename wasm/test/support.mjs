@@ -2,9 +2,9 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 
-/** A clock for a balancer's `now`, which moves `setTimeout` along. */
-export function fakeClock(t) {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+/** A clock for a balancer's `now`, which moves `setTimeout` along, and what else is said. */
+export function fakeClock(t, mocked = { apis: ['setTimeout'] }) {
+  t.mock.timers.enable(mocked);
   let now = 0;
   return {
     now: () => now,
@@ -22,11 +22,18 @@ export function settle() {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A server that counts its requests and answers with `handler`. */
+/** Waits until something is so. */
+export async function until(is) {
+  while (!is()) await settle();
+}
+
+/** A server that counts its requests, and sockets that are busy with one, and answers with `handler`. */
 export async function serve(t, handler = (_, response) => response.end('ok')) {
-  const state = { hits: 0, paths: [] };
+  const state = { hits: 0, paths: [], busy: 0 };
   const server = createServer((request, response) => {
     state.hits += 1;
+    state.busy += 1;
+    response.on('close', () => (state.busy -= 1));
     state.paths.push(request.url);
     handler(request, response);
   });

@@ -1,6 +1,6 @@
 import type { Attempt } from './attempt.js';
 import type { RetryOptions } from './call.js';
-import { show } from './check.js';
+import { callable, object } from './check.js';
 import { accepted, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { loop } from './loop.js';
 import { Picker } from './picker.js';
@@ -30,9 +30,9 @@ export class Balancer extends Picker {
    * @throws {LbError} when no attempt was answered, and the retry options allow no other.
    */
   async call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: CallOptions<T> = {}): Promise<T> {
-    const { signal, accept, classify } = options;
+    const { signal, accept, classify } = object('options', options);
     for (const [name, value] of Object.entries({ send, accept, classify })) {
-      if (value !== undefined && typeof value !== 'function') throw new TypeError(`${name} must be a function, not ${show(value)}`);
+      if (value !== undefined) callable(name, value);
     }
     return loop(this, {
       send,

@@ -28,9 +28,7 @@ export class RetryBudget {
     check.number('ratio', ratio, 0, 1000);
     check.integer('minPerSec', minPerSec, 0, 1_000_000);
     check.number('ttlMs', ttlMs, 1000, 60_000);
-    if (deposits !== 'successes' && deposits !== 'calls') {
-      throw new TypeError(`deposits must be 'successes' or 'calls', not ${check.show(deposits)}`);
-    }
+    check.must(deposits === 'successes' || deposits === 'calls', 'deposits', "'successes' or 'calls'", deposits);
     this.handle = kept(this, retry_budget(Math.round(ratio * 1000), minPerSec, ttlMs, deposits === 'calls'));
   }
 
@@ -84,6 +82,6 @@ function kept(budget: object, handle: number): number {
 }
 
 export function budget(value: unknown): Budget {
-  if (value instanceof RetryBudget || value instanceof TokenThrottle) return value;
-  throw new TypeError(`budget must be a RetryBudget or a TokenThrottle, not ${check.show(value)}`);
+  check.must(value instanceof RetryBudget || value instanceof TokenThrottle, 'budget', 'a RetryBudget or a TokenThrottle', value);
+  return value;
 }

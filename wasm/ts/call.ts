@@ -81,7 +81,8 @@ export class Call {
   constructor(balancer: Picker, options: RetryOptions, now: number, key: Key | undefined);
   constructor(balancer: Picker, options?: RetryOptions, now?: number);
   constructor(balancer: Picker, options: RetryOptions = {}, now?: number, key?: Key) {
-    const { timeoutMs, hedge, budget } = options;
+    check.must(typeof balancer?.seeded === 'function', 'balancer', 'a Balancer', balancer);
+    const { timeoutMs, hedge, budget } = check.object('options', options);
     if (timeoutMs !== undefined) check.positive('timeoutMs', timeoutMs);
     const at = now === undefined ? balancer.clock() : check.time(now);
     const [delay, hedges] = (hedge === undefined ? undefined : hedging(hedge, balancer, at)) ?? [NaN, 0];
@@ -134,7 +135,7 @@ export class Call {
    */
   started(attempt: number, pick: Pick, now?: number): boolean {
     const at = this.#time(now);
-    const { ticket } = pick;
+    const { ticket } = check.object('pick', pick);
     if (ticket === undefined) return false;
     const starts = module.started(this.#handle, at, attempt, this.#balancer.handle, ticket, budgetHandle(this.#budget)) !== 0;
     if (!starts) pick.forget();
@@ -158,7 +159,7 @@ export class Call {
 
   /** The attempt ended. That of an attempt which is not under way changes nothing. */
   onOutcome(attempt: number, verdict: Verdict, now?: number): void {
-    this.tell(attempt, ...numbers(verdict), this.#time(now));
+    this.tell(check.integer('attempt', attempt, 0, 2 ** 32 - 1), ...numbers(verdict), this.#time(now));
   }
 
   /** @internal The attempt ended, by the core's number of its verdict. */

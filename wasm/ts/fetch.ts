@@ -109,6 +109,7 @@ function followOpen(
 ): Response {
   const { pick } = sent;
   const { now: headAt, deadline } = rest;
+  const unlisten = onAbort(signal, () => sent.abort(signal!.reason));
   let untold = told ? undefined : judgement;
   // What stays while the body is followed must not hold the response: the net would never find it.
   const { status } = response;
@@ -126,7 +127,6 @@ function followOpen(
       sent.abort(late);
     });
   }
-  const unlisten = signal ? onAbort(signal, () => sent.abort(signal.reason)) : undefined;
   let open = true;
   const over = (outcome: number | undefined, again: boolean): void => {
     if (!open) return;
@@ -145,8 +145,10 @@ function followOpen(
     ended: () => over(undefined, false),
     async broke(error: unknown, untouched: boolean, lost: boolean): Promise<Response> {
       const { reason } = sent;
-      // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that he gave up himself.
-      const broken = open && reason === undefined && !isAbort(error) && (lost || ofNetworkError(error) !== undefined);
+      // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that he gave up himself, perhaps
+      // by a signal that we do not know, for whatever reason. What the network throws is a `TypeError`, or has its code or words.
+      const network = (lost && (error as Error | undefined)?.name === 'TypeError') || ofNetworkError(error, true) !== undefined;
+      const broken = open && reason === undefined && !signal?.aborted && !isAbort(error) && network;
       const again = broken && untouched && repeats && clock() < deadline;
       over(broken ? FAILURE : reason !== undefined && reason === late ? TIMED_OUT : undefined, again);
       if (again) {

@@ -12,11 +12,11 @@ import { accepted, isResponse, ofResponse, ofThrown, SUCCESS } from './judge.js'
 import { onAbort } from './listeners.js';
 import { loop, type Answer, type Job, type Rest } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
-import { CALL, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
+import { CALL, FETCH, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
 import type { Pick } from './pick.js';
 import { Picker, type Changes, type EndpointSpec, type PickOptions } from './picker.js';
 import type { Source } from './source.js';
-import { known } from './spelling.js';
+import { known, unmistaken } from './spelling.js';
 import type { EndpointInfo } from './status.js';
 import { spelled } from './url.js';
 
@@ -119,6 +119,7 @@ class Lb implements LoadBalancer {
     const { key, idempotent, retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept, ...rest } = check.object('init', init ?? {});
     const resolved = this.#resolve({ retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } as LbFetchOptions);
     if (idempotent !== undefined) check.flag('idempotent', idempotent);
+    unmistaken('init', rest, FETCH);
     const rules = { idempotent, methods: resolved.methods };
     const fetch = this.options.fetch ?? globalThis.fetch;
     let job = send(fetch, input, rest as Record<string, unknown>, rules, {
@@ -139,7 +140,7 @@ class Lb implements LoadBalancer {
 
   call<T>(send: (attempt: Attempt) => T | PromiseLike<T>, options: LbCallOptions<T> = {}): Promise<T> {
     try {
-      if (typeof send !== 'function') throw new TypeError(`send must be a function, not ${check.show(send)}`);
+      check.callable('send', send);
       const { key, idempotent = true, signal } = known('options', check.object('options', options), CALL);
       check.flag('idempotent', idempotent);
       const resolved = this.#resolve(options);
@@ -169,7 +170,6 @@ class Lb implements LoadBalancer {
   ): Promise<T> {
     this.#refuseDisposed();
     const { send, ofAnswer, repeat, signal, hand } = job;
-    if (signal) check.signal('signal', signal);
     let options = repeat === 'idempotent' ? hedged : resolved.unhedged;
     if (this.#discovery) {
       const begun = this.#picker.clock();
@@ -211,13 +211,11 @@ class Lb implements LoadBalancer {
     first.catch(() => undefined);
     const { timeoutMs } = options;
     begun ??= this.#picker.clock();
-    if (signal) check.signal('signal', signal);
-    signal?.throwIfAborted();
     let timer;
     let unlisten: (() => void) | undefined;
     const bounds = new Promise<never>((_, reject) => {
       if (timeoutMs !== undefined) timer = setTimeout(() => reject(new LbError('deadline', [])), Math.min(timeoutMs, 2 ** 31 - 1));
-      if (signal) unlisten = onAbort(signal, () => reject(signal.reason));
+      unlisten = onAbort(signal, () => reject(signal!.reason));
     });
     let value;
     try {

@@ -1,9 +1,14 @@
+import * as check from './check.js';
+
 /** One listener on an abort signal, however many requests share it: a signal that lives long would else collect them. */
 
 const listeners = new WeakMap<AbortSignal, Set<() => void>>();
 
-/** Calls back when the signal aborts; returns how to end that. */
-export function onAbort(signal: AbortSignal, abort: () => void): () => void {
+/** Calls back when the signal, if there is one, aborts, and throws its reason where it has; returns how to end that. */
+export function onAbort(signal: AbortSignal | null | undefined, abort: () => void): (() => void) | undefined {
+  if (signal === undefined || signal === null) return undefined;
+  check.signal('signal', signal);
+  signal.throwIfAborted();
   let waiting = listeners.get(signal);
   if (!waiting) {
     const all = new Set<() => void>();

@@ -56,14 +56,14 @@ const [SUCCESS, IGNORABLE, TIMED_OUT, RETRYABLE, NON_RETRYABLE] = (
 
 /** The loop around a `Call`: sends its attempts, keeps its timers. */
 export async function loop<T>(balancer: Picker, job: Job<T>): Promise<T> {
-  job.signal?.throwIfAborted();
   return drive(new Run(balancer, job), job);
 }
 
 async function drive<T>(run: Run<T>, job: Job<T>): Promise<T> {
   const { signal } = job;
-  const unlisten = signal && onAbort(signal, () => run.abort(signal.reason));
+  let unlisten;
   try {
+    unlisten = onAbort(signal, () => run.abort(signal!.reason));
     for (;;) {
       signal?.throwIfAborted();
       const until = run.step();
@@ -108,8 +108,8 @@ class Run<T> implements Rest<T> {
     this.#balancer = balancer;
     this.#job = job;
     const begun = (this.now = balancer.clock());
-    this.deadline = begun + (job.options.timeoutMs ?? Infinity);
     this.#call = new Call(balancer, job.options, begun, job.key);
+    this.deadline = begun + (job.options.timeoutMs ?? Infinity);
   }
 
   /** Goes on until there is nothing to do but wait; until when, or nothing when the call is over. */

@@ -12,14 +12,18 @@ const NEVER_SENT = new RegExp(
 
 /** How fetch words a broken connection: Node, Chromium, Firefox, Safari, React Native, Deno, workerd, Bun. */
 const NETWORK =
-  /^(?:fetch failed|terminated|failed to fetch|network ?error|error in (?:body|input) stream|load failed|the (?:internet|network) connection|network request failed|error sending request|client error|error trying to connect|connection |network connection|error reading a body|body stream|unable to connect|the socket connection was closed|failed to connect)/i;
+  /^(?:fetch failed|terminated|failed to (?:fetch|connect)|load failed|client error|body stream|unable to connect|network ?(?:error|request failed)|error (?:in (?:body|input) stream|sending request|trying to connect|reading a body)|(?:the (?:internet |network |socket )?|network )?connection )/i;
 
 /** How Deno says that nothing was sent. */
 const REFUSED = /connection refused|tcp connect error|dns error|failed to lookup|invalid peer certificate/i;
 
-/** The verdict on an attempt that ended in this error; nothing for a fault of the caller's code. */
-export function ofNetworkError(error: unknown): 'never_sent' | 'retryable_failure' | undefined {
-  if (typeof error !== 'object' || error === null) return 'retryable_failure';
+/**
+ * The verdict on an attempt that ended in this error; nothing for a fault of the caller's code, nor, where a body is read, for what nobody
+ * but he throws: the reason for which he gave it up.
+ */
+export function ofNetworkError(error: unknown, ofBody = false): 'never_sent' | 'retryable_failure' | undefined {
+  const unknown = ofBody ? undefined : 'retryable_failure';
+  if (typeof error !== 'object' || error === null) return unknown;
   const causes = [...chain(error)];
   const codes = causes.map((cause) => cause.code).filter((code) => typeof code === 'string');
   if (causes.some(({ code, message }) => FAULT.test(`${code as string} ${message as string}`))) return undefined;
@@ -27,7 +31,8 @@ export function ofNetworkError(error: unknown): 'never_sent' | 'retryable_failur
   if (causes.some(({ code, syscall }) => NEVER_SENT.test(code as string) && syscall !== 'read' && syscall !== 'write')) return 'never_sent';
   const message = String((error as { message?: unknown }).message);
   if (NETWORK.test(message)) return REFUSED.test(message) ? 'never_sent' : 'retryable_failure';
-  return FAULTS.has((error as { name?: unknown }).name as string) && codes.length === 0 ? undefined : 'retryable_failure';
+  if (codes.length > 0) return 'retryable_failure';
+  return FAULTS.has((error as { name?: unknown }).name as string) ? undefined : unknown;
 }
 
 /** What programs throw that are wrong. */

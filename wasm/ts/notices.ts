@@ -1,4 +1,4 @@
-import { show } from './check.js';
+import { callable, show } from './check.js';
 import type { BalancerEvent } from './event.js';
 import type { EjectionReason, HeldBy } from './generated.js';
 import type { Changes, Picker } from './picker.js';
@@ -46,7 +46,7 @@ export class Notices {
 
   on<Name extends keyof LbEvents>(name: Name, listener: (event: LbEvents[Name]) => void): () => void {
     if (!NAMES.includes(name)) throw new TypeError(`there is no event ${show(name)}; there are ${NAMES.join(', ')}`);
-    if (typeof listener !== 'function') throw new TypeError(`listener must be a function, not ${show(listener)}`);
+    callable('listener', listener);
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);
     // A function of its own, so that one that is added twice is called twice, and ended one by one.

@@ -102,7 +102,8 @@ export interface LbFetchOptions extends RequestDefaults {
 
 const REQUEST = ['retry', 'hedge', 'timeoutMs', 'attemptTimeoutMs', 'classify', 'accept'] as const;
 const OWN = ['endpoints', 'policy', 'fetch', 'removalGraceMs', 'now', 'seed', 'onEvent', ...REQUEST];
-export const CALL = ['key', 'idempotent', 'signal', ...REQUEST];
+export const FETCH = ['key', 'idempotent', ...REQUEST];
+export const CALL = [...FETCH, 'signal'];
 const RETRY = ['limit', 'methods', 'statusCodes', 'backoff', 'budget'];
 
 /** What is needed of the balancer's and a request's options together. */
@@ -124,7 +125,7 @@ export function checked(options: LbOptions): LbOptions {
   const { complete, options: settings } = started();
   known(complete ? 'options' : 'options of evenkeel/lite (all are in "evenkeel")', check.object('options', options), [...OWN, ...settings]);
   const { fetch, now, onEvent, removalGraceMs } = options;
-  for (const [name, value] of Object.entries({ fetch, now, onEvent })) if (value !== undefined) callable(name, value);
+  for (const [name, value] of Object.entries({ fetch, now, onEvent })) if (value !== undefined) check.callable(name, value);
   if (removalGraceMs !== undefined) check.number('removalGraceMs', removalGraceMs, 0, 86_400_000);
   return options;
 }
@@ -141,8 +142,8 @@ export function config(options: LbOptions): BalancerConfig {
 /** Adds a request's options to those of the balancer. */
 export function resolve(given: Omit<RequestDefaults, 'retry'> & { retry?: SharedRetry | false; accept?: unknown }, base?: Resolved): Resolved {
   const { retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } = given;
-  if (classify !== undefined) callable('classify', classify);
-  if (accept !== undefined) callable('accept', accept);
+  if (classify !== undefined) check.callable('classify', classify);
+  if (accept !== undefined) check.callable('accept', accept);
   const rules = retry === undefined ? undefined : retries(retry, base !== undefined);
   const unhedged: { -readonly [Name in keyof RetryOptions]: RetryOptions[Name] } = { ...(base?.unhedged ?? DEFAULTS), ...rules?.retry };
   if (hedge) hedging(known('hedge', check.object('hedge', hedge), ['afterMs', 'after', 'max']));
@@ -187,14 +188,10 @@ function budgets(budget: SharedRetry['budget'], ofOne: boolean): { budget?: Budg
   if (budget === undefined) return {};
   if (budget === false) return { budget: (unbounded ??= new RetryBudget({ ratio: 1000, minPerSec: 1_000_000 })) };
   if (budget instanceof RetryBudget || 'tokens' in check.object('retry.budget', budget)) return { budget: budget as Budget };
-  if (ofOne) throw new TypeError('retry.budget of one request must be a RetryBudget or a TokenThrottle that is shared: a new one would bound nothing');
+  if (ofOne) throw new TypeError('retry.budget of a request must be a RetryBudget or a TokenThrottle: a new one would bound nothing');
   const names = ['ratio', 'minPerSec', 'ttlMs', 'deposits'];
   return { budget: new RetryBudget(known('retry.budget', budget, names) as RetryBudgetOptions) };
 }
 
 /** More than any client sends. */
 let unbounded: RetryBudget | undefined;
-
-function callable(name: string, value: unknown): void {
-  if (typeof value !== 'function') throw new TypeError(`${name} must be a function, not ${check.show(value)}`);
-}

@@ -165,7 +165,7 @@ function dropped(owner: PickOwner, ticket: number, call: Once | undefined): () =
   return () => {
     call?.free();
     owner.dropped++;
-    if (!warned) console.warn('evenkeel: a pick was dropped without a report, and counts as abandoned; say pick.ok(), fail() or cancel(), or `using pick`');
+    if (!warned) console.warn('evenkeel: a pick was dropped without a report, and counts as abandoned: say `using pick`');
     warned = true;
     report(owner.handle, owner.clock(), ticket, NUMBER.abandoned, NaN);
   };

@@ -108,9 +108,9 @@ export class Picker {
 
   constructor(options: BalancerOptions = {}) {
     const parts = (this.#parts = started());
-    const { endpoints = [], policy = 'peak_ewma', config = {}, budget, seed, now = () => performance.now() } = options;
-    if (typeof policy !== 'string') throw new TypeError(`policy must be a string, not ${check.show(policy)}`);
-    if (typeof now !== 'function') throw new TypeError(`now must be a function, not ${check.show(now)}`);
+    const { endpoints = [], policy = 'peak_ewma', config = {}, budget, seed, now = () => performance.now() } = check.object('options', options);
+    check.text('policy', policy);
+    check.callable('now', now);
     this.#now = now;
     this.budget = budget === undefined ? undefined : checkBudget(budget);
     const [handle, texts] = [(this.handle = module.new_balancer()), this.#texts];
@@ -125,7 +125,7 @@ export class Picker {
     for (const [setting, number] of parts.settings(config, (name) => this.#zone(name))) module.set(handle, setting, number);
     this.#unweighted = UNWEIGHTED.includes(policy);
     this.#seeded = seed !== undefined;
-    module.seed(handle, ...check.seed(seed ?? 0));
+    module.seed(handle, ...check.seed(seed === undefined ? 0 : seed));
     parts.throwFault(handle, 'setting');
     this.update(endpoints);
   }
@@ -158,7 +158,7 @@ export class Picker {
   /** Picks the endpoint for a request; `null` if there is none. */
   pick(options?: PickOptions): Pick | null {
     if (options === undefined) return this.toPick(module.pick(this.seeded(), this.clock()));
-    const { key, avoid, now } = options;
+    const { key, avoid, now } = check.object('options', options);
     const at = this.#time(now);
     const handle = this.seeded();
     const checked = key === undefined ? undefined : check.key(key);
@@ -219,7 +219,8 @@ export class Picker {
    *
    * @throws {RangeError} if the text is damaged, too old, of another version or about other endpoints; then nothing changes.
    */
-  importState(text: string, { ageMs = 0, now }: { readonly ageMs?: number; readonly now?: number } = {}): Imported {
+  importState(text: string, options: { readonly ageMs?: number; readonly now?: number } = {}): Imported {
+    const { ageMs = 0, now } = check.object('options', options);
     check.text('text', text);
     check.duration('ageMs', ageMs);
     const at = this.#time(now);

@@ -1,4 +1,4 @@
-import { show } from './check.js';
+import { must } from './check.js';
 import { IDEMPOTENCY_KEY, IDEMPOTENT_METHODS, type Repeat } from './generated.js';
 import { path } from './url.js';
 
@@ -24,9 +24,7 @@ export interface Rules {
 
 export function outgoing(input: RequestInfo | URL, init: Record<string, unknown>, rules: Rules): Outgoing | Promise<Outgoing> {
   if (typeof Request === 'function' && input instanceof Request) return ofRequest(input, init, rules);
-  if (typeof input !== 'string' && !(input instanceof URL)) {
-    throw new TypeError(`the request must be a path, a URL or a Request, not ${show(input)}`);
-  }
+  must(typeof input === 'string' || input instanceof URL, 'the request', 'a path, a URL or a Request', input);
   return ofParts(path(input), init, rules);
 }
 

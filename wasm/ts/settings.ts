@@ -76,7 +76,7 @@ function rules(value: OutlierPreset | OutlierDetection | false): OutlierDetectio
 }
 
 function text(value: OutlierPreset | true): OutlierPreset {
-  if (typeof value !== 'string') throw new TypeError(`outlierDetection must be an object, not ${check.show(value)}`);
+  check.must(typeof value === 'string', 'outlierDetection', 'an object', value);
   return value;
 }
 

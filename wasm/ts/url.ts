@@ -13,7 +13,7 @@ export function spelled(name: string, value: unknown): string {
   const text = check.url(name, value);
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') {
-    throw new TypeError(`${name}: fetch refuses URLs with a user or a password: send ${url.host} an Authorization header instead`);
+    throw new TypeError(`${name} must have no user and no password: fetch refuses them; send ${url.host} an Authorization header`);
   }
   if (url.hash !== '') throw new TypeError(`${name} must have no fragment, and ${check.show(text)} has ${check.show(url.hash)}`);
   return origin(url) + url.pathname.replace(/\/+$/, '') + url.search;

@@ -1,4 +1,4 @@
-import { duration, object, show } from './check.js';
+import { duration, must, object } from './check.js';
 import { VERDICTS, type VerdictName } from './generated.js';
 
 /** The verdicts that say nothing more than their name. */
@@ -32,12 +32,10 @@ export function ofError(said: Verdict): Verdict {
 export function numbers(verdict: Verdict): [verdict: number, waitMs: number] {
   if (typeof verdict === 'object' && verdict !== null) {
     const { verdict: name, waitMs } = object('verdict', verdict);
-    if (name === 'overloaded' || name === 'push_back') return [VERDICTS.indexOf(name), duration('waitMs', waitMs)];
-    throw new TypeError(`a verdict with waitMs must be overloaded or push_back, not ${show(name)}`);
+    must(name === 'overloaded' || name === 'push_back', 'a verdict with waitMs', 'overloaded or push_back', name);
+    return [VERDICTS.indexOf(name), duration('waitMs', waitMs)];
   }
   const plain = VERDICTS.filter((name) => name !== 'push_back');
-  if (!plain.includes(verdict)) {
-    throw new TypeError(`a verdict must be one of ${plain.join(', ')} or { verdict, waitMs }, not ${show(verdict)}`);
-  }
+  if (!plain.includes(verdict)) must(false, 'a verdict', `one of ${plain.join(', ')} or { verdict, waitMs }`, verdict);
   return [VERDICTS.indexOf(verdict), NaN];
 }
