@@ -99,7 +99,10 @@ impl Estimator {
             Some(rate) => rate,
             None => HALVINGS,
         };
-        let longest = u64::MAX / rate;
+        let longest = match u64::MAX.checked_div(rate) {
+            Some(longest) => longest,
+            None => u64::MAX,
+        };
         Self { rate, longest, floor: nanos(floor), failure_penalty: nanos(failure_penalty) }
     }
 

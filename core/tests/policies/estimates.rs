@@ -112,6 +112,15 @@ fn no_time_at_all_is_a_nanosecond() {
     assert_eq!(still.cost(estimate, 0, Instant::from_secs(1)), MS);
 }
 
+#[test]
+fn a_tau_of_centuries_never_lowers() {
+    let slow = Estimator::new(Duration::MAX, Duration::from_millis(1), Duration::ZERO);
+    let mut estimate = Estimate { nanos: 9 * MS, stamp: Instant::ZERO };
+    assert_eq!(slow.cost(estimate, 0, Instant::from_secs(1_000)), 9 * MS);
+    slow.observe(&mut estimate, Instant::from_secs(1), Instant::from_secs(1), Outcome::Success);
+    assert_eq!(estimate.nanos, 9 * MS);
+}
+
 /// What a request at fault says of how long an answer takes: no less than is known. A fast one
 /// counts as in flight for some 26 ms.
 #[test]
