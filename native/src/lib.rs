@@ -63,6 +63,7 @@ mod stats;
 mod status;
 mod stripe;
 mod supervise;
+mod sync;
 mod table;
 mod tally;
 mod target;
