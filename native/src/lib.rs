@@ -65,6 +65,7 @@ mod stats;
 mod status;
 mod stripe;
 mod supervise;
+mod sync;
 mod table;
 mod tally;
 mod target;

@@ -1,10 +1,11 @@
 //! Requests in flight to an endpoint, and how long it takes to answer.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 
 use evenkeel_core::load::{Estimate, Estimator, Ewma, Load as _};
 use evenkeel_core::{Config, Instant, Outcome};
+
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// What a pick reads of an endpoint, and a report writes.
 ///

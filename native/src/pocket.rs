@@ -1,11 +1,12 @@
 //! Where a thread keeps the snapshot that it picks from.
 
 use core::ptr;
-use core::sync::atomic::{
+
+use crate::sync::Arc;
+use crate::sync::atomic::{
     AtomicPtr,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::Arc;
 
 /// Room for one `Arc`. One thread puts it in; that thread and any other may take it out.
 ///
@@ -20,7 +21,7 @@ pub(crate) struct Pocket<T> {
 impl<T: Send + Sync> Pocket<T> {
     /// Makes an empty one: only of what may be used and dropped by any thread, as all others need
     /// not ask for that again.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { inside: AtomicPtr::new(ptr::null_mut()) }
     }
 }

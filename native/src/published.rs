@@ -1,11 +1,6 @@
 //! The snapshot of now, and what those who pick keep of it.
 
 use core::ops::Deref;
-use core::sync::atomic::{
-    AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use crossbeam_utils::CachePadded;
@@ -13,6 +8,11 @@ use crossbeam_utils::CachePadded;
 use crate::pocket::Pocket;
 use crate::snapshot::Snapshot;
 use crate::stripe::Stripe;
+use crate::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::sync::{Arc, Mutex, PoisonError};
 
 /// The newest snapshot. Each thread keeps the one that it picked from last, until the next is
 /// published: a thread that does not pick any more keeps nothing alive.

@@ -1,11 +1,12 @@
 //! What the reports on one endpoint add up to until the maintenance task takes it over.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use evenkeel_core::health::{SLOW_FAILURE, Tally};
 use evenkeel_core::{Instant, Outcome};
+
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// The successes count, too.
 const WATCHED: u32 = 1 << 31;
