@@ -221,9 +221,45 @@ describe('in Chromium', () => {
       await at(page, 5000);
       still = await drawn(page);
       assert.match(await figure(page, 1, 'p50'), /^\d+ms$/);
+      const moving = await page.evaluate(() => [...document.querySelectorAll('*')].map(getComputedStyle).filter(({ animationName, transitionDuration }) => animationName !== 'none' || /[1-9]/.test(transitionDuration)).length);
+      assert.equal(moving, 0, 'nor anything else that moves');
     });
     assert(still < moving, `${still} pixels, and ${moving} with dots`);
   });
+
+  for (const colorScheme of ['light', 'dark']) {
+    seen(`${colorScheme}: what there is to read stands out, and the dots have the colours of the page`, () =>
+      visit('', { colorScheme }, async (page) => {
+        await at(page, 14_000);
+        const { texts, ground, wrong } = await page.evaluate(() => {
+          const rgb = (colour) => /^rgba?\(([^)]*)\)$/.exec(colour)[1].split(',').map(Number);
+          // Of WCAG 2.2: how light a colour is.
+          const light = ([r, g, b]) => [r, g, b].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4))
+            .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
+          const behind = (element) => {
+            for (let at = element; at; at = at.parentElement) {
+              const colour = rgb(getComputedStyle(at).backgroundColor);
+              if (colour[3] !== 0) return colour;
+            }
+          };
+          const own = (element) => [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+          const read = [...document.querySelectorAll('body *')].filter((element) => own(element) && element.checkVisibility());
+          const low = read.map((element) => {
+            const [ink, paper] = [light(rgb(getComputedStyle(element).color)), light(behind(element))];
+            return [(Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05), element.textContent.trim().slice(0, 40)];
+          }).filter(([contrast]) => contrast < 4.5);
+          const canvas = document.querySelector('canvas');
+          const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          const wanted = getComputedStyle(document.documentElement).getPropertyValue('--well').trim().match(/\w\w/g).map((part) => parseInt(part, 16));
+          let well = 0;
+          for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255 && wanted.every((part, i) => data[at + i] === part)) well++;
+          return { texts: read.length, ground: light(behind(document.body)), wrong: [...low, ...(well > 0 ? [] : ['no dots'])] };
+        });
+        assert.deepEqual(wrong, []);
+        assert(texts > 40, texts);
+        assert(colorScheme === 'dark' ? ground < 0.1 : ground > 0.8, ground);
+      }));
+  }
 
   seen('what a frame costs at 1,000 requests a second', () =>
     visit('#rate=1000', {}, async (page) => {

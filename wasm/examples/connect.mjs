@@ -1,5 +1,5 @@
 // Connect-ES over several servers.
-import { createConnectTransport } from '@connectrpc/connect-web';
+import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-web';
 import { createBalancer } from 'evenkeel';
 
 /**
@@ -9,4 +9,20 @@ import { createBalancer } from 'evenkeel';
 export function transport(endpoints) {
   const lb = createBalancer({ endpoints });
   return createConnectTransport({ baseUrl: 'http://service', fetch: lb.fetch, useHttpGet: true });
+}
+
+/** The same by gRPC-Web, where an answer may be a refusal though its HTTP status is 200: one of trailers only says so in its headers. */
+export function grpcWebTransport(endpoints) {
+  const lb = createBalancer({ endpoints, accept: ofTrailers });
+  return createGrpcWebTransport({ baseUrl: 'http://service', fetch: lb.fetch });
+}
+
+/** UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, UNKNOWN, INTERNAL and DATA_LOSS; all others but RESOURCE_EXHAUSTED are about the request. */
+const VERDICTS = { 0: 'success', 14: 'retryable_failure', 4: 'timed_out', 1: 'canceled', 2: 'non_retryable_failure', 13: 'non_retryable_failure', 15: 'non_retryable_failure' };
+
+function ofTrailers({ headers }) {
+  const status = headers.get('grpc-status');
+  if (status === null) return undefined;
+  if (status === '8') return { verdict: 'overloaded', waitMs: Math.max(0, Number(headers.get('grpc-retry-pushback-ms') ?? 1000)) };
+  return VERDICTS[status] ?? 'ignorable';
 }

@@ -9,7 +9,7 @@ import { FileDescriptorProtoSchema, FileDescriptorSetSchema, StringValueSchema, 
 import { createClient } from '@connectrpc/connect';
 import { createBalancer } from 'evenkeel';
 import { createPublicClient } from 'viem';
-import { transport } from './connect.mjs';
+import { grpcWebTransport, transport } from './connect.mjs';
 import { hlsLoader } from './hls_loader.mjs';
 import { client as kyClient } from './ky.mjs';
 import { chat } from './openai.mjs';
@@ -56,16 +56,35 @@ test('openapi-fetch', async (t) => {
   assert.equal(bad.hits, 1);
 });
 
-test('Connect-ES', async (t) => {
-  const [bad, good] = [await serve(t, status(503)), await serve(t, () => 'hello')];
+/** A client of a service that greets. */
+function greeter(transport) {
   // A service of one method, as a compiler would describe it.
   const type = '.google.protobuf.StringValue';
   const method = { name: 'Greet', inputType: type, outputType: type };
   const file = create(FileDescriptorProtoSchema, { name: 'greet.proto', package: 'test', syntax: 'proto3', dependency: ['google/protobuf/wrappers.proto'], service: [{ name: 'Greeter', method: [method] }] });
   const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [file_google_protobuf_wrappers.proto, file] }));
-  const client = createClient(registry.getService('test.Greeter'), transport(ranked(bad, good)));
+  return createClient(registry.getService('test.Greeter'), transport);
+}
+
+test('Connect-ES', async (t) => {
+  const [bad, good] = [await serve(t, status(503)), await serve(t, () => 'hello')];
+  const client = greeter(transport(ranked(bad, good)));
   assert.equal((await client.greet(fromJson(StringValueSchema, 'evenkeel'))).value, 'hello');
   assert.deepEqual([bad.hits, good.hits, good.requests[0].url], [1, 1, '/test.Greeter/Greet']);
+});
+
+test('gRPC-Web: an answer of trailers only goes elsewhere where it was refused, and a call that may have been done is not repeated', async (t) => {
+  const type = { 'content-type': 'application/grpc-web+proto' };
+  const frame = (kind, bytes) => Buffer.concat([Buffer.from([kind, 0, 0, 0, bytes.length]), bytes]);
+  const answer = Buffer.concat([frame(0, Buffer.from('\n\x05hello')), frame(0x80, Buffer.from('grpc-status: 0\r\n'))]);
+  for (const [code, elsewhere] of [[8, true], [14, false], [3, false]]) {
+    const refuses = await serve(t, (_body, _request, response) => void response.writeHead(200, { ...type, 'grpc-status': String(code) }).end());
+    const good = await serve(t, (_body, _request, response) => void response.writeHead(200, type).end(answer));
+    const greeted = greeter(grpcWebTransport(ranked(refuses, good))).greet(fromJson(StringValueSchema, 'evenkeel'));
+    if (elsewhere) assert.equal((await greeted).value, 'hello');
+    else await assert.rejects(greeted, { code });
+    assert.deepEqual([refuses.hits, good.hits], [1, elsewhere ? 1 : 0], String(code));
+  }
 });
 
 test('an OpenAI-compatible client over two providers of which one answers 429', async (t) => {

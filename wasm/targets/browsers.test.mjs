@@ -2,15 +2,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import puppeteer from 'puppeteer-core';
-import { CHROMIUM } from './chromium.mjs';
+import { BROWSERS } from './browsers.mjs';
 import { ANSWERS, HERE, bundle, serve, servers } from './support.mjs';
 import { works } from './table.mjs';
-
-const BROWSERS = {
-  Chromium: ['/usr/bin/chromium', CHROMIUM],
-  Firefox: ['/usr/bin/firefox-esr', () => puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true })],
-};
 
 const JS = 'text/javascript';
 const CHECK = `

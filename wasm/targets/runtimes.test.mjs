@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,24 +42,22 @@ async function freePort() {
   return port;
 }
 
-test('workerd: golden files, a server that is down, and a worker that loses nothing', async (t) => {
-  const origins = [await serve(t), await serve(t), await serve(t)];
+/** Starts the worker with bindings, and services beside the network; asks it. */
+async function workerd(t, bindings, services = '') {
   const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'));
   t.after(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, 'worker.mjs'), await bundle('worker.mjs', { conditions: ['workerd'] }));
   copyFileSync(`${HERE}../pkg/lb.wasm`, join(folder, 'lb.wasm'));
   const port = await freePort();
-  const texts = { SERVERS: (await servers(t)).join(' '), ORIGINS: origins.map(({ url }) => url).join(' ') };
-  const bindings = Object.entries(texts).map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`);
   writeFileSync(join(folder, 'config.capnp'), `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = (
       modules = [(name = "worker.mjs", esModule = embed "worker.mjs"), (name = "./lb.wasm", wasm = embed "lb.wasm")],
-      bindings = [${bindings.join(', ')}],
+      bindings = [${bindings}],
       compatibilityDate = "2026-01-01",
     )),
-    (name = "internet", network = (allow = ["private", "public"])),
+    (name = "internet", network = (allow = ["private", "public"])),${services}
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
 );`);
@@ -72,10 +71,60 @@ const config :Workerd.Config = (
       }
     }
   };
+  return { url: `http://127.0.0.1:${port}`, get };
+}
+
+const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
+
+test('workerd: what an isolate learned is kept in a key-value namespace, and the next one goes on with it', async (t) => {
+  const bad = { hits: 0 };
+  const failing = createHttpServer((_, response) => (bad.hits++, response.writeHead(500).end()));
+  // The namespace as workerd asks for it.
+  const [kept, asked] = [new Map(), []];
+  const store = createHttpServer(async ({ method, url }, response) => {
+    const key = new URL(url, 'http://kv').pathname;
+    asked.push(method);
+    if (method === 'GET') return kept.has(key) ? response.end(kept.get(key)) : response.writeHead(404).end();
+    let value = '';
+    for await (const chunk of response.req) value += chunk;
+    kept.set(key, value);
+    response.end();
+  });
+  for (const server of [failing, store]) {
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    t.after(() => (server.closeAllConnections(), server.close()));
+  }
+  const at = (server) => `127.0.0.1:${server.address().port}`;
+  const origins = [`http://${at(failing)}`, (await serve(t)).url, (await serve(t)).url].join(' ');
+  const bindings = [text('ORIGINS', origins), '(name = "STATE", kvNamespace = "kv")'].join(', ');
+  const hits = [];
+  for (let isolate = 0; isolate < 2; isolate++) {
+    const { get } = await workerd(t, bindings, `\n    (name = "kv", external = (address = "${at(store)}", http = ())),`);
+    bad.hits = 0;
+    for (let i = 0; i < 40; i++) assert.equal(await get(`/item?i=${i}`), `item ${i}`);
+    hits.push(bad.hits);
+  }
+  assert.deepEqual([asked.filter((method) => method === 'GET').length, kept.size], [2, 1]);
+  assert.ok(hits[0] > 0, 'the first one learned it');
+  assert.equal(hits[1], 0, 'the second one knew it');
+});
+
+test('workerd: golden files, a server that is down, and a worker that loses nothing', async (t) => {
+  const origins = [await serve(t), await serve(t), await serve(t)];
+  const { url, get } = await workerd(t, [text('SERVERS', (await servers(t)).join(' ')), text('ORIGINS', origins.map(({ url }) => url).join(' '))].join(', '));
   assert.equal(await get('/golden'), String(ANSWERS));
   assert.equal(await get('/requests'), '40');
-  assert.equal(await through(`http://127.0.0.1:${port}`, origins), 0);
+  assert.equal(await through(url, origins), 0);
   works(`workerd ${version('workerd')}`, 'lb.wasm imported, bundled by esbuild');
+});
+
+test("edge-runtime: the example of Next's middleware passes requests on, and none is lost to a server that is down", async (t) => {
+  const ORIGINS = (await servers(t)).join(' ');
+  const options = { format: 'iife', globalName: 'next', external: [], define: { 'process.env.ORIGINS': JSON.stringify(ORIGINS) } };
+  const runtime = new EdgeRuntime({ initialCode: `${await bundle('../examples/next_middleware.mjs', options)}; globalThis.next = next;` });
+  const ask = (i) => runtime.evaluate(`next.middleware(new Request('http://x/api/item?i=${i}')).then((response) => response.text())`);
+  for (let i = 0; i < 20; i++) assert.equal(await ask(i), `item ${i}`);
+  assert.equal(await runtime.evaluate('next.config.matcher'), '/api/:path*');
 });
 
 test('edge-runtime: golden files, and a server that is down', async (t) => {

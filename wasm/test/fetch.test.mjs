@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBalancer, LbError } from 'evenkeel';
-import { nobody, serve } from './support.mjs';
+import { nobody, serve, until } from './support.mjs';
 
 const QUICK = { retry: { backoff: 0 }, seed: 1 };
 
@@ -264,4 +264,13 @@ test('what is nearly an option of ours is refused, and those of platforms are ha
   ];
   await lb.fetch('/', Object.fromEntries(names.map((name) => [name, 1])));
   for (const name of names) assert.equal(sent[0][name], 1, name);
+});
+
+test('who aborts while the answer is judged has left', async (t) => {
+  const caller = new AbortController();
+  const server = await serve(t, (_, response) => response.writeHead(200).write('and so on'));
+  const lb = createBalancer({ endpoints: [server.url], accept: () => void caller.abort() });
+  await assert.rejects(lb.fetch('/', { signal: caller.signal }), { name: 'AbortError' });
+  await until(() => server.busy === 0);
+  assert.equal(lb.endpoints()[0].inFlight, 0);
 });

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { buildSync } from 'esbuild';
 
 const PACKAGE = new URL('../', import.meta.url);
 
@@ -74,4 +77,13 @@ test('what is shipped: each entry, what entries share, and nothing twice', () =>
     }
   }
   assert.ok(seen.size > 20, `${seen.size}`);
+});
+
+test('who imports the parts below alone downloads two thirds of the entry without its module', () => {
+  const size = (names) => {
+    const stdin = { contents: `export { ${names} } from './pkg/slim.js'`, resolveDir: fileURLToPath(PACKAGE) };
+    return gzipSync(buildSync({ stdin, bundle: true, minify: true, format: 'esm', target: 'es2022', write: false }).outputFiles[0].contents).length;
+  };
+  const [parts, all] = [size('Balancer, Call, init'), size('createBalancer, Balancer, Call, init')];
+  assert.ok(parts < 0.7 * all, `${parts} of ${all}`);
 });

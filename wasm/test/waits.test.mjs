@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBalancer, poll } from 'evenkeel';
-import { settle } from './support.mjs';
+import { doh } from 'evenkeel/doh';
+import { serve, settle } from './support.mjs';
 
 const [A, B] = ['http://a.example', 'http://b.example'];
 const url = ({ url }) => url;
@@ -147,6 +148,23 @@ test('what is restored before the first list holds from then on', async () => {
   await lb.refresh();
   assert.equal(lb.endpoints().find(({ url }) => url === bad.url).health, 'ejected');
 });
+
+for (const [name, source] of Object.entries({
+  poll: (url) => poll(url, { timeoutMs: 20 }),
+  doh: (url) => doh('_a._tcp.lb.test', { resolver: url, timeoutMs: 20 }),
+})) {
+  for (const [where, hangs] of [['its head', () => {}], ['its body', (_, response) => response.writeHead(200).write('[')]]) {
+    test(`${name} that hangs in ${where}: a lone first request waits as long as the question may take, and is refused`, async (t) => {
+      const server = await serve(t, hangs);
+      const lb = createBalancer({ endpoints: source(server.url) });
+      const told = new Promise((resolve) => lb.on('source', resolve));
+      await assert.rejects(lb.fetch('/'), { code: 'no_endpoints' });
+      const { ok, error } = await told;
+      assert.equal(ok, false);
+      assert.match(error.message, /no answer from http:\S+ in 20 ms/);
+    });
+  }
+}
 
 test('a misspelt option of a source is refused', () => {
   assert.throws(() => poll(A, { ttlMS: 5000 }), /options has no "ttlMS"; did you mean ttlMs\?/);

@@ -12,7 +12,7 @@ const NEVER_SENT = new RegExp(
 
 /** How fetch words a broken connection: Node, Chromium, Firefox, Safari, React Native, Deno, workerd, Bun. */
 const NETWORK =
-  /^(?:fetch failed|terminated|failed to (?:fetch|connect)|load failed|client error|body stream|unable to connect|network ?(?:error|request failed)|error (?:in (?:body|input) stream|sending request|trying to connect|reading a body)|(?:the (?:internet |network |socket )?|network )?connection )/i;
+  /^(?:fetch failed|terminated|failed to (?:fetch|connect)|load failed|client error|body stream|content-length |unable to connect|network ?(?:error|request failed)|error (?:in (?:body|input) stream|sending request|trying to connect|reading a body)|(?:the (?:internet |network |socket )?|network )?connection )/i;
 
 /** How Deno says that nothing was sent. */
 const REFUSED = /connection refused|tcp connect error|dns error|failed to lookup|invalid peer certificate/i;

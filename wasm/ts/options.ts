@@ -188,7 +188,8 @@ function budgets(budget: SharedRetry['budget'], ofOne: boolean): { budget?: Budg
   if (budget === undefined) return {};
   if (budget === false) return { budget: (unbounded ??= new RetryBudget({ ratio: 1000, minPerSec: 1_000_000 })) };
   if (budget instanceof RetryBudget || 'tokens' in check.object('retry.budget', budget)) return { budget: budget as Budget };
-  if (ofOne) throw new TypeError('retry.budget of a request must be a RetryBudget or a TokenThrottle: a new one would bound nothing');
+  // A new one would bound nothing.
+  check.must(!ofOne, 'retry.budget of a request', 'a RetryBudget or a TokenThrottle', budget);
   const names = ['ratio', 'minPerSec', 'ttlMs', 'deposits'];
   return { budget: new RetryBudget(known('retry.budget', budget, names) as RetryBudgetOptions) };
 }

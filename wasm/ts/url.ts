@@ -37,11 +37,11 @@ export function join({ prefix, search }: Base, path: string): string {
  */
 export function path(input: string | URL): string {
   if (typeof input === 'string' && PLAIN.test(input)) return input;
-  let url;
+  let url!: URL;
   try {
     url = new URL(input, 'http://service.invalid/');
   } catch {
-    throw new TypeError(`the request must be a path or a URL, not ${check.show(input)}`);
+    check.must(false, 'the request', 'a path or a URL', input);
   }
   // "?x=1" alone is about the endpoint's own path.
   if (typeof input === 'string' && input.startsWith('?')) return url.search;
