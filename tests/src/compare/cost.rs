@@ -85,11 +85,15 @@ fn requests(before: Counts, after: Counts) -> f64 {
 /// Reads the CPU time of a process, in the program and in the kernel.
 fn ticks(process: u32) -> io::Result<[f64; 2]> {
     let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    times(&text).ok_or_else(|| io::Error::other(text.clone()))
+}
+
+/// Finds both in the line that Linux has of a process.
+fn times(line: &str) -> Option<[f64; 2]> {
     // Its name stands before, in parentheses, and may have spaces.
-    let mut fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11);
-    let mut next = || fields.next()?.parse().ok();
-    let (program, kernel) = (next(), next());
-    program.zip(kernel).map(Into::into).ok_or_else(|| io::Error::other(text.clone()))
+    let (_, fields) = line.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    Some([fields.next()?.parse().ok()?, fields.next()?.parse().ok()?])
 }
 
 fn median(costs: &[[f64; 3]], place: usize) -> f64 {
@@ -103,5 +107,26 @@ impl fmt::Display for Cost {
         let Self { side, micros: [program, kernel], rate } = self;
         let both = program + kernel;
         writeln!(f, "{:<19} {program:>7.1} {kernel:>6.1} {both:>6.1} {rate:>10.0}", side.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_stand_behind_a_name_of_any_kind() {
+        let line = "7 (a ) 1 b) S 1 7 7 0 -1 4194304 90 0 0 0 250 130 0 0 20 0 4 0 99 1 2";
+        assert_eq!(times(line), Some([250.0, 130.0]));
+        assert_eq!(times("7 (a) S 1 7"), None);
+    }
+
+    #[test]
+    fn the_median_is_that_of_a_column() {
+        let costs = [[3.0, 1.0, 9.0], [1.0, 2.0, 8.0], [2.0, 3.0, 7.0]];
+        assert_eq!(
+            format!("{:?}", [0, 1, 2].map(|place| median(&costs, place))),
+            "[2.0, 2.0, 8.0]"
+        );
     }
 }
