@@ -75,18 +75,29 @@ impl Repeat {
     }
 
     /// Returns when a request of JSON-RPC may be sent again, by the method in its body: once what
-    /// sends or signs, and all else as often as it takes.
+    /// sends, signs or broadcasts, and all else as often as it takes. Knows the methods of
+    /// Ethereum's, Bitcoin's, Solana's and Polkadot's nodes: for other services, say it yourself.
     ///
     /// ```
     /// use evenkeel_core::http::Repeat;
     ///
     /// assert_eq!(Repeat::of_json_rpc("eth_call"), Repeat::Idempotent);
     /// assert_eq!(Repeat::of_json_rpc("eth_sendRawTransaction"), Repeat::Sequential);
+    /// assert_eq!(Repeat::of_json_rpc("sendtoaddress"), Repeat::Sequential);
     /// ```
     pub fn of_json_rpc(method: &str) -> Self {
-        let does = ["eth_send", "eth_sign", "sendTransaction", "personal_", "wallet_"];
-        let does = does.iter().any(|prefix| method.starts_with(prefix));
-        if does { Self::Sequential } else { Self::Idempotent }
+        const WRITES: [&str; 8] = [
+            "eth_send",
+            "eth_sign",
+            "personal_",
+            "wallet_",
+            "send",
+            "sign",
+            "author_submit",
+            "requestAirdrop",
+        ];
+        let writes = WRITES.iter().any(|prefix| method.starts_with(prefix));
+        if writes || method.contains("broadcast") { Self::Sequential } else { Self::Idempotent }
     }
 
     /// Tells that the request may be sent again after this verdict.

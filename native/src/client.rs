@@ -22,8 +22,8 @@ pub(crate) const RECORDED: usize = 9;
 
 /// A client, where it leads, and what was reported of it.
 ///
-/// What a pick and a good report look at is at its head, on lines of its own, and the client behind
-/// it: of very many endpoints, each line is far away.
+/// What a pick and a good report look at is at its head, on lines of the cache of its own, and the
+/// client behind it: of very many endpoints, each line that is touched is a miss.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Client<C> {

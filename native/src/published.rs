@@ -146,7 +146,7 @@ impl<'a, C, P> Held<'a, C, P> {
     pub(crate) fn put_back(&mut self) {
         let Some((seat, published)) = self.taken.take() else { return };
         // SAFETY: only `Published::take` fills in `taken`, with a pointer from `Arc::into_raw`. The
-        // count that belongs to it is taken over here, once: nobody is left to give it back to.
+        // count that belongs to it is taken over here, once: `taken` is `None` now.
         let snapshot = unsafe { Arc::from_raw(self.snapshot) };
         if published.is_newest(&snapshot) {
             seat.pocket.put(snapshot);

@@ -41,8 +41,8 @@ pub(crate) struct Snapshot<C, P> {
     ejected: Vec<SortedList>,
 }
 
-/// The endpoints of a group that have room: in a list that the thread keeps, for while there is
-/// little room, picks make one after the other.
+/// The endpoints of a group that have room: a list that is kept per thread, so that picks while room
+/// is scarce allocate nothing.
 #[derive(Debug)]
 pub(crate) struct Room(SortedList);
 
@@ -52,7 +52,7 @@ thread_local! {
 
 impl Room {
     fn new() -> Self {
-        // A thread that ends has none any more.
+        // The thread may be ending: there is no list to use again.
         Self(ROOM.try_with(Cell::take).unwrap_or_default())
     }
 }
@@ -60,7 +60,7 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         let list = core::mem::take(&mut self.0);
-        // As above.
+        // The same.
         let _ = ROOM.try_with(|room| room.set(list));
     }
 }
@@ -224,7 +224,8 @@ impl<C, P> Snapshot<C, P> {
         }
         let index = any?;
         self.list(index, &mut room);
-        Some((index, room))
+        // Another thread may have taken the room meanwhile.
+        (!room.is_empty()).then_some((index, room))
     }
 
     /// Lists the members of a group that have room.

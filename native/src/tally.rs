@@ -29,7 +29,8 @@ const FIRST: usize = 32;
 const BLOCKS: usize = 28;
 
 /// What one thread counted, by the place of the endpoint's [`Column`]. It grows in place: readers
-/// need no lock. Picks are apart: of very many endpoints, they are read and written at random.
+/// need no lock. Picks are apart, 8 bytes each: of very many endpoints, a pick touches a line of the
+/// cache that eight of them share.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// With room for every endpoint, before it can be picked.
@@ -92,6 +93,10 @@ impl Tally {
 
     /// Makes room for the picks of all endpoints up to the one at this place.
     fn grow(&self, place: Place) {
+        // Blocks are made one after the other.
+        if self.picks.get(place.block as usize).is_some_and(|block| block.get().is_some()) {
+            return;
+        }
         for (block, picks) in (0..=place.block).zip(&self.picks) {
             picks.get_or_init(|| begin(block));
         }

@@ -25,7 +25,8 @@ use crate::stripe::Stripe;
 ///
 /// Between picks it keeps the set that it picked from last, with the clients of endpoints that have
 /// left since, until it picks again or is [released](Self::release); [`Balancer::close`] waits for
-/// that. Keep it where requests come often, and use the balancer where they seldom do.
+/// that. Keep it where requests come often, and use the balancer where they seldom do: its counts
+/// take 8 to 16 bytes for each endpoint.
 ///
 /// ```
 /// use evenkeel::{Balancer, Fixed, RoundRobin};
