@@ -126,7 +126,7 @@ impl Connector {
     }
 
     /// Agrees on one of these protocols, the first that the server speaks as well.
-    #[cfg(any(feature = "dns-over-https", feature = "http"))]
+    #[cfg(any(feature = "dns-over-https", feature = "http", feature = "tonic"))]
     pub(crate) fn speaking(self, protocols: &[&[u8]]) -> Self {
         Self { protocols: protocols.iter().map(|name| name.to_vec()).collect(), ..self }
     }

@@ -27,6 +27,8 @@ use crate::discover::{Discover, Removal};
 use crate::error::BuildError;
 use crate::factory::BoxError;
 use crate::target::Target;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 
 /// The largest [`resend_limit`](Builder::resend_limit): 16 MiB.
 const MOST_RESENT: usize = 16 << 20;
@@ -235,6 +237,24 @@ impl<D: Discover, P> Builder<D, P> {
         Fut: Future<Output = Result<I, E>> + Send + 'static,
     {
         Self { links: Settings { connector: Connector::new(connect), ..self.links }, ..self }
+    }
+
+    /// Connects by TLS. The certificate has to be for the name that discovery gave the endpoint, or for
+    /// what `tls` says.
+    ///
+    /// ```
+    /// use evenkeel::{Fixed, Tls, tonic::Channel};
+    ///
+    /// # fn main() -> Result<(), evenkeel::TargetError> {
+    /// let builder = Channel::builder(Fixed::new(["greeter.example.com:443"])?).tls(Tls::default());
+    /// # drop(builder);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(self, tls: Tls) -> Self {
+        Self { links: Settings { connector: Connector::tls(tls), ..self.links }, ..self }.https()
     }
 
     /// Sets what gRPC's metrics call the channel, as the label `grpc.target`: in gRPC, the name that

@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 use crate::connect;
 use crate::factory::BoxError;
 use crate::target::Target;
+#[cfg(feature = "tls")]
+use crate::tls::{Connector as TlsConnector, Tls};
 
 /// What HTTP/2 can be spoken on: any byte stream of tokio's.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -44,6 +46,24 @@ impl Connector {
     /// Connects by TCP, without delay (`TCP_NODELAY`).
     pub(super) fn tcp() -> Self {
         Self::new(tcp)
+    }
+
+    /// Connects by TLS, and speaks HTTP/2 only with a server that agrees to it, as gRPC does.
+    #[cfg(feature = "tls")]
+    pub(super) fn tls(tls: Tls) -> Self {
+        let connector = TlsConnector::new(tls).speaking(&[b"h2"]);
+        Self::new(move |target: Target| {
+            let connector = connector.clone();
+            async move {
+                let (session, name) =
+                    connector.session(target.host().trim_matches(['[', ']'])).await?;
+                let stream = session.connect(name, tcp(target).await?).await?;
+                if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+                    return Err("the server does not agree to HTTP/2 (ALPN)".into());
+                }
+                Ok::<_, BoxError>(stream)
+            }
+        })
     }
 
     /// Connects. A panic of the user's code is an error.

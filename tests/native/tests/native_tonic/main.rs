@@ -4,6 +4,7 @@ mod connections;
 mod deadlines;
 mod killing;
 mod metrics;
+mod secure;
 mod server;
 mod statuses;
 mod streams;
