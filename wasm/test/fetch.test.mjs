@@ -136,6 +136,15 @@ test('a Request is sent again with its method, headers and body', async (t) => {
   assert.equal(await (await lb.fetch(new Request('http://service/a', { method: 'DELETE' }), { method: 'PUT', body: 'other' })).text(), 'PUT /a other');
 });
 
+test("a Request as init: its method, headers, body and signal, as fetch's", async (t) => {
+  const { lb } = await pair(t, answers(503));
+  const init = () => new Request('http://other/y', { method: 'PUT', body: 'body' });
+  assert.equal(await (await lb.fetch('/x?y=1', init())).text(), 'PUT /x?y=1 body');
+  assert.equal(await (await lb.fetch(new URL('http://service/a'), init())).text(), 'PUT /a body');
+  assert.equal(await (await lb.fetch(new Request('http://service/b'), init())).text(), 'PUT /b body');
+  await assert.rejects(lb.fetch('/', new Request('http://other/', { signal: AbortSignal.abort() })), { name: 'AbortError' });
+});
+
 test('nothing was sent: any request goes elsewhere, whatever its method', async (t) => {
   const [down, good] = [await nobody(t), await serve(t, echo)];
   const lb = createBalancer({ endpoints: [{ url: down }, { url: good.url, priority: 1 }], ...QUICK, retry: { budget: false, backoff: 0 } });

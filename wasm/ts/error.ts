@@ -33,6 +33,6 @@ const WHY: Record<LbErrorCode, string> = {
   non_retryable_failure: 'an attempt failed, and must not be repeated',
   ignorable: 'the request is at fault',
   budget: 'the retry budget is used up',
-  push_back: 'the service asked for a longer wait than is allowed',
+  push_back: 'the service asked for too long a wait',
   canceled: 'the call was canceled',
 };

@@ -10,6 +10,7 @@ import { follow, send } from './fetch.js';
 import { Grace, type Spelled } from './grace.js';
 import { accepted, isResponse, ofResponse, ofThrown, SUCCESS } from './judge.js';
 import { onAbort } from './listeners.js';
+import { isRequest } from './request.js';
 import { loop, type Answer, type Job, type Rest } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
 import { CALL, FETCH, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
@@ -18,7 +19,7 @@ import { Picker, type Changes, type EndpointSpec, type PickOptions } from './pic
 import type { Source } from './source.js';
 import { known, unmistaken } from './spelling.js';
 import type { EndpointInfo } from './status.js';
-import { spelled } from './url.js';
+import { PLACE, spelled } from './url.js';
 
 /** What `fetch` takes, and what evenkeel takes besides. */
 export type LbRequestInit = Omit<RequestInit, 'body'> & LbFetchOptions;
@@ -116,6 +117,8 @@ class Lb implements LoadBalancer {
 
   // Its own, so that it can be handed on: `ky.create({ fetch: lb.fetch })`.
   readonly fetch = async (input: RequestInfo | URL, init: LbRequestInit = {}): Promise<Response> => {
+    // As in Workers: `fetch(url, request)`.
+    if (isRequest(init)) [input, init] = [new Request(new URL(isRequest(input) ? input.url : input, PLACE), init), {}];
     const { key, idempotent, retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept, ...rest } = check.object('init', init ?? {});
     const resolved = this.#resolve({ retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } as LbFetchOptions);
     if (idempotent !== undefined) check.flag('idempotent', idempotent);

@@ -22,8 +22,12 @@ export interface Rules {
   readonly methods: readonly string[];
 }
 
+export function isRequest(value: unknown): value is Request {
+  return typeof Request === 'function' && value instanceof Request;
+}
+
 export function outgoing(input: RequestInfo | URL, init: Record<string, unknown>, rules: Rules): Outgoing | Promise<Outgoing> {
-  if (typeof Request === 'function' && input instanceof Request) return ofRequest(input, init, rules);
+  if (isRequest(input)) return ofRequest(input, init, rules);
   must(typeof input === 'string' || input instanceof URL, 'the request', 'a path, a URL or a Request', input);
   return ofParts(path(input), init, rules);
 }
@@ -63,7 +67,6 @@ async function ofRequest(input: Request, init: Record<string, unknown>, rules: R
   }
   Object.assign(parts, given, { body: own });
   if (own === undefined && input.body) {
-    if (input.bodyUsed) throw new TypeError('the body of the Request has been used');
     signal.throwIfAborted();
     parts['body'] = await input.arrayBuffer();
   }

@@ -47,6 +47,6 @@ export function poll(url: string | URL, options: PollOptions = {}): Source {
 async function parseJson(response: Response): Promise<Iterable<EndpointSpec>> {
   const json: unknown = await response.json();
   const list = Array.isArray(json) ? json : (json as { endpoints?: unknown } | null)?.endpoints;
-  if (!Array.isArray(list)) throw new TypeError('the list must be a JSON array, or an object with one as its endpoints');
+  if (!Array.isArray(list)) throw new TypeError('the list must be a JSON array, or an object with endpoints');
   return list as EndpointSpec[];
 }

@@ -39,7 +39,7 @@ export function path(input: string | URL): string {
   if (typeof input === 'string' && PLAIN.test(input)) return input;
   let url!: URL;
   try {
-    url = new URL(input, 'http://service.invalid/');
+    url = new URL(input, PLACE);
   } catch {
     check.must(false, 'the request', 'a path or a URL', input);
   }
@@ -47,6 +47,9 @@ export function path(input: string | URL): string {
   if (typeof input === 'string' && input.startsWith('?')) return url.search;
   return url.pathname + url.search;
 }
+
+/** What a path alone is taken to be at. */
+export const PLACE = 'http://service.invalid/';
 
 /** A path that `new URL` would leave as it is. */
 const PLAIN = /^\/(?:[\w~!$&'()*+,;=:@-][\w~!$&'()*+,;=:@/-]*(?<!\/\/))?(?:\?[\w~!$&()*+,;=:@/?.%-]*)?$/;
