@@ -13,10 +13,8 @@ use core::sync::atomic::AtomicU32;
 use core::time::Duration;
 use std::sync::Arc;
 
-#[cfg(any(feature = "http", feature = "reqwest"))]
-use evenkeel_core::Instant;
 use evenkeel_core::retry::{Call, End, Step};
-use evenkeel_core::{Outcome, Policy, Slot, Verdict, retry as core_retry};
+use evenkeel_core::{Instant, Outcome, Policy, Slot, Verdict, retry as core_retry};
 use tokio::sync::watch;
 
 use self::flight::{Flight, InFlight};
@@ -172,17 +170,11 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         let clock = self.shared.clock;
         let mut now = clock.now();
         let refused = AtomicU32::new(0);
-        let (mut call, mut count) = match unanswered {
-            None => (
-                Call::new(Bounds(retry.policy_at(now)), now),
-                CallCount::new(&self.shared.calls, &refused),
-            ),
-            Some(unanswered) => {
-                let call = unanswered.go_on(now);
-                let count = CallCount::going_on(&self.shared.calls, &refused, call.attempts());
-                (call, count)
-            }
+        let mut call = match unanswered {
+            None => Call::new(Bounds(retry.policy_at(now)), now),
+            Some(unanswered) => unanswered.go_on(now),
         };
+        let mut count = CallCount::new(&self.shared.calls, &refused, call.attempts());
         let mut rng = self.rng();
         let mut budget = retry.purse(&refused);
         let mut failed =
@@ -202,14 +194,7 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
                         let (client, resends) = (lease.client(), count.resends());
                         self.tally().add(client.column.place(), count.sent(sent.is_hedge()));
                         let span = count.span.attempt(&client.target, sent, resends);
-                        let made = Attempt {
-                            client,
-                            slot,
-                            sent,
-                            clock,
-                            #[cfg(any(feature = "http", feature = "reqwest"))]
-                            began: now,
-                        };
+                        let made = Attempt::new(client, slot, sent, (clock, now));
                         let future = span.run(|| attempt(made));
                         in_flight.send(Flight { attempt: sent, lease, span, began: now }, future);
                     }
@@ -320,6 +305,23 @@ pub struct Attempt<C> {
 }
 
 impl<C> Attempt<C> {
+    #[cfg_attr(not(any(feature = "http", feature = "reqwest")), expect(unused_variables))]
+    fn new(
+        client: Arc<Client<C>>,
+        slot: Slot,
+        sent: core_retry::Attempt,
+        (clock, began): (Clock, Instant),
+    ) -> Self {
+        Self {
+            client,
+            slot,
+            sent,
+            clock,
+            #[cfg(any(feature = "http", feature = "reqwest"))]
+            began,
+        }
+    }
+
     /// Returns where it goes.
     pub fn target(&self) -> &Target {
         &self.client.target

@@ -128,7 +128,7 @@ impl Columned {
 pub(crate) struct CallCount<'a> {
     all: &'a Columned,
     pub(crate) span: CallSpan,
-    /// Those before it went on; 0 for a new one.
+    /// Attempts made before it went on; 0 for a new one.
     before: u64,
     attempts: u64,
     hedges: u64,
@@ -143,12 +143,8 @@ pub(crate) struct CallCount<'a> {
 impl<'a> CallCount<'a> {
     const COLUMNS: usize = 11;
 
-    pub(crate) fn new(all: &'a Columned, refused: &'a AtomicU32) -> Self {
-        Self::going_on(all, refused, 0)
-    }
-
-    /// Counts what a call adds that goes on after so many attempts: it has been counted.
-    pub(crate) fn going_on(all: &'a Columned, refused: &'a AtomicU32, attempts: u32) -> Self {
+    /// Counts a call, or what one adds that goes on after so many attempts: it has been counted.
+    pub(crate) fn new(all: &'a Columned, refused: &'a AtomicU32, attempts: u32) -> Self {
         let (hedges, timed_out, given_up) = (0, 0, 0);
         let (span, attempts) = (CallSpan::begin(), attempts.into());
         Self {

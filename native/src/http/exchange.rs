@@ -255,12 +255,10 @@ where
     Fut: Future<Output = Result<Response<B>, E>>,
 {
     let retry = rules.retry_of(plan);
+    let until = |limit| Some((Instant::now().checked_add(limit)?, limit));
     let (unanswered, deadline) = match rest {
         Some(Rest { call, deadline }) => (Some(call), deadline),
-        None => {
-            let until = |limit| Some((Instant::now().checked_add(limit)?, limit));
-            (None, retry.whole().and_then(until))
-        }
+        None => (None, retry.whole().and_then(until)),
     };
     let judge = Judge { plan, classify: rules.classify.as_deref() };
     let retry = retry.classify(&judge).accept(&judge);
