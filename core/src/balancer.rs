@@ -196,22 +196,20 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         rng: &mut impl Rng,
     ) -> Result<Pick, PickError> {
         let (slot, why, decides);
-        let is_short = || St::ONE_WAY || self.policy.is_short();
-        if !St::FEW && self.is_plain(&request) && is_short() {
-            let (ready, panic) = self.cluster.first_level();
+        if !St::FEW && self.is_plain(&request) && (St::ONE_WAY || self.policy.is_short()) {
+            let (policy, cluster) = (&self.policy, &self.cluster);
+            let (ready, panic) = cluster.first_level();
             if ready.is_empty() {
                 return Err(self.unavailable());
             }
             let mut cx = Cx::new(request.now, request.key, &mut self.turn, rng);
             let picked = if St::ONE_WAY {
-                let view = Over::new(St::Set::uncut(ready), &self.cluster);
-                choose::ask(&self.policy, &view, &mut cx)
+                choose::ask(policy, &Over::new(St::Set::uncut(ready), cluster), &mut cx)
             } else {
-                choose::ask_short(&self.policy, &Over::new(ready, &self.cluster), &mut cx)
+                choose::ask_short(policy, &Over::new(ready, cluster), &mut cx)
             };
-            let Some(picked) = picked else { return Err(PickError::Declined) };
-            (slot, decides) = (picked, panic);
-            why = if decides { Why::Panic } else { Why::Policy };
+            (slot, decides) = (picked.ok_or(PickError::Declined)?, panic);
+            why = if panic { Why::Panic } else { Why::Policy };
         } else {
             let choice = if St::ONE_WAY {
                 self.choose_few(&request, rng)
@@ -229,8 +227,7 @@ impl<A: Address, P: Policy + Clone, S: Kit, St: Store> Balancer<A, P, S, St> {
         Ok(Pick { slot, started: request.now, balancer: self.id, why, decides })
     }
 
-    /// Tells that the policy may pick from the first level: nothing is due, no groups are formed,
-    /// and there is no slot to avoid.
+    /// Tells that the first level is to pick from: nothing is due, grouped, or to be avoided.
     #[inline]
     fn is_plain(&self, request: &Request<'_>) -> bool {
         !self.cluster.wakes(request.now) && request.avoid.is_empty() && !self.cluster.is_grouped()

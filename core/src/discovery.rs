@@ -2,12 +2,16 @@
 //!
 //! | the source | the machine |
 //! |---|---|
-//! | answers with the whole set, and how long it is good (DNS) | [`Poller`](poller::Poller) |
-//! | answers with the whole set, and keeps the next question until it differs (Consul) | [`LongPoll`](long_poll::LongPoll) |
-//! | lists the set, and then streams what changes (etcd, Kubernetes) | [`ListWatch`](list_watch::ListWatch) |
+//! | answers with the whole set, and how long it is good (DNS) | [`Poller`] |
+//! | answers with the whole set, and keeps the next question until it differs (Consul) | [`LongPoll`] |
+//! | lists the set, and then streams what changes (etcd, Kubernetes) | [`ListWatch`] |
 //!
 //! A wait that the source asks for (`retry_after`) is kept by all of them: nothing but the source's
 //! own news makes a question earlier, up to [`MAX_RETRY_AFTER`].
+//!
+//! [`Poller`]: poller::Poller
+//! [`LongPoll`]: long_poll::LongPoll
+//! [`ListWatch`]: list_watch::ListWatch
 
 mod config_error;
 pub mod list_watch;

@@ -114,7 +114,7 @@ impl Code {
     /// | `OK` | success | | |
     /// | `UNAVAILABLE` | another attempt may do better | the whole call waits | the call ends |
     /// | `DEADLINE_EXCEEDED` | timed out | the whole call waits | the call ends |
-    /// | `RESOURCE_EXHAUSTED` | overloaded for [`COOL_DOWN`]: elsewhere at once | overloaded for that time | the call ends |
+    /// | `RESOURCE_EXHAUSTED` | overloaded for [`COOL_DOWN`] | overloaded for that time | the call ends |
     /// | `CANCELLED` | canceled | | |
     /// | `UNKNOWN`, `INTERNAL`, `DATA_LOSS` | a failure, and it may have been done: the call ends | | |
     /// | all others | ignorable: the request is at fault | | |

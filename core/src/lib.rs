@@ -19,13 +19,15 @@
 //!
 //! | station | what happens there | where to read on |
 //! |---|---|---|
-//! | source | The caller asks DNS, a registry or a file; a machine says when. | [`discovery`], [`srv`] |
+//! | source | The caller asks DNS, a registry or a file. | [`discovery`], [`srv`] |
 //! | update | The answer replaces the whole set. | [`Balancer::update`], [`Endpoint`] |
-//! | rows | Each endpoint has one row, of one [`Slot`]: address, weight, health, load. | [`health`], [`load`], [`slow_start`](Settings::slow_start) |
-//! | sets | The first level with endpoints in service is the candidates. | [`cluster`], [`guide::health`] |
+//! | rows | Each endpoint has one, in one [`Slot`]. | [`health`], [`load`], [`slow_start`] |
+//! | sets | The first level in service is the candidates. | [`cluster`], [`guide::health`] |
 //! | policy | It chooses one of the candidates. | [`policy`], [`guide::policies`] |
 //! | pick | The token of one request: its endpoint, and why it is that one. | [`Pick`], [`Why`] |
-//! | report | The end of the request changes its row, and sets follow at once. | [`Outcome`], [`Verdict`] |
+//! | report | Its end changes its row, and sets follow at once. | [`Outcome`], [`Verdict`] |
+//!
+//! [`slow_start`]: Settings::slow_start
 //!
 //! A [`Call`] goes around the right half as often as its [`RetryPolicy`] and budget allow: see
 //! [`retry`]. What was learned survives a restart: see [`state`].
@@ -124,7 +126,7 @@
 //!
 //! | settings | what is linked | where |
 //! |---|---|---|
-//! | [`Config`] | Everything, with values known at run time: `Balancer::new`, `Balancer::with_config`. | services, browsers |
+//! | [`Config`] | Everything, by values known at run time. | services, browsers |
 //! | [`Defaults`] | Health by our rules. No zones, levels, slow start, counts or events. | firmware |
 //! | [`NoHealth`] | Endpoints and loads alone. | the least flash |
 //! | a type of yours | What its [kit] names, with constants of yours. | [`guide::extending`] |
@@ -132,7 +134,7 @@
 //! | storage | endpoints | where |
 //! |---|---|---|
 //! | [`Heap`] | as many as there is memory for | needs the feature `alloc` |
-//! | [`Inline<N>`](Inline), `Inline<N, u64>` | `N`, up to 32 or 64, in the balancer itself | no allocator; a `static` of zeros |
+//! | [`Inline`] | `N`, up to 32, with `u64` 64, in the balancer itself | no allocator; a `static` of zeros |
 //!
 //! # Features
 //!

@@ -12,10 +12,17 @@ use crate::names::named;
 /// | [`Failure`](Self::Failure) | a failure | a sample, not below the failure penalty |
 /// | [`TimedOut`](Self::TimedOut) | a failure | took at least this long |
 /// | [`NeverSent`](Self::NeverSent) | a failure, never a slow one | none |
-/// | [`Ignorable`](Self::Ignorable) | nothing; of a probe, it is back | none below the estimate; a fast one stays in flight |
+/// | [`Ignorable`] | nothing; of a probe, it is back | none below the estimate; a fast one lingers |
 /// | [`PushedBack`](Self::PushedBack) | a success | none |
-/// | [`Overloaded`](Self::Overloaded) | rests; without a time, a failure | none; without a time, as a failure |
-/// | [`Abandoned`](Self::Abandoned), [`LostRace`](Self::LostRace) | no answer | took at least this long |
+/// | [`Overloaded`] | rests; without a time, a failure | none; without a time, as a failure |
+/// | [`Abandoned`], [`LostRace`] | no answer | took at least this long |
+///
+/// A request that lingers counts as in flight for about as long as others are.
+///
+/// [`Ignorable`]: Self::Ignorable
+/// [`Overloaded`]: Self::Overloaded
+/// [`Abandoned`]: Self::Abandoned
+/// [`LostRace`]: Self::LostRace
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {

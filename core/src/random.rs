@@ -2,9 +2,9 @@
 
 use core::convert::Infallible;
 
-use rand_core::TryRng;
+use rand_core::{Rng, TryRng};
 
-use crate::hash::{SPLITMIX64_STEP, splitmix64};
+use crate::hash::{SPLITMIX64_STEP, share, splitmix64};
 
 /// Gives random numbers that are good enough for choosing endpoints: `SplitMix64` (Steele, Lea,
 /// Flood: Fast Splittable Pseudorandom Number Generators, 2014), a counter of 8 bytes and a
@@ -59,4 +59,24 @@ impl TryRng for SplitMix64 {
         }
         Ok(())
     }
+}
+
+/// Returns two different random numbers in `0..n`, as [`Cx::pair`](crate::Cx::pair) says.
+#[inline]
+pub(crate) fn pair(rng: &mut dyn Rng, n: usize) -> (usize, usize) {
+    let n = clamp(n);
+    if n < 2 {
+        return (0, 0);
+    }
+    let bits = rng.next_u64();
+    let first = share(n, (bits >> 32) as u32);
+    // The second is drawn from all but the first: those from the hole on move up by one.
+    let second = share(n - 1, bits as u32);
+    (first as usize, (second + u32::from(second >= first)) as usize)
+}
+
+/// Returns a number of things in 32 bits.
+#[inline]
+pub(crate) fn clamp(n: usize) -> u32 {
+    n.min(u32::MAX as usize) as u32
 }

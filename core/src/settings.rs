@@ -36,17 +36,25 @@ impl Settings for NoHealth {}
 ///
 /// | | ours | Envoy | gRPC (A50) |
 /// |---|---|---|---|
-/// | judged | at each report | failures in a row at each report, the rest at the end of each interval | the same; it knows no failures in a row |
-/// | counted | from an endpoint's first failure, for one interval | in intervals | in intervals |
+/// | judged | at each report | at the end of each interval (1) | at the end of each interval |
+/// | counted | from a first failure, for one interval | in intervals | in intervals |
 /// | failure percentage | at or above the threshold | at or above | above |
-/// | rates of others | without ejected ones | without ejected ones | with ejected ones, where they still answer |
-/// | may be ejected | while it stays within the percentage; of up to 4 endpoints at least half, never the only one | while it stays within the percentage | while the percentage is not reached |
-/// | crossed, but not ejected | judged again at the next failure; where chance decided, counted anew | failures in a row are counted anew | counted anew |
-/// | ejection takes | base · 2ⁿ, the upper half at random | base · (n + 1), plus jitter; n grows no further than the longest time needs | base · (n + 1) |
-/// | n gets less | by 1 for each interval since it came back | by 1 at the end of each interval, the first one aside | by 1 at the end of each interval |
-/// | comes back | at the end of its time | at the end of an interval | at the end of an interval, a moment later |
-/// | breaks two rules at the end of an interval | - | ejected once; by Envoy twice, and so for longer, and counted once for ever in the percentage | ejected once |
-/// | sent before an ejection, ended after it | says nothing | counts once the endpoint is back | counts |
+/// | rates of others | without ejected ones | without ejected ones | with ejected ones (2) |
+/// | may be ejected | within the percentage (3) | within the percentage | below the percentage |
+/// | crossed, but not ejected | judged again (4) | rows are counted anew | counted anew |
+/// | ejection takes | base · 2ⁿ, the upper half at random | base · (n + 1) (5) | base · (n + 1) |
+/// | n gets less by 1 | for each interval since it came back | at each end (6) | at each end |
+/// | comes back | at the end of its time | at the end of an interval | a moment after that |
+/// | breaks two rules at once | - | ejected once (7) | ejected once |
+/// | sent before an ejection, ended after it | says nothing | counts once it is back | counts |
+///
+/// 1. Failures in a row at each report; gRPC knows none of those.
+/// 2. Where they still answer.
+/// 3. Of up to 4 endpoints at least half, never the only one.
+/// 4. At the next failure; where chance decided, counted anew.
+/// 5. Plus jitter; n grows no further than the longest time needs.
+/// 6. At the end of each interval, the first one aside.
+/// 7. By Envoy itself twice, and so for longer, and counted once for ever in the percentage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Book {

@@ -39,6 +39,7 @@ pub(crate) struct Balancer {
     /// The slot behind each index.
     slots: Vec<Option<Slot>>,
     pub(crate) avoid: Vec<Slot>,
+    #[cfg(feature = "full")]
     pub(crate) key: Option<u64>,
     pub(crate) tickets: Tickets,
     /// When there will be something to pick, if the last pick found nothing.
@@ -60,6 +61,7 @@ pub fn new_balancer() -> u32 {
         staged: Vec::new(),
         slots: Vec::new(),
         avoid: Vec::new(),
+        #[cfg(feature = "full")]
         key: None,
         tickets: Tickets::new(),
         until: None,
@@ -133,7 +135,11 @@ impl Balancer {
 
     /// Picks for a request with the key that was laid ready, stepping over `avoid`.
     pub(crate) fn issue(&mut self, now: Instant, avoid: &[Slot], leave_level: bool) -> f64 {
-        let request = Request { now, key: self.key.take(), avoid, leave_level };
+        #[cfg(feature = "full")]
+        let key = self.key.take();
+        #[cfg(not(feature = "full"))]
+        let key = None;
+        let request = Request { now, key, avoid, leave_level };
         let pick = self.core.pick_with(request, &mut self.rng);
         self.until = match pick {
             Err(PickError::Busy { until }) => until,

@@ -31,6 +31,11 @@ pub const STEPS: u32 = 1 << 2;
 /// The outcomes or ends.
 pub const DETAILS: u32 = 1 << 4;
 
+/// Waits that the service asks for are made longer at random.
+const PUSH_BACK_JITTER: u8 = 1;
+/// Calls wait for an endpoint.
+const WAIT_FOR_READY: u8 = 2;
+
 /// A policy that goes with its call.
 #[derive(Clone, Copy, Debug)]
 struct Own(RetryPolicy);
@@ -45,9 +50,8 @@ impl Deref for Own {
 
 /// Keeps a policy for many calls. Times are in milliseconds, where NaN leaves out; `ts/call.ts` has
 /// checked them. `backoff` with a `cap` is the base of an exponential backoff, without one a
-/// constant wait.
+/// constant wait. The flags: 1 for `PUSH_BACK_JITTER`, 2 for `WAIT_FOR_READY`.
 #[wasm_bindgen]
-#[expect(clippy::too_many_arguments, reason = "one crossing for all")]
 pub fn retry_policy(
     attempts: u32,
     attempt_timeout: f64,
@@ -55,8 +59,7 @@ pub fn retry_policy(
     cap: f64,
     jitter: u8,
     max_push_back: f64,
-    push_back_jitter: bool,
-    wait_for_ready: bool,
+    flags: u8,
 ) -> u32 {
     let mut policy = RetryPolicy::new(attempts).unwrap_or_default();
     if let Some(timeout) = maybe(attempt_timeout) {
@@ -71,10 +74,10 @@ pub fn retry_policy(
     if let Some(most) = maybe(max_push_back) {
         policy = policy.with_max_push_back(most);
     }
-    if push_back_jitter {
+    if flags & PUSH_BACK_JITTER > 0 {
         policy = policy.with_push_back_jitter();
     }
-    if wait_for_ready {
+    if flags & WAIT_FOR_READY > 0 {
         policy = policy.with_wait_for_ready();
     }
     POLICIES.open().keep(policy)
@@ -115,13 +118,12 @@ pub fn end_call(call: u32) {
 /// handle stands for nothing.
 #[wasm_bindgen]
 pub fn poll(call: u32, now: f64, balancer: u32, budget: u32) -> f64 {
-    let (mut calls, mut balancers, mut budgets) = (CALLS.open(), BALANCERS.open(), BUDGETS.open());
-    let (Some(call), Some(balancer), Some(budget)) =
-        (calls.get_mut(call), balancers.get_mut(balancer), budgets.get_mut(budget))
+    let (Some(mut call), Some(mut balancer), Some(mut budget)) =
+        (CALLS.find(call), BALANCERS.find(balancer), BUDGETS.find(budget))
     else {
         return -1.0;
     };
-    let step = call.core.poll(instant(now), budget, &mut balancer.rng);
+    let step = call.core.poll(instant(now), &mut *budget, &mut balancer.rng);
     let (detail, attempt) = match step {
         Step::Send(attempt) => {
             call.until = attempt.deadline();
@@ -148,8 +150,7 @@ pub fn step_until(call: u32) -> f64 {
 /// tried.
 #[wasm_bindgen]
 pub fn pick_for(balancer: u32, now: f64, call: u32) -> f64 {
-    let calls = CALLS.open();
-    let Some(call) = calls.get(call) else { return -1.0 };
+    let Some(call) = CALLS.find(call) else { return -1.0 };
     let (tried, leaves) = (call.core.tried(), call.core.leaves_level());
     let pick = BALANCERS.with(balancer, |balancer| balancer.issue(instant(now), tried, leaves));
     pick.unwrap_or(-1.0)
@@ -159,15 +160,14 @@ pub fn pick_for(balancer: u32, now: f64, call: u32) -> f64 {
 /// not, the ticket is redeemed.
 #[wasm_bindgen]
 pub fn started(call: u32, now: f64, attempt: u32, balancer: u32, ticket: u32, budget: u32) -> bool {
-    let (mut calls, mut balancers, mut budgets) = (CALLS.open(), BALANCERS.open(), BUDGETS.open());
-    let (Some(call), Some(balancer), Some(budget)) =
-        (calls.get_mut(call), balancers.get_mut(balancer), budgets.get_mut(budget))
+    let (Some(mut call), Some(mut balancer), Some(mut budget)) =
+        (CALLS.find(call), BALANCERS.find(balancer), BUDGETS.find(budget))
     else {
         return false;
     };
     let slot = balancer.tickets.get(ticket).map(Pick::slot);
     let (Some(attempt), Some(slot)) = (call.under_way(attempt), slot) else { return false };
-    let starts = call.core.started(attempt, slot, budget);
+    let starts = call.core.started(attempt, slot, &mut *budget);
     if !starts {
         balancer.withdraw(instant(now), ticket);
     }

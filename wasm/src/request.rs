@@ -1,12 +1,17 @@
 //! The way of a request: a pick, and the report of how it ended.
 
+#[cfg(feature = "full")]
 use evenkeel_core::hash;
 use evenkeel_core::retry::LatencyPercentile;
 use wasm_bindgen::prelude::*;
 
-use crate::balancer::{BALANCERS, number};
+use crate::balancer::BALANCERS;
+#[cfg(feature = "full")]
+use crate::balancer::number;
 use crate::convert::{fraction, instant, maybe, millis};
-use crate::{memory, names};
+#[cfg(feature = "full")]
+use crate::memory;
+use crate::names;
 
 /// Steps over this slot at the next [`pick`], if it can.
 #[wasm_bindgen]
@@ -14,13 +19,15 @@ pub fn avoid(balancer: u32, index: u32) {
     BALANCERS.with(balancer, |balancer| balancer.avoid.extend(balancer.slot(index)));
 }
 
-/// Sets the key of the next pick.
+/// Sets the key of the next pick; the five policies have no use for one.
+#[cfg(feature = "full")]
 #[wasm_bindgen]
 pub fn key(balancer: u32, hi: u32, lo: u32) {
     BALANCERS.with(balancer, |balancer| balancer.key = Some(number(hi, lo)));
 }
 
 /// Makes the hash of the text that was written into [`room`](memory::room) the key of the next pick.
+#[cfg(feature = "full")]
 #[wasm_bindgen]
 pub fn key_of_text(balancer: u32) {
     let key = hash::bytes(&memory::bytes());

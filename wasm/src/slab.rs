@@ -66,8 +66,14 @@ impl<T> Shelf<T> {
         self.0.borrow_mut()
     }
 
+    /// Returns the row behind `handle`, if there is one. Not inlined, either.
+    #[inline(never)]
+    pub(crate) fn find(&self, handle: u32) -> Option<AtomicRefMut<'_, T>> {
+        AtomicRefMut::filter_map(self.0.borrow_mut(), |slab| slab.get_mut(handle))
+    }
+
     /// Does something with the row behind `handle`, if there is one.
     pub(crate) fn with<R>(&self, handle: u32, act: impl FnOnce(&mut T) -> R) -> Option<R> {
-        self.open().get_mut(handle).map(act)
+        self.find(handle).map(|mut row| act(&mut row))
     }
 }

@@ -203,8 +203,7 @@ function retryPolicy({ attempts, attemptTimeoutMs, backoff, maxPushBackMs, pushB
     cap,
     jitter,
     maxPushBackMs ?? NaN,
-    pushBackJitter ?? false,
-    waitForReady ?? false,
+    Number(pushBackJitter ?? false) + 2 * Number(waitForReady ?? false),
   );
 }
 

@@ -263,6 +263,8 @@ export class Picker {
 
   /** @internal The key of the next pick. */
   stageKey(key: string | check.Bits): void {
+    // The few policies have no use for one.
+    if (!this.#parts.complete) return;
     if (typeof key !== 'string') return module.key(this.handle, ...key);
     writeText(key);
     module.key_of_text(this.handle);

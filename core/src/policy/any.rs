@@ -12,7 +12,7 @@ use crate::store::Store;
 pub use parse::ParsePolicyError;
 use parse::{FULL_SCAN, Given, Parameters};
 
-/// Makes the enum, its names, and what goes by variant, from one line for each name: the policy,
+/// Makes the enum, its names, and what makes a policy, from one line for each name: the policy,
 /// and that of `name(full_scan)` where there is one.
 macro_rules! policies {
     ($(#[$attribute:meta])* $(
@@ -66,14 +66,25 @@ macro_rules! policies {
                 )+}
             }
         }
+    };
+}
 
-        /// Does the same with whichever policy it is.
-        macro_rules! each {
-            ($any:expr, $policy:ident => $do:expr) => {
-                match $any {
-                    $(AnyPolicy::$plain($policy) => $do, $(AnyPolicy::$scan($policy) => $do,)?)+
-                }
-            };
+/// Does the same with whichever policy it is; those of one type have one code.
+macro_rules! each {
+    ($any:expr, $policy:ident => $do:expr) => {
+        match $any {
+            AnyPolicy::RoundRobin($policy) | AnyPolicy::WeightedRoundRobin($policy) => $do,
+            AnyPolicy::Random($policy) => $do,
+            AnyPolicy::WeightedRandom($policy) => $do,
+            AnyPolicy::LeastRequest($policy) => $do,
+            AnyPolicy::LeastRequestFullScan($policy) => $do,
+            AnyPolicy::PeakEwma($policy) => $do,
+            AnyPolicy::PeakEwmaFullScan($policy) => $do,
+            AnyPolicy::Rendezvous($policy) => $do,
+            AnyPolicy::Maglev($policy) => $do,
+            AnyPolicy::RingHash($policy) => $do,
+            AnyPolicy::Ketama($policy) => $do,
+            AnyPolicy::PickFirst($policy) => $do,
         }
     };
 }

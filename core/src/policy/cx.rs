@@ -4,6 +4,7 @@ use rand_core::Rng;
 
 use super::View;
 use crate::hash::share;
+use crate::random::{clamp, pair};
 use crate::slot::Turn;
 use crate::time::Instant;
 
@@ -65,15 +66,7 @@ impl<'a> Cx<'a> {
     /// a bias as in [`below`](Self::below); 0 twice if there are no two. O(1): 64 random bits.
     #[inline]
     pub fn pair(&mut self, n: usize) -> (usize, usize) {
-        let n = clamp(n);
-        if n < 2 {
-            return (0, 0);
-        }
-        let bits = self.rng.next_u64();
-        let first = share(n, (bits >> 32) as u32);
-        // The second is drawn from all but the first: those from the hole on move up by one.
-        let second = share(n - 1, bits as u32);
-        (first as usize, (second + u32::from(second >= first)) as usize)
+        pair(self.rng, n)
     }
 
     /// Returns the source of chance.
@@ -102,9 +95,4 @@ fn below(rng: &mut dyn Rng, n: usize) -> usize {
 #[inline(never)]
 fn draw(rng: &mut dyn Rng, n: usize) -> usize {
     below(rng, n)
-}
-
-#[inline]
-fn clamp(n: usize) -> u32 {
-    n.min(u32::MAX as usize) as u32
 }

@@ -5,6 +5,7 @@ use super::two_choices::{Rule, Share, pick};
 use super::{Cx, Policy, View};
 use crate::error::TableFull;
 use crate::load::InFlight;
+#[cfg(target_arch = "wasm32")]
 use crate::time::Instant;
 
 /// Picks the candidate with fewer requests in flight: of two drawn by weight, or of all.
@@ -131,6 +132,7 @@ impl Rule for Fewest<'_> {
         self.view.in_flight(slot).into()
     }
 
+    #[cfg(target_arch = "wasm32")]
     #[inline]
     fn cost_at(&self) -> Option<Instant> {
         None

@@ -174,6 +174,7 @@ impl Rule for Soonest<'_> {
         self.view.cost(slot, self.now)
     }
 
+    #[cfg(target_arch = "wasm32")]
     #[inline]
     fn cost_at(&self) -> Option<Instant> {
         Some(self.now)

@@ -10,6 +10,7 @@ use core::hint::select_unpredictable;
 
 use super::by_weight::{Draw, two};
 use super::{Cx, View, slots};
+#[cfg(target_arch = "wasm32")]
 use crate::time::Instant;
 
 /// A rule that compares two slots.
@@ -18,6 +19,7 @@ pub(super) trait Rule {
     fn load(&self, slot: usize) -> u64;
 
     /// Returns the time at which costs are what counts; without one, it is requests in flight.
+    #[cfg(target_arch = "wasm32")]
     fn cost_at(&self) -> Option<Instant>;
 
     /// Compares what two slots carry for their weight.
@@ -58,7 +60,10 @@ pub(super) fn pick<const SCAN: bool>(
     rule: &impl Rule,
 ) -> Option<usize> {
     if !SCAN && draws.is_even() {
-        return view.lighter_of_two(cx, rule.cost_at());
+        #[cfg(target_arch = "wasm32")]
+        return view.lighter_of_two(cx.rng(), rule.cost_at());
+        #[cfg(not(target_arch = "wasm32"))]
+        return better_of_two(view, cx, rule);
     }
     if cfg!(target_arch = "wasm32") {
         // Who downloads code counts its bytes: it is there once, for all rules.
@@ -86,6 +91,16 @@ fn pick_by(
     }
     // Which of the two it is cannot be foretold: a branch would be wrong every other time.
     Some(select_unpredictable(rule.is_clearly_better(first, second), second, first))
+}
+
+/// Returns the better of two slots drawn uniformly, never the same twice; of equals, the first.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline]
+fn better_of_two(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<usize> {
+    let (a, b) = cx.pair(view.len());
+    let (a, b) = (view.at(a)?, view.at(b)?);
+    // Which of the two it is cannot be foretold: a branch would be wrong every other time.
+    Some(select_unpredictable(rule.load(a) <= rule.load(b), a, b))
 }
 
 /// Returns the least loaded slot of all; each of equals with the same probability.

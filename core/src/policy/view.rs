@@ -1,6 +1,6 @@
-use core::hint::select_unpredictable;
+#[cfg(target_arch = "wasm32")]
+use rand_core::Rng;
 
-use super::Cx;
 use crate::hash::share;
 use crate::hash::splitmix64;
 use crate::slot::Turn;
@@ -67,18 +67,18 @@ pub trait View {
 
     /// Draws two slots evenly, never the same twice, and returns the one that carries less, the
     /// first of equals: by what a request would cost at that time, or by requests in flight. For who
-    /// looks at two, one call instead of five.
+    /// looks at two, one call instead of five; elsewhere they are inlined.
+    #[cfg(target_arch = "wasm32")]
     #[doc(hidden)]
     #[inline]
-    fn lighter_of_two(&self, cx: &mut Cx<'_>, cost_at: Option<Instant>) -> Option<usize> {
-        let (a, b) = cx.pair(self.len());
+    fn lighter_of_two(&self, rng: &mut dyn Rng, cost_at: Option<Instant>) -> Option<usize> {
+        let (a, b) = crate::random::pair(rng, self.len());
         let (a, b) = (self.at(a)?, self.at(b)?);
         let is_lighter = match cost_at {
             Some(now) => self.cost(a, now) <= self.cost(b, now),
             None => self.in_flight(a) <= self.in_flight(b),
         };
-        // Which of the two it is cannot be foretold: a branch would be wrong every other time.
-        Some(select_unpredictable(is_lighter, a, b))
+        Some(if is_lighter { a } else { b })
     }
 
     /// Returns the hash (XXH64, seed 0) of the key of the slot's address.

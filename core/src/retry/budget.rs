@@ -22,7 +22,7 @@ use crate::time::Instant;
 ///
 /// | budget | extra attempts at most | when to take it |
 /// |---|---|---|
-/// | [`RetryBudget`] | a share of the last seconds' successes, a few per second | most clients; bounds hedges, too |
+/// | [`RetryBudget`] | a share of late successes, a few per second | most clients; bounds hedges, too |
 /// | [`TokenThrottle`] | a share of the successes, half a bucket | to do as gRPC's throttling |
 /// | [`Unlimited`] | what each call's own bounds leave | something else bounds them |
 ///

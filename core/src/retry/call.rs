@@ -25,8 +25,8 @@ const FREE: u8 = 3;
 ///
 /// Poll it until [`Step::Done`]: it asks for an attempt to be sent or given up, or says until when
 /// to wait. The answer of [`poll`](Self::poll) changes with time, [`started`](Self::started),
-/// [`no_endpoint`](Self::no_endpoint) and [`on_outcome`](Self::on_outcome). A call may be dropped at any time; what is
-/// [in flight](Self::in_flight) is then the caller's to give up.
+/// [`no_endpoint`](Self::no_endpoint) and [`on_outcome`](Self::on_outcome). A call may be dropped at
+/// any time; what is [in flight](Self::in_flight) is then the caller's to give up.
 ///
 /// It holds its policy as `P`: `&RetryPolicy` in firmware, an `Rc` or `Arc` elsewhere. It has room
 /// for `ROOM` attempts at a time, one more than its hedges, and remembers the last `TRIED` slots. A
@@ -247,8 +247,9 @@ where
     /// Decides what to do now.
     ///
     /// Tells `budget` of the call before its first attempt, and of each attempt's verdict once, a
-    /// timeout being [`Verdict::TimedOut`]; asks it before each retry; [`started`](Self::started) asks it for hedges. Of attempts that
-    /// are given up because the call is decided it tells nothing.
+    /// timeout being [`Verdict::TimedOut`]; asks it before each retry; [`started`](Self::started)
+    /// asks it for hedges. Of attempts that are given up because the call is decided it tells
+    /// nothing.
     pub fn poll(&mut self, now: Instant, budget: &mut impl Budget, rng: &mut impl Rng) -> Step {
         self.follow_clock(now);
         self.next_step(now, budget, rng)

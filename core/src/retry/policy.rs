@@ -84,6 +84,7 @@ impl RetryPolicy {
     ///
     /// # Errors
     /// [`RetryPolicyError::ZeroTimeout`].
+    #[inline]
     pub const fn with_timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
         match limit(timeout) {
             Ok(timeout) => Ok(Self { timeout, ..self }),
@@ -95,6 +96,7 @@ impl RetryPolicy {
     ///
     /// # Errors
     /// [`RetryPolicyError::ZeroTimeout`].
+    #[inline]
     pub const fn with_attempt_timeout(self, timeout: Duration) -> Result<Self, RetryPolicyError> {
         match limit(timeout) {
             Ok(attempt_timeout) => Ok(Self { attempt_timeout, ..self }),
@@ -106,6 +108,7 @@ impl RetryPolicy {
     ///
     /// # Errors
     /// [`RetryPolicyError::CapBelowBase`].
+    #[inline]
     pub const fn with_backoff(self, backoff: Backoff) -> Result<Self, RetryPolicyError> {
         if let Backoff::Exponential { base, cap, .. } = backoff
             && is_shorter(cap, base)
@@ -119,6 +122,7 @@ impl RetryPolicy {
     ///
     /// Only for requests that may be done twice.
     #[must_use]
+    #[inline]
     pub const fn with_hedging(self, hedging: Hedging) -> Self {
         Self { hedge_delay: ticks(hedging.delay), hedges: hedging.hedges, ..self }
     }
@@ -140,6 +144,7 @@ impl RetryPolicy {
     /// nothing of it is in flight: to try earlier would be against its wish. With 0, every
     /// wish to wait ends it.
     #[must_use]
+    #[inline]
     pub const fn with_max_push_back(self, longest: Duration) -> Self {
         Self { max_push_back: ticks(longest), ..self }
     }
@@ -192,6 +197,7 @@ const fn is_shorter(a: Duration, b: Duration) -> bool {
 }
 
 /// Returns a timeout in ticks; 0 (no limit) for one that the clock cannot tell from never.
+#[inline]
 const fn limit(timeout: Duration) -> Result<Ticks, RetryPolicyError> {
     if timeout.is_zero() {
         return Err(RetryPolicyError::ZeroTimeout);

@@ -126,12 +126,14 @@ impl<H, E, R> Rows<H, E, R> for Columns<H, E, R> {
         self.endpoints.get(slot)
     }
 
-    #[inline]
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     fn get(&self, slot: usize) -> Option<(&H, &E, &R)> {
         Some((self.hot.get(slot)?, self.endpoints.get(slot)?, self.rest.get(slot)?))
     }
 
-    #[inline]
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     fn get_mut(&mut self, slot: usize) -> Option<(&mut H, &mut E, &mut R)> {
         let Self { hot, endpoints, rest } = self;
         Some((hot.get_mut(slot)?, endpoints.get_mut(slot)?, rest.get_mut(slot)?))

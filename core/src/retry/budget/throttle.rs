@@ -11,7 +11,8 @@ use crate::time::Instant;
 /// It begins with `max_tokens`. An attempt that failed and is worth another one
 /// ([`Verdict::RetryableFailure`], [`Verdict::TimedOut`], [`Verdict::Overloaded`],
 /// [`Verdict::PushBack`]) takes a token, a success brings `token_ratio` of one; other ends say
-/// nothing of the server's load. One more attempt may be sent while there are more than `max_tokens / 2`, after the failure was counted.
+/// nothing of the server's load. One more attempt may be sent while there are more than
+/// `max_tokens / 2`, after the failure was counted.
 /// Time brings nothing back: only successes do, those of first attempts, which are always sent.
 ///
 /// With `S` successes, there are fewer than `max_tokens / 2 + token_ratio · S` retries, over any
