@@ -18,11 +18,16 @@ export function grpcWebTransport(endpoints) {
 }
 
 /** UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, UNKNOWN, INTERNAL and DATA_LOSS; all others but RESOURCE_EXHAUSTED are about the request. */
-const VERDICTS = { 0: 'success', 14: 'retryable_failure', 4: 'timed_out', 1: 'canceled', 2: 'non_retryable_failure', 13: 'non_retryable_failure', 15: 'non_retryable_failure' };
+const VERDICTS = new Map([
+  ['0', 'success'], ['14', 'retryable_failure'], ['4', 'timed_out'], ['1', 'canceled'],
+  ...['2', '13', '15'].map((status) => [status, 'non_retryable_failure']),
+]);
 
 function ofTrailers({ headers }) {
   const status = headers.get('grpc-status');
   if (status === null) return undefined;
-  if (status === '8') return { verdict: 'overloaded', waitMs: Math.max(0, Number(headers.get('grpc-retry-pushback-ms') ?? 1000)) };
-  return VERDICTS[status] ?? 'ignorable';
+  if (status !== '8') return VERDICTS.get(status) ?? 'ignorable';
+  const waitMs = headers.get('grpc-retry-pushback-ms') ?? '1000';
+  // What is below 0, or no number of 32 bits, means not to try again (gRFC A6).
+  return /^\d+$/.test(waitMs) && waitMs < 2 ** 31 ? { verdict: 'overloaded', waitMs: Number(waitMs) } : 'non_retryable_failure';
 }

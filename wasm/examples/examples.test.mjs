@@ -77,13 +77,15 @@ test('gRPC-Web: an answer of trailers only goes elsewhere where it was refused, 
   const type = { 'content-type': 'application/grpc-web+proto' };
   const frame = (kind, bytes) => Buffer.concat([Buffer.from([kind, 0, 0, 0, bytes.length]), bytes]);
   const answer = Buffer.concat([frame(0, Buffer.from('\n\x05hello')), frame(0x80, Buffer.from('grpc-status: 0\r\n'))]);
-  for (const [code, elsewhere] of [[8, true], [14, false], [3, false]]) {
-    const refuses = await serve(t, (_body, _request, response) => void response.writeHead(200, { ...type, 'grpc-status': String(code) }).end());
+  const asked = (wait) => ({ 'grpc-retry-pushback-ms': wait });
+  const no = ['-1', '', 'soon', '0x10', '1e3', '2147483648', 'Infinity'].map((wait) => [8, false, asked(wait)]);
+  for (const [code, elsewhere, headers] of [[8, true], [14, false], [3, false], [8, true, asked('0')], [8, true, asked('2147483647')], ...no]) {
+    const refuses = await serve(t, (_body, _request, response) => void response.writeHead(200, { ...type, ...headers, 'grpc-status': String(code) }).end());
     const good = await serve(t, (_body, _request, response) => void response.writeHead(200, type).end(answer));
     const greeted = greeter(grpcWebTransport(ranked(refuses, good))).greet(fromJson(StringValueSchema, 'evenkeel'));
     if (elsewhere) assert.equal((await greeted).value, 'hello');
     else await assert.rejects(greeted, { code });
-    assert.deepEqual([refuses.hits, good.hits], [1, elsewhere ? 1 : 0], String(code));
+    assert.deepEqual([refuses.hits, good.hits], [1, elsewhere ? 1 : 0], `${code} ${JSON.stringify(headers)}`);
   }
 });
 
@@ -112,10 +114,12 @@ for (const [name, make] of [
     });
     const client = make(ranked(down, good));
     assert.equal(Number(await client.getBlockNumber()), 7);
-    const [before, sent] = [down.hits, good.hits];
-    const send = name === 'viem' ? client.request({ method: 'eth_sendRawTransaction', params: ['0x00'] }) : client.send('eth_sendRawTransaction', ['0x00']);
-    await assert.rejects(send);
-    assert.deepEqual([down.hits - before, good.hits - sent], [1, 0]);
+    for (const method of ['eth_sendRawTransaction', 'sendTransaction', 'sendtoaddress', 'sendmany', 'signrawtransactionwithwallet', 'author_submitExtrinsic', 'requestAirdrop', 'broadcast_tx_sync']) {
+      const [before, sent, sender] = [down.hits, good.hits, make(ranked(down, good))];
+      await assert.rejects(name === 'viem' ? sender.request({ method, params: ['0x00'] }) : sender.send(method, ['0x00']));
+      assert.deepEqual([down.hits - before, good.hits - sent], [1, 0], method);
+      sender.destroy?.();
+    }
     client.destroy?.();
   });
 }

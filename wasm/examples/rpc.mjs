@@ -3,8 +3,8 @@ import { createBalancer } from 'evenkeel';
 import { FetchRequest, JsonRpcProvider } from 'ethers';
 import { custom } from 'viem';
 
-/** The methods that must not be done twice. */
-const SENDS = /^(eth_send|eth_sign|sendTransaction|personal_|wallet_)/;
+/** The methods that must not be done twice: of Ethereum's nodes, Bitcoin's, Solana's, Polkadot's and Tendermint's. */
+const SENDS = /^((eth_)?(send|sign)|personal_|wallet_|author_submit|requestAirdrop)|broadcast/;
 
 /** What a node's error means: over its limit, or internal; all others are about the request. */
 const judge = ({ error }) => (error?.code === -32005 ? { verdict: 'overloaded', waitMs: 1000 } : error?.code !== -32603);

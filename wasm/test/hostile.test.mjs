@@ -51,7 +51,7 @@ const ROWS = {
   steering: [() => ({ steering }), ['https://a.example', { pathways: { a: 'https://a.example' } }], STEERING],
   // What is no module is the engine's to refuse.
   init: [() => ({ init: slim.init }), [undefined], [], () => true],
-  'LoadBalancer.fetch': [lb, ['/x', {}], ['key', 'idempotent', 'body', 'signal', ...REQUEST]],
+  'LoadBalancer.fetch': [lb, ['/x', {}], ['key', 'idempotent', 'method', 'headers', 'body', 'signal', ...REQUEST]],
   'LoadBalancer.call': [lb, [sent, {}], ['key', 'idempotent', 'signal', ...REQUEST]],
   'LoadBalancer.pick': [lb, [{}], ['key', 'avoid', 'now']],
   'LoadBalancer.on': [lb, ['eject', () => {}]],

@@ -86,7 +86,7 @@ export class Call {
     if (timeoutMs !== undefined) check.positive('timeoutMs', timeoutMs);
     const at = now === undefined ? balancer.clock() : check.time(now);
     const [delay, hedges] = (hedge === undefined ? undefined : hedging(hedge, balancer, at)) ?? [NaN, 0];
-    const itsKey = key ?? options.key;
+    const itsKey = key === undefined ? options.key : key;
     this.#budget = budget === undefined ? balancer.budget : checkBudget(budget);
     this.#balancer = balancer;
     this.#key = itsKey === undefined ? undefined : check.key(itsKey);
@@ -220,12 +220,13 @@ const policies = new WeakMap<RetryOptions, number>();
 export function waits(backoff: Backoff | undefined, name: string): { base: number; cap: number; jitter: number } {
   if (backoff === undefined) return { base: NaN, cap: NaN, jitter: NaN };
   if (typeof backoff !== 'object' || backoff === null) return { base: check.duration(name, backoff), cap: NaN, jitter: NaN };
-  const base = check.duration(`${name}.baseMs`, backoff.baseMs);
-  const cap = check.duration(`${name}.maxMs`, backoff.maxMs);
+  const { baseMs, maxMs, jitter: how = 'full' } = backoff;
+  const base = check.duration(`${name}.baseMs`, baseMs);
+  const cap = check.duration(`${name}.maxMs`, maxMs);
   if (cap < base) throw new RangeError(`${name}.maxMs must be at least baseMs (${base}), not ${cap}`);
-  const jitter = JITTERS.indexOf(backoff.jitter ?? 'full');
+  const jitter = JITTERS.indexOf(how);
   if (jitter >= 0) return { base, cap, jitter };
-  throw new RangeError(`${name}.jitter must be one of ${JITTERS.join(', ')}, not ${check.show(backoff.jitter)}`);
+  throw new RangeError(`${name}.jitter must be one of ${JITTERS.join(', ')}, not ${check.show(how)}`);
 }
 
 /** The delay, and how many; nothing as long as no percentile is known, or where none is asked for. */

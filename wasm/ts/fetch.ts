@@ -3,7 +3,7 @@ import { followed } from './body.js';
 import { OUTCOMES } from './generated.js';
 import { freeWith, isFree } from './handle.js';
 import { accepted, isAbort, type Judgement } from './judge.js';
-import { onAbort } from './listeners.js';
+import { onAbort, refuseAborted } from './listeners.js';
 import type { Answer, Job, Rest } from './loop.js';
 import { ofNetworkError } from './network_error.js';
 import { outgoing, type Outgoing, type Rules } from './request.js';
@@ -81,7 +81,7 @@ const HEAD_MS = 500;
 /**
  * Follows the body to its end: until then the caller's signal and deadline hold, and the request counts as in flight. One that breaks before its
  * reader has anything of it may be asked for again (`mayRepeat`), as after any failure. A value without a body is its own end, and so is one that
- * is not to be followed (`may`).
+ * is not to be followed (`may`, of who sends himself).
  */
 export function follow(
   answer: Answer<Response>,
@@ -95,7 +95,7 @@ export function follow(
   const follows = isOpen(value) && may?.(value) !== false;
   const repeats = mayRepeat && follows && !told;
   if (!repeats) rest.over(rest.now);
-  if (follows) return followOpen(answer, rest, repeats, signal, clock);
+  if (follows) return followOpen(answer, rest, repeats, signal, clock, may !== undefined);
   if (!told) sent.pick.tell(judgement.outcome, judgement.waitMs, rest.now);
   return value;
 }
@@ -106,10 +106,11 @@ function followOpen(
   repeats: boolean,
   signal: AbortSignal | null | undefined,
   clock: () => number,
+  mine: boolean,
 ): Response {
   const { pick } = sent;
   const { now: headAt, deadline } = rest;
-  const unlisten = onAbort(signal, () => sent.abort(signal!.reason));
+  const unlisten = onAbort(signal, (reason) => sent.abort(reason));
   let untold = told ? undefined : judgement;
   // What stays while the body is followed must not hold the response: the net would never find it.
   const { status } = response;
@@ -145,9 +146,10 @@ function followOpen(
     ended: () => over(undefined, false),
     async broke(error: unknown, untouched: boolean, lost: boolean): Promise<Response> {
       const { reason } = sent;
-      // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that he gave up himself, perhaps
-      // by a signal that we do not know, for whatever reason. What the network throws is a `TypeError`, or has its code or words.
-      const network = (lost && (error as Error | undefined)?.name === 'TypeError') || ofNetworkError(error, true) !== undefined;
+      // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that he gave up himself. Who
+      // sends himself (`mine`) may do that by a signal that we do not know, for whatever reason: what the network throws is a `TypeError`,
+      // or has its code or words.
+      const network = (lost && (!mine || (error as Error | undefined)?.name === 'TypeError')) || ofNetworkError(error, mine) !== undefined;
       const broken = open && reason === undefined && !signal?.aborted && !isAbort(error) && network;
       const again = broken && untouched && repeats && clock() < deadline;
       over(broken ? FAILURE : reason !== undefined && reason === late ? TIMED_OUT : undefined, again);
@@ -156,7 +158,7 @@ function followOpen(
         // Another status would not go with the head that the caller has.
         if (other?.status === status && other.body) return other;
         other?.body?.cancel().catch(() => undefined);
-        signal?.throwIfAborted();
+        refuseAborted(signal);
         if (clock() >= deadline) throw unread();
       }
       throw reason ?? error;

@@ -13,9 +13,9 @@ import { onAbort } from './listeners.js';
 import { isRequest } from './request.js';
 import { loop, type Answer, type Job, type Rest } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
-import { CALL, FETCH, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
+import { CALL, FETCH, REQUEST, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
 import type { Pick } from './pick.js';
-import { Picker, type Changes, type EndpointSpec, type PickOptions } from './picker.js';
+import { Picker, type BalancerOptions, type Changes, type EndpointSpec, type PickOptions } from './picker.js';
 import type { Source } from './source.js';
 import { known, unmistaken } from './spelling.js';
 import type { EndpointInfo } from './status.js';
@@ -86,15 +86,9 @@ class Lb implements LoadBalancer {
     const { endpoints, policy, seed, now, onEvent, removalGraceMs = 0 } = options;
     const defaults = resolve(options);
     const budget = defaults.retry.budget ?? new RetryBudget();
-    const { retry, fetched, unhedged } = defaults;
-    const [retrying, fetching, alone] = [retry, fetched, unhedged].map((options) => Object.freeze({ ...options, budget }));
-    this.#defaults = { ...defaults, retry: retrying!, fetched: fetching!, unhedged: alone! };
-    this.#picker = new Picker({
-      config: config(options),
-      ...(policy === undefined ? {} : { policy }),
-      ...(seed === undefined ? {} : { seed }),
-      ...(now === undefined ? {} : { now }),
-    });
+    const sharing = (options: RetryOptions): RetryOptions => Object.freeze({ ...options, budget });
+    this.#defaults = { ...defaults, retry: sharing(defaults.retry), fetched: sharing(defaults.fetched), unhedged: sharing(defaults.unhedged) };
+    this.#picker = new Picker({ config: config(options), policy, seed, now } as BalancerOptions);
     this.#notices = new Notices(this.#picker, onEvent);
     const random = seed === undefined ? Math.random : generator(Number(BigInt.asUintN(32, BigInt(seed))));
     // So that those who were told the same do not come back at once.
@@ -119,8 +113,9 @@ class Lb implements LoadBalancer {
   readonly fetch = async (input: RequestInfo | URL, init: LbRequestInit = {}): Promise<Response> => {
     // As in Workers: `fetch(url, request)`.
     if (isRequest(init)) [input, init] = [new Request(new URL(isRequest(input) ? input.url : input, PLACE), init), {}];
-    const { key, idempotent, retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept, ...rest } = check.object('init', init ?? {});
-    const resolved = this.#resolve({ retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } as LbFetchOptions);
+    const given = check.object('init', init ?? {});
+    const { key, idempotent, retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept, ...rest } = given;
+    const resolved = this.#resolve(given);
     if (idempotent !== undefined) check.flag('idempotent', idempotent);
     unmistaken('init', rest, FETCH);
     const rules = { idempotent, methods: resolved.methods };
@@ -218,7 +213,7 @@ class Lb implements LoadBalancer {
     let unlisten: (() => void) | undefined;
     const bounds = new Promise<never>((_, reject) => {
       if (timeoutMs !== undefined) timer = setTimeout(() => reject(new LbError('deadline', [])), Math.min(timeoutMs, 2 ** 31 - 1));
-      unlisten = onAbort(signal, () => reject(signal!.reason));
+      unlisten = onAbort(signal, reject);
     });
     let value;
     try {
@@ -242,10 +237,9 @@ class Lb implements LoadBalancer {
     else if (attempt > 1) this.#notices.tell('retry', { url, attempt });
   }
 
-  #resolve(options: LbCallOptions<never>): Resolved {
-    const { retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } = options;
-    const own = retry ?? hedge ?? timeoutMs ?? attemptTimeoutMs ?? classify ?? accept;
-    return own === undefined ? this.#defaults : resolve(options, this.#defaults);
+  #resolve(options: LbFetchOptions | LbCallOptions<never>): Resolved {
+    const own = REQUEST.some((name) => options[name] !== undefined);
+    return own ? resolve(options, this.#defaults) : this.#defaults;
   }
 
   pick(options?: PickOptions): Pick | null {

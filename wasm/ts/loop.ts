@@ -3,7 +3,7 @@ import { Call, type RetryOptions, type Step } from './call.js';
 import { LbError, type LbErrorCode } from './error.js';
 import { MAY_REPEAT, OUTCOMES, VERDICTS, type Repeat } from './generated.js';
 import { forCall, isAbort, type Judgement } from './judge.js';
-import { onAbort } from './listeners.js';
+import { onAbort, refuseAborted } from './listeners.js';
 import type { Key, Picker } from './picker.js';
 
 /** What a call is about. */
@@ -63,9 +63,9 @@ async function drive<T>(run: Run<T>, job: Job<T>): Promise<T> {
   const { signal } = job;
   let unlisten;
   try {
-    unlisten = onAbort(signal, () => run.abort(signal!.reason));
+    unlisten = onAbort(signal, (reason) => run.abort(reason));
     for (;;) {
-      signal?.throwIfAborted();
+      refuseAborted(signal);
       const until = run.step();
       if (until === undefined) return run.result();
       await run.wait(until);

@@ -18,11 +18,11 @@ const NETWORK =
 const REFUSED = /connection refused|tcp connect error|dns error|failed to lookup|invalid peer certificate/i;
 
 /**
- * The verdict on an attempt that ended in this error; nothing for a fault of the caller's code, nor, where a body is read, for what nobody
- * but he throws: the reason for which he gave it up.
+ * The verdict on an attempt that ended in this error; nothing for a fault of the caller's code, nor, where he reads a body that he sent for
+ * himself, for what nobody but he throws: the reason for which he gave it up.
  */
-export function ofNetworkError(error: unknown, ofBody = false): 'never_sent' | 'retryable_failure' | undefined {
-  const unknown = ofBody ? undefined : 'retryable_failure';
+export function ofNetworkError(error: unknown, mine?: boolean): 'never_sent' | 'retryable_failure' | undefined {
+  const unknown = mine ? undefined : 'retryable_failure';
   if (typeof error !== 'object' || error === null) return unknown;
   const causes = [...chain(error)];
   const codes = causes.map((cause) => cause.code).filter((code) => typeof code === 'string');

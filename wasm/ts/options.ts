@@ -100,7 +100,7 @@ export interface LbFetchOptions extends RequestDefaults {
   readonly accept?: (response: Response) => Acceptance | undefined;
 }
 
-const REQUEST = ['retry', 'hedge', 'timeoutMs', 'attemptTimeoutMs', 'classify', 'accept'] as const;
+export const REQUEST = ['retry', 'hedge', 'timeoutMs', 'attemptTimeoutMs', 'classify', 'accept'] as const;
 const OWN = ['endpoints', 'policy', 'fetch', 'removalGraceMs', 'now', 'seed', 'onEvent', ...REQUEST];
 export const FETCH = ['key', 'idempotent', ...REQUEST];
 export const CALL = [...FETCH, 'signal'];
@@ -146,8 +146,7 @@ export function resolve(given: Omit<RequestDefaults, 'retry'> & { retry?: Shared
   if (accept !== undefined) check.callable('accept', accept);
   const rules = retry === undefined ? undefined : retries(retry, base !== undefined);
   const unhedged: { -readonly [Name in keyof RetryOptions]: RetryOptions[Name] } = { ...(base?.unhedged ?? DEFAULTS), ...rules?.retry };
-  if (hedge) hedging(known('hedge', check.object('hedge', hedge), ['afterMs', 'after', 'max']));
-  else if (hedge !== undefined && hedge !== false) check.object('hedge', hedge);
+  if (hedge !== undefined && hedge !== false) hedging(known('hedge', check.object('hedge', hedge), ['afterMs', 'after', 'max']));
   if (timeoutMs !== undefined) unhedged.timeoutMs = check.positive('timeoutMs', timeoutMs);
   if (attemptTimeoutMs !== undefined) unhedged.attemptTimeoutMs = check.positive('attemptTimeoutMs', attemptTimeoutMs);
   const said = hedge ?? base?.hedge;

@@ -1,5 +1,6 @@
-import { must } from './check.js';
+import { must, text } from './check.js';
 import { IDEMPOTENCY_KEY, IDEMPOTENT_METHODS, type Repeat } from './generated.js';
+import { refuseAborted } from './listeners.js';
 import { path } from './url.js';
 
 /** A body, as fetch takes it, or a function that makes it anew for each attempt: for streams. */
@@ -34,7 +35,7 @@ export function outgoing(input: RequestInfo | URL, init: Record<string, unknown>
 
 function ofParts(path: string, init: Record<string, unknown>, rules: Rules): Outgoing {
   const { body, signal, method = 'GET', ...rest } = init;
-  const name = normal(method);
+  const name = normal(text('method', method));
   const made = typeof body === 'function';
   const once = !made && isStream(body);
   const { idempotent, methods } = rules;
@@ -63,11 +64,11 @@ async function ofRequest(input: Request, init: Record<string, unknown>, rules: R
   const parts: Record<string, unknown> = { headers: new Headers(input.headers), signal };
   for (const name of COPIED) {
     const value = request[name];
-    if (value !== undefined && value !== '' && value !== 'about:client' && value !== 'navigate') parts[name] = value;
+    if (![undefined, '', 'about:client', 'navigate'].includes(value as string)) parts[name] = value;
   }
   Object.assign(parts, given, { body: own });
   if (own === undefined && input.body) {
-    signal.throwIfAborted();
+    refuseAborted(signal);
     parts['body'] = await input.arrayBuffer();
   }
   return ofParts(path(input.url), parts, rules);
@@ -77,16 +78,14 @@ async function ofRequest(input: Request, init: Record<string, unknown>, rules: R
 const COPIED = ['method', 'mode', 'credentials', 'cache', 'redirect', 'referrer', 'referrerPolicy', 'integrity', 'keepalive', 'cf'];
 
 /** Fetch's spelling of a method: it corrects six of them. */
-function normal(method: unknown): string {
-  const name = String(method);
+function normal(name: string): string {
   const upper = name.toUpperCase();
   return ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'].includes(upper) ? upper : name;
 }
 
 function has(headers: unknown, name: string): boolean {
-  if (headers === undefined || headers === null) return false;
   if (headers instanceof Headers) return headers.has(name);
-  const names = Array.isArray(headers) ? headers.map((pair: readonly unknown[]) => pair[0]) : Object.keys(headers);
+  const names = Array.isArray(headers) ? headers.map((pair: readonly unknown[] | null) => pair?.[0]) : Object.keys(headers ?? {});
   return names.some((other) => String(other).toLowerCase() === name);
 }
 

@@ -18,8 +18,9 @@ export interface BalancerConfig extends Omit<Settings, 'levels' | 'outlierDetect
 
 /** The settings that are given, by their numbers in the core, as numbers of the core. */
 export function pairs(config: BalancerConfig, zoneNumber: (name: string) => number): (readonly [setting: number, number: number])[] {
-  const outlierDetection = rules(check.object('config', config).outlierDetection ?? 'evenkeel');
-  const given: unknown = { ...config, levels: levels(config.levels ?? 'first_available'), outlierDetection };
+  const { outlierDetection: said = 'evenkeel', levels: shared = 'first_available' } = check.object('config', config);
+  const outlierDetection = rules(said);
+  const given: unknown = { ...config, levels: levels(shared), outlierDetection };
   const result = [...PRESETS[outlierDetection.base]];
   SETTINGS.forEach(([, path, kind, least, most, unit], setting) => {
     const value = find(given, path);
