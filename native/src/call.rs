@@ -104,8 +104,8 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         self.call_with(None, Some(key), retry, attempt, end).await.map(|(answer, ())| answer)
     }
 
-    /// Does what [`call`](Self::call) does, and returns the answer with the lease of the attempt that
-    /// brought it: for answers that are not over when they come, such as a body that is still to be
+    /// Does what [`call`](Self::call) does, and returns the answer with the lease of the attempt
+    /// that brought it: for answers that are not over when they come, such as a body that is still to be
     /// read. The request counts as in flight until the lease is dropped.
     ///
     /// How the attempt ended, and how long it took, has been reported by then. Whoever finds out
@@ -160,7 +160,8 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     }
 
     /// Makes a call, or goes on with one whose answer was none in the end; `end` reports how an
-    /// attempt was answered, and makes of its lease and its call what goes with the answer.
+    /// attempt was answered, and makes of its lease and its call what goes with the answer. The
+    /// call has not been told of the outcome by then, so that it can go on from there.
     pub(crate) async fn call_with<T, E, K, Fut: Future<Output = Result<T, E>>>(
         &self,
         unanswered: Option<Unanswered>,
@@ -297,8 +298,8 @@ impl News {
             self.0 = Some((shared.clients.subscribe(), shared.supervisor.subscribe()));
             return;
         };
-        // In a place of its own: all calls would have room for it, and few wait. The senders live as
-        // long as the balancer.
+        // Boxed: all calls would have room for it otherwise, and few wait. The senders live as long
+        // as the balancer.
         Box::pin(async {
             tokio::select! {
                 _ = clients.changed() => {}

@@ -11,8 +11,8 @@ use crate::tally::Count;
 use crate::target::Target;
 use crate::telemetry::spans::CallSpan;
 
-/// What a balancer did since it began, for metrics; see [`Balancer::stats`](crate::Balancer::stats). Totals, which only
-/// grow.
+/// What a balancer did since it began, for metrics; see
+/// [`Balancer::stats`](crate::Balancer::stats). Totals, which only grow.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
@@ -66,7 +66,8 @@ pub struct EndpointStats {
     pub given_up: u64,
     /// Requests reported as failed or refused. Wraps at 2³².
     pub failures: u32,
-    /// Requests in flight, where they are counted: see [`Status::in_flight`](crate::Status::in_flight).
+    /// Requests in flight, where they are counted: see
+    /// [`Status::in_flight`](crate::Status::in_flight).
     pub in_flight: u32,
     /// How often it was ejected.
     pub ejections: u64,
@@ -128,7 +129,7 @@ impl Columned {
 pub(crate) struct CallCount<'a> {
     all: &'a Columned,
     pub(crate) span: CallSpan,
-    /// Those before it went on; 0 for a new one.
+    /// Attempts made before the call went on; 0 for a new one.
     before: u64,
     attempts: u64,
     hedges: u64,

@@ -50,9 +50,15 @@ impl Path {
         if prefix.is_empty() {
             return Ok(self.whole.clone());
         }
+        self.text_below(prefix).try_into()
+    }
+
+    /// Returns the same as text, however long that is.
+    pub(crate) fn text_below(&self, prefix: &str) -> String {
         let whole = self.whole.as_str();
-        let rest = if self.bare { whole.strip_prefix('/').unwrap_or(whole) } else { whole };
-        format!("{prefix}{rest}").try_into()
+        let bare = self.bare && !prefix.is_empty();
+        let rest = if bare { whole.strip_prefix('/').unwrap_or(whole) } else { whole };
+        format!("{prefix}{rest}")
     }
 }
 

@@ -228,8 +228,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Sends a request to this endpoint; returns with the head of its answer. What waits for that
-    /// is small: it has neither the request nor a way to the pool.
+    /// Sends a request to this endpoint; returns with the head of its answer. The future is small:
+    /// it holds neither the request nor the pool.
     pub(super) fn send(
         &self,
         mut request: Request<Wire>,
