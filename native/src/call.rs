@@ -173,17 +173,9 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         let clock = self.shared.clock;
         let mut now = clock.now();
         let refused = AtomicU32::new(0);
-        let (mut call, mut count) = match unanswered {
-            None => (
-                Call::new(Bounds(retry.policy_at(now)), now),
-                CallCount::new(&self.shared.calls, &refused),
-            ),
-            Some(unanswered) => {
-                let call = unanswered.go_on(now);
-                let count = CallCount::going_on(&self.shared.calls, &refused, call.attempts());
-                (call, count)
-            }
-        };
+        let begin = || Call::new(Bounds(retry.policy_at(now)), now);
+        let mut call = unanswered.map_or_else(begin, |unanswered| unanswered.go_on(now));
+        let mut count = CallCount::new(&self.shared.calls, &refused, call.attempts());
         let mut rng = self.rng();
         let mut budget = retry.purse(&refused);
         let mut failed =

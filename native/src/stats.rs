@@ -144,12 +144,9 @@ pub(crate) struct CallCount<'a> {
 impl<'a> CallCount<'a> {
     const COLUMNS: usize = 11;
 
-    pub(crate) fn new(all: &'a Columned, refused: &'a AtomicU32) -> Self {
-        Self::going_on(all, refused, 0)
-    }
-
-    /// Counts what a call adds that goes on after so many attempts: it has been counted.
-    pub(crate) fn going_on(all: &'a Columned, refused: &'a AtomicU32, attempts: u32) -> Self {
+    /// Counts what a call adds to so many attempts; if there are any, it goes on, and has been
+    /// counted.
+    pub(crate) fn new(all: &'a Columned, refused: &'a AtomicU32, attempts: u32) -> Self {
         let (hedges, timed_out, given_up) = (0, 0, 0);
         let (span, attempts) = (CallSpan::begin(), attempts.into());
         Self {

@@ -285,12 +285,11 @@ where
     Fut: Future<Output = Result<Response<B>, E>>,
 {
     let retry = rules.retry_of(plan);
-    let (unanswered, deadline) = match rest {
-        Some(Rest { call, deadline }) => (Some(call), deadline),
-        None => {
-            let until = |limit| Some((Instant::now().checked_add(limit)?, limit));
-            (None, retry.whole().and_then(until))
-        }
+    let (unanswered, deadline) = if let Some(Rest { call, deadline }) = rest {
+        (Some(call), deadline)
+    } else {
+        let until = |limit| Some((Instant::now().checked_add(limit)?, limit));
+        (None, retry.whole().and_then(until))
     };
     let judge = Judge { plan, classify: rules.classify.as_deref() };
     let retry = retry.classify(&judge).accept(&judge);
