@@ -39,11 +39,10 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     /// Calls `attempt` with a client until it succeeds, or `retry` says that it is enough.
     ///
     /// Each attempt goes to an endpoint not tried before, as long as there is one; a hedge, which
-    /// goes beside others, to no other. After two failures, it goes on to the next priority that has
-    /// such an endpoint. Everything runs in the caller's task: a call that is
-    /// dropped gives up what is under way, and a panic of `attempt` is the caller's. Attempts that
-    /// are given up are dropped, and their endpoints told: another one was
-    /// faster, or they took too long.
+    /// goes beside others, to no other. After two failures, it goes on to the next priority that
+    /// has such an endpoint. Everything runs in the caller's task: a call that is dropped gives up
+    /// what is under way, and a panic of `attempt` is the caller's. Attempts that are given up are
+    /// dropped, and their endpoints told: another one was faster, or they took too long.
     ///
     /// ```
     /// use core::time::Duration;
@@ -105,8 +104,8 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     }
 
     /// Does what [`call`](Self::call) does, and returns the answer with the lease of the attempt
-    /// that brought it: for answers that are not over when they come, such as a body that is still to be
-    /// read. The request counts as in flight until the lease is dropped.
+    /// that brought it: for answers that are not over when they come, such as a body that is still
+    /// to be read. The request counts as in flight until the lease is dropped.
     ///
     /// How the attempt ended, and how long it took, has been reported by then. Whoever finds out
     /// later that the answer breaks off says so by [`Lease::failure`]; a lease that is dropped says

@@ -45,8 +45,8 @@ pub struct Stats {
 }
 
 /// What a balancer did with one endpoint since it got its client, for metrics; see
-/// [`Balancer::endpoint_stats`](crate::Balancer::endpoint_stats). Totals, which begin anew where the
-/// endpoint gets another client.
+/// [`Balancer::endpoint_stats`](crate::Balancer::endpoint_stats). Totals, which begin anew where
+/// the endpoint gets another client.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EndpointStats {

@@ -67,8 +67,9 @@ macro_rules! settings {
         /// Sets attempts, times, backoff, hedges and budget, in place of all
         /// [defaults](crate::http::default_retry). Whatever this says, a request is hedged, or sent
         /// again for a body that broke unread, only if its method is safe (GET, HEAD, OPTIONS,
-        /// TRACE), it has an `Idempotency-Key`, or you say that it may be done twice. The time limit
-        /// of an attempt ends at the head of its answer; that of the whole call covers the body.
+        /// TRACE), it has an `Idempotency-Key`, or you say that it may be done twice. The time
+        /// limit of an attempt ends at the head of its answer; that of the whole call covers the
+        /// body.
         #[must_use]
         pub fn with_retry(mut self, retry: Retry) -> Self {
             Arc::make_mut(&mut self.rules).retry = retry;
@@ -88,8 +89,8 @@ macro_rules! settings {
 
         /// Says that endpoints are keys or accounts: one that answers 401 or 403 has a bad key, and
         /// rests for so long, at most [`max_retry_after`](crate::Config::max_retry_after); the
-        /// request goes to another, whatever its method, and does not wait for one to be back: where
-        /// all keys are bad, the last answer is returned. Default: the request is at fault.
+        /// request goes to another, whatever its method, and does not wait for one to be back:
+        /// where all keys are bad, the last answer is returned. Default: the request is at fault.
         ///
         /// ```
         /// # #[tokio::main(flavor = "current_thread")]

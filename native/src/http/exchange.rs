@@ -91,9 +91,9 @@ const HEDGING: Hedging = match Hedging::new(Duration::from_secs(1), 1) {
 /// Returns how clients over HTTP retry where nobody says how: three attempts with backoff, a
 /// [`RetryBudget`], and one hedge after a second.
 ///
-/// Hedged are requests of safe methods (GET, HEAD, OPTIONS, TRACE), with an `Idempotency-Key`, or of
-/// which you say that they may be done twice; the same are sent again where the body of an answer
-/// breaks unread. An endpoint that hangs costs them a second.
+/// Hedged are requests of safe methods (GET, HEAD, OPTIONS, TRACE), with an `Idempotency-Key`, or
+/// of which you say that they may be done twice; the same are sent again where the body of an
+/// answer breaks unread. An endpoint that hangs costs them a second.
 ///
 /// A PUT or DELETE is sent again only after a failure without an answer, or an answer such as 500:
 /// beside the first, a second DELETE would find nothing (404), and a PUT with `If-Match` another
@@ -136,8 +136,8 @@ impl Repeats {
             if keyed { Repeat::Idempotent } else { Repeat::of_method(method.as_str()) }
         };
         let after = said.unwrap_or_else(usual);
-        // A PUT or DELETE is idempotent alone: others may have written between its two attempts, and
-        // the second of two DELETEs is told that there is nothing. RFC 9110 §9.2.2 has clients
+        // A PUT or DELETE is idempotent alone: others may have written between its two attempts,
+        // and the second of two DELETEs is told that there is nothing. RFC 9110 §9.2.2 has clients
         // repeat them by themselves only where there was no answer.
         let anytime = after.hedges() && (said.is_some() || keyed || method.is_safe());
         Self { after, anytime }

@@ -67,8 +67,8 @@ impl<C: Send + Sync> Held for Untold<C> {
     fn end(self: Box<Self>, outcome: Outcome) {
         let Self(lease, head) = *self;
         let client = lease.client();
-        // Its head came soon, and was no answer: that must not attract. Only where a policy looks at
-        // answer times has the endpoint any.
+        // Its head came soon, and was no answer: that must not attract. Only where a policy looks
+        // at answer times has the endpoint any.
         if client.load.latency().is_some() {
             let _lends = client.load.observe(head, client.clock.now(), outcome);
         }
@@ -123,9 +123,10 @@ impl<B: Body> LeaseBody<B> {
     /// the body breaks.
     ///
     /// So it is with the lease of a [pick](crate::Pick::lease). What
-    /// [`call_lease`](crate::Balancer::call_lease) returns has told of the head already: a body that
-    /// breaks is a failure after that success, and an endpoint that breaks all of them is not ejected
-    /// for failures in a row. [`call_response`](crate::Balancer::call_response) waits for the body.
+    /// [`call_lease`](crate::Balancer::call_lease) returns has told of the head already: a body
+    /// that breaks is a failure after that success, and an endpoint that breaks all of them is not
+    /// ejected for failures in a row. [`call_response`](crate::Balancer::call_response) waits for
+    /// the body.
     pub fn new<C: Send + Sync + 'static>(body: B, mut lease: Lease<C>) -> Self {
         lease.learn(Outcome::Success);
         Self::following(body, Following::Untold(lease), None, None)

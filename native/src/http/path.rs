@@ -22,8 +22,8 @@ pub(crate) struct BadPath {
 
 impl Path {
     /// Reads a path, with a query or without. Where the text names an origin, that is a
-    /// placeholder, as a service's name is: an endpoint stands in for it. Dots are resolved, so that
-    /// no request leaves its endpoint's prefix.
+    /// placeholder, as a service's name is: an endpoint stands in for it. Dots are resolved, so
+    /// that no request leaves its endpoint's prefix.
     pub(crate) fn new(text: &str) -> Result<Self, BadPath> {
         let bad = |reason: String| BadPath { path: text.to_owned(), reason };
         let uri: Uri;

@@ -252,9 +252,9 @@ impl Pool {
         }
     }
 
-    /// Returns the URL of a request here. Where HTTP/2 may be spoken, a `Host` header of the caller's
-    /// goes into it, which is the only place for it there. Else it stays a header: connections are
-    /// kept by the host of the URL.
+    /// Returns the URL of a request here. Where HTTP/2 may be spoken, a `Host` header of the
+    /// caller's goes into it, which is the only place for it there. Else it stays a header:
+    /// connections are kept by the host of the URL.
     fn uri(&self, headers: &mut HeaderMap, path: &Path) -> Result<Uri, SendError> {
         let mut parts = Parts::default();
         parts.scheme = Some(self.scheme.clone());
