@@ -37,11 +37,10 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     /// Calls `attempt` with a client until it succeeds, or `retry` says that it is enough.
     ///
     /// Each attempt goes to an endpoint not tried before, as long as there is one; a hedge, which
-    /// goes beside others, to no other. After two failures, it goes on to the next priority that has
-    /// such an endpoint. Everything runs in the caller's task: a call that is
-    /// dropped gives up what is under way, and a panic of `attempt` is the caller's. Attempts that
-    /// are given up are dropped, and their endpoints told: another one was
-    /// faster, or they took too long.
+    /// goes beside others, to no other. After two failures, it goes on to the next priority that
+    /// has such an endpoint. Everything runs in the caller's task: a call that is dropped gives up
+    /// what is under way, and a panic of `attempt` is the caller's. Attempts that are given up are
+    /// dropped, and their endpoints told: another one was faster, or they took too long.
     ///
     /// ```
     /// use core::time::Duration;
@@ -102,9 +101,9 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         self.call_with(None, Some(key), retry, attempt, end).await.map(|(answer, ())| answer)
     }
 
-    /// Does what [`call`](Self::call) does, and returns the answer with the lease of the attempt that
-    /// brought it: for answers that are not over when they come, such as a body that is still to be
-    /// read. The request counts as in flight until the lease is dropped.
+    /// Does what [`call`](Self::call) does, and returns the answer with the lease of the attempt
+    /// that brought it: for answers that are not over when they come, such as a body that is still
+    /// to be read. The request counts as in flight until the lease is dropped.
     ///
     /// How the attempt ended, and how long it took, has been reported by then. Whoever finds out
     /// later that the answer breaks off says so by [`Lease::failure`]; a lease that is dropped says
@@ -158,7 +157,8 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     }
 
     /// Makes a call, or goes on with one whose answer was none in the end; `end` reports how an
-    /// attempt was answered, and makes of its lease and its call what goes with the answer.
+    /// attempt was answered, and makes of its lease and its call what goes with the answer. The
+    /// call has not been told of the outcome by then, so that it can go on from there.
     pub(crate) async fn call_with<T, E, K, Fut: Future<Output = Result<T, E>>>(
         &self,
         unanswered: Option<Unanswered>,
@@ -170,10 +170,8 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         let clock = self.shared.clock;
         let mut now = clock.now();
         let refused = AtomicU32::new(0);
-        let mut call = match unanswered {
-            None => Call::new(Bounds(retry.policy_at(now)), now),
-            Some(unanswered) => unanswered.go_on(now),
-        };
+        let begin = || Call::new(Bounds(retry.policy_at(now)), now);
+        let mut call = unanswered.map_or_else(begin, |unanswered| unanswered.go_on(now));
         let mut count = CallCount::new(&self.shared.calls, &refused, call.attempts());
         let mut rng = self.rng();
         let mut budget = retry.purse(&refused);
@@ -282,8 +280,8 @@ impl News {
             self.0 = Some((shared.clients.subscribe(), shared.supervisor.subscribe()));
             return;
         };
-        // In a place of its own: all calls would have room for it, and few wait. The senders live as
-        // long as the balancer.
+        // Boxed: all calls would have room for it otherwise, and few wait. The senders live as long
+        // as the balancer.
         Box::pin(async {
             tokio::select! {
                 _ = clients.changed() => {}

@@ -1,9 +1,10 @@
 //! HTTP: a [client](Client) that balances, and what answers mean, for any client.
 //!
 //! What a status says, and which requests may be sent again, is decided by
-//! [`core::http`](evenkeel_core::http), as it is in JavaScript. With the feature `http-verdict` alone,
-//! here are [`verdict`], [`retry_after`], [`LeaseBody`] and
-//! [`Balancer::call_response`](crate::Balancer::call_response); the client comes with the feature `http`.
+//! [`core::http`](evenkeel_core::http), as it is in JavaScript. With the feature `http-verdict`
+//! alone, here are [`verdict`], [`retry_after`], [`LeaseBody`] and
+//! [`Balancer::call_response`](crate::Balancer::call_response); the client comes with the feature
+//! `http`.
 
 #[cfg(any(feature = "http", feature = "reqwest"))]
 pub(crate) mod api;

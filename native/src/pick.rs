@@ -186,7 +186,8 @@ impl<C, P> fmt::Debug for Pick<'_, C, P> {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use core::panic::AssertUnwindSafe;
+    use std::panic::catch_unwind;
     use std::sync::{Arc, Weak};
 
     use evenkeel_core::Endpoint;
@@ -215,7 +216,7 @@ mod tests {
     }
 
     fn leads_to(pick: Pick<'_, Arc<String>, RoundRobin>) -> String {
-        let address = pick.with(|client| client.to_string());
+        let address = pick.with(ToString::to_string);
         pick.success();
         address
     }
@@ -233,7 +234,7 @@ mod tests {
             let third = handle.pick().expect("a pick");
             publish(&balancer, &publisher, "b:80").await;
             for pick in [&first, &second, &third] {
-                assert_eq!(pick.with(|client| client.to_string()), "a:80");
+                assert_eq!(pick.with(ToString::to_string), "a:80");
             }
             first.success();
             let lease = second.lease();

@@ -11,8 +11,8 @@ use crate::tally::Count;
 use crate::target::Target;
 use crate::telemetry::spans::CallSpan;
 
-/// What a balancer did since it began, for metrics; see [`Balancer::stats`](crate::Balancer::stats). Totals, which only
-/// grow.
+/// What a balancer did since it began, for metrics; see
+/// [`Balancer::stats`](crate::Balancer::stats). Totals, which only grow.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
@@ -45,8 +45,8 @@ pub struct Stats {
 }
 
 /// What a balancer did with one endpoint since it got its client, for metrics; see
-/// [`Balancer::endpoint_stats`](crate::Balancer::endpoint_stats). Totals, which begin anew where the
-/// endpoint gets another client.
+/// [`Balancer::endpoint_stats`](crate::Balancer::endpoint_stats). Totals, which begin anew where
+/// the endpoint gets another client.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EndpointStats {
@@ -66,7 +66,8 @@ pub struct EndpointStats {
     pub given_up: u64,
     /// Requests reported as failed or refused. Wraps at 2³².
     pub failures: u32,
-    /// Requests in flight, where they are counted: see [`Status::in_flight`](crate::Status::in_flight).
+    /// Requests in flight, where they are counted: see
+    /// [`Status::in_flight`](crate::Status::in_flight).
     pub in_flight: u32,
     /// How often it was ejected.
     pub ejections: u64,
@@ -128,7 +129,7 @@ impl Columned {
 pub(crate) struct CallCount<'a> {
     all: &'a Columned,
     pub(crate) span: CallSpan,
-    /// Attempts made before it went on; 0 for a new one.
+    /// Attempts made before the call went on; 0 for a new one.
     before: u64,
     attempts: u64,
     hedges: u64,
@@ -143,7 +144,8 @@ pub(crate) struct CallCount<'a> {
 impl<'a> CallCount<'a> {
     const COLUMNS: usize = 11;
 
-    /// Counts a call, or what one adds that goes on after so many attempts: it has been counted.
+    /// Counts what a call adds to so many attempts; if there are any, it goes on, and has been
+    /// counted.
     pub(crate) fn new(all: &'a Columned, refused: &'a AtomicU32, attempts: u32) -> Self {
         let (hedges, timed_out, given_up) = (0, 0, 0);
         let (span, attempts) = (CallSpan::begin(), attempts.into());

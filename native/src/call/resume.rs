@@ -17,7 +17,8 @@ impl Deref for Bounds {
     }
 }
 
-/// A call as it was before its answer.
+/// A call as it was before its answer: [`call_with`](crate::Balancer::call_with) hands it to `end`
+/// before it tells the call of the outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct Unanswered(Call<Bounds>);
 

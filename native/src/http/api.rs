@@ -46,13 +46,15 @@ macro_rules! marks {
             Self { key: Some(evenkeel_core::hash::str(key)), ..self }
         }
 
-        /// Says whether the request may be done twice. By default, its method and an
-        /// `Idempotency-Key` say so.
+        /// Says whether the request may be done twice, one after another and at the same time. By
+        /// default, its method and an `Idempotency-Key` say so: a PUT or DELETE may be sent again
+        /// after a failure only, neither beside the first nor after the head of an answer.
         pub fn idempotent(self, may: bool) -> Self {
             self.repeat(if may { Repeat::Idempotent } else { Repeat::Sequential })
         }
 
-        /// Says when the request may be sent again.
+        /// Says when the request may be sent again; [`Idempotent`](Repeat::Idempotent) is what
+        /// [`idempotent(true)`](Self::idempotent) says.
         pub fn repeat(self, repeat: Repeat) -> Self {
             Self { repeat: Some(repeat), ..self }
         }
@@ -63,9 +65,11 @@ macro_rules! marks {
 macro_rules! settings {
     ($endpoint:ty, $error:ty) => {
         /// Sets attempts, times, backoff, hedges and budget, in place of all
-        /// [defaults](crate::http::default_retry). What may not be done twice is not hedged,
-        /// whatever this says. The time limit of an attempt ends at the head of its answer;
-        /// that of the whole call covers the body.
+        /// [defaults](crate::http::default_retry). Whatever this says, a request is hedged, or sent
+        /// again for a body that broke unread, only if its method is safe (GET, HEAD, OPTIONS,
+        /// TRACE), it has an `Idempotency-Key`, or you say that it may be done twice. The time
+        /// limit of an attempt ends at the head of its answer; that of the whole call covers the
+        /// body.
         #[must_use]
         pub fn with_retry(mut self, retry: Retry) -> Self {
             Arc::make_mut(&mut self.rules).retry = retry;
@@ -85,7 +89,8 @@ macro_rules! settings {
 
         /// Says that endpoints are keys or accounts: one that answers 401 or 403 has a bad key, and
         /// rests for so long, at most [`max_retry_after`](crate::Config::max_retry_after); the
-        /// request goes to another, whatever its method. Default: the request is at fault.
+        /// request goes to another, whatever its method, and does not wait for one to be back:
+        /// where all keys are bad, the last answer is returned. Default: the request is at fault.
         ///
         /// ```
         /// # #[tokio::main(flavor = "current_thread")]

@@ -11,8 +11,9 @@ use crate::call::Attempt;
 use crate::clock::Clock;
 use crate::target::Target;
 
-/// What it took to get an answer: every attempt, as an extension of the
-/// [`Response`](::http::Response).
+/// What it took to get an answer: every attempt up to its head, as an extension of the
+/// [`Response`](::http::Response). Where its body broke and came from elsewhere, the attempts for
+/// that are not among them.
 #[derive(Clone, Debug)]
 pub struct Attempts {
     made: Arc<[Attempted]>,

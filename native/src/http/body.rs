@@ -38,11 +38,15 @@ type Stream = UnsyncBoxBody<Bytes, BoxError>;
 
 impl Body {
     /// Sends a stream once. Its request may go to another endpoint as long as nothing of the stream
-    /// has been read; after that, it is not sent again.
+    /// has been read; after that, it is not sent again. Where it ends before anything came, as that
+    /// of a GET which a proxy hands on, there is nothing to be sent once.
     pub fn once<B>(stream: B) -> Self
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
+        if stream.is_end_stream() {
+            return Self::default();
+        }
         Self(Kind::Once(Once::new(boxed(stream))))
     }
 

@@ -4,18 +4,17 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ::http::response::Parts;
-use ::http::{HeaderName, Request, Response, StatusCode};
+use ::http::{HeaderName, Request, Response};
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, Verdict};
-use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 
 use super::api::settings;
 use super::body::Body;
 use super::error::{BadRequest, Error, SendError};
-use super::exchange::{Plan, Rest, Rules, exchange, repeat};
-use super::lease_body::{Again, LeaseBody};
+use super::exchange::{AskedAgain, Plan, Repeats, Rest, Rules, exchange, or_again};
+use super::lease_body::LeaseBody;
 use super::path::Path;
 use super::pool::{Connections, Pool};
 use crate::balancer::Balancer;
@@ -55,9 +54,8 @@ impl<P> Clone for Client<P> {
 impl Client {
     /// Balances over the endpoints of `source`, with the defaults of [`Balancer::builder`] and
     /// [`Connections`]. **Requests have no time limit** unless you set one, for all or for
-    /// [one](super::RequestBuilder::timeout): what may not be done twice, such as a POST, waits for an
-    /// endpoint that hangs for as long as it does; others are [hedged](super::default_retry) after a
-    /// second.
+    /// [one](super::RequestBuilder::timeout): what writes, such as a POST, waits for an endpoint
+    /// that hangs for as long as it does; others are [hedged](super::default_retry) after a second.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -119,11 +117,10 @@ impl<P: Policy + Send + Sync + 'static> Client<P> {
         let (head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let path = Path::new(path).map_err(BadRequest::from)?;
-        let repeat = repeat(&head.method, &head.headers);
         let mut sent = Request::new(body.into());
         *sent.method_mut() = head.method;
         *sent.headers_mut() = head.headers;
-        self.exchange(path, sent, None, repeat, None).await
+        self.exchange(path, sent, None, None, None).await
     }
 
     pub(super) async fn exchange(
@@ -131,10 +128,11 @@ impl<P: Policy + Send + Sync + 'static> Client<P> {
         path: Path,
         request: Request<Body>,
         key: Option<u64>,
-        repeat: Repeat,
+        said: Option<Repeat>,
         timeout: Option<Duration>,
     ) -> Result<Response<LeaseBody<Incoming>>, Error> {
-        let plan = Plan { key, repeat, begun: request.body().begun(), timeout };
+        let repeats = Repeats::new(said, request.method(), request.headers());
+        let plan = Plan { key, repeats, begun: request.body().begun(), timeout };
         let sent = Sent { request, path, plan };
         self.answer(Arc::new(sent), None).await
     }
@@ -155,19 +153,14 @@ impl<P: Policy + Send + Sync + 'static> Client<P> {
         };
         let answer = exchange(&self.balancer, &self.rules, plan, rest, send).await;
         let body_begun = plan.has_begun();
-        let (answer, rest) = answer.map_err(|call| Error::Call { call, body_begun })?;
-        let Some(rest) = rest else { return Ok(answer) };
-        let again = Anew { client: self.clone(), sent, status: answer.status(), rest };
-        Ok(answer.map(|body| body.or_again(again)))
+        let answer = answer.map_err(|call| Error::Call { call, body_begun })?;
+        let client = self.clone();
+        Ok(or_again(answer, move |rest| client.answer_again(sent, rest)))
     }
-}
 
-/// A request that is sent again if the body of its answer breaks before anybody had anything of it.
-struct Anew<P> {
-    client: Client<P>,
-    sent: Arc<Sent>,
-    status: StatusCode,
-    rest: Rest,
+    fn answer_again(self, sent: Arc<Sent>, rest: Rest) -> AskedAgain<Incoming> {
+        Box::pin(async move { self.answer(sent, Some(rest)).await.ok() })
+    }
 }
 
 /// What is sent, at each attempt.
@@ -175,14 +168,4 @@ struct Sent {
     request: Request<Body>,
     path: Path,
     plan: Plan,
-}
-
-impl<P: Policy + Send + Sync + 'static> Again<Incoming> for Anew<P> {
-    fn again(self: Box<Self>) -> BoxFuture<'static, Option<LeaseBody<Incoming>>> {
-        let Self { client, sent, status, rest } = *self;
-        Box::pin(async move {
-            let answer = client.answer(sent, Some(rest)).await.ok()?;
-            (answer.status() == status).then(|| answer.into_body())
-        })
-    }
 }

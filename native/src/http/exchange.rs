@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use core::time::Duration;
 use std::sync::Arc;
 
+use ::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use ::http::response::Parts;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use evenkeel_core::grpc;
@@ -13,6 +14,7 @@ use evenkeel_core::http::{IDEMPOTENCY_KEY, Repeat};
 use evenkeel_core::rand_core::Rng;
 use evenkeel_core::retry::{Hedging, RetryBudget, RetryPolicy};
 use evenkeel_core::{Outcome, Policy, Verdict};
+use futures_util::future::BoxFuture;
 use http_body::Body;
 use tokio::time::Instant;
 
@@ -80,14 +82,6 @@ impl<E> Rules<E> {
     }
 }
 
-/// Returns when a request may be sent again, by its method and headers.
-pub(crate) fn repeat(method: &Method, headers: &HeaderMap) -> Repeat {
-    if headers.contains_key(IDEMPOTENCY_KEY) {
-        return Repeat::Idempotent;
-    }
-    Repeat::of_method(method.as_str())
-}
-
 /// After a second, another endpoint is asked beside the one that does not answer: as in JavaScript.
 const HEDGING: Hedging = match Hedging::new(Duration::from_secs(1), 1) {
     Ok(hedging) => hedging,
@@ -95,9 +89,16 @@ const HEDGING: Hedging = match Hedging::new(Duration::from_secs(1), 1) {
 };
 
 /// Returns how clients over HTTP retry where nobody says how: three attempts with backoff, a
-/// [`RetryBudget`], and one hedge after a second of requests that may be done twice. Whoever hangs
-/// costs them a second; all others wait for an endpoint that hangs as long as it does, and so do all
-/// where every endpoint hangs. So give it a time limit:
+/// [`RetryBudget`], and one hedge after a second.
+///
+/// Hedged are requests of safe methods (GET, HEAD, OPTIONS, TRACE), with an `Idempotency-Key`, or
+/// of which you say that they may be done twice; the same are sent again where the body of an
+/// answer breaks unread. An endpoint that hangs costs them a second.
+///
+/// A PUT or DELETE is sent again only after a failure without an answer, or an answer such as 500:
+/// beside the first, a second DELETE would find nothing (404), and a PUT with `If-Match` another
+/// version (412). So it waits for an endpoint that hangs as long as that does, as a POST does, and
+/// as all do where every endpoint hangs. Give them a time limit:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -111,15 +112,43 @@ const HEDGING: Hedging = match Hedging::new(Duration::from_secs(1), 1) {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// It is for the clients of this crate: [`call`](Balancer::call) and
+/// [`call_response`](Balancer::call_response) do not know what may be done twice.
 pub fn default_retry() -> Retry {
     Retry::new(RetryPolicy::DEFAULT.with_hedging(HEDGING)).budget(RetryBudget::default())
+}
+
+/// When a request may be sent again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Repeats {
+    /// After a failure.
+    after: Repeat,
+    /// Also beside an attempt that takes long, and after an answer whose body broke.
+    anytime: bool,
+}
+
+impl Repeats {
+    /// Returns what the caller says, or else the method and headers.
+    pub(crate) fn new(said: Option<Repeat>, method: &Method, headers: &HeaderMap) -> Self {
+        let keyed = headers.contains_key(IDEMPOTENCY_KEY);
+        let usual = || {
+            if keyed { Repeat::Idempotent } else { Repeat::of_method(method.as_str()) }
+        };
+        let after = said.unwrap_or_else(usual);
+        // A PUT or DELETE is idempotent alone: others may have written between its two attempts,
+        // and the second of two DELETEs is told that there is nothing. RFC 9110 §9.2.2 has clients
+        // repeat them by themselves only where there was no answer.
+        let anytime = after.hedges() && (said.is_some() || keyed || method.is_safe());
+        Self { after, anytime }
+    }
 }
 
 /// What is special about one.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) key: Option<u64>,
-    pub(crate) repeat: Repeat,
+    pub(crate) repeats: Repeats,
     /// Its body is sent once, and this tells that it has begun.
     pub(crate) begun: Option<Arc<AtomicBool>>,
     /// For the whole call, the body of its answer included.
@@ -129,12 +158,13 @@ pub(crate) struct Plan {
 impl Plan {
     /// Tells when the request may be sent again, as things are.
     fn repeat(&self) -> Repeat {
-        if self.has_begun() { Repeat::Never } else { self.repeat }
+        if self.has_begun() { Repeat::Never } else { self.repeats.after }
     }
 
-    /// Tells that the request may be done twice, and can be.
+    /// Tells that the request may be hedged, and sent again where the body of its answer broke; its
+    /// own body can be.
     fn may_go_again(&self) -> bool {
-        self.repeat.hedges() && self.begun.is_none()
+        self.repeats.anytime && self.begun.is_none()
     }
 
     /// Tells that the body, which is sent once, has begun.
@@ -298,6 +328,37 @@ where
     Ok((response, call.map(|call| Rest { call, deadline })))
 }
 
+/// Hands an answer out. Where its body breaks before anybody had anything of it, `ask` goes on with
+/// the rest: the body of the answer that comes then stands in, if the head fits.
+pub(crate) fn or_again<B>(
+    (answer, rest): Followed<B>,
+    ask: impl FnOnce(Rest) -> AskedAgain<B> + Send + Sync + 'static,
+) -> Response<LeaseBody<B>>
+where
+    B: Body + Send + 'static,
+{
+    let Some(rest) = rest else { return answer };
+    let (status, head) = (answer.status(), representation(answer.headers()));
+    let again = move || -> BoxFuture<'static, Option<LeaseBody<B>>> {
+        let asked = ask(rest);
+        Box::pin(async move {
+            let other = asked.await?;
+            let fits = other.status() == status && representation(other.headers()) == head;
+            fits.then(|| other.into_body())
+        })
+    };
+    answer.map(|body| body.or_again(again))
+}
+
+/// An answer to a request that goes on; `None` if there is none.
+pub(crate) type AskedAgain<B> = BoxFuture<'static, Option<Response<LeaseBody<B>>>>;
+
+/// Returns what a head says of its body: another one fits where all of it is the same.
+fn representation(headers: &HeaderMap) -> [Option<HeaderValue>; 5] {
+    [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_TYPE, CONTENT_RANGE, ETAG]
+        .map(|name| headers.get(name).cloned())
+}
+
 /// Tells what an answer means, by the caller or else by the table.
 fn means<R: Rng>(
     head: &Parts,
@@ -305,10 +366,14 @@ fn means<R: Rng>(
     keys: Option<Duration>,
     rng: impl FnOnce() -> R,
 ) -> Meaning {
-    let is_refused = matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    let key = keys.filter(|_| is_refused).map(|rest| Verdict::Overloaded { wait: Some(rest) });
-    if let Some(verdict) = accept.and_then(|accept| accept(head)).or(key) {
+    if let Some(verdict) = accept.and_then(|accept| accept(head)) {
         return (verdict, verdict.outcome());
+    }
+    let is_refused = matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    if let Some(rest) = keys.filter(|_| is_refused) {
+        // The endpoint rests; a call whose keys are all bad does not wait for one to be back.
+        let outcome = Outcome::Overloaded { retry_after: Some(rest) };
+        return (Verdict::Overloaded { wait: None }, outcome);
     }
     // All that are told the same time would come back together.
     judge(head.status, &head.headers, |wait| {

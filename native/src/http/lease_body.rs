@@ -12,11 +12,11 @@ use core::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use evenkeel_core::{Instant as CoreInstant, Outcome, Verdict};
+#[cfg(any(feature = "http", feature = "reqwest"))]
+use futures_util::future::BoxFuture;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-#[cfg(any(feature = "http", feature = "reqwest"))]
-pub(crate) use self::again::Again;
 use self::again::Substitute;
 pub use self::error::BodyError;
 use self::limits::{Due, Limits};
@@ -31,10 +31,11 @@ use crate::lease::Lease;
 /// before: the endpoint is told of a good head half a second later, or at the body's end if that
 /// is earlier. How long the answer took is learnt at its head.
 ///
-/// Where a client of this crate sent a request that may be done twice, and the body breaks before
-/// anybody had anything of it, it is asked for again elsewhere, as after any other failure: an
-/// answer with another status is none. [`bytes`](Self::bytes) gives nothing away before the end, so
-/// that it is covered whole.
+/// Where the body breaks before anybody had anything of it, clients of this crate ask for it again
+/// elsewhere, for requests that they hedge (see `http::default_retry`): an answer with another
+/// status, length, type, encoding, range or `ETag` is none, as it does not fit the head that the
+/// caller has. [`bytes`](Self::bytes) gives nothing away before the end, so that it is covered
+/// whole.
 ///
 /// For clients of your own, make one with [`new`](Self::new), or use
 /// [`call_response`](crate::Balancer::call_response).
@@ -66,8 +67,8 @@ impl<C: Send + Sync> Held for Untold<C> {
     fn end(self: Box<Self>, outcome: Outcome) {
         let Self(lease, head) = *self;
         let client = lease.client();
-        // Its head came soon, and was no answer: that must not attract. Without a policy that looks
-        // at answer times, there is none.
+        // Its head came soon, and was no answer: that must not attract. Only where a policy looks
+        // at answer times has the endpoint any.
         if client.load.latency().is_some() {
             let _lends = client.load.observe(head, client.clock.now(), outcome);
         }
@@ -122,9 +123,10 @@ impl<B: Body> LeaseBody<B> {
     /// the body breaks.
     ///
     /// So it is with the lease of a [pick](crate::Pick::lease). What
-    /// [`call_lease`](crate::Balancer::call_lease) returns has told of the head already: a body that
-    /// breaks is a failure after that success, and an endpoint that breaks all of them is not ejected
-    /// for failures in a row. [`call_response`](crate::Balancer::call_response) waits for the body.
+    /// [`call_lease`](crate::Balancer::call_lease) returns has told of the head already: a body
+    /// that breaks is a failure after that success, and an endpoint that breaks all of them is not
+    /// ejected for failures in a row. [`call_response`](crate::Balancer::call_response) waits for
+    /// the body.
     pub fn new<C: Send + Sync + 'static>(body: B, mut lease: Lease<C>) -> Self {
         lease.learn(Outcome::Success);
         Self::following(body, Following::Untold(lease), None, None)
@@ -146,7 +148,10 @@ impl<B: Body> LeaseBody<B> {
 
     /// Asks there for another body if this one breaks before anybody had anything of it.
     #[cfg(any(feature = "http", feature = "reqwest"))]
-    pub(crate) fn or_again(self, again: impl Again<B> + 'static) -> Self {
+    pub(super) fn or_again(
+        self,
+        again: impl FnOnce() -> BoxFuture<'static, Option<Self>> + Send + Sync + 'static,
+    ) -> Self {
         if self.lease.is_none() {
             return self;
         }
@@ -203,7 +208,14 @@ where
     /// Waits for the body that was asked for in place of this one, if it was, and becomes that.
     fn poll_substitute(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
         let Substitute::Asked(asked) = &mut self.substitute else { return Poll::Ready(Ok(())) };
-        let answer = ready!(asked.poll(cx));
+        let Poll::Ready(answer) = asked.poll(cx) else {
+            // Nobody reads of this one any more, and its times hold as before.
+            let Poll::Ready(Due::Late(late)) = self.limits.poll(cx, false) else {
+                return Poll::Pending;
+            };
+            self.substitute = Substitute::None;
+            return Poll::Ready(Err(late));
+        };
         match (answer, core::mem::replace(&mut self.substitute, Substitute::None)) {
             (Some(other), _) => {
                 *self = other;

@@ -22,8 +22,8 @@ pub(crate) struct BadPath {
 
 impl Path {
     /// Reads a path, with a query or without. Where the text names an origin, that is a
-    /// placeholder, as a service's name is: an endpoint stands in for it. Dots are resolved, so that
-    /// no request leaves its endpoint's prefix.
+    /// placeholder, as a service's name is: an endpoint stands in for it. Dots are resolved, so
+    /// that no request leaves its endpoint's prefix.
     pub(crate) fn new(text: &str) -> Result<Self, BadPath> {
         let bad = |reason: String| BadPath { path: text.to_owned(), reason };
         let uri: Uri;
@@ -50,9 +50,15 @@ impl Path {
         if prefix.is_empty() {
             return Ok(self.whole.clone());
         }
+        self.text_below(prefix).try_into()
+    }
+
+    /// Returns the same as text, however long that is.
+    pub(crate) fn text_below(&self, prefix: &str) -> String {
         let whole = self.whole.as_str();
-        let rest = if self.bare { whole.strip_prefix('/').unwrap_or(whole) } else { whole };
-        format!("{prefix}{rest}").try_into()
+        let bare = self.bare && !prefix.is_empty();
+        let rest = if bare { whole.strip_prefix('/').unwrap_or(whole) } else { whole };
+        format!("{prefix}{rest}")
     }
 }
 

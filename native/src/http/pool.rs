@@ -228,8 +228,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Sends a request to this endpoint; returns with the head of its answer. What waits for that
-    /// is small: it has neither the request nor a way to the pool.
+    /// Sends a request to this endpoint; returns with the head of its answer. The future is small:
+    /// it holds neither the request nor the pool.
     pub(super) fn send(
         &self,
         mut request: Request<Wire>,
@@ -252,9 +252,9 @@ impl Pool {
         }
     }
 
-    /// Returns the URL of a request here. Where HTTP/2 may be spoken, a `Host` header of the caller's
-    /// goes into it, which is the only place for it there. Else it stays a header: connections are
-    /// kept by the host of the URL.
+    /// Returns the URL of a request here. Where HTTP/2 may be spoken, a `Host` header of the
+    /// caller's goes into it, which is the only place for it there. Else it stays a header:
+    /// connections are kept by the host of the URL.
     fn uri(&self, headers: &mut HeaderMap, path: &Path) -> Result<Uri, SendError> {
         let mut parts = Parts::default();
         parts.scheme = Some(self.scheme.clone());

@@ -12,7 +12,6 @@ use super::api::{marks, methods};
 use super::body::Body;
 use super::client::Client;
 use super::error::{BadRequest, Error};
-use super::exchange::repeat;
 use super::lease_body::LeaseBody;
 use super::path::Path;
 
@@ -47,11 +46,11 @@ impl<P: Policy + Send + Sync + 'static> RequestBuilder<P> {
         Self { client, path, request, key: None, repeat: None, timeout: None }
     }
 
-    /// Adds a header. `Host` is asked for at every endpoint; with `Idempotency-Key`, the request may
-    /// be sent again whatever its method.
+    /// Adds a header. `Host` is asked for at every endpoint; with `Idempotency-Key`, the request
+    /// may be done twice whatever its method.
     ///
-    /// Over TLS and with [`http2`](super::Connections::http2), each value of `Host` has connections of
-    /// its own, as many idle ones as [`max_idle`](super::Connections::max_idle) allows.
+    /// Over TLS and with [`http2`](super::Connections::http2), each value of `Host` has connections
+    /// of its own, as many idle ones as [`max_idle`](super::Connections::max_idle) allows.
     pub fn header<N, V>(mut self, name: N, value: V) -> Self
     where
         N: TryInto<HeaderName, Error: Into<::http::Error>> + AsRef<str>,
@@ -99,11 +98,9 @@ impl<P: Policy + Send + Sync + 'static> RequestBuilder<P> {
     /// # Errors
     /// [`Error`] if there was no answer at all, or the request cannot be sent.
     pub fn send(self) -> impl Future<Output = Result<Response<LeaseBody<Incoming>>, Error>> + Send {
-        let Self { client, path, request, key, repeat: said, timeout } = self;
-        let usual = || repeat(request.method(), request.headers());
-        let repeat = said.unwrap_or_else(usual);
-        // In a place of its own, which stays where it is: it is as large as a whole call, and more
-        // than one future of the caller's is around it.
+        let Self { client, path, request, key, repeat, timeout } = self;
+        // Boxed: it is as large as a whole call, and each future of the caller's around it would be
+        // as large, too.
         Box::pin(async move {
             let path = path?;
             if timeout.is_some_and(|timeout| timeout.is_zero()) {

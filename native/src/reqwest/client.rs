@@ -3,13 +3,12 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use ::http::HeaderName;
 use ::http::response::Parts;
-use ::http::{HeaderName, StatusCode};
 use ::reqwest::{Body, Client, Request, Response};
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, Verdict};
-use futures_util::future::BoxFuture;
 
 use super::error::Error;
 use super::origin::{Origin, Origins, bad};
@@ -19,8 +18,8 @@ use crate::call::{Attempt, Retry};
 use crate::discover::Discover;
 use crate::error::BuildError;
 use crate::http::api::settings;
-use crate::http::exchange::{Plan, Rest, Rules, exchange};
-use crate::http::lease_body::{Again, LeaseBody};
+use crate::http::exchange::{AskedAgain, Plan, Repeats, Rest, Rules, exchange, or_again};
+use crate::http::lease_body::LeaseBody;
 use crate::http::path::Path;
 
 /// A [`reqwest::Client`](Client) over a [`Balancer`]: it picks an endpoint for each request, and
@@ -44,9 +43,9 @@ impl<P> Clone for ClientWithBalancer<P> {
 impl ClientWithBalancer {
     /// Balances by HTTP over the endpoints of `source`, with the defaults of [`Balancer::builder`].
     /// **Requests have no time limit** unless you set one, for all or for
-    /// [one](super::RequestBuilder::timeout): what may not be done twice, such as a POST, waits for
-    /// an endpoint that hangs for as long as it does; others are
-    /// [hedged](crate::http::default_retry) after a second.
+    /// [one](super::RequestBuilder::timeout): what writes, such as a POST, waits for an endpoint
+    /// that hangs for as long as it does; others are [hedged](crate::http::default_retry) after a
+    /// second.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -105,7 +104,7 @@ impl<P: Policy + Send + Sync + 'static> ClientWithBalancer<P> {
         &self,
         mut request: Request,
         key: Option<u64>,
-        repeat: Repeat,
+        said: Option<Repeat>,
     ) -> Result<Response, Error> {
         let timeout = request.timeout_mut().take();
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
@@ -117,8 +116,9 @@ impl<P: Policy + Send + Sync + 'static> ClientWithBalancer<P> {
             None => url.path().to_owned(),
         };
         let path = Path::new(&path).map_err(bad)?;
+        let repeats = Repeats::new(said, request.method(), request.headers());
         let template = Template::new(request);
-        let plan = Plan { key, repeat, begun: template.begun(), timeout };
+        let plan = Plan { key, repeats, begun: template.begun(), timeout };
         let answer = self.answer(Arc::new(Sent { template, path, plan }), None).await?;
         Ok(Response::from(answer.map(Body::wrap)))
     }
@@ -143,11 +143,13 @@ impl<P: Policy + Send + Sync + 'static> ClientWithBalancer<P> {
         };
         let answer = exchange(&self.balancer, &self.rules, plan, rest, send).await;
         let body_begun = plan.has_begun();
-        let (answer, rest) = answer.map_err(|call| Error::Call { call, body_begun })?;
-        let Some(rest) = rest else { return Ok(answer) };
-        let (sent, status) = (Arc::clone(&sent), answer.status());
-        let again = Anew { client: self.clone(), sent, status, rest };
-        Ok(answer.map(|body| body.or_again(again)))
+        let answer = answer.map_err(|call| Error::Call { call, body_begun })?;
+        let client = self.clone();
+        Ok(or_again(answer, move |rest| client.answer_again(sent, rest)))
+    }
+
+    fn answer_again(self, sent: Arc<Sent>, rest: Rest) -> AskedAgain<Body> {
+        Box::pin(async move { self.answer(sent, Some(rest)).await.ok() })
     }
 }
 
@@ -156,22 +158,4 @@ struct Sent {
     template: Template,
     path: Path,
     plan: Plan,
-}
-
-/// A request that is sent again if the body of its answer breaks before anybody had anything of it.
-struct Anew<P> {
-    client: ClientWithBalancer<P>,
-    sent: Arc<Sent>,
-    status: StatusCode,
-    rest: Rest,
-}
-
-impl<P: Policy + Send + Sync + 'static> Again<Body> for Anew<P> {
-    fn again(self: Box<Self>) -> BoxFuture<'static, Option<LeaseBody<Body>>> {
-        let Self { client, sent, status, rest } = *self;
-        Box::pin(async move {
-            let answer = client.answer(sent, Some(rest)).await.ok()?;
-            (answer.status() == status).then(|| answer.into_body())
-        })
-    }
 }

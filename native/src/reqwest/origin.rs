@@ -56,7 +56,7 @@ impl Factory for Origins {
 /// [`ClientWithBalancer`](super::ClientWithBalancer) balances over.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// As `http://10.0.0.1:80`.
+    /// As `http://10.0.0.1:80`: with a path, it is a URL.
     base: String,
     prefix: String,
     /// Its name, where it is asked at its address.
@@ -67,10 +67,11 @@ impl Origin {
     fn new(target: &Target, secure: bool, prefix: String) -> Result<Self, BoxError> {
         // No target has port 0.
         let whole = target.authority(0);
+        let base = if secure { format!("https://{whole}") } else { format!("http://{target}") };
+        Url::parse(&base).map_err(|error| format!("{base} is no URL: {error}"))?;
         if secure {
-            return Ok(Self { base: format!("https://{whole}"), prefix, host: None });
+            return Ok(Self { base, prefix, host: None });
         }
-        let base = format!("http://{target}");
         let named = target.socket_addr().is_some_and(|addr| addr.to_string() != whole);
         let host = if named { Some(HeaderValue::from_str(&target.authority(80))?) } else { None };
         Ok(Self { base, prefix, host })
@@ -78,12 +79,9 @@ impl Origin {
 
     /// Turns a request to this endpoint.
     pub(super) fn turn(&self, request: &mut ::reqwest::Request, path: &Path) {
-        // An address and a path make a URL; another one would be refused where it is sent.
-        if let Ok(path) = path.below(&self.prefix)
-            && let Ok(url) = Url::parse(&format!("{}{path}", self.base))
-        {
-            *request.url_mut() = url;
-        }
+        // One that is too long is refused where it is sent.
+        let url = format!("{}{}", self.base, path.text_below(&self.prefix));
+        *request.url_mut() = Url::parse(&url).expect("a base and a path make a URL");
         if let Some(host) = &self.host {
             request.headers_mut().entry(HOST).or_insert_with(|| host.clone());
         }

@@ -10,7 +10,6 @@ use evenkeel_core::policy::AnyPolicy;
 use super::client::ClientWithBalancer;
 use super::error::Error;
 use crate::http::api::{marks, methods};
-use crate::http::exchange::repeat;
 use crate::http::path::names_origin;
 
 /// A request that is being made; [`send`](Self::send) sends it.
@@ -50,7 +49,7 @@ impl<P: Policy + Send + Sync + 'static> RequestBuilder<P> {
         Self { inner: make(self.inner), ..self }
     }
 
-    /// Adds a header. With `Idempotency-Key`, the request may be sent again whatever its method.
+    /// Adds a header. With `Idempotency-Key`, the request may be done twice whatever its method.
     pub fn header(self, name: &str, value: &str) -> Self {
         self.with(|request| request.header(name, value))
     }
@@ -73,9 +72,8 @@ impl<P: Policy + Send + Sync + 'static> RequestBuilder<P> {
     /// # Errors
     /// [`Error`] if there was no answer at all, or the request cannot be sent.
     pub async fn send(self) -> Result<Response, Error> {
-        let Self { client, inner, key, repeat: said } = self;
+        let Self { client, inner, key, repeat } = self;
         let request = inner.build().map_err(Error::Request)?;
-        let repeat = said.unwrap_or_else(|| repeat(request.method(), request.headers()));
         client.exchange(request, key, repeat).await
     }
 }

@@ -6,9 +6,10 @@ use core::time::Duration;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
-use evenkeel::http::{Attempts, Client};
+use evenkeel::http::{Attempts, BodyError, Client, LeaseBody};
 use http_body_util::BodyExt;
 use hyper::Method;
+use hyper::body::Incoming;
 use tokio::signal::ctrl_c;
 use tokio::sync::SetOnce;
 use tokio::task::JoinSet;
@@ -145,23 +146,26 @@ async fn ask(request: evenkeel::http::RequestBuilder, due: Instant, tally: &mut 
             return tally.lost(due.elapsed(), cause);
         }
     };
-    if let Some(attempts) = response.extensions().get::<Attempts>() {
+    let (head, body) = response.into_parts();
+    let read = read(body).await;
+    // Not before: a request that is given up counts as none, and its attempts would be retries.
+    if let Some(attempts) = head.extensions.get::<Attempts>() {
         attempts.iter().for_each(|attempt| tally.attempt(attempt));
     }
-    let status = response.status();
-    let mut body = response.into_body();
+    match read {
+        Err(error) => tally.lost(due.elapsed(), error.to_string()),
+        Ok(bytes) if head.status.as_u16() < 400 => tally.good(due.elapsed(), bytes),
+        Ok(_) => tally.lost(due.elapsed(), format!("status {}", head.status)),
+    }
+}
+
+/// Reads a body to its end, and returns how long it is.
+async fn read(mut body: LeaseBody<Incoming>) -> Result<u64, BodyError> {
     let mut bytes = 0;
     while let Some(frame) = body.frame().await {
-        match frame {
-            Ok(frame) => bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
-            Err(error) => return tally.lost(due.elapsed(), error.to_string()),
-        }
+        bytes += frame?.data_ref().map_or(0, |data| data.len() as u64);
     }
-    if status.as_u16() < 400 {
-        tally.good(due.elapsed(), bytes);
-    } else {
-        tally.lost(due.elapsed(), format!("status {status}"));
-    }
+    Ok(bytes)
 }
 
 impl Course {

@@ -87,7 +87,13 @@ pub(super) fn json(tally: &Tally, endpoints: &[Status]) -> io::Result<()> {
     let millis = |micros: u64| float(micros) / 1000.0;
     let percentiles = |latency: &Histogram<u64>| {
         let at = |percent| millis(latency.value_at_percentile(percent));
-        json!({ "p50": at(50.0), "p90": at(90.0), "p99": at(99.0), "p999": at(99.9), "max": millis(latency.max()) })
+        json!({
+            "p50": at(50.0),
+            "p90": at(90.0),
+            "p99": at(99.0),
+            "p999": at(99.9),
+            "max": millis(latency.max()),
+        })
     };
     let rows = tally.endpoints.iter().map(|(target, row)| {
         let health = endpoints.iter().find(|status| status.target == *target);

@@ -147,3 +147,31 @@ async fn load_that_is_interrupted_does_not_wait_for_those_who_do_not_answer() {
         assert!(text.contains("2 given up when interrupted"), "{text}");
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn requests_that_are_given_up_in_their_bodies_are_no_retries() {
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("it has a port"));
+    let args = ["load", &url, "-c", "2", "-d", "3600", "--timeout", "3600000", "--json"];
+    let mut child = start(&args);
+    let mut half = Vec::new();
+    for _ in 0..2 {
+        let asked = tokio::time::timeout(PATIENCE, listener.accept()).await.expect("it asks");
+        let (mut stream, _) = asked.expect("a connection");
+        assert!(stream.read(&mut [0; 1024]).await.expect("a request") > 0);
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfi";
+        stream.write_all(answer).await.expect("it reads");
+        half.push(stream);
+    }
+    let stderr = child.stderr.take().expect("it is piped");
+    let mut lines = BufReader::new(stderr).lines();
+    interrupt(&child);
+    line_with(&mut lines, "interrupted: ").await;
+    assert_eq!(exit_code(&mut child).await, Some(1), "none was answered to the end");
+    let output = child.wait_with_output().await.expect("it ran");
+    let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let of = |name: &str| result[name].as_u64();
+    assert_eq!([of("given_up"), of("requests"), of("retries")], [Some(2), Some(0), Some(0)]);
+}

@@ -7,16 +7,15 @@ use futures_util::future::BoxFuture;
 
 use super::{BodyError, LeaseBody};
 
-/// Asks for an answer again.
-pub(crate) trait Again<B>: Send + Sync {
-    /// Returns the body of another answer with the same status; `None` if there is none.
-    fn again(self: Box<Self>) -> BoxFuture<'static, Option<LeaseBody<B>>>;
-}
+/// Asks for another body that fits the head of the answer; `None` if there is none.
+pub(super) type Again<B> = dyn FnOnce() -> Asking<B> + Send + Sync;
+
+type Asking<B> = BoxFuture<'static, Option<LeaseBody<B>>>;
 
 /// A body that is to come in place of one that broke.
 pub(super) struct Asked<B> {
-    // In a lock that nobody takes: futures are not `Sync`, and bodies are.
-    answer: Mutex<BoxFuture<'static, Option<LeaseBody<B>>>>,
+    /// A `Mutex` only to be `Sync`, as bodies are and futures are not; reached by `get_mut`.
+    answer: Mutex<Asking<B>>,
     /// How the first one broke.
     error: BodyError,
 }
@@ -30,7 +29,7 @@ pub(super) enum Substitute<B> {
         not(any(feature = "http", feature = "reqwest")),
         expect(dead_code, reason = "only a client can ask again")
     )]
-    May(Box<dyn Again<B>>),
+    May(Box<Again<B>>),
     /// It has been asked for.
     Asked(Box<Asked<B>>),
 }
@@ -43,7 +42,7 @@ impl<B> Substitute<B> {
     pub(super) fn ask(&mut self, error: BodyError) -> Result<(), BodyError> {
         match core::mem::replace(self, Self::None) {
             Self::May(again) if matches!(error, BodyError::Broken(_)) => {
-                *self = Self::Asked(Box::new(Asked { answer: Mutex::new(again.again()), error }));
+                *self = Self::Asked(Box::new(Asked { answer: Mutex::new(again()), error }));
                 Ok(())
             }
             Self::None | Self::May(_) | Self::Asked(_) => Err(error),

@@ -7,7 +7,7 @@ use evenkeel::http::{AttemptEnd, Attempts, Repeat};
 use evenkeel::{Verdict, http};
 use hyper::StatusCode;
 
-use super::{Act, client, status, two, until};
+use super::{Act, client, status, two, until, within};
 
 /// Statuses, requests by class and server, and the failure.
 type Row = (&'static [u16], [[usize; 2]; 3], bool);
@@ -134,6 +134,23 @@ async fn of_endpoints_that_are_keys_those_that_are_refused_rest() {
             until(|| rests().is_some()).await;
             let rests = rests().expect("it rests");
             assert!(rests >= rest && rests < rest + Duration::from_secs(30), "{rests:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_all_keys_are_bad_the_caller_is_told_and_does_not_wait_for_one_to_be_back() {
+    for both in [true, false] {
+        let [first, second] = two(Act::Answer(401, "", "one"), Act::Answer(401, "", "two")).await;
+        let servers = if both { vec![&first, &second] } else { vec![&first] };
+        let client = client(&servers).await.with_keys(Duration::from_secs(300));
+        let response = within(client.post("/").send()).await.expect("the last answer");
+        assert_eq!(response.status(), 401);
+        assert!(first.times() >= 1);
+        assert_eq!(second.times() >= 1, both);
+        for server in servers {
+            let health = status(&client, server.addr).health;
+            assert!(matches!(health, Health::Overloaded { .. }), "{health:?}");
         }
     }
 }

@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use evenkeel::Policy;
 use evenkeel::health::Health;
-use evenkeel::http::{Attempts, BodyError, Client, LeaseBody, Repeat};
+use evenkeel::http::{Attempts, Body as SentBody, BodyError, Client, LeaseBody, Repeat};
+use http_body_util::Empty;
 use hyper::body::{Body, Bytes, Incoming};
 
 use super::{Act, Server, client, quick, status, two, until, within};
@@ -56,7 +57,7 @@ async fn a_body_that_breaks_is_the_failure_of_its_endpoint() {
     let [first, second] = two(Act::Break(200), Act::OK).await;
     let client = client(&[&first, &second]).await;
     let mut body = client.get("/").send().await.expect("a head").into_body();
-    assert_eq!(piece(&mut body).await.expect("a piece").expect("the first half"), "half");
+    assert_eq!(piece(&mut body).await.expect("a piece").expect("the first half"), "fi");
     let error = piece(&mut body).await.expect("an end").expect_err("no good one");
     assert!(matches!(error, BodyError::Broken(_)), "{error}");
     assert!(error.to_string().starts_with("the body broke off: "), "{error}");
@@ -73,7 +74,7 @@ async fn an_endpoint_that_breaks_all_bodies_is_ejected() {
     let client = client(&[&first, &second]).await;
     for _ in 0..5 {
         let mut body = client.get("/").send().await.expect("a head").into_body();
-        assert_eq!(piece(&mut body).await.expect("a piece").expect("the first half"), "half");
+        assert_eq!(piece(&mut body).await.expect("a piece").expect("the first half"), "fi");
         piece(&mut body).await.expect("an end").expect_err("it breaks");
     }
     until(|| matches!(status(&client, first.addr).health, Health::Ejected { .. })).await;
@@ -89,8 +90,11 @@ async fn a_body_that_breaks_before_anybody_has_anything_of_it_is_asked_for_elsew
         // What may not be done twice, or not again, has broken.
         (Repeat::Sequential, 2, Act::OK, false),
         (Repeat::Idempotent, 1, Act::OK, false),
-        // Another status would not go with the head that the caller has.
+        // These would not go with the head that the caller has.
         (Repeat::Idempotent, 2, Act::Answer(404, "", "gone"), false),
+        (Repeat::Idempotent, 2, Act::Answer(200, "", "as long as others"), false),
+        (Repeat::Idempotent, 2, Act::Answer(200, "ETag: \"2\"\r\n", "new."), false),
+        (Repeat::Idempotent, 2, Act::Answer(200, "Content-Encoding: br\r\n", "tiny"), false),
         (Repeat::Idempotent, 2, Act::Close, false),
         (Repeat::Idempotent, 2, Act::Break(200), false),
     ] {
@@ -112,6 +116,47 @@ async fn a_body_that_breaks_before_anybody_has_anything_of_it_is_asked_for_elsew
         let stats = client.balancer().stats();
         assert_eq!([stats.calls, stats.succeeded, stats.retries], [1, 1, asked as u64], "{says}");
     }
+}
+
+#[tokio::test]
+async fn what_was_written_is_not_written_again_when_the_body_of_its_answer_breaks() {
+    for (method, key, said, asked) in [
+        ("PUT", false, None, 0),
+        ("DELETE", false, None, 0),
+        ("POST", false, None, 0),
+        ("HEAD", false, None, 0),
+        ("GET", false, None, 1),
+        ("OPTIONS", false, None, 1),
+        // The caller knows, and says so.
+        ("PUT", true, None, 1),
+        ("POST", true, None, 1),
+        ("DELETE", false, Some(true), 1),
+        ("GET", false, Some(false), 0),
+    ] {
+        let [first, second] = two(Act::Break(200), Act::OK).await;
+        let client = client(&[&first, &second]).await;
+        let mut request = client.request(method.parse().expect("a method"), "/").body("text");
+        if key {
+            request = request.header("Idempotency-Key", "7");
+        }
+        if let Some(may) = said {
+            request = request.idempotent(may);
+        }
+        let body = request.send().await.expect("a head").into_body();
+        let whole = within(body.bytes(100)).await.is_ok();
+        assert_eq!(whole, asked == 1 || method == "HEAD", "{method} {key} {said:?}");
+        assert_eq!([first.times(), second.times()], [1, asked], "{method} {key} {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_with_nothing_in_it_is_no_stream() {
+    let [first, second] = two(Act::Break(200), Act::OK).await;
+    let client = client(&[&first, &second]).await;
+    let request = hyper::Request::get("/").body(SentBody::once(Empty::new())).expect("a request");
+    let body = client.send(request).await.expect("a head").into_body();
+    assert_eq!(within(body.bytes(100)).await.expect("another's"), "fine");
+    assert_eq!([first.times(), second.times()], [1, 1]);
 }
 
 #[tokio::test]
@@ -167,6 +212,26 @@ async fn nothing_may_come_for_so_long_only() {
     assert_eq!(error.to_string(), "nothing of the body came for 80ms");
     assert_eq!(status(&client, first.addr).failures, 1);
     first.open_at_most(0).await;
+}
+
+#[tokio::test]
+async fn nothing_may_come_for_so_long_only_while_another_body_is_asked_for() {
+    for whole in [true, false] {
+        let [first, second] = two(Act::Bodiless(200), Act::Hang).await;
+        let limit = Duration::from_millis(80);
+        let client = client(&[&first, &second]).await.with_body_idle_timeout(limit);
+        let mut body = client.get("/").send().await.expect("a head").into_body();
+        let error = if whole {
+            within(body.bytes(100)).await.expect_err("nothing comes")
+        } else {
+            let error = piece(&mut body).await.expect("an end").expect_err("nothing comes");
+            assert!(piece(&mut body).await.is_none(), "that was all");
+            error
+        };
+        assert!(matches!(error, BodyError::Idle { limit: said } if said == limit), "{error}");
+        assert_eq!([first.times(), second.times()], [1, 1]);
+        second.open_at_most(0).await;
+    }
 }
 
 #[tokio::test]

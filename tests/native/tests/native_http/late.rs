@@ -66,6 +66,24 @@ async fn a_slow_answer_is_hedged_only_if_it_may_be_done_twice() {
 }
 
 #[tokio::test]
+async fn what_writes_is_not_hedged_unless_the_caller_says_that_it_may_be() {
+    for (method, key, asked) in
+        [("GET", false, 1), ("PUT", false, 0), ("DELETE", false, 0), ("DELETE", true, 1)]
+    {
+        let [first, second] = two(Act::After(Duration::from_millis(300)), Act::OK).await;
+        let hedging = Hedging::new(Duration::from_millis(20), 1).unwrap();
+        let retry = Retry::new(RetryPolicy::new(2).unwrap().with_hedging(hedging));
+        let client = client(&[&first, &second]).await.with_retry(retry);
+        let mut request = client.request(method.parse().expect("a method"), "/");
+        if key {
+            request = request.header("Idempotency-Key", "7");
+        }
+        within(request.send()).await.expect("an answer");
+        assert_eq!([first.times(), second.times()], [1, asked], "{method} {key}");
+    }
+}
+
+#[tokio::test]
 async fn a_caller_that_leaves_before_the_head_leaves_no_socket() {
     let [first, second] = two(Act::Hang, Act::OK).await;
     let client = client(&[&first, &second]).await.with_retry(quick(3));

@@ -73,6 +73,31 @@ async fn requests_go_below_the_prefix_with_all_that_reqwest_makes() {
 }
 
 #[tokio::test]
+async fn no_request_goes_past_the_balancer_for_its_path_is_too_long() {
+    let [server, named] = [Server::always(Act::OK).await, Server::always(Act::OK).await];
+    let origins = Origins::http().prefix(&"p".repeat(100)).expect("a path");
+    let client = client(&[&server], origins).await;
+    // Alone, it is just short enough.
+    let url = format!("http://{}/{}", named.addr, "a".repeat(65_500));
+    let request = client.get(&url).with(|request| request.bearer_auth("secret"));
+    let error = request.send().await.expect_err("it is too long");
+    assert!(matches!(error, Error::Call { .. }), "{error}");
+    assert_eq!([server.times(), named.times()], [0, 0]);
+}
+
+#[tokio::test]
+async fn what_was_written_is_not_written_again_when_the_body_of_its_answer_breaks() {
+    for (put, asked) in [(true, 0), (false, 1)] {
+        let [first, second] = two(Act::Bodiless(200), Act::OK).await;
+        let client = client(&[&first, &second], Origins::http()).await;
+        let request = if put { client.put("/") } else { client.get("/") };
+        let answer = request.body("text").send().await.expect("a head");
+        assert_eq!(within(answer.bytes()).await.is_ok(), !put);
+        assert_eq!([first.times(), second.times()], [1, asked]);
+    }
+}
+
+#[tokio::test]
 async fn a_stream_is_sent_once() {
     let [first, second] = two(Act::Answer(500, "", "no"), Act::OK).await;
     let client = client(&[&first, &second], Origins::http()).await;

@@ -137,7 +137,8 @@ async fn serve(
             number = log.len();
             log.push(asked);
         });
-        let half = |status| format!("HTTP/1.1 {status} X\r\nContent-Length: 8\r\n\r\nhalf");
+        // Of what OK answers.
+        let half = |status| format!("HTTP/1.1 {status} X\r\nContent-Length: 4\r\n\r\nfi");
         match script(number) {
             Act::Answer(status, headers, body) => {
                 answer(&mut stream, status, headers, body).await?;
@@ -157,7 +158,7 @@ async fn serve(
             }
             Act::Cut(status) => return stream.write_all(half(status).as_bytes()).await,
             Act::Bodiless(status) => {
-                stream.write_all(half(status).trim_end_matches("half").as_bytes()).await?;
+                stream.write_all(half(status).trim_end_matches("fi").as_bytes()).await?;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return stream.set_zero_linger();
             }
