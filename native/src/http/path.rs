@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use ::http::uri::{InvalidUri, PathAndQuery, Uri};
+#[cfg(any(feature = "http", test))]
+use ::http::uri::InvalidUri;
+use ::http::uri::{PathAndQuery, Uri};
 
 /// A request's path and query, as they are asked for at any endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,7 @@ impl Path {
     ///
     /// # Errors
     /// Both together are too long.
+    #[cfg(any(feature = "http", test))]
     pub(crate) fn below(&self, prefix: &str) -> Result<PathAndQuery, InvalidUri> {
         if prefix.is_empty() {
             return Ok(self.whole.clone());
