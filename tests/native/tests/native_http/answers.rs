@@ -127,9 +127,10 @@ async fn of_endpoints_that_are_keys_those_that_are_refused_rest() {
         let response = client.post("/").send().await.expect("an answer");
         assert_eq!(response.status(), last, "{code} {keys} {says:?}");
         if last == 200 {
-            let rests = || match status(&client, first.addr).health {
-                Health::Overloaded { until, .. } => Some(until.saturating_since(now)),
-                _ => None,
+            let rests = || {
+                let health = status(&client, first.addr).health;
+                let Health::Overloaded { until, .. } = health else { return None };
+                Some(until.saturating_since(now))
             };
             until(|| rests().is_some()).await;
             let rests = rests().expect("it rests");
