@@ -15,8 +15,8 @@ export const FAULTS = {
   hangs: () => {},
   '503, Retry-After: 1': (_, response) => response.writeHead(503, { 'retry-after': '1' }).end('busy'),
   'reset in the body': (_, response) => {
-    response.writeHead(200, { 'content-length': '100' });
-    response.write('part');
+    response.writeHead(200, { 'content-length': '2' });
+    response.write('o');
     setImmediate(() => response.destroy());
   },
 };

@@ -14,7 +14,14 @@ const named = (end) => [...targets].filter((file) => file.endsWith(end));
 /** What stays as it is: modules, and their text, which each entry imports from beside it. */
 const KEPT = /\.(wasm(\?module)?|text\.js|module\.js)$/;
 const kept = { name: 'kept', setup: (build) => build.onResolve({ filter: KEPT }, ({ path }) => ({ path, external: true })) };
-const common = { bundle: true, target: 'es2022', charset: 'utf8', logLevel: 'error' };
+/** Properties that nobody outside sees, and that are none of the platform's: minifiers of users leave the names of properties as they are. */
+const INTERNAL = [
+  'again', 'anytime', 'asked', 'begun', 'broke', 'checkGroup', 'clock', 'complete', 'doubt', 'ended', 'failed', 'faulty', 'fetched', 'follower', 'graceMs',
+  'hand', 'handed', 'heard', 'judgement', 'net', 'ofAnswer', 'ofError', 'over', 'picker', 'reported', 'restart', 'retain', 'seeded', 'sent', 'settle',
+  'stageKey', 'startedAt', 'throwFault', 'ticket', 'toPick', 'told', 'touch', 'troubled', 'unhedged', 'usual', 'zoneNumber',
+];
+const mangleProps = new RegExp(`^(?:${INTERNAL.join('|')})$`);
+const common = { bundle: true, target: 'es2022', charset: 'utf8', logLevel: 'error', mangleProps };
 await build({ ...common, entryPoints: named('.js').map((file) => join(folder, file)), outdir: out, format: 'esm', splitting: true, chunkNames: 'shared-[hash]', plugins: [kept] });
 
 // For `require` there is one bundle; it needs no text, as who loads it has files: bundlers take the ES modules even then ("module").

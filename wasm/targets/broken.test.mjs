@@ -12,15 +12,18 @@ import { HERE, serve } from './support.mjs';
 /** A server whose answers break, if it is the bad one. */
 async function breaking(t, cors = true) {
   let held;
-  const begin = (response) => response.writeHead(200, { 'content-length': '100', 'content-type': 'text/plain' }).write('part');
+  const begin = (response) => response.writeHead(200, { 'content-length': '4' }).write('pa');
   const server = createServer((request, response) => {
     if (cors) response.setHeader('access-control-allow-origin', '*');
+    response.setHeader('content-type', 'text/plain');
     if (request.url === '/break-off') return response.end(String(held?.destroy()));
     if (request.url === '/reset' && cors === 'bad') return request.socket.destroy();
     if (request.url === '/broken' && cors === 'bad') return begin(response), setImmediate(() => request.socket.destroy());
-    if (request.url === '/chunked' && cors === 'bad') return response.write('part'), setImmediate(() => request.socket.destroy());
+    if (request.url === '/chunked' && cors === 'bad') return response.write('pa'), setImmediate(() => request.socket.destroy());
     if (request.url === '/held' && cors === 'bad') return (held = request.socket), begin(response);
-    response.end('good');
+    // What stands in for a body has a length if that had one.
+    if (request.url === '/chunked') response.write('go');
+    response.end(request.url === '/chunked' ? 'od' : 'good');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { createBalancer, RetryBudget } from 'evenkeel';
 import { fakeClock, settle } from './support.mjs';
 
-/** An answer whose body breaks at once, as undici has it. */
-const broken = (message = 'terminated') => new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError(message)) }));
+/** An answer whose body breaks at once, as undici has it. Its head is that of a text. */
+const broken = (message = 'terminated', headers = {}) =>
+  new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError(message)) }), { headers: { 'content-type': 'text/plain;charset=UTF-8', ...headers } });
 
 /** A balancer over three endpoints, and the hosts that its requests went to. */
 function mocked(answer, options = {}) {
@@ -95,6 +96,45 @@ test('another status does not go with the head that the caller has, and its body
   await new Promise(setImmediate);
   assert.ok(canceled);
   assert.deepEqual([sent.length, sum('failures'), sum('inFlight')], [2, 1, 0]);
+});
+
+for (const [name, mine, others] of [
+  ['content-length', '4', '5'],
+  ['content-encoding', undefined, 'br'],
+  ['content-type', 'application/json', undefined],
+  ['content-range', 'bytes 0-3/9', 'bytes 0-3/10'],
+  ['etag', '"1"', '"2"'],
+]) {
+  test(`another ${name} does not go with the head that the caller has, the same does`, async () => {
+    const headers = (value) => (value === undefined ? {} : { [name]: value });
+    for (const [first, second, fits] of [[mine, others, false], [others, mine, false], [mine, mine, true], [others, others, true]]) {
+      const { lb, sent } = mocked(() => (sent.length === 1 ? broken(undefined, headers(first)) : new Response('good', { headers: headers(second) })), { retry: { backoff: 0 } });
+      const read = (await lb.fetch('/')).text();
+      if (fits) assert.equal(await read, 'good');
+      else await assert.rejects(read, { message: 'terminated' });
+      assert.equal(sent.length, 2);
+    }
+  });
+}
+
+test('only what may be done twice at any time is asked for again', async () => {
+  for (const [init, times, options] of [
+    [{ method: 'HEAD' }, 2],
+    [{ method: 'OPTIONS' }, 2],
+    [{ method: 'PUT', body: 'x' }, 1],
+    [{ method: 'DELETE' }, 1],
+    [{ method: 'DELETE' }, 1, { methods: ['GET', 'DELETE'] }],
+    [{ method: 'GET' }, 1, { methods: ['POST'] }],
+    [{ method: 'GET', idempotent: false }, 1],
+    [{ method: 'DELETE', idempotent: true }, 2],
+    [{ method: 'PUT', body: 'x', headers: { 'Idempotency-Key': '1' } }, 2],
+  ]) {
+    const { lb, sent } = mocked(() => (sent.length === 1 ? broken() : new Response('good')), { retry: { backoff: 0, ...options } });
+    const read = (await lb.fetch('/', init)).text();
+    if (times === 2) assert.equal(await read, 'good');
+    else await assert.rejects(read, { message: 'terminated' });
+    assert.equal(sent.length, times, JSON.stringify(init));
+  }
 });
 
 for (const [name, read] of Object.entries(READERS)) {

@@ -35,6 +35,14 @@ test('what may be sent again is not yet what may be sent twice at once', async (
   assert.equal(await underWay(t, { ...post, idempotent: true }), 2);
   assert.equal(await underWay(t, { ...post, headers: { 'idempotency-key': '1' } }), 2);
   assert.equal(await underWay(t, { idempotent: false }), 1);
+  // The second of two DELETEs is told that there is nothing, and may be the faster.
+  for (const method of ['PUT', 'DELETE']) {
+    assert.equal(await underWay(t, { method }), 1);
+    assert.equal(await underWay(t, { method }, { hedge: { afterMs: 100 }, retry: { methods: [method] } }), 1);
+    assert.equal(await underWay(t, { method, idempotent: true }), 2);
+    assert.equal(await underWay(t, { method, headers: new Headers({ 'Idempotency-Key': '1' }) }), 2);
+  }
+  for (const method of ['GET', 'HEAD', 'OPTIONS']) assert.equal(await underWay(t, { method }), 2);
 });
 
 test('a budget of one request is shared with others, or none', async () => {

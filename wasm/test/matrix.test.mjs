@@ -7,12 +7,14 @@ import { fakeClock, nobody, serve, until } from './support.mjs';
 
 const stream = () => new Blob(['x']).stream();
 
-/** Requests that may be sent again after anything, only when refused unread, and never. */
+/** Requests that may be sent again at any time, only after a failure without an answer, only when refused unread, and never. */
 const CLASSES = {
   GET: ['again', () => ({})],
-  'PUT with a body': ['again', () => ({ method: 'PUT', body: 'x' })],
+  DELETE: ['alone', () => ({ method: 'DELETE' })],
+  'PUT with a body': ['alone', () => ({ method: 'PUT', body: 'x' })],
   'POST with an Idempotency-Key': ['again', () => ({ method: 'POST', body: 'x', headers: { 'idempotency-key': '1' } })],
-  'PUT of a stream that is made anew': ['again', () => ({ method: 'PUT', body: stream })],
+  'PUT of a stream that is made anew': ['alone', () => ({ method: 'PUT', body: stream })],
+  'PUT of a stream that is made anew, and may be done twice': ['again', () => ({ method: 'PUT', body: stream, idempotent: true })],
   POST: ['refused', () => ({ method: 'POST', body: 'x' })],
   'PUT of a stream': ['never', () => ({ method: 'PUT', body: stream() })],
 };
@@ -32,7 +34,12 @@ const begins = (then = () => {}) => (request, response) => {
   response.write('part');
   setImmediate(then, response);
 };
-const breaks = begins((response) => response.destroy());
+/** The head is that of the good one. */
+const breaks = (request, response) => {
+  response.writeHead(200, { 'content-length': '2' });
+  response.write('o');
+  setImmediate(() => response.destroy());
+};
 
 /** What the caller sees: the good server's answer, the bad one's, or an error of `lb.fetch` or of the body. */
 const [elsewhere, slowly] = [{ text: 'ok', hits: [1, 1] }, { text: 'slow', hits: [1, 0] }];
@@ -44,8 +51,8 @@ const late = ({ name }) => name === 'TimeoutError';
 const reason = new Error('mine');
 const mine = rejects((error) => assert.equal(error, reason));
 const anything = rejects((error) => assert.ok(error instanceof TypeError, String(error.stack)));
-/** By class of requests: what may be sent again after anything, what only when it was refused, what never. */
-const each = (again, refused, never = refused) => ({ again, refused, never });
+/** By class of requests: what may be sent again at any time, what only when it was refused, what never, and what only after a failure. */
+const each = (again, refused, never = refused, alone = again) => ({ again, refused, never, alone });
 const all = (seen) => each(seen, seen);
 
 /** Name, what the bad one does, what each class sees, what is held against the bad one, and options; `abort` says when the caller leaves. */
@@ -54,7 +61,7 @@ const ROWS = [
   ['reset before the head', resets, each(elsewhere, unrepeatable(() => true)), 'failed'],
   ['hangs beyond an attempt', hangs, each(elsewhere, unrepeatable(late)), 'failed', { attemptTimeoutMs: 900 }],
   ['hangs beyond the deadline', hangs, all(rejects((error) => assert.equal(error.code, 'deadline'))), 'failed', { timeoutMs: 900 }],
-  ['hangs, and is hedged', (request, response) => (request.url === '/again' ? hangs() : slow(request, response)), each(elsewhere, slowly), 'any', { hedge: { afterMs: 900 } }],
+  ['hangs, and is hedged', (request, response) => (request.url === '/again' ? hangs() : slow(request, response)), each(elsewhere, slowly, slowly, slowly), 'any', { hedge: { afterMs: 900 } }],
   ['slow', slow, all(slowly), 'well'],
   ['slower than an attempt may be', slow, each(elsewhere, unrepeatable(late)), 'failed', { attemptTimeoutMs: 900 }],
   ...[200, 206, 400, 401, 403, 404, 409, 422, 451, 501, 505, 506, 508, 510, 511].map((status) => [status, answers(status), all(returned(status)), 'well']),
@@ -74,7 +81,7 @@ const ROWS = [
       ['what does not parse', () => ({ 'retry-after': 'soon' }), 1000],
     ].map(([what, headers, restMs]) => [`${status} ${what}`, answers(status, headers), each(elsewhere, elsewhere, returned(status)), { restMs }]),
   ),
-  ['reset in the body', breaks, each(elsewhere, anything), 'failed'],
+  ['reset in the body', breaks, each(elsewhere, anything, anything, anything), 'failed'],
   ['reset in the body that is being read', begins(), all({ ...anything, begin: true }), 'failed', { then: (bad) => bad.response.destroy() }],
   ['a body that never ends', begins(), all(fails('TimeoutError')), 'failed', { timeoutMs: 400, passes: true }],
   ['a body that never ends and is not wanted', begins(), all({ hits: [1, 0], cancel: true }), 'well'],

@@ -2,7 +2,7 @@ import type { Attempted, Sent } from './attempt.js';
 import { followed } from './body.js';
 import { OUTCOMES } from './generated.js';
 import { freeWith, isFree } from './handle.js';
-import { accepted, isAbort, type Judgement } from './judge.js';
+import { accepted, asHeaders, isAbort, type Judgement } from './judge.js';
 import { onAbort, refuseAborted } from './listeners.js';
 import type { Answer, Job, Rest } from './loop.js';
 import { ofNetworkError } from './network_error.js';
@@ -18,7 +18,7 @@ export interface Context {
   handed(response: Response, attempts: readonly Attempted[]): void;
 }
 
-export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'> & { readonly hedges: boolean };
+export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'> & { readonly anytime: boolean };
 
 /** The job of one request: it is sent to an endpoint's URL, and its answer is followed to the end of its body. */
 export function send(
@@ -33,7 +33,7 @@ export function send(
 }
 
 function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, context: Context): FetchJob {
-  const { signal, repeat, hedges } = request;
+  const { signal, repeat, anytime } = request;
   return {
     send(attempt) {
       let init;
@@ -47,10 +47,10 @@ function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, context: Conte
     },
     ofAnswer: (response) => accepted(context.accept, response, () => context.usual(response)),
     repeat,
-    hedges,
+    anytime,
     signal,
     hand(answer, rest) {
-      const handed = follow(answer, rest, repeat === 'idempotent', signal, context.clock);
+      const handed = follow(answer, rest, anytime, signal, context.clock);
       context.handed(handed, rest.attempts);
       return handed;
     },
@@ -80,8 +80,8 @@ const HEAD_MS = 500;
 
 /**
  * Follows the body to its end: until then the caller's signal and deadline hold, and the request counts as in flight. One that breaks before its
- * reader has anything of it may be asked for again (`mayRepeat`), as after any failure. A value without a body is its own end, and so is one that
- * is not to be followed (`may`, of who sends himself).
+ * reader has anything of it may be asked for again (`mayRepeat`): another answer fits if its head says the same of its body. A value without a body
+ * is its own end, and so is one that is not to be followed (`may`, of who sends himself).
  */
 export function follow(
   answer: Answer<Response>,
@@ -113,7 +113,7 @@ function followOpen(
   const unlisten = onAbort(signal, (reason) => sent.abort(reason));
   let untold = told ? undefined : judgement;
   // What stays while the body is followed must not hold the response: the net would never find it.
-  const { status } = response;
+  const { status, headers } = response;
   const timers: ReturnType<typeof setTimeout>[] = [];
   const after = (ms: number, then: () => void): void => void timers.push(setTimeout(then, ms));
   const tellHead = (): void => {
@@ -155,8 +155,7 @@ function followOpen(
       over(broken ? FAILURE : reason !== undefined && reason === late ? TIMED_OUT : undefined, again);
       if (again) {
         const other = await rest.again(clock()).catch(() => undefined);
-        // Another status would not go with the head that the caller has.
-        if (other?.status === status && other.body) return other;
+        if (other?.status === status && other.body && sameBody(headers, other.headers)) return other;
         other?.body?.cancel().catch(() => undefined);
         refuseAborted(signal);
         if (clock() >= deadline) throw unread();
@@ -169,6 +168,15 @@ function followOpen(
   freeWith(handed, () => (sent.abort(new DOMException('nobody reads the answer', 'AbortError')), end.ended()), net);
   return handed;
 }
+
+/** Whether two heads say the same of their bodies. */
+function sameBody(...heads: [unknown, unknown]): boolean {
+  const [one, other] = heads.map(asHeaders) as [Headers, Headers];
+  return REPRESENTATION.every((name) => one.get(name) === other.get(name));
+}
+
+/** What a head says of its body. */
+const REPRESENTATION = ['content-length', 'content-encoding', 'content-type', 'content-range', 'etag'];
 
 function unread(): DOMException {
   return new DOMException('the answer was not read before its deadline', 'TimeoutError');

@@ -97,7 +97,7 @@ function answerOf(error: unknown): Answered | undefined {
   return typeof code === 'number' && code >= 100 && code <= 999 ? { status: code, headers: asHeaders(at['headers']) } : undefined;
 }
 
-function asHeaders(given: unknown): Headers {
+export function asHeaders(given: unknown): Headers {
   if (given instanceof Headers) return given;
   try {
     return new Headers((given ?? {}) as HeadersInit);

@@ -132,7 +132,7 @@ class Lb implements LoadBalancer {
       const signal = (rest.signal as AbortSignal | null | undefined) ?? (input as Request).signal;
       [job, { timeoutMs: left }] = await this.#within(job, resolved.unhedged, signal);
     }
-    const options = job.hedges ? resolved.fetched : resolved.unhedged;
+    const options = job.anytime ? resolved.fetched : resolved.unhedged;
     return this.#run(job, resolved, left === undefined ? options : { ...options, timeoutMs: left }, key, false);
   };
 

@@ -37,8 +37,9 @@ export interface RequestDefaults {
   /** `false` for one attempt. */
   readonly retry?: Retry | false;
   /**
-   * When another attempt goes beside one that takes long, for requests that may be done twice: by their own method, `Idempotency-Key` or
-   * `idempotent`, not by `retry.methods`. Default of `fetch` `{ afterMs: 1000, max: 1 }` where there may be another attempt: who hangs costs a
+   * When another attempt goes beside one that takes long. `fetch` has it for GET, HEAD, OPTIONS and TRACE, with an `Idempotency-Key`, or where
+   * `idempotent` says that it may be done twice, and only those does it ask for again where a body breaks unread: beside the first, a second DELETE
+   * would find nothing (404), and a PUT with `If-Match` another version (412). Default of `fetch` `{ afterMs: 1000, max: 1 }` where there may be another attempt: who hangs costs a
    * second, not the request. Default of `call`: never, as only its caller knows what it costs. `false` for never.
    */
   readonly hedge?: Hedge | false;
@@ -95,7 +96,7 @@ export interface LbFetchOptions extends RequestDefaults {
   /** As fetch's, or a function that makes it anew for each attempt: for streams. */
   readonly body?: Body | undefined;
   readonly key?: Key;
-  /** Whether it may be done twice. Default: by its method, and with an `Idempotency-Key`. */
+  /** Whether it may be done twice, also at the same time. Default: with an `Idempotency-Key`, and by its method (see `retry.methods` and `hedge`). */
   readonly idempotent?: boolean;
   readonly accept?: (response: Response) => Acceptance | undefined;
 }

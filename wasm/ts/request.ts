@@ -1,5 +1,5 @@
 import { must, text } from './check.js';
-import { IDEMPOTENCY_KEY, IDEMPOTENT_METHODS, type Repeat } from './generated.js';
+import { IDEMPOTENCY_KEY, type Repeat } from './generated.js';
 import { refuseAborted } from './listeners.js';
 import { path } from './url.js';
 
@@ -10,8 +10,11 @@ export type Body = BodyInit | null | (() => BodyInit | null);
 export interface Outgoing {
   readonly path: string;
   readonly repeat: Repeat;
-  /** Whether it may be done twice at the same time: by itself, and not because `retry.methods` names its method. */
-  readonly hedges: boolean;
+  /**
+   * Whether it may be done twice at the same time, and after an answer whose body broke: by itself, and not because `retry.methods` names its
+   * method.
+   */
+  readonly anytime: boolean;
   readonly signal: AbortSignal | undefined;
   /** What an attempt's fetch is told, but for its signal. */
   init(): RequestInit;
@@ -38,12 +41,12 @@ function ofParts(path: string, init: Record<string, unknown>, rules: Rules): Out
   const name = normal(text('method', method));
   const made = typeof body === 'function';
   const once = !made && isStream(body);
-  const { idempotent, methods } = rules;
-  const twice = (names: readonly string[]): boolean => idempotent ?? (names.includes(name) || has(rest['headers'], IDEMPOTENCY_KEY));
+  const { idempotent = has(rest['headers'], IDEMPOTENCY_KEY) || undefined, methods } = rules;
+  const repeat = once ? 'never' : (idempotent ?? methods.includes(name)) ? 'idempotent' : 'sequential';
   return {
     path,
-    repeat: once ? 'never' : twice(methods) ? 'idempotent' : 'sequential',
-    hedges: twice(IDEMPOTENT_METHODS),
+    repeat,
+    anytime: repeat === 'idempotent' && (idempotent ?? SAFE.includes(name)),
     signal: (signal as AbortSignal | null | undefined) ?? undefined,
     init() {
       const next: unknown = made ? (body as () => unknown)() : body;
@@ -76,6 +79,12 @@ async function ofRequest(input: Request, init: Record<string, unknown>, rules: R
 
 /** What a `Request` says besides; `cf` in Workers. */
 const COPIED = ['method', 'mode', 'credentials', 'cache', 'redirect', 'referrer', 'referrerPolicy', 'integrity', 'keepalive', 'cf'];
+
+/**
+ * A PUT or DELETE is idempotent alone: others may have written between its two attempts, and the second of two DELETEs is told that there is nothing.
+ * RFC 9110 §9.2.2 has clients repeat them by themselves only where there was no answer.
+ */
+const SAFE = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];
 
 /** Fetch's spelling of a method: it corrects six of them. */
 function normal(name: string): string {
