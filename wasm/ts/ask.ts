@@ -1,3 +1,4 @@
+import { timeoutError } from './error.js';
 import { retryAfter } from './retry_after.js';
 
 /** What a source asks a server with. */
@@ -38,7 +39,7 @@ export async function ask<T>(
 ): Promise<T> {
   const { fetch = globalThis.fetch, timeoutMs = 10_000 } = options;
   const controller = new AbortController();
-  const late = () => controller.abort(new DOMException(`no answer from ${where(url)} in ${timeoutMs} ms`, 'TimeoutError'));
+  const late = () => controller.abort(timeoutError(`no answer from ${where(url)} in ${timeoutMs} ms`));
   const timer = setTimeout(late, timeoutMs);
   try {
     const response = await fetch(url, { ...init, signal: controller.signal });

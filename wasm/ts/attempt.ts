@@ -27,7 +27,8 @@ export interface Attempted {
 export class Sent implements Attempt {
   #controller: AbortController | undefined;
   #aborted = false;
-  #reason: unknown;
+  /** Why it was aborted, if it was. */
+  reason: unknown;
   /** @internal Whether it ended with `value` as its answer, or as its error. */
   ok = false;
   /** @internal */
@@ -40,6 +41,8 @@ export class Sent implements Attempt {
     readonly attempt: number,
     readonly hedge: boolean,
     readonly startedAt: number,
+    /** When it is given up. */
+    readonly deadline: number,
   ) {}
 
   get url(): string {
@@ -49,25 +52,15 @@ export class Sent implements Attempt {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(this.#reason);
+      if (this.#aborted) this.#controller.abort(this.reason);
     }
     return this.#controller.signal;
-  }
-
-  settle(ok: boolean, value: unknown): void {
-    this.ok = ok;
-    this.value = value;
   }
 
   abort(reason: unknown): void {
     if (this.#aborted) return;
     this.#aborted = true;
-    this.#reason = reason;
+    this.reason = reason;
     this.#controller?.abort(reason);
-  }
-
-  /** Why it was aborted, if it was. */
-  get reason(): unknown {
-    return this.#reason;
   }
 }

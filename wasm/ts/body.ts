@@ -5,6 +5,8 @@ import { isResponse } from './judge.js';
 export interface BodyEnd {
   /** Somebody reads it without the response: it is not dropped with that. */
   begun(): void;
+  /** Somebody waits for a piece, for which there is a limit; returns how to end that. */
+  readonly waits: (() => () => void) | undefined;
   /** It was read, or is not wanted any more. */
   ended(): void;
   /**
@@ -121,8 +123,11 @@ class Reading {
     end.begun();
     if (this.#body) return this.#streamed()[name]();
     this.#used = true;
+    // The limit is for each piece, and the body is asked for again whole.
+    const pieces = { ...end, ended() {}, broke(error: unknown): never { throw error; } };
+    const source = end.waits ? remade(response, stream(native(own, 'body', response)!, pieces, () => undefined)) : response;
     try {
-      const value = await own[name].call(response);
+      const value = await own[name].call(source);
       end.ended();
       return value;
     } catch (error) {
@@ -179,6 +184,7 @@ function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): Reada
     async pull(controller: ReadableByteStreamController): Promise<void> {
       read();
       let lost = false;
+      const came = end.waits?.();
       try {
         reader ??= inner.getReader();
         // The reader is ours: what it throws is the network's, however that is worded.
@@ -202,7 +208,9 @@ function stream(inner: ReadableStream, end: BodyEnd, read: () => unknown): Reada
         untouched = asked = false;
         // Nobody wants the other answer any more.
         if (canceled) return void reader.cancel().catch(() => undefined);
-        return source.pull(controller);
+        return await source.pull(controller);
+      } finally {
+        came?.();
       }
     },
     async cancel(reason: unknown): Promise<void> {

@@ -64,6 +64,13 @@ export type Step =
   /** The call is over. */
   | { readonly type: 'done'; readonly end: EndName };
 
+/** What the time of a step is called. */
+const TIMES: { readonly [Type in Step['type']]?: string } = { send: 'deadline', wait: 'until' };
+
+type Without<S, Time extends string> = S extends Step ? Omit<S, Time> : never;
+/** A step without its time. */
+export type Untimed = Without<Step, 'deadline' | 'until'>;
+
 /**
  * One logical request over as many attempts as it takes, as a machine without I/O; `Balancer.call` is the loop around it.
  * Poll it until it is done.
@@ -102,21 +109,32 @@ export class Call {
 
   /** What to do now. */
   poll(now?: number): Step {
-    const handle = this.#handle;
-    const packed = module.poll(handle, this.#time(now), this.#balancer.seeded(), budgetHandle(this.#budget));
+    const step = this.next(this.#time(now));
+    const time = TIMES[step.type];
+    return (time === undefined ? step : { ...step, [time]: this.until }) as Step;
+  }
+
+  /** @internal What to do now, without the time that it is about. */
+  next(now: number): Untimed {
+    const packed = module.poll(this.#handle, now, this.#balancer.seeded(), budgetHandle(this.#budget));
     const type = STEPS[packed & (MOST_STEPS - 1)]!;
     const detail = (packed / MOST_STEPS) & (MOST_DETAILS - 1);
     const attempt = Math.floor(packed / (MOST_STEPS * MOST_DETAILS));
     switch (type) {
       case 'send':
-        return { type, attempt, deadline: module.step_until(handle), hedge: detail === 1 };
+        return { type, attempt, hedge: detail === 1 };
       case 'wait':
-        return { type, until: module.step_until(handle) };
+        return { type };
       case 'cancel':
         return { type, attempt, outcome: OUTCOMES[detail]! };
       case 'done':
         return { type, end: ENDS[detail]! };
     }
+  }
+
+  /** @internal The time that the last step was about. */
+  get until(): number {
+    return module.step_until(this.#handle);
   }
 
   /** Picks an endpoint, if possible one that the call has not tried; after two failures, of the next priority that has one. */

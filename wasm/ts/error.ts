@@ -36,3 +36,8 @@ const WHY: Record<LbErrorCode, string> = {
   push_back: 'the service asked for too long a wait',
   canceled: 'the call was canceled',
 };
+
+/** Something took too long. */
+export function timeoutError(text: string): DOMException {
+  return new DOMException(text, 'TimeoutError');
+}

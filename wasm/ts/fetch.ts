@@ -1,38 +1,51 @@
 import type { Attempted, Sent } from './attempt.js';
 import { followed } from './body.js';
-import { OUTCOMES } from './generated.js';
+import { timeoutError } from './error.js';
 import { freeWith, isFree } from './handle.js';
-import { accepted, asHeaders, isAbort, type Judgement } from './judge.js';
+import { accepted, asHeaders, isAbort, type Answered, type Judgement } from './judge.js';
 import { onAbort, refuseAborted } from './listeners.js';
-import type { Answer, Job, Rest } from './loop.js';
+import { LONGEST_TIMER, type Answer, type Job, type Rest } from './loop.js';
 import { ofNetworkError } from './network_error.js';
-import { outgoing, type Outgoing, type Rules } from './request.js';
+import { OUTCOME } from './pick.js';
+import { outgoing, type Outgoing } from './request.js';
 import { base, join, type Base } from './url.js';
 import type { Acceptance } from './verdict.js';
 
-/** What the balancer brings to a request. */
-export interface Context {
-  readonly accept: ((response: Response) => Acceptance | undefined) | undefined;
-  usual(response: Response): Judgement;
+/** What the balancer brings to all requests. */
+export interface Owner {
+  readonly options: { readonly deadlineHeader?: string | undefined };
+  usual(response: Answered, rules: FetchRules): Judgement;
   clock(): number;
   handed(response: Response, attempts: readonly Attempted[]): void;
 }
 
-export type FetchJob = Omit<Job<Response>, 'options' | 'ofError'> & { readonly anytime: boolean };
+/** What it, or the request, says of one. */
+export interface FetchRules {
+  readonly methods: readonly string[];
+  readonly statusCodes: readonly number[] | undefined;
+  readonly idleMs: number | undefined;
+  readonly accept: ((value: never) => Acceptance | undefined) | undefined;
+}
+
+type Accept = ((response: Response) => Acceptance | undefined) | undefined;
+
+export type FetchJob = Omit<Job<Response>, 'options' | 'ofError' | 'owner'> & { readonly anytime: boolean };
 
 /** The job of one request: it is sent to an endpoint's URL, and its answer is followed to the end of its body. */
 export function send(
   fetch: typeof globalThis.fetch,
   input: RequestInfo | URL,
   init: Record<string, unknown>,
-  rules: Rules,
-  context: Context,
+  idempotent: boolean | undefined,
+  rules: FetchRules,
+  owner: Owner,
 ): FetchJob | Promise<FetchJob> {
-  const request = outgoing(input, init, rules);
-  return request instanceof Promise ? request.then((request) => jobOf(fetch, request, context)) : jobOf(fetch, request, context);
+  const request = outgoing(input, init, idempotent, rules.methods);
+  const job = (request: Outgoing): FetchJob => jobOf(fetch, request, rules, owner);
+  return request instanceof Promise ? request.then(job) : job(request);
 }
 
-function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, context: Context): FetchJob {
+function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, rules: FetchRules, owner: Owner): FetchJob {
   const { signal, repeat, anytime } = request;
   return {
     send(attempt) {
@@ -43,18 +56,30 @@ function jobOf(fetch: typeof globalThis.fetch, request: Outgoing, context: Conte
         // The caller makes the body.
         (attempt as Sent).faulty = !init;
       }
-      return fetch(join(known(attempt.url), request.path), { ...init, signal: attempt.signal });
+      const { deadline, signal } = attempt as Sent;
+      return fetch(join(known(attempt.url), request.path), { ...init, ...told(owner, deadline, init.headers), signal });
     },
-    ofAnswer: (response) => accepted(context.accept, response, () => context.usual(response)),
+    ofAnswer: (response) => accepted(rules.accept as Accept, response, () => owner.usual(response, rules)),
     repeat,
     anytime,
     signal,
     hand(answer, rest) {
-      const handed = follow(answer, rest, anytime, signal, context.clock);
-      context.handed(handed, rest.attempts);
+      const handed = follow(answer, rest, anytime, signal, owner, rules.idleMs);
+      owner.handed(handed, rest.attempts);
       return handed;
     },
   };
+}
+
+/** The headers that tell how much time is left, unless they say that already. */
+function told(owner: Owner, deadline: number, given: HeadersInit | undefined): RequestInit | undefined {
+  const { deadlineHeader: name } = owner.options;
+  if (name === undefined || deadline === Infinity) return undefined;
+  const headers = new Headers(given);
+  const left = Math.max(0, deadline - owner.clock());
+  // Eight digits and a unit.
+  if (!headers.has(name)) headers.set(name, /^grpc-timeout$/i.test(name) ? `${Math.min(Math.ceil(left), 99_999_999)}m` : `${Math.floor(left)}`);
+  return { headers };
 }
 
 const bases = new Map<string, Base>();
@@ -68,8 +93,6 @@ function known(url: string): Base {
   }
   return found;
 }
-
-const [FAILURE, TIMED_OUT] = [OUTCOMES.indexOf('failure'), OUTCOMES.indexOf('timed_out')];
 
 /**
  * How long an endpoint is told nothing of a head whose body goes on, in milliseconds. A body that ends by then is told as one with its head,
@@ -88,32 +111,24 @@ export function follow(
   rest: Rest<Response>,
   mayRepeat: boolean,
   signal: AbortSignal | null | undefined,
-  clock: () => number,
+  owner: Owner,
+  idleMs: number | undefined,
   may?: (value: Response) => boolean,
 ): Response {
   const { value, sent, judgement, told } = answer;
-  const follows = isOpen(value) && may?.(value) !== false;
-  const repeats = mayRepeat && follows && !told;
-  if (!repeats) rest.over(rest.now);
-  if (follows) return followOpen(answer, rest, repeats, signal, clock, may !== undefined);
-  if (!told) sent.pick.tell(judgement.outcome, judgement.waitMs, rest.now);
-  return value;
-}
-
-function followOpen(
-  { value: response, sent, judgement, told }: Answer<Response>,
-  rest: Rest<Response>,
-  repeats: boolean,
-  signal: AbortSignal | null | undefined,
-  clock: () => number,
-  mine: boolean,
-): Response {
   const { pick } = sent;
   const { now: headAt, deadline } = rest;
+  const follows = isOpen(value) && may?.(value) !== false;
+  const repeats = mayRepeat && follows && !told;
+  if (!repeats) rest.over(headAt);
+  if (!follows) {
+    if (!told) pick.tell(judgement.outcome, judgement.waitMs, headAt);
+    return value;
+  }
+  // What stays while the body is followed must not hold the response: the net would never find it.
+  const { status, headers } = value;
   const unlisten = onAbort(signal, (reason) => sent.abort(reason));
   let untold = told ? undefined : judgement;
-  // What stays while the body is followed must not hold the response: the net would never find it.
-  const { status, headers } = response;
   const timers: ReturnType<typeof setTimeout>[] = [];
   const after = (ms: number, then: () => void): void => void timers.push(setTimeout(then, ms));
   const tellHead = (): void => {
@@ -122,19 +137,20 @@ function followOpen(
   };
   if (untold) after(HEAD_MS, tellHead);
   let late: unknown;
-  if (deadline < Infinity) {
-    after(Math.min(Math.max(0, deadline - headAt), 2 ** 31 - 1), () => {
-      late = unread();
-      sent.abort(late);
-    });
-  }
+  let tired: (() => void) | undefined;
+  const giveUp = (why: DOMException): void => {
+    late ??= why;
+    sent.abort(late);
+    tired?.();
+  };
+  if (deadline < Infinity) after(Math.min(Math.max(0, deadline - headAt), LONGEST_TIMER), () => giveUp(unread()));
   let open = true;
   const over = (outcome: number | undefined, again: boolean): void => {
     if (!open) return;
     open = false;
     timers.forEach(clearTimeout);
     unlisten?.();
-    const now = clock();
+    const now = owner.clock();
     if (outcome !== undefined) pick.tell(outcome, NaN, now);
     else if (untold) pick.tell(untold.outcome, untold.waitMs, headAt);
     else pick.withdraw(now);
@@ -143,27 +159,36 @@ function followOpen(
   const net = {};
   const end = {
     begun: () => isFree(net),
+    waits:
+      idleMs === undefined
+        ? undefined
+        : () => {
+            const timer = setTimeout(() => giveUp(timeoutError(`nothing of the body came for ${idleMs} ms`)), Math.min(idleMs, LONGEST_TIMER));
+            return () => clearTimeout(timer);
+          },
     ended: () => over(undefined, false),
     async broke(error: unknown, untouched: boolean, lost: boolean): Promise<Response> {
       const { reason } = sent;
       // What is no error of the network is the reader's: a form that is none, JSON that does not parse, a body that he gave up himself. Who
-      // sends himself (`mine`) may do that by a signal that we do not know, for whatever reason: what the network throws is a `TypeError`,
+      // sends himself (`may`) may do that by a signal that we do not know, for whatever reason: what the network throws is a `TypeError`,
       // or has its code or words.
-      const network = (lost && (!mine || (error as Error | undefined)?.name === 'TypeError')) || ofNetworkError(error, mine) !== undefined;
+      const network = (lost && (!may || (error as Error | undefined)?.name === 'TypeError')) || ofNetworkError(error, may !== undefined) !== undefined;
       const broken = open && reason === undefined && !signal?.aborted && !isAbort(error) && network;
-      const again = broken && untouched && repeats && clock() < deadline;
-      over(broken ? FAILURE : reason !== undefined && reason === late ? TIMED_OUT : undefined, again);
+      const again = broken && untouched && repeats && owner.clock() < deadline;
+      over(broken ? OUTCOME.failure : reason !== undefined && reason === late ? OUTCOME.timed_out : undefined, again);
       if (again) {
-        const other = await rest.again(clock()).catch(() => undefined);
+        const asked = rest.again(owner.clock()).catch(() => undefined);
+        // The limit holds meanwhile.
+        const other = await Promise.race([asked, new Promise<void>((resolve) => (tired = resolve))]);
         if (other?.status === status && other.body && sameBody(headers, other.headers)) return other;
-        other?.body?.cancel().catch(() => undefined);
+        asked.then((other) => other?.body?.cancel()).catch(() => undefined);
         refuseAborted(signal);
-        if (clock() >= deadline) throw unread();
+        if (owner.clock() >= deadline) throw unread();
       }
-      throw reason ?? error;
+      throw sent.reason ?? error;
     },
   };
-  const handed = followed(response, end);
+  const handed = followed(value, end);
   // A net for answers that nobody reads.
   freeWith(handed, () => (sent.abort(new DOMException('nobody reads the answer', 'AbortError')), end.ended()), net);
   return handed;
@@ -179,7 +204,7 @@ function sameBody(...heads: [unknown, unknown]): boolean {
 const REPRESENTATION = ['content-length', 'content-encoding', 'content-type', 'content-range', 'etag'];
 
 function unread(): DOMException {
-  return new DOMException('the answer was not read before its deadline', 'TimeoutError');
+  return timeoutError('the answer was not read before its deadline');
 }
 
 /** Whether there is a body to follow: a mock may have none, some clients have a stream of Node's, and it may have been read. */

@@ -1,61 +1,61 @@
 // Written by `cargo run -p evenkeel-wasm-build`, from the core's own description. Not to be edited.
 
-export const OUTCOMES = ['success', 'failure', 'timed_out', 'never_sent', 'ignorable', 'pushed_back', 'overloaded', 'abandoned', 'lost_race'] as const;
-export type Outcome = (typeof OUTCOMES)[number];
+export type Outcome = 'success' | 'failure' | 'timed_out' | 'never_sent' | 'ignorable' | 'pushed_back' | 'overloaded' | 'abandoned' | 'lost_race';
+export const OUTCOMES = /* @__PURE__ */ 'success failure timed_out never_sent ignorable pushed_back overloaded abandoned lost_race'.split(' ') as readonly Outcome[];
 
-export const VERDICTS = ['success', 'retryable_failure', 'non_retryable_failure', 'timed_out', 'ignorable', 'overloaded', 'push_back', 'never_sent', 'canceled'] as const;
-export type VerdictName = (typeof VERDICTS)[number];
+export type VerdictName = 'success' | 'retryable_failure' | 'non_retryable_failure' | 'timed_out' | 'ignorable' | 'overloaded' | 'push_back' | 'never_sent' | 'canceled';
+export const VERDICTS = /* @__PURE__ */ 'success retryable_failure non_retryable_failure timed_out ignorable overloaded push_back never_sent canceled'.split(' ') as readonly VerdictName[];
 
-export const WHYS = ['policy', 'retry', 'last_resort', 'probe', 'panic'] as const;
-export type PickReason = (typeof WHYS)[number];
+export type PickReason = 'policy' | 'retry' | 'last_resort' | 'probe' | 'panic';
+export const WHYS = /* @__PURE__ */ 'policy retry last_resort probe panic'.split(' ') as readonly PickReason[];
 
-export const REFUSALS = ['no_endpoints', 'all_drained', 'all_ejected', 'busy', 'declined'] as const;
-export type Refusal = (typeof REFUSALS)[number];
+export type Refusal = 'no_endpoints' | 'all_drained' | 'all_ejected' | 'busy' | 'declined';
+export const REFUSALS = /* @__PURE__ */ 'no_endpoints all_drained all_ejected busy declined'.split(' ') as readonly Refusal[];
 
-export const HEALTHS = ['healthy', 'ejected', 'half_open', 'probing', 'overloaded', 'down'] as const;
-export type Health = (typeof HEALTHS)[number];
+export type Health = 'healthy' | 'ejected' | 'half_open' | 'probing' | 'overloaded' | 'down';
+export const HEALTHS = /* @__PURE__ */ 'healthy ejected half_open probing overloaded down'.split(' ') as readonly Health[];
 
-export const REASONS = ['consecutive_failures', 'failure_percentage', 'success_rate', 'cancellations', 'probe_failed', 'probe_timed_out', 'probe_canceled'] as const;
-export type EjectionReason = (typeof REASONS)[number];
+export type EjectionReason = 'consecutive_failures' | 'failure_percentage' | 'success_rate' | 'cancellations' | 'probe_failed' | 'probe_timed_out' | 'probe_canceled';
+export const REASONS = /* @__PURE__ */ 'consecutive_failures failure_percentage success_rate cancellations probe_failed probe_timed_out probe_canceled'.split(' ') as readonly EjectionReason[];
 
-export const HELD = ['calm', 'nobody_well', 'harm', 'minority', 'percent'] as const;
-export type HeldBy = (typeof HELD)[number];
+export type HeldBy = 'calm' | 'nobody_well' | 'harm' | 'minority' | 'percent';
+export const HELD = /* @__PURE__ */ 'calm nobody_well harm minority percent'.split(' ') as readonly HeldBy[];
 
-export const CANDIDACIES = ['candidate', 'panic', 'full', 'no_weight', 'draining', 'unhealthy', 'priority', 'subset', 'zone'] as const;
-export type Candidacy = (typeof CANDIDACIES)[number];
+export type Candidacy = 'candidate' | 'panic' | 'full' | 'no_weight' | 'draining' | 'unhealthy' | 'priority' | 'subset' | 'zone';
+export const CANDIDACIES = /* @__PURE__ */ 'candidate panic full no_weight draining unhealthy priority subset zone'.split(' ') as readonly Candidacy[];
 
-export const EVENTS = ['added', 'removed', 'ejected', 'held', 'undone', 'half_open', 'probing', 'readmitted', 'overloaded', 'down', 'panic_on', 'panic_off', 'lost'] as const;
-export type EventKind = (typeof EVENTS)[number];
+export type EventKind = 'added' | 'removed' | 'ejected' | 'held' | 'undone' | 'half_open' | 'probing' | 'readmitted' | 'overloaded' | 'down' | 'panic_on' | 'panic_off' | 'lost';
+export const EVENTS = /* @__PURE__ */ 'added removed ejected held undone half_open probing readmitted overloaded down panic_on panic_off lost'.split(' ') as readonly EventKind[];
 
-export const STEPS = ['send', 'wait', 'cancel', 'done'] as const;
-export type StepName = (typeof STEPS)[number];
+export type StepName = 'send' | 'wait' | 'cancel' | 'done';
+export const STEPS = /* @__PURE__ */ 'send wait cancel done'.split(' ') as readonly StepName[];
 
-export const ENDS = ['success', 'attempts', 'deadline', 'no_endpoints', 'non_retryable_failure', 'ignorable', 'budget', 'push_back', 'canceled'] as const;
-export type EndName = (typeof ENDS)[number];
+export type EndName = 'success' | 'attempts' | 'deadline' | 'no_endpoints' | 'non_retryable_failure' | 'ignorable' | 'budget' | 'push_back' | 'canceled';
+export const ENDS = /* @__PURE__ */ 'success attempts deadline no_endpoints non_retryable_failure ignorable budget push_back canceled'.split(' ') as readonly EndName[];
 
-export const JITTERS = ['none', 'full', 'equal', 'decorrelated'] as const;
-export type Jitter = (typeof JITTERS)[number];
+export type Jitter = 'none' | 'full' | 'equal' | 'decorrelated';
+export const JITTERS = /* @__PURE__ */ 'none full equal decorrelated'.split(' ') as readonly Jitter[];
 
-export const BOOKS = ['evenkeel', 'envoy', 'grpc', 'off'] as const;
-export type OutlierPreset = (typeof BOOKS)[number];
+export type OutlierPreset = 'evenkeel' | 'envoy' | 'grpc' | 'off';
+export const BOOKS = /* @__PURE__ */ 'evenkeel envoy grpc off'.split(' ') as readonly OutlierPreset[];
 
-export const POLICIES = ['round_robin', 'random', 'weighted_round_robin', 'weighted_random', 'least_request', 'peak_ewma', 'rendezvous', 'maglev', 'ring_hash', 'ketama', 'pick_first'] as const;
-export type PolicyName = (typeof POLICIES)[number];
+export type PolicyName = 'round_robin' | 'random' | 'weighted_round_robin' | 'weighted_random' | 'least_request' | 'peak_ewma' | 'rendezvous' | 'maglev' | 'ring_hash' | 'ketama' | 'pick_first';
+export const POLICIES = /* @__PURE__ */ 'round_robin random weighted_round_robin weighted_random least_request peak_ewma rendezvous maglev ring_hash ketama pick_first'.split(' ') as readonly PolicyName[];
 
-export const FEW_POLICIES = ['round_robin', 'weighted_round_robin', 'random', 'least_request', 'peak_ewma'] as const;
-export type FewPolicyName = (typeof FEW_POLICIES)[number];
+export type FewPolicyName = 'round_robin' | 'weighted_round_robin' | 'random' | 'least_request' | 'peak_ewma';
+export const FEW_POLICIES = /* @__PURE__ */ 'round_robin weighted_round_robin random least_request peak_ewma'.split(' ') as readonly FewPolicyName[];
 
-export const KINDS = ['flag', 'count', 'time', 'zone', 'book'] as const;
-export type SettingKind = (typeof KINDS)[number];
+export type SettingKind = 'flag' | 'count' | 'time' | 'zone' | 'book';
+export const KINDS = /* @__PURE__ */ 'flag count time zone book'.split(' ') as readonly SettingKind[];
 
-export const REPEATS = ['idempotent', 'sequential', 'never'] as const;
-export type Repeat = (typeof REPEATS)[number];
+export type Repeat = 'idempotent' | 'sequential' | 'never';
+export const REPEATS = /* @__PURE__ */ 'idempotent sequential never'.split(' ') as readonly Repeat[];
 
-export const ENDPOINT_COLUMNS = ['index', 'weight', 'priority', 'zone', 'draining', 'candidate', 'candidacy', 'currentWeight', 'health', 'reason', 'until', 'calmUntil', 'held', 'latency', 'inFlight', 'successes', 'failures', 'canceled'] as const;
-export type EndpointColumn = (typeof ENDPOINT_COLUMNS)[number];
+export type EndpointColumn = 'index' | 'weight' | 'priority' | 'zone' | 'draining' | 'candidate' | 'candidacy' | 'currentWeight' | 'health' | 'reason' | 'until' | 'calmUntil' | 'held' | 'latency' | 'inFlight' | 'successes' | 'failures' | 'canceled';
+export const ENDPOINT_COLUMNS = /* @__PURE__ */ 'index weight priority zone draining candidate candidacy currentWeight health reason until calmUntil held latency inFlight successes failures canceled'.split(' ') as readonly EndpointColumn[];
 
-export const EVENT_COLUMNS = ['type', 'at', 'index', 'until', 'detail'] as const;
-export type EventColumn = (typeof EVENT_COLUMNS)[number];
+export type EventColumn = 'type' | 'at' | 'index' | 'until' | 'detail';
+export const EVENT_COLUMNS = /* @__PURE__ */ 'type at index until detail'.split(' ') as readonly EventColumn[];
 
 /** The names of each policy's parameters. */
 export const PARAMETERS = [[], [], [], [], ['full_scan'], ['full_scan'], ['bound'], ['size'], ['minimum', 'maximum'], [], ['seed']] as const;

@@ -2,7 +2,7 @@
 import { COOL_DOWN_MS, MAY_REPEAT, OUTCOME_OF_VERDICT, STATUSES, VERDICTS, type Repeat } from './generated.js';
 import { ofNetworkError } from './network_error.js';
 import { retryAfter } from './retry_after.js';
-import { numbers, ofAnswer, ofError, type Acceptance, type Verdict } from './verdict.js';
+import { numbered, numbers, ofAnswer, ofError, type Acceptance, type Verdict } from './verdict.js';
 
 /** What of an answer counts. */
 export interface Answered {
@@ -17,15 +17,13 @@ export interface Judgement {
 }
 
 const OF_VERDICT: readonly Judgement[] = OUTCOME_OF_VERDICT.map((outcome, verdict) => ({ verdict, waitMs: NaN, outcome }));
-export const SUCCESS = OF_VERDICT[VERDICTS.indexOf('success')]!;
-const OVERLOADED = VERDICTS.indexOf('overloaded');
-const RETRYABLE = VERDICTS.indexOf('retryable_failure');
-const NON_RETRYABLE = VERDICTS.indexOf('non_retryable_failure');
+export const VERDICT = numbered(VERDICTS);
+export const SUCCESS = OF_VERDICT[VERDICT.success]!;
 
 /** By status, so that most answers cost one look. */
 const OF_STATUS: readonly Judgement[] = Array.from({ length: 1000 }, (_, status) => {
   const [, verdict, outcome] = STATUSES.filter(([from]) => from <= status).at(-1)!;
-  return { verdict, waitMs: verdict === OVERLOADED ? COOL_DOWN_MS : NaN, outcome };
+  return { verdict, waitMs: verdict === VERDICT.overloaded ? COOL_DOWN_MS : NaN, outcome };
 });
 
 export function judge(said: Verdict): Judgement {
@@ -37,7 +35,7 @@ export function judge(said: Verdict): Judgement {
 export function ofResponse(response: Answered, statuses: readonly number[] | undefined, lengthen: (waitMs: number) => number): Judgement {
   const { status } = response;
   const usual = OF_STATUS[status] ?? SUCCESS;
-  if (usual.verdict === OVERLOADED) {
+  if (usual.verdict === VERDICT.overloaded) {
     const waitMs = retryAfter(asHeaders(response.headers), Date.now());
     if (waitMs !== undefined) return restricted({ ...usual, waitMs: lengthen(waitMs) }, status, statuses);
   }
@@ -46,8 +44,8 @@ export function ofResponse(response: Answered, statuses: readonly number[] | und
 
 function restricted(usual: Judgement, status: number, statuses: readonly number[] | undefined): Judgement {
   if (!statuses) return usual;
-  if (statuses.includes(status)) return MAY_REPEAT.idempotent.includes(usual.verdict) ? usual : OF_VERDICT[RETRYABLE]!;
-  return MAY_REPEAT.idempotent.includes(usual.verdict) ? { ...usual, verdict: NON_RETRYABLE } : usual;
+  if (statuses.includes(status)) return MAY_REPEAT.idempotent.includes(usual.verdict) ? usual : OF_VERDICT[VERDICT.retryable_failure]!;
+  return MAY_REPEAT.idempotent.includes(usual.verdict) ? { ...usual, verdict: VERDICT.non_retryable_failure } : usual;
 }
 
 /** Whether it is a `Response`, of whichever class: clients have their own. */
@@ -109,5 +107,5 @@ export function asHeaders(given: unknown): Headers {
 /** The verdict for a call whose request must perhaps not be sent again. */
 export function forCall({ verdict }: Judgement, repeat: Repeat): number {
   const again = MAY_REPEAT.idempotent.includes(verdict) && !MAY_REPEAT[repeat].includes(verdict);
-  return again ? NON_RETRYABLE : verdict;
+  return again ? VERDICT.non_retryable_failure : verdict;
 }

@@ -6,12 +6,12 @@ import * as check from './check.js';
 import { Discovery } from './discovery.js';
 import { LbError } from './error.js';
 import type { EventCounts } from './event.js';
-import { follow, send } from './fetch.js';
+import { follow, send, type FetchRules, type Owner } from './fetch.js';
 import { Grace, type Spelled } from './grace.js';
-import { accepted, isResponse, ofResponse, ofThrown, SUCCESS } from './judge.js';
+import { accepted, isResponse, ofResponse, ofThrown, SUCCESS, type Answered, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
 import { isRequest } from './request.js';
-import { loop, type Answer, type Job, type Rest } from './loop.js';
+import { LONGEST_TIMER, loop, type Answer, type Job, type Rest } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
 import { CALL, FETCH, REQUEST, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
 import type { Pick } from './pick.js';
@@ -70,7 +70,7 @@ export function createBalancer(options: LbOptions): LoadBalancer {
   return new Lb(checked(options));
 }
 
-class Lb implements LoadBalancer {
+class Lb implements LoadBalancer, Owner {
   readonly #picker: Picker;
   readonly #defaults: Resolved;
   readonly #notices: Notices;
@@ -82,7 +82,7 @@ class Lb implements LoadBalancer {
   #restored: string | undefined;
   #disposed = false;
 
-  constructor(private readonly options: LbOptions) {
+  constructor(readonly options: LbOptions) {
     const { endpoints, policy, seed, now, onEvent, removalGraceMs = 0 } = options;
     const defaults = resolve(options);
     const budget = defaults.retry.budget ?? new RetryBudget();
@@ -97,14 +97,14 @@ class Lb implements LoadBalancer {
     if (isSource(endpoints)) {
       this.#discovery = new Discovery(endpoints, {
         update: (list) => {
-          const changes = this.#update(grace.add(normal(list), this.#picker.clock()));
+          const changes = this.#update(grace.add(normal(list), this.clock()));
           this.#notices.tell('source', { ok: true, changes });
         },
         failed: (error) => {
           grace.restart();
           this.#notices.tell('source', { ok: false, error });
         },
-        clock: () => this.#picker.clock(),
+        clock: () => this.clock(),
       });
     } else this.update(endpoints);
   }
@@ -114,18 +114,12 @@ class Lb implements LoadBalancer {
     // As in Workers: `fetch(url, request)`.
     if (isRequest(init)) [input, init] = [new Request(new URL(isRequest(input) ? input.url : input, PLACE), init), {}];
     const given = check.object('init', init ?? {});
-    const { key, idempotent, retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept, ...rest } = given;
+    const { key, idempotent, retry, hedge, timeoutMs, attemptTimeoutMs, bodyIdleTimeoutMs, classify, accept, ...rest } = given;
     const resolved = this.#resolve(given);
     if (idempotent !== undefined) check.flag('idempotent', idempotent);
     unmistaken('init', rest, FETCH);
-    const rules = { idempotent, methods: resolved.methods };
     const fetch = this.options.fetch ?? globalThis.fetch;
-    let job = send(fetch, input, rest as Record<string, unknown>, rules, {
-      accept: resolved.accept as LbFetchOptions['accept'],
-      usual: (response) => ofResponse(response, resolved.statusCodes, this.#lengthen),
-      clock: () => this.#picker.clock(),
-      handed: (response, attempts) => void this.#attempts.set(response, attempts),
-    });
+    let job = send(fetch, input, rest as Record<string, unknown>, idempotent, resolved, this);
     let left: number | undefined;
     if (job instanceof Promise) {
       // The body of a `Request` is read first.
@@ -142,15 +136,14 @@ class Lb implements LoadBalancer {
       const { key, idempotent = true, signal } = known('options', check.object('options', options), CALL);
       check.flag('idempotent', idempotent);
       const resolved = this.#resolve(options);
-      const usual = (value: T) => (isResponse(value) ? ofResponse(value, resolved.statusCodes, this.#lengthen) : SUCCESS);
-      const job: Omit<Job<T>, 'options' | 'ofError'> = {
+      const job: Omit<Job<T>, 'options' | 'ofError' | 'owner'> = {
         send,
         // The balancer's own `accept` is for answers of `fetch`.
-        ofAnswer: (value) => accepted(options.accept, value, () => usual(value)),
+        ofAnswer: (value) => accepted(options.accept, value, () => (isResponse(value) ? this.usual(value, resolved) : SUCCESS)),
         repeat: idempotent ? 'idempotent' : 'sequential',
         signal,
         // Where a value is a `Response`, signal and time reach its body.
-        hand: (answer, rest) => follow(answer as Answer<never>, rest as Rest<never>, false, signal, () => this.#picker.clock(), isOwn) as T,
+        hand: (answer, rest) => follow(answer as Answer<never>, rest as Rest<never>, false, signal, this, resolved.idleMs, isOwn) as T,
       };
       return this.#run(job, resolved, resolved.retry, key, true);
     } catch (error) {
@@ -159,43 +152,49 @@ class Lb implements LoadBalancer {
   }
 
   /** Runs a job; `own` says that the caller sends himself. */
-  async #run<T>(
-    job: Omit<Job<T>, 'options' | 'ofError'>,
+  #run<T>(
+    job: Omit<Job<T>, 'options' | 'ofError' | 'owner'>,
     resolved: Resolved,
     hedged: RetryOptions,
     key: PickOptions['key'],
     own: boolean,
   ): Promise<T> {
     this.#refuseDisposed();
+    const ofError = (error: unknown) => ofThrown(resolved.classify, error, (answer) => this.usual(answer, resolved), own);
     const { send, ofAnswer, repeat, signal, hand } = job;
-    let options = repeat === 'idempotent' ? hedged : resolved.unhedged;
-    if (this.#discovery) {
-      const begun = this.#picker.clock();
-      const first = this.#discovery.touch(begun);
-      if (first) [, options] = await this.#within(first, options, signal, begun);
+    const run = (options: RetryOptions): Promise<T> => {
       this.#refuseDisposed();
-    }
-    return loop(this.#picker, {
-      send,
-      ofAnswer,
-      ofError: (error) => ofThrown(resolved.classify, error, (answer) => ofResponse(answer, resolved.statusCodes, this.#lengthen), own),
-      repeat,
-      signal,
-      options,
-      key,
-      sent: (sent) => this.#tellSent(sent),
-      ended: (troubled) => {
-        // An endpoint that fails on and on, and is kept, tells nothing new.
-        if (troubled) this.#discovery?.doubt(this.#picker.clock(), OUTAGE_MS);
-        this.#hear();
-      },
-      hand,
-    });
+      // Named one by one: an object that is spread costs much more.
+      return loop(this.#picker, { send, ofAnswer, ofError, repeat, signal, options, key, owner: this, hand });
+    };
+    const options = repeat === 'idempotent' ? hedged : resolved.unhedged;
+    const discovery = this.#discovery;
+    const begun = discovery ? this.clock() : 0;
+    const first = discovery?.touch(begun);
+    return first ? this.#within(first, options, signal, begun).then(([, options]) => run(options)) : run(options);
+  }
+
+  clock(): number {
+    return this.#picker.clock();
+  }
+
+  usual(answer: Answered, { statusCodes }: FetchRules): Judgement {
+    return ofResponse(answer, statusCodes, this.#lengthen);
+  }
+
+  handed(response: Response, attempts: readonly Attempted[]): void {
+    this.#attempts.set(response, attempts);
+  }
+
+  tellEnded(troubled: boolean): void {
+    // An endpoint that fails on and on, and is kept, tells nothing new.
+    if (troubled) this.#discovery?.doubt(this.clock(), OUTAGE_MS);
+    this.#hear();
   }
 
   /** Tells listeners what became of endpoints, and has the source asked where some fail. */
   #hear(): void {
-    if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.#picker.clock(), NEWS_MS);
+    if ((this.#discovery || this.#notices.heard) && this.#notices.take() > 0) this.#discovery?.doubt(this.clock(), NEWS_MS);
   }
 
   /** Waits for what a request needs before it is sent, as long as that may take; its value, and the options with the time that is left. */
@@ -208,31 +207,31 @@ class Lb implements LoadBalancer {
     // What throws before it is waited for leaves nobody to hear how it fails.
     first.catch(() => undefined);
     const { timeoutMs } = options;
-    begun ??= this.#picker.clock();
+    begun ??= this.clock();
+    const late = (): LbError => new LbError('deadline', []);
     let timer;
     let unlisten: (() => void) | undefined;
     const bounds = new Promise<never>((_, reject) => {
-      if (timeoutMs !== undefined) timer = setTimeout(() => reject(new LbError('deadline', [])), Math.min(timeoutMs, 2 ** 31 - 1));
+      if (timeoutMs !== undefined) timer = setTimeout(() => reject(late()), Math.min(timeoutMs, LONGEST_TIMER));
       unlisten = onAbort(signal, reject);
     });
-    let value;
     try {
-      value = await Promise.race([first, bounds]);
+      const value = await Promise.race([first, bounds]);
+      if (timeoutMs === undefined) return [value, options];
+      const left = timeoutMs - (this.clock() - begun);
+      if (left > 0) return [value, { ...options, timeoutMs: left }];
+      throw late();
     } finally {
       clearTimeout(timer);
       unlisten?.();
     }
-    if (timeoutMs === undefined) return [value, options];
-    const left = timeoutMs - (this.#picker.clock() - begun);
-    if (left <= 0) throw new LbError('deadline', []);
-    return [value, { ...options, timeoutMs: left }];
   }
 
   #refuseDisposed(): void {
     if (this.#disposed) throw new Error('the balancer has been disposed of');
   }
 
-  #tellSent({ attempt, hedge, url }: Sent): void {
+  tellSent({ attempt, hedge, url }: Sent): void {
     if (hedge) this.#notices.tell('hedge', { url, attempt });
     else if (attempt > 1) this.#notices.tell('retry', { url, attempt });
   }
@@ -246,7 +245,7 @@ class Lb implements LoadBalancer {
     this.#refuseDisposed();
     if (options !== undefined) known('options', check.object('options', options), ['key', 'avoid', 'now']);
     if (this.#notices.heard) this.#notices.take();
-    this.#discovery?.touch(this.#picker.clock())?.catch(() => undefined);
+    this.#discovery?.touch(this.clock())?.catch(() => undefined);
     const avoid = options?.avoid;
     const pick = this.#picker.pick(avoid === undefined ? options : { ...options, avoid: avoided(avoid) });
     if (pick && (this.#discovery || this.#notices.heard)) pick.reported = () => this.#hear();
@@ -286,7 +285,7 @@ class Lb implements LoadBalancer {
   }
 
   async refresh(): Promise<void> {
-    await this.#discovery?.asked(this.#picker.clock());
+    await this.#discovery?.asked(this.clock());
   }
 
   state(): string {

@@ -1,9 +1,10 @@
 import { Sent, type Attempt, type Attempted } from './attempt.js';
-import { Call, type RetryOptions, type Step } from './call.js';
-import { LbError, type LbErrorCode } from './error.js';
-import { MAY_REPEAT, OUTCOMES, VERDICTS, type Repeat } from './generated.js';
-import { forCall, isAbort, type Judgement } from './judge.js';
+import { Call, type RetryOptions, type Untimed } from './call.js';
+import { LbError, timeoutError, type LbErrorCode } from './error.js';
+import { MAY_REPEAT, type Repeat } from './generated.js';
+import { forCall, isAbort, VERDICT, type Judgement } from './judge.js';
 import { onAbort, refuseAborted } from './listeners.js';
+import { OUTCOME } from './pick.js';
 import type { Key, Picker } from './picker.js';
 
 /** What a call is about. */
@@ -17,10 +18,12 @@ export interface Job<T> {
   readonly options: RetryOptions;
   /** Goes before that of the options. */
   readonly key?: Key | undefined;
-  /** Is told of each attempt that is sent. */
-  sent?(attempt: Sent): void;
-  /** Is told when it ends, and whether an endpoint was to blame for how its last attempt did. */
-  ended?(troubled: boolean): void;
+  readonly owner?: {
+    /** Is told of each attempt that is sent. */
+    tellSent(attempt: Sent): void;
+    /** Is told when a call ends, and whether an endpoint was to blame for how its last attempt did. */
+    tellEnded(troubled: boolean): void;
+  };
   /** Takes over the answer that the call resolves with, and its attempt, if that has not been reported. */
   readonly hand?: ((answer: Answer<T>, rest: Rest<T>) => T) | undefined;
 }
@@ -49,17 +52,10 @@ export interface Answer<T> {
 }
 
 /** Outcomes for which the endpoint is to blame. */
-const TROUBLE = (['failure', 'overloaded', 'timed_out', 'never_sent'] as const).map((name) => OUTCOMES.indexOf(name));
-const [SUCCESS, IGNORABLE, TIMED_OUT, RETRYABLE, NON_RETRYABLE] = (
-  ['success', 'ignorable', 'timed_out', 'retryable_failure', 'non_retryable_failure'] as const
-).map((name) => VERDICTS.indexOf(name));
+const TROUBLE = [OUTCOME.failure, OUTCOME.overloaded, OUTCOME.timed_out, OUTCOME.never_sent];
 
-/** The loop around a `Call`: sends its attempts, keeps its timers. */
-export async function loop<T>(balancer: Picker, job: Job<T>): Promise<T> {
-  return drive(new Run(balancer, job), job);
-}
-
-async function drive<T>(run: Run<T>, job: Job<T>): Promise<T> {
+/** The loop around a `Call`: sends its attempts, keeps its timers. It may go on with a run. */
+export async function loop<T>(balancer: Picker, job: Job<T>, run = new Run(balancer, job)): Promise<T> {
   const { signal } = job;
   let unlisten;
   try {
@@ -68,7 +64,15 @@ async function drive<T>(run: Run<T>, job: Job<T>): Promise<T> {
       refuseAborted(signal);
       const until = run.step();
       if (until === undefined) return run.result();
-      await run.wait(until);
+      const { alone } = run;
+      if (!alone) await run.wait(until);
+      else {
+        try {
+          run.ended(alone, true, await alone.value);
+        } catch (error) {
+          run.ended(alone, false, error);
+        }
+      }
     }
   } catch (error) {
     run.fail(error);
@@ -76,7 +80,7 @@ async function drive<T>(run: Run<T>, job: Job<T>): Promise<T> {
   } finally {
     unlisten?.();
     run.close();
-    job.ended?.(run.troubled);
+    job.owner?.tellEnded(run.troubled);
   }
 }
 
@@ -90,6 +94,10 @@ class Run<T> implements Rest<T> {
   /** Ended, and not looked at yet. */
   #settled: Sent[] = [];
   readonly attempts: Attempted[] = [];
+  /** Nothing but the end of an attempt ends a wait: no time, no signal, no other attempt. */
+  readonly #unbound: boolean;
+  /** The attempt that is under way, if it is so; its value is what `send` returned. */
+  alone: Sent | undefined;
   readonly deadline: number;
   #answer: Answer<T> | undefined;
   #end: LbErrorCode | undefined;
@@ -107,34 +115,39 @@ class Run<T> implements Rest<T> {
   constructor(balancer: Picker, job: Job<T>) {
     this.#balancer = balancer;
     this.#job = job;
+    const { timeoutMs, attemptTimeoutMs, hedge } = job.options;
     const begun = (this.now = balancer.clock());
     this.#call = new Call(balancer, job.options, begun, job.key);
-    this.deadline = begun + (job.options.timeoutMs ?? Infinity);
+    this.deadline = begun + (timeoutMs ?? Infinity);
+    this.#unbound = (job.signal ?? timeoutMs ?? attemptTimeoutMs ?? hedge) === undefined;
   }
 
   /** Goes on until there is nothing to do but wait; until when, or nothing when the call is over. */
   step(): number | undefined {
-    const [balancer, call] = [this.#balancer, this.#call];
+    const call = this.#call;
+    this.alone = undefined;
     for (;;) {
-      const now = (this.now = balancer.clock());
-      if (this.#settled.length > 0) {
-        const settled = this.#settled;
+      // Until something was sent, no time passes.
+      const now = this.#sent === 0 ? this.now : (this.now = this.#balancer.clock());
+      const settled = this.#settled;
+      if (settled.length > 0) {
         this.#settled = [];
         for (const sent of settled) this.#finish(sent, now);
         // Its taker decides whether the call goes on.
         if (this.#answer && !this.#answer.told) return undefined;
       }
-      const step = call.poll(now);
+      const step = call.next(now);
       switch (step.type) {
         case 'send':
           this.#start(step, now);
+          if (this.alone) return Infinity;
           break;
         case 'cancel':
           if (!this.#giveUp(step, now)) break;
           this.#end = 'non_retryable_failure';
           return undefined;
         case 'wait':
-          return step.until;
+          return call.until;
         case 'done':
           // Without an answer, it is no success.
           this.#end = step.end as LbErrorCode;
@@ -177,7 +190,7 @@ class Run<T> implements Rest<T> {
     const taken = this.#taken;
     if (!taken) return;
     this.#taken = undefined;
-    this.#call.tell(taken[0], failed ? NON_RETRYABLE! : taken[1], NaN, now);
+    this.#call.tell(taken[0], failed ? VERDICT.non_retryable_failure : taken[1], NaN, now);
     // Only then does the budget hear of it.
     this.#call.poll(now);
     this.#call.end();
@@ -187,8 +200,8 @@ class Run<T> implements Rest<T> {
     this.#taken = undefined;
     this.troubled = true;
     // What went beside it was given up.
-    for (let attempt = 1; attempt <= this.#sent; attempt++) this.#call.tell(attempt, RETRYABLE!, NaN, now);
-    return drive(this, this.#job);
+    for (let attempt = 1; attempt <= this.#sent; attempt++) this.#call.tell(attempt, VERDICT.retryable_failure, NaN, now);
+    return loop(this.#balancer, this.#job, this);
   }
 
   /** The caller's signal aborts. */
@@ -223,7 +236,7 @@ class Run<T> implements Rest<T> {
     if (answer && !answer.told) answer.sent.pick.tell(answer.judgement.outcome, answer.judgement.waitMs, this.now);
   }
 
-  #start({ attempt, hedge }: Step & { type: 'send' }, now: number): void {
+  #start({ attempt, hedge }: Extract<Untimed, { type: 'send' }>, now: number): void {
     const [call, job] = [this.#call, this.#job];
     this.#sent = attempt;
     const pick = call.pick(now);
@@ -232,26 +245,31 @@ class Run<T> implements Rest<T> {
       return call.noEndpoint(now);
     }
     if (!call.started(attempt, pick, now)) return;
-    const sent = new Sent(pick, attempt, hedge, now);
+    const sent = new Sent(pick, attempt, hedge, now, Math.min(now + (job.options.attemptTimeoutMs ?? Infinity), this.deadline));
     this.#inFlight.push(sent);
-    job.sent?.(sent);
+    job.owner?.tellSent(sent);
     let result;
     try {
       result = job.send(sent);
     } catch (error) {
       // One that throws at once is a failed attempt, too.
-      sent.settle(false, error);
-      this.#settled.push(sent);
+      return this.ended(sent, false, error);
+    }
+    if (this.#unbound) {
+      sent.value = result;
+      this.alone = sent;
       return;
     }
     (result instanceof Promise ? result : Promise.resolve(result)).then(
-      (value) => this.#settle(sent, true, value),
-      (error: unknown) => this.#settle(sent, false, error),
+      (value) => this.ended(sent, true, value),
+      (error: unknown) => this.ended(sent, false, error),
     );
   }
 
-  #settle(sent: Sent, ok: boolean, value: unknown): void {
-    sent.settle(ok, value);
+  /** An attempt ended with this value, or error. */
+  ended(sent: Sent, ok: boolean, value: unknown): void {
+    sent.ok = ok;
+    sent.value = value;
     this.#settled.push(sent);
     this.#wake?.();
   }
@@ -280,9 +298,9 @@ class Run<T> implements Rest<T> {
     const elapsedMs = now - sent.startedAt;
     const verdict = forCall(judgement, job.repeat);
     const decided = answer !== undefined && !answer.told;
-    const bettered = answer?.judgement.verdict === SUCCESS || (decided && verdict !== SUCCESS);
+    const bettered = answer?.judgement.verdict === VERDICT.success || (decided && verdict !== VERDICT.success);
     // What is good, or at fault itself, is what the call resolves with: then the taker tells.
-    const told = !ok || job.hand === undefined || bettered || !(verdict === SUCCESS || verdict === IGNORABLE);
+    const told = !ok || job.hand === undefined || bettered || !(verdict === VERDICT.success || verdict === VERDICT.ignorable);
     if (told) {
       if (!decided) this.#call.tell(sent.attempt, verdict, judgement.waitMs, now);
       pick.tell(judgement.outcome, judgement.waitMs, now);
@@ -301,7 +319,7 @@ class Run<T> implements Rest<T> {
   }
 
   /** Gives an attempt up; tells that the call ends here, as its request may not be repeated, though there would be time. */
-  #giveUp({ attempt, outcome }: Step & { type: 'cancel' }, now: number): boolean {
+  #giveUp({ attempt, outcome }: Extract<Untimed, { type: 'cancel' }>, now: number): boolean {
     const sent = this.#inFlight.find((sent) => sent.attempt === attempt);
     if (!sent) return false;
     this.#take(sent);
@@ -313,10 +331,10 @@ class Run<T> implements Rest<T> {
     }
     this.troubled = true;
     const elapsedMs = now - sent.startedAt;
-    const error = new DOMException(`no answer from ${url} in ${Math.round(elapsedMs)} ms`, 'TimeoutError');
+    const error = timeoutError(`no answer from ${url} in ${Math.round(elapsedMs)} ms`);
     this.attempts.push({ url, hedge, error, elapsedMs });
     sent.abort(error);
-    return now < this.deadline && !MAY_REPEAT[this.#job.repeat].includes(TIMED_OUT!);
+    return now < this.deadline && !MAY_REPEAT[this.#job.repeat].includes(VERDICT.timed_out);
   }
 
   /** Takes an attempt out of those under way, if it is. */
@@ -332,4 +350,4 @@ function late(): DOMException {
 }
 
 /** Beyond it, timers fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+export const LONGEST_TIMER = 2 ** 31 - 1;

@@ -28,7 +28,7 @@ export interface LbEvents {
 /** What `onEvent` is told: the events of `on`, each with its name. */
 export type LbEvent = { readonly [Name in keyof LbEvents]: { readonly type: Name } & LbEvents[Name] }[keyof LbEvents];
 
-const NAMES: readonly (keyof LbEvents)[] = ['eject', 'hold', 'probe', 'restore', 'undo', 'retry', 'hedge', 'update', 'source'];
+const NAMES = 'eject hold probe restore undo retry hedge update source'.split(' ') as readonly (keyof LbEvents)[];
 
 /** Tells listeners. One that throws harms nobody else. */
 export class Notices {
@@ -65,23 +65,17 @@ export class Notices {
   take(): number {
     let failing = 0;
     for (const event of this.picker.events()) {
-      if (event.type === 'ejected' || event.type === 'held') failing++;
-      this.#tellCore(event);
+      const { type, at: _, ...said } = event;
+      if (type === 'ejected' || type === 'held') failing++;
+      const name = TOLD[type];
+      if (name) this.tell(name, said as LbEvents[typeof name]);
     }
     return failing;
   }
-
-  #tellCore(event: BalancerEvent): void {
-    switch (event.type) {
-      case 'ejected': return this.tell('eject', { url: event.url, reason: event.reason, until: event.until });
-      case 'held': return this.tell('hold', { url: event.url, held: event.held });
-      case 'probing': return this.tell('probe', { url: event.url });
-      // Whoever comes back by it is readmitted.
-      case 'undone': return this.tell('undo', { url: event.url, until: event.until });
-      case 'readmitted': return this.tell('restore', { url: event.url });
-    }
-  }
 }
+
+/** What is told of the core's events. Whoever comes back by an undo is readmitted. */
+const TOLD: { readonly [Type in BalancerEvent['type']]?: keyof LbEvents } = { ejected: 'eject', held: 'hold', probing: 'probe', undone: 'undo', readmitted: 'restore' };
 
 function guarded(tell: () => void): void {
   try {

@@ -47,6 +47,8 @@ export interface RequestDefaults {
   readonly timeoutMs?: number;
   /** Bounds the time to each attempt's head. Default: no bound. */
   readonly attemptTimeoutMs?: number;
+  /** Ends bodies of which nothing comes for so long while somebody reads them. Default: never. */
+  readonly bodyIdleTimeoutMs?: number;
   /** What an error means. Default, and for `undefined`: the network's are worth another attempt, faults of the caller's code reject at once. */
   readonly classify?: (error: unknown) => Exclude<Verdict, 'success'> | undefined;
 }
@@ -69,6 +71,12 @@ export interface LbOptions extends Omit<RequestDefaults, 'retry'>, Omit<Settings
   readonly levels?: BalancerConfig['levels'];
   /** What an answer of `fetch` means. Default, and for `undefined`: what its status means. */
   readonly accept?: (response: Response) => Acceptance | undefined;
+  /**
+   * Tells each endpoint in this header how long its attempt of `fetch` may still take, so that it does not go on for nobody: in whole milliseconds, or
+   * as gRPC says it where it is `grpc-timeout` (`250m`). Without a time limit there is none, and what the request says itself stays. Browsers ask
+   * other origins first whether they take it. Default: no header.
+   */
+  readonly deadlineHeader?: string;
   /** What sends requests. Default: the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch;
   /** The clock, in milliseconds. Default `performance.now`. */
@@ -101,8 +109,8 @@ export interface LbFetchOptions extends RequestDefaults {
   readonly accept?: (response: Response) => Acceptance | undefined;
 }
 
-export const REQUEST = ['retry', 'hedge', 'timeoutMs', 'attemptTimeoutMs', 'classify', 'accept'] as const;
-const OWN = ['endpoints', 'policy', 'fetch', 'removalGraceMs', 'now', 'seed', 'onEvent', ...REQUEST];
+export const REQUEST = ['retry', 'hedge', 'timeoutMs', 'attemptTimeoutMs', 'bodyIdleTimeoutMs', 'classify', 'accept'] as const;
+const OWN = ['endpoints', 'policy', 'fetch', 'deadlineHeader', 'removalGraceMs', 'now', 'seed', 'onEvent', ...REQUEST];
 export const FETCH = ['key', 'idempotent', ...REQUEST];
 export const CALL = [...FETCH, 'signal'];
 const RETRY = ['limit', 'methods', 'statusCodes', 'backoff', 'budget'];
@@ -118,6 +126,7 @@ export interface Resolved {
   readonly hedge: Hedge | false | undefined;
   readonly methods: readonly string[];
   readonly statusCodes: readonly number[] | undefined;
+  readonly idleMs: number | undefined;
   readonly classify: RequestDefaults['classify'];
   readonly accept: ((value: never) => Acceptance | undefined) | undefined;
 }
@@ -125,9 +134,11 @@ export interface Resolved {
 export function checked(options: LbOptions): LbOptions {
   const { complete, options: settings } = started();
   known(complete ? 'options' : 'options of evenkeel/lite (all are in "evenkeel")', check.object('options', options), [...OWN, ...settings]);
-  const { fetch, now, onEvent, removalGraceMs } = options;
+  const { fetch, now, onEvent, removalGraceMs, deadlineHeader } = options;
   for (const [name, value] of Object.entries({ fetch, now, onEvent })) if (value !== undefined) check.callable(name, value);
   if (removalGraceMs !== undefined) check.number('removalGraceMs', removalGraceMs, 0, 86_400_000);
+  // It says whether that is a name.
+  if (deadlineHeader !== undefined) new Headers([[check.text('deadlineHeader', deadlineHeader), '']]);
   return options;
 }
 
@@ -142,7 +153,7 @@ export function config(options: LbOptions): BalancerConfig {
 
 /** Adds a request's options to those of the balancer. */
 export function resolve(given: Omit<RequestDefaults, 'retry'> & { retry?: SharedRetry | false; accept?: unknown }, base?: Resolved): Resolved {
-  const { retry, hedge, timeoutMs, attemptTimeoutMs, classify, accept } = given;
+  const { retry, hedge, timeoutMs, attemptTimeoutMs, bodyIdleTimeoutMs, classify, accept } = given;
   if (classify !== undefined) check.callable('classify', classify);
   if (accept !== undefined) check.callable('accept', accept);
   const rules = retry === undefined ? undefined : retries(retry, base !== undefined);
@@ -150,6 +161,7 @@ export function resolve(given: Omit<RequestDefaults, 'retry'> & { retry?: Shared
   if (hedge !== undefined && hedge !== false) hedging(known('hedge', check.object('hedge', hedge), ['afterMs', 'after', 'max']));
   if (timeoutMs !== undefined) unhedged.timeoutMs = check.positive('timeoutMs', timeoutMs);
   if (attemptTimeoutMs !== undefined) unhedged.attemptTimeoutMs = check.positive('attemptTimeoutMs', attemptTimeoutMs);
+  if (bodyIdleTimeoutMs !== undefined) check.positive('bodyIdleTimeoutMs', bodyIdleTimeoutMs);
   const said = hedge ?? base?.hedge;
   const retrying = said ? { ...unhedged, hedge: said } : unhedged;
   return {
@@ -160,6 +172,7 @@ export function resolve(given: Omit<RequestDefaults, 'retry'> & { retry?: Shared
     hedge: said,
     methods: rules?.methods ?? base?.methods ?? IDEMPOTENT_METHODS,
     statusCodes: rules?.statusCodes ?? base?.statusCodes,
+    idleMs: bodyIdleTimeoutMs ?? base?.idleMs,
     classify: classify ?? base?.classify,
     accept: (accept as Resolved['accept']) ?? base?.accept,
   };

@@ -2,7 +2,7 @@ import { duration, time } from './check.js';
 import { OUTCOMES, OUTCOME_OF_VERDICT, type Outcome, type PickReason } from './generated.js';
 import { answered, report, withdraw } from './glue.js';
 import { freeWith, isFree, type Once } from './handle.js';
-import { numbers, type Verdict } from './verdict.js';
+import { numbered, numbers, type Verdict } from './verdict.js';
 
 export type { PickReason } from './generated.js';
 
@@ -42,42 +42,42 @@ export class Pick {
 
   /** The endpoint did its work. */
   ok(now?: number): void {
-    this.#report(NUMBER.success, NaN, now);
+    this.#report(OUTCOME.success, NaN, now);
   }
 
   /** It did not: it answered with an error. */
   fail(now?: number): void {
-    this.#report(NUMBER.failure, NaN, now);
+    this.#report(OUTCOME.failure, NaN, now);
   }
 
   /** It refused for now, perhaps saying for how many milliseconds (`Retry-After`). */
   overloaded(retryAfterMs?: number, now?: number): void {
-    this.#report(NUMBER.overloaded, retryAfterMs === undefined ? NaN : duration('retryAfterMs', retryAfterMs), now);
+    this.#report(OUTCOME.overloaded, retryAfterMs === undefined ? NaN : duration('retryAfterMs', retryAfterMs), now);
   }
 
   /** It did not answer in time. */
   timedOut(now?: number): void {
-    this.#report(NUMBER.timed_out, NaN, now);
+    this.#report(OUTCOME.timed_out, NaN, now);
   }
 
   /** It could not be reached: nothing was sent. */
   neverSent(now?: number): void {
-    this.#report(NUMBER.never_sent, NaN, now);
+    this.#report(OUTCOME.never_sent, NaN, now);
   }
 
   /** It answered, and the request is at fault (such as a 404): nothing for or against it. */
   ignorable(now?: number): void {
-    this.#report(NUMBER.ignorable, NaN, now);
+    this.#report(OUTCOME.ignorable, NaN, now);
   }
 
   /** It answered, and asked the whole call to wait (such as a 429): it is well. */
   pushedBack(now?: number): void {
-    this.#report(NUMBER.pushed_back, NaN, now);
+    this.#report(OUTCOME.pushed_back, NaN, now);
   }
 
   /** The caller gave up before an answer. */
   cancel(now?: number): void {
-    this.#report(NUMBER.abandoned, NaN, now);
+    this.#report(OUTCOME.abandoned, NaN, now);
   }
 
   [Symbol.dispose](): void {
@@ -86,7 +86,7 @@ export class Pick {
 
   /** @internal */
   report(outcome: Outcome, now?: number): void {
-    this.#report(NUMBER[outcome], NaN, now);
+    this.#report(OUTCOME[outcome], NaN, now);
   }
 
   /** @internal Reports it as abandoned should it be dropped before it is reported, and ends the call that it is for. */
@@ -156,7 +156,7 @@ export interface PickOwner {
 }
 
 /** The core's number of each outcome. */
-const NUMBER = Object.fromEntries(OUTCOMES.map((name, index) => [name, index])) as Readonly<Record<Outcome, number>>;
+export const OUTCOME = numbered(OUTCOMES);
 
 let warned = false;
 
@@ -167,6 +167,6 @@ function dropped(owner: PickOwner, ticket: number, call: Once | undefined): () =
     owner.dropped++;
     if (!warned) console.warn('evenkeel: a pick was dropped without a report, and counts as abandoned: say `using pick`');
     warned = true;
-    report(owner.handle, owner.clock(), ticket, NUMBER.abandoned, NaN);
+    report(owner.handle, owner.clock(), ticket, OUTCOME.abandoned, NaN);
   };
 }

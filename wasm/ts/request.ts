@@ -20,28 +20,28 @@ export interface Outgoing {
   init(): RequestInit;
 }
 
-/** Which requests may be sent again: what the caller says, or else the method and the headers. */
-export interface Rules {
-  readonly idempotent: boolean | undefined;
-  readonly methods: readonly string[];
-}
-
 export function isRequest(value: unknown): value is Request {
   return typeof Request === 'function' && value instanceof Request;
 }
 
-export function outgoing(input: RequestInfo | URL, init: Record<string, unknown>, rules: Rules): Outgoing | Promise<Outgoing> {
-  if (isRequest(input)) return ofRequest(input, init, rules);
+/** Whether it may be sent again is what the caller says, or else by the method and the headers. */
+export function outgoing(
+  input: RequestInfo | URL,
+  init: Record<string, unknown>,
+  said: boolean | undefined,
+  methods: readonly string[],
+): Outgoing | Promise<Outgoing> {
+  if (isRequest(input)) return ofRequest(input, init, said, methods);
   must(typeof input === 'string' || input instanceof URL, 'the request', 'a path, a URL or a Request', input);
-  return ofParts(path(input), init, rules);
+  return ofParts(path(input), init, said, methods);
 }
 
-function ofParts(path: string, init: Record<string, unknown>, rules: Rules): Outgoing {
+function ofParts(path: string, init: Record<string, unknown>, said: boolean | undefined, methods: readonly string[]): Outgoing {
   const { body, signal, method = 'GET', ...rest } = init;
   const name = normal(text('method', method));
   const made = typeof body === 'function';
   const once = !made && isStream(body);
-  const { idempotent = has(rest['headers'], IDEMPOTENCY_KEY) || undefined, methods } = rules;
+  const idempotent = said ?? (has(rest['headers'], IDEMPOTENCY_KEY) || undefined);
   const repeat = once ? 'never' : (idempotent ?? methods.includes(name)) ? 'idempotent' : 'sequential';
   return {
     path,
@@ -59,7 +59,12 @@ function ofParts(path: string, init: Record<string, unknown>, rules: Rules): Out
 }
 
 /** A `Request` belongs to its URL, so each attempt has one of its own; its body is read once. */
-async function ofRequest(input: Request, init: Record<string, unknown>, rules: Rules): Promise<Outgoing> {
+async function ofRequest(
+  input: Request,
+  init: Record<string, unknown>,
+  said: boolean | undefined,
+  methods: readonly string[],
+): Promise<Outgoing> {
   // Says what is wrong, and does what fetch does with both.
   const { body: own, signal: ownSignal, ...given } = init;
   const signal = (ownSignal as AbortSignal | null | undefined) ?? input.signal;
@@ -74,11 +79,11 @@ async function ofRequest(input: Request, init: Record<string, unknown>, rules: R
     refuseAborted(signal);
     parts['body'] = await input.arrayBuffer();
   }
-  return ofParts(path(input.url), parts, rules);
+  return ofParts(path(input.url), parts, said, methods);
 }
 
 /** What a `Request` says besides; `cf` in Workers. */
-const COPIED = ['method', 'mode', 'credentials', 'cache', 'redirect', 'referrer', 'referrerPolicy', 'integrity', 'keepalive', 'cf'];
+const COPIED = 'method mode credentials cache redirect referrer referrerPolicy integrity keepalive cf'.split(' ');
 
 /**
  * A PUT or DELETE is idempotent alone: others may have written between its two attempts, and the second of two DELETEs is told that there is nothing.

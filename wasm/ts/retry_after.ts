@@ -7,9 +7,15 @@ export function retryAfter(headers: Headers, now: number): number | undefined {
     number(headers.get('retry-after'), 1000) ??
     until(headers.get('retry-after'), date(headers.get('date')) ?? now) ??
     draft(headers.get('ratelimit')) ??
-    openAi(headers) ??
-    anthropic(headers, now) ??
-    gitHub(headers, now)
+    // OpenAI's `x-ratelimit-reset-requests: 6m0s`.
+    met(headers, ['requests', 'tokens'], (what, kind) => `x-ratelimit-${what}-${kind}`, goDuration) ??
+    // Anthropic's `anthropic-ratelimit-tokens-reset`, a time.
+    met(headers, ['requests', 'tokens', 'input-tokens', 'output-tokens'], (what, kind) => `anthropic-ratelimit-${kind}-${what}`, (text) => until(text, now)) ??
+    // GitHub's `X-RateLimit-Reset`: seconds, or since 1970 where they are so many.
+    met(headers, [''], (what) => `x-ratelimit-${what}`, (text) => {
+      const millis = number(text, 1000);
+      return millis === undefined || millis < 1e12 ? millis : Math.max(0, millis - now);
+    })
   );
 }
 
@@ -44,31 +50,9 @@ function draft(text: string | null): number | undefined {
   }));
 }
 
-/** OpenAI's `x-ratelimit-reset-requests: 6m0s`. */
-function openAi(headers: Headers): number | undefined {
-  return longest(['requests', 'tokens'].map((kind) =>
-    left(headers, `x-ratelimit-remaining-${kind}`) ? undefined : goDuration(headers.get(`x-ratelimit-reset-${kind}`)),
-  ));
-}
-
-/** Anthropic's `anthropic-ratelimit-tokens-reset`, a time. */
-function anthropic(headers: Headers, now: number): number | undefined {
-  return longest(['requests', 'tokens', 'input-tokens', 'output-tokens'].map((kind) => {
-    const limit = `anthropic-ratelimit-${kind}`;
-    return left(headers, `${limit}-remaining`) ? undefined : until(headers.get(`${limit}-reset`), now);
-  }));
-}
-
-/** GitHub's `X-RateLimit-Reset`: seconds, or since 1970 where they are so many. */
-function gitHub(headers: Headers, now: number): number | undefined {
-  if (left(headers, 'x-ratelimit-remaining')) return undefined;
-  const millis = number(headers.get('x-ratelimit-reset'), 1000);
-  return millis === undefined || millis < 1e12 ? millis : Math.max(0, millis - now);
-}
-
-/** Whether something is left of a limit: then it is not the one that was met. */
-function left(headers: Headers, name: string): boolean {
-  return (number(headers.get(name), 1) ?? 0) > 0;
+/** The longest of several limits: of those of which nothing is left, as they were met. */
+function met(headers: Headers, kinds: readonly string[], name: (what: string, kind: string) => string, parse: (text: string | null) => number | undefined): number | undefined {
+  return longest(kinds.map((kind) => ((number(headers.get(name('remaining', kind)), 1) ?? 0) > 0 ? undefined : parse(headers.get(name('reset', kind))))));
 }
 
 /** Go's way to write a duration: `1h2m3.5s`, `12ms`. */

@@ -39,3 +39,8 @@ export function numbers(verdict: Verdict): [verdict: number, waitMs: number] {
   if (!plain.includes(verdict)) must(false, 'a verdict', `one of ${plain.join(', ')} or { verdict, waitMs }`, verdict);
   return [VERDICTS.indexOf(verdict), NaN];
 }
+
+/** The core's number of each name. */
+export function numbered<Name extends string>(names: readonly Name[]): Readonly<Record<Name, number>> {
+  return Object.fromEntries(names.map((name, number) => [name, number])) as Record<Name, number>;
+}
