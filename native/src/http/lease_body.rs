@@ -255,6 +255,8 @@ where
                     return Poll::Ready(None);
                 }
                 Poll::Ready(Some(Err(error))) => {
+                    // Whoever answers in its place has all of the time.
+                    this.limits.came();
                     this.fail(Outcome::Failure);
                     return Poll::Ready(Some(Err(BodyError::Broken(error.into()))));
                 }
@@ -329,3 +331,6 @@ impl<B: fmt::Debug> fmt::Debug for LeaseBody<B> {
         f.debug_struct("LeaseBody").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "http"))]
+mod tests;
