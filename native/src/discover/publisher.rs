@@ -300,7 +300,7 @@ mod tests {
             for _ in 0..300 {
                 let target = target(rng.next_u64() % all);
                 assert_eq!(told.contains(&target), model.contains_key(&target), "seed {seed}");
-                if rng.next_u64() % 2 == 0 {
+                if rng.next_u64().is_multiple_of(2) {
                     model.remove(&target);
                     told.note(target, None);
                 } else {
