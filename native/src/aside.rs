@@ -37,11 +37,12 @@ pub(crate) async fn done<T>(work: Result<T, JoinError>) -> T {
     }
 }
 
-/// Copies endpoints, and lets other tasks run in between.
+/// Copies endpoints, about so many, and lets other tasks run in between.
 pub(crate) async fn copied<'a>(
-    endpoints: impl ExactSizeIterator<Item = &'a Endpoint<Target>> + Send,
+    endpoints: impl Iterator<Item = &'a Endpoint<Target>> + Send,
+    about: usize,
 ) -> Vec<Endpoint<Target>> {
-    let mut copies = Vec::with_capacity(endpoints.len());
+    let mut copies = Vec::with_capacity(about);
     for endpoint in endpoints {
         copies.push(endpoint.clone());
         if copies.len() % LONG == 0 {

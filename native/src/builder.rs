@@ -30,6 +30,7 @@ use crate::state::{RestoreError, Restored};
 use crate::stats::Columned;
 use crate::status::Listing;
 use crate::supervise::Supervisor;
+use crate::table::Table;
 use crate::target::Target;
 
 /// Events kept for a receiver that lags.
@@ -193,7 +194,7 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
         let clock = Clock::start();
         let (orders, ordered) = mpsc::unbounded_channel();
         let cluster = Cluster::new(config);
-        let snapshot = Snapshot::new(1, &cluster, &[], None, |_| None, &policy);
+        let snapshot = Snapshot::new(1, &cluster, &[], None, Table::EMPTY, |_| None, &policy);
         let snapshot = Arc::new(snapshot.map_err(BuildError::Table)?);
         let shared = Arc::new(Shared {
             snapshot: Published::new(Arc::clone(&snapshot)),

@@ -64,6 +64,8 @@ pub(crate) struct Maintenance<F: Factory, P> {
     clients: Vec<Option<Arc<Client<F::Client>>>>,
     /// Whose clients those are: what is in the same slot as before has the same client.
     slots: Vec<Option<Slot>>,
+    /// What the next snapshot's table is made of: it has the clients of the newest.
+    spare: crate::table::Table<F::Client>,
     /// The half-open endpoints that picks may probe.
     offered: BTreeSet<Slot>,
     heed: Heed,
@@ -138,6 +140,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             cluster,
             clients: Vec::new(),
             slots: Vec::new(),
+            spare: crate::table::Table::EMPTY,
             offered: BTreeSet::new(),
             making: JoinSet::new(),
             line: VecDeque::new(),
@@ -160,8 +163,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
-    /// Does what there is to do, for ever. Outlives panics of the code that it calls: what a turn
-    /// did not get done is done by the next.
+    /// Does what there is to do, for ever. What a turn did not get done for a panic, the next does.
     pub(crate) async fn run(
         mut self,
         mut sets: mpsc::Receiver<Set>,
@@ -315,8 +317,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             let _ = waiting.send(());
         }
         if let Some(begun) = begun {
-            // Many clients that come one by one are taken over together: half of the time at most
-            // goes into it.
+            // Many clients that come one by one are taken over together, in half of the time at most.
             let end = self.shared.clock.now();
             self.effort = end.saturating_since(begun);
             self.rest_until = end + self.effort;
@@ -354,9 +355,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         true
     }
 
-    /// Begins to make clients where a set of many endpoints needs some, and tells that the set is
-    /// to be taken over with them: in one step, which takes long, and not in two. That waits for no
-    /// longer than such a step takes.
+    /// Begins to make clients where a set of many endpoints needs some, and tells that the set waits
+    /// to be taken over with them: in one step, which takes long, and for no longer than that takes.
     fn awaits_clients(&mut self, now: Instant) -> bool {
         if self.found.len() <= LONG || self.cluster.is_empty() {
             return false;

@@ -60,13 +60,15 @@ impl<C, P> Published<C, P> {
         self.version.load(Relaxed) == snapshot.version
     }
 
-    /// Publishes the next snapshot. Every pick that begins when this has returned is made from it.
-    pub(crate) fn store(&self, next: Snapshot<C, P>) {
+    /// Publishes the next snapshot, and returns the one before. Every pick that begins when this has
+    /// returned is made from the next.
+    pub(crate) fn store(&self, next: Snapshot<C, P>) -> Arc<Snapshot<C, P>> {
         let version = next.version;
-        self.newest.store(Arc::new(next));
+        let before = self.newest.swap(Arc::new(next));
         // Whoever sees this version finds that snapshot.
         self.version.store(version, Release);
         self.empty_pockets();
+        before
     }
 
     /// Drops what threads keep. What a thread puts back at this very moment stays: to be called

@@ -90,13 +90,14 @@ pub(crate) struct Group<P> {
 }
 
 impl<C, P: Policy + Clone> Snapshot<C, P> {
-    /// Makes the snapshot of `cluster`, whose members are these, after the one `before`; `client` knows
-    /// them all.
+    /// Makes the snapshot of `cluster`, whose members are these, after the one `before` and with a
+    /// table that nobody needs any more; `client` knows them all.
     pub(crate) fn new<'c>(
         version: u64,
         cluster: &Cluster,
         members: &[Member<'_, Target>],
         before: Option<&Self>,
+        spare: Table<C>,
         client: impl Fn(Slot) -> Option<&'c Arc<Client<C>>>,
         policy: &P,
     ) -> Result<Self, TableFull>
@@ -104,8 +105,8 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
         C: 'c,
     {
         let config = cluster.settings();
-        let table =
-            Table::new(cluster.slots(), members, before.map(|before| &before.table), client);
+        let before = before.map(|before| &before.table);
+        let table = Table::new(cluster.slots(), members, before, spare, client);
         let mut groups = Vec::new();
         for group in cluster.candidate_groups() {
             groups.push(Group::new(policy, &table, group)?);
@@ -130,7 +131,7 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
 
     /// Makes the next snapshot, of nobody.
     pub(crate) fn emptied(&self) -> Self {
-        let table = Table::new(0, &[], None, |_| None);
+        let table = Table::EMPTY;
         let groups = self.groups.first().map(|group| {
             let mut policy = group.policy.clone();
             // Every table has room for nobody.

@@ -55,7 +55,7 @@ impl<C, P: Policy + Clone> Balancer<C, P> {
     /// Lets nobody be picked.
     fn clear(&self) {
         let snapshot = self.shared.snapshot.load().emptied();
-        self.shared.snapshot.store(snapshot);
+        drop(self.shared.snapshot.store(snapshot));
         let listing = Listing::empty(self.shared.snapshot.load_full());
         self.shared.listing.store(Arc::new(listing));
         self.shared.probes.publish(Vec::new());

@@ -64,29 +64,57 @@ struct State {
 /// The endpoints that were told.
 #[derive(Clone, Debug, Default)]
 struct Told {
-    /// As a whole, in the order of addresses; empty as soon as one of them is told alone.
+    /// Many at once, in the order of addresses.
     list: Vec<Endpoint<Target>>,
-    /// One by one.
-    map: BTreeMap<Target, Endpoint<Target>>,
+    /// What was told one by one since: `None` left.
+    news: BTreeMap<Target, Option<Endpoint<Target>>>,
 }
 
+/// So many news are kept apart from a list, and a part of its length: then it is made anew.
+const NEWS: usize = 64;
+
 impl Told {
-    /// Returns them to be told one by one. O(n) after they were told as a whole.
-    fn map(&mut self) -> &mut BTreeMap<Target, Endpoint<Target>> {
-        let list = core::mem::take(&mut self.list).into_iter();
-        self.map.extend(list.map(|endpoint| (endpoint.addr.clone(), endpoint)));
-        &mut self.map
+    /// Notes one that came, or left. O(log n) on average.
+    fn note(&mut self, target: Target, endpoint: Option<Endpoint<Target>>) {
+        self.news.insert(target, endpoint);
+        if self.news.len() > NEWS + self.list.len() / 8 {
+            let mut list = Vec::with_capacity(self.list.len() + self.news.len());
+            list.extend(self.iter().cloned());
+            *self = Self { list, news: BTreeMap::new() };
+        }
     }
 
     fn contains(&self, target: &Target) -> bool {
-        let is_listed = self.list.binary_search_by(|known| known.addr.cmp(target)).is_ok();
-        is_listed || self.map.contains_key(target)
+        self.news.get(target).map_or_else(
+            || self.list.binary_search_by(|known| known.addr.cmp(target)).is_ok(),
+            Option::is_some,
+        )
     }
 
-    async fn copied(&self) -> Vec<Endpoint<Target>> {
-        let mut endpoints = copied(self.list.iter()).await;
-        endpoints.append(&mut copied(self.map.values()).await);
-        endpoints
+    /// Lists them in the order of addresses.
+    fn iter(&self) -> impl Iterator<Item = &Endpoint<Target>> {
+        let (mut list, mut news) = (self.list.iter(), self.news.iter().peekable());
+        // How many of the list come before the next of the news.
+        let before = |list: &[Endpoint<Target>], next: Option<&Target>| {
+            next.map_or(list.len(), |next| list.partition_point(|known| known.addr < *next))
+        };
+        let mut run = before(&self.list, news.peek().map(|(target, _)| *target));
+        core::iter::from_fn(move || {
+            loop {
+                if run > 0 {
+                    run -= 1;
+                    return list.next();
+                }
+                let (target, endpoint) = news.next()?;
+                if list.as_slice().first().is_some_and(|known| known.addr == *target) {
+                    list.next();
+                }
+                run = before(list.as_slice(), news.peek().map(|(target, _)| *target));
+                if endpoint.is_some() {
+                    return endpoint.as_ref();
+                }
+            }
+        })
     }
 }
 
@@ -112,7 +140,7 @@ impl Publisher {
     /// Publishes the whole set. None at all is not believed: the endpoints known so far stay; see
     /// [`absent`](Self::absent).
     pub fn replace(&self, endpoints: impl IntoIterator<Item = Endpoint<Target>>) {
-        let endpoints = Told { list: folded(endpoints), map: BTreeMap::new() }.into();
+        let endpoints = Told { list: folded(endpoints), news: BTreeMap::new() }.into();
         self.say(endpoints, Says::Endpoints);
     }
 
@@ -121,7 +149,8 @@ impl Publisher {
         self.state.send_if_modified(|state| {
             let open = state.ended.is_none();
             if open {
-                Arc::make_mut(&mut state.endpoints).map().insert(endpoint.addr.clone(), endpoint);
+                let told = Arc::make_mut(&mut state.endpoints);
+                told.note(endpoint.addr.clone(), Some(endpoint));
                 state.says = Says::Endpoints;
             }
             open
@@ -134,7 +163,7 @@ impl Publisher {
         self.state.send_if_modified(|state| {
             let removed = state.ended.is_none() && state.endpoints.contains(target);
             if removed {
-                Arc::make_mut(&mut state.endpoints).map().remove(target);
+                Arc::make_mut(&mut state.endpoints).note(target.clone(), None);
                 state.says = Says::Endpoints;
             }
             removed
@@ -217,7 +246,7 @@ impl Discover for Published {
             }
             (Arc::clone(&state.endpoints), absent)
         };
-        Ok(Answer { absent, ..Answer::new(published.copied().await) })
+        Ok(Answer { absent, ..Answer::new(copied(published.iter(), published.list.len()).await) })
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {
@@ -246,5 +275,42 @@ pub(crate) fn when_told() -> PollerConfig {
         backoff_base: NEVER,
         backoff_max: NEVER,
         ..PollerConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evenkeel_core::rand_core::Rng as _;
+    use evenkeel_core::random::SplitMix64;
+
+    use super::*;
+
+    /// Against a map, with more news at times than are kept apart.
+    #[test]
+    fn what_is_told_one_by_one_counts_as_if_it_were_told_at_once() {
+        let target = |port: u64| Target::new("a", port as u16 + 1).expect("a target");
+        for seed in 0..50 {
+            let mut rng = SplitMix64::new(seed);
+            let all = 1 + rng.next_u64() % 400;
+            let list: Vec<_> =
+                (0..all).step_by(2).map(|port| Endpoint::new(target(port))).collect();
+            let known = list.iter().map(|known| (known.addr.clone(), known.clone()));
+            let mut model: BTreeMap<_, _> = known.collect();
+            let mut told = Told { list, news: BTreeMap::new() };
+            for _ in 0..300 {
+                let target = target(rng.next_u64() % all);
+                assert_eq!(told.contains(&target), model.contains_key(&target), "seed {seed}");
+                if rng.next_u64().is_multiple_of(2) {
+                    model.remove(&target);
+                    told.note(target, None);
+                } else {
+                    let endpoint = Endpoint::new(target.clone()).with_weight(rng.next_u32());
+                    model.insert(target.clone(), endpoint.clone());
+                    told.note(target, Some(endpoint));
+                }
+                assert!(told.iter().eq(model.values()), "seed {seed}");
+            }
+            assert!(told.news.len() <= NEWS + told.list.len() / 8);
+        }
     }
 }

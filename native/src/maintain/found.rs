@@ -268,17 +268,24 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
 
     /// Publishes the set, if it is another one.
     fn tell(&self, now: Instant) {
-        let told = self.found.iter().filter_map(|found| match found.left {
-            None => Some(found.endpoint.clone()),
-            Some(left) => {
-                self.in_grace(now, left).then(|| found.endpoint.clone().with_draining(true))
-            }
-        });
-        let mut endpoints = Vec::with_capacity(self.found.len());
-        endpoints.extend(told);
         let known = self.shared.discovered.borrow().clone();
-        if *known.endpoints != *endpoints {
-            let new = Discovered { version: known.version + 1, endpoints: endpoints.into() };
+        let endpoints: Option<Arc<[_]>> = if self.left.is_empty() {
+            let found = || self.found.iter().map(|found| &found.endpoint);
+            // One copy, and none of what was told already.
+            (!found().eq(known.endpoints.iter())).then(|| found().cloned().collect())
+        } else {
+            let told = self.found.iter().filter_map(|found| match found.left {
+                None => Some(found.endpoint.clone()),
+                Some(left) => {
+                    self.in_grace(now, left).then(|| found.endpoint.clone().with_draining(true))
+                }
+            });
+            let mut endpoints = Vec::with_capacity(self.found.len());
+            endpoints.extend(told);
+            (*known.endpoints != *endpoints).then(|| endpoints.into())
+        };
+        if let Some(endpoints) = endpoints {
+            let new = Discovered { version: known.version + 1, endpoints };
             // The old set is dropped last: readers do not wait for it.
             self.shared.discovered.send_replace(new);
         }

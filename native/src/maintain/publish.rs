@@ -18,6 +18,7 @@ use crate::shared::Counts;
 use crate::snapshot::Snapshot;
 use crate::status::{Listing, Place};
 use crate::supervise::PAUSE;
+use crate::table::Table;
 use crate::target::Target;
 
 /// How long after a snapshot was published nobody puts back the one before, in all likelihood.
@@ -50,7 +51,8 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let (mut formed, mut panicked) = (None, false);
         if candidates {
             self.version += 1;
-            let snapshot = self.form(&members);
+            let spare = core::mem::replace(&mut self.spare, Table::EMPTY);
+            let snapshot = self.form(&members, spare);
             panicked = snapshot.is_none();
             self.table = snapshot.as_ref().and_then(|formed| formed.as_ref().err()).copied();
             formed = snapshot.and_then(Result::ok);
@@ -62,8 +64,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 self.welcome(*slot, formed.is_some());
             }
         }
+        let mut before = None;
         if let Some(formed) = formed {
-            self.shared.snapshot.store(formed);
+            before = Some(self.shared.snapshot.store(formed));
             self.pockets_at = Some(self.shared.clock.now() + LATE);
         }
         if let Some(probes) = probes {
@@ -84,6 +87,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         let calm = |priority| self.cluster.calm_until(priority);
         let listing = Listing::new(found, &members, Arc::clone(&snapshot), client, picked, calm);
         self.shared.listing.store(Arc::new(listing));
+        // Unless a pick or a handle has it still: then the next table is made anew.
+        if let Some(before) = before.and_then(Arc::into_inner) {
+            self.spare = before.table;
+            self.spare.follow(&snapshot.table);
+        }
         self.publish_counts(snapshot.len(), complete);
         self.news = News::default();
         if panicked {
@@ -134,11 +142,14 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     fn form(
         &self,
         members: &[Member<'_, Target>],
+        spare: Table<F::Client>,
     ) -> Option<Result<Snapshot<F::Client, P>, TableFull>> {
         let before = self.shared.snapshot.load();
         let (version, client) = (self.version, |slot| self.client(slot));
-        let form =
-            || Snapshot::new(version, &self.cluster, members, Some(&before), client, &self.policy);
+        let form = || {
+            let (cluster, policy) = (&self.cluster, &self.policy);
+            Snapshot::new(version, cluster, members, Some(&before), spare, client, policy)
+        };
         let formed = catch_unwind(AssertUnwindSafe(form)).inspect_err(|panic| {
             self.shared.supervisor.panicked("the policy", &**panic);
         });

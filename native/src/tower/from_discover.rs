@@ -205,7 +205,8 @@ where
             }
             None => {
                 let endpoints = self.endpoints.values().map(|known| &known.endpoint);
-                let answer = Answer::new(copied(endpoints).await);
+                let count = endpoints.len();
+                let answer = Answer::new(copied(endpoints, count).await);
                 self.inserted.forget();
                 Ok(answer)
             }

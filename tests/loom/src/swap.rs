@@ -23,9 +23,8 @@ impl<T> ArcSwap<T> {
         Arc::clone(&self.0.lock().expect("nobody panics"))
     }
 
-    pub(crate) fn store(&self, next: Arc<T>) {
-        let old = core::mem::replace(&mut *self.0.lock().expect("nobody panics"), next);
-        drop(old);
+    pub(crate) fn swap(&self, next: Arc<T>) -> Arc<T> {
+        core::mem::replace(&mut *self.0.lock().expect("nobody panics"), next)
     }
 }
 
