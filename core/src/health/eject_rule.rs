@@ -20,6 +20,7 @@
 //!    than others serve, only if another one is troubled, too, or its row is at 2k; in the calm
 //!    only if that is, and again half as many may be ejected from then on. One that was ejected
 //!    itself, and came back after the latest ejection, fails as before: nothing is undone for it.
+//!    Nor where all others are well, four or more for each that is ejected: it is no load then.
 //! 4. **Otherwise** it is ejected, if at least half of the others are untroubled, or at 4k.
 //!
 //! Where one that fails slowly is the reason, those come back that failed slowly themselves, or were
@@ -156,7 +157,8 @@ pub(crate) fn judge(
     let [lately, lately_away] = [latest, latest_away].map(|left| now.since(left) < interval);
     let left = if well == 0 { latest.or_later(latest_away) } else { latest };
     let suffers = slow && heard && !left.has_reached(began);
-    let harm = out > 0 && past != Past::Back && lately && suffers;
+    let carried = well == serving && 4 * out <= serving;
+    let harm = out > 0 && past != Past::Back && lately && suffers && !carried;
     let surely = row >= 2 * k;
     // So long a row is no bad luck.
     let in_a_row = by != By::Share;
@@ -284,11 +286,10 @@ mod tests {
         assert_eq!(judged(&Suspect { began: at(96), ..row(5) }, &others), Ruling::Eject, "fast");
         assert_eq!(judged(&Suspect { row: 20, ..slow(96) }, &others), Ruling::Eject, "at 4k");
         assert_eq!(judged(&Suspect { heard: false, ..slow(96) }, &others), Ruling::Eject, "as it");
-        assert_eq!(
-            judged(&Suspect { past: Past::Back, ..slow(96) }, &others),
-            Ruling::Eject,
-            "again"
-        );
+        let back = Suspect { past: Past::Back, ..slow(96) };
+        assert_eq!(judged(&back, &others), Ruling::Eject, "again");
+        let well = Others { well: 8, ..others };
+        assert_eq!(judged(&slow(96), &well), Ruling::Eject, "its own fault");
         let long_ago = Others { latest: at(90), ..others };
         assert_eq!(judged(&slow(96), &long_ago), Ruling::Eject, "an interval ago");
         let most = Others { latest: at(95), ..level(3, 3, 4) };

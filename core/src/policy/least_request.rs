@@ -19,6 +19,9 @@ use crate::time::Instant;
 /// in flight/weight. Idle endpoints so get requests by their weights, and busy ones too. A full scan
 /// compares one drawn by weight with the best of all.
 ///
+/// If the one that is taken has eight or more in flight, two more are drawn, and the better of them
+/// is compared with it: both of the first may hang.
+///
 /// - Per pick: O(1): 64 random bits, two loads; where weights differ two loads and four
 ///   multiplications more, and now and then more random bits; by full scan O(n).
 /// - Per rebuild: O(n).

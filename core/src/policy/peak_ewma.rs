@@ -19,6 +19,9 @@ use crate::time::Instant;
 /// other weighs no more than that one: a heavy endpoint in trouble does not keep its share. A full
 /// scan compares one drawn by weight with the best of all.
 ///
+/// If the one that is taken has eight or more in flight, two more are drawn, and the better of them
+/// is compared with it: both of the first may hang.
+///
 /// Failures count as slow answers, so that an endpoint which fails at once does not attract
 /// requests; how slow is a setting, the failure penalty. A request that was at fault
 /// ([`Outcome::Ignorable`](crate::Outcome::Ignorable)) and refused at once counts as in flight for

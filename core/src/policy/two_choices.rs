@@ -4,6 +4,9 @@
 //! who is drawn, and the second is taken only if it is clearly better: for its weight, by half a
 //! request. Without that half, an idle light endpoint would win against a heavy one that has a
 //! single request, and get far more than its share.
+//!
+//! Where the one taken is crowded, two more are drawn: both of the first may hang. Of six, two of
+//! which hang, one draw in 15 has both, and all callers would soon wait there.
 
 use core::cmp::Ordering;
 use core::hint::select_unpredictable;
@@ -51,9 +54,32 @@ impl Share {
     }
 }
 
-/// Returns the better of two, or the best of all.
+/// One with so many requests in flight is crowded.
+const CROWD: u32 = 8;
+
+/// Returns the better of two, that of four if it is crowded, or the best of all.
 #[inline]
 pub(super) fn pick<const SCAN: bool>(
+    draws: &impl Draw,
+    view: &dyn View,
+    cx: &mut Cx<'_>,
+    rule: &impl Rule,
+) -> Option<usize> {
+    let won = pick_once::<SCAN>(draws, view, cx, rule)?;
+    if SCAN || view.in_flight(won) < CROWD {
+        return Some(won);
+    }
+    let other = pick_once::<SCAN>(draws, view, cx, rule)?;
+    let is_better = if draws.is_even() {
+        rule.load(other) < rule.load(won)
+    } else {
+        rule.is_clearly_better(won, other)
+    };
+    Some(if is_better { other } else { won })
+}
+
+#[inline]
+fn pick_once<const SCAN: bool>(
     draws: &impl Draw,
     view: &dyn View,
     cx: &mut Cx<'_>,

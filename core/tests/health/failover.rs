@@ -84,7 +84,7 @@ fn a_failover_that_helps_is_not_undone() {
 
 #[test]
 fn harm_is_undone_though_a_backup_is_well() {
-    for (primaries, backups) in [(3, 1), (4, 2), (10, 5)] {
+    for (primaries, backups) in [(3, 1), (4, 2), (5, 5)] {
         let mut fixture = levels(primaries, backups);
         fixture.fail(0, 5);
         assert_eq!(fixture.ejected(), [0]);

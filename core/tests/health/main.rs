@@ -12,6 +12,7 @@ mod clock;
 mod envoy;
 mod events;
 mod failover;
+mod faults;
 mod fixture;
 mod given_up;
 mod growth;

@@ -55,6 +55,29 @@ fn of_two_the_less_loaded_is_picked_and_pairs_are_drawn_evenly() {
     assert_eq!(counts(&LeastRequest::new(), &loaded(&[9], &[7], &[0]), &[]), [60_000]);
 }
 
+/// Of 15 pairs, one has both that hang; of 225 pairs of pairs, one.
+#[test]
+fn against_a_crowded_winner_another_pair_is_drawn() {
+    let shares = [267, 0, 14_933, 14_933, 14_933, 14_933];
+    let crowded = alike(&[9, 10, 1, 1, 1, 1]);
+    assert!(close(&counts(&LeastRequest::new(), &crowded, &[]), &shares));
+    assert!(close(&counts(&PeakEwma::new(), &crowded, &[]), &shares));
+    // With fewer in flight, there is no other draw.
+    let shares = [4_000, 0, 14_000, 14_000, 14_000, 14_000];
+    let busy = alike(&[6, 7, 1, 1, 1, 1]);
+    assert!(close(&counts(&LeastRequest::new(), &busy, &[]), &shares));
+    assert!(close(&counts(&PeakEwma::new(), &busy, &[]), &shares));
+    // By weight, the two of five out of nine are drawn together more often.
+    let loads = [90, 90, 1, 1, 1, 1];
+    let crowded = loaded(&[3, 2, 1, 1, 1, 1], &loads, &loads.map(|load| 10 * u64::from(load + 1)));
+    for counts in [
+        counts(&crowded.built(LeastRequest::new()), &crowded, &[]),
+        counts(&crowded.built(PeakEwma::new()), &crowded, &[]),
+    ] {
+        assert!(counts[0] + counts[1] < 6_000, "{counts:?}");
+    }
+}
+
 #[test]
 fn equals_share_evenly() {
     let fixture = loaded(&[3; 6], &[4; 6], &[4; 6]);

@@ -187,8 +187,10 @@ impl Model {
         let back = own.state == State::In
             && own.ejections > 0
             && latest.is_some_and(|latest| own.back > latest);
-        let harm = latest.is_some() && !back && lately && suffers;
         let gone = of_level().filter(|known| known.out()).count();
+        // What few left behind would be too much for one of many, and none of the others.
+        let alone = serving == well && gone * 4 <= serving;
+        let harm = gone > 0 && !back && lately && suffers && !alone;
         let gone_mostly = gone > serving;
         let out = if well == 0 {
             by_row && elsewhere

@@ -11,6 +11,7 @@ mod measured;
 mod outages;
 mod overload;
 mod retry_storm;
+mod stalled;
 
 use core::fmt::Write;
 use core::time::Duration;
