@@ -27,7 +27,6 @@ use crate::published::Published;
 use crate::shared::{Clients, Probes, Shared};
 use crate::snapshot::{Cluster, Snapshot};
 use crate::state::{RestoreError, Restored};
-use crate::stats::Columned;
 use crate::status::Listing;
 use crate::supervise::Supervisor;
 use crate::table::Table;
@@ -212,7 +211,6 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             listing: ArcSwap::from_pointee(Listing::empty(snapshot)),
             events: broadcast::Sender::new(EVENTS),
             told: Mutex::default(),
-            calls: Columned::default(),
             orders,
             supervisor: Supervisor::default(),
         });

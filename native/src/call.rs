@@ -1,5 +1,6 @@
 //! A call: one request over as many attempts as it takes.
 
+mod count;
 mod error;
 mod flight;
 mod judge;
@@ -17,6 +18,7 @@ use evenkeel_core::retry::{Call, End, Step};
 use evenkeel_core::{Instant, Outcome, Policy, Slot, Verdict, retry as core_retry};
 use tokio::sync::watch;
 
+use self::count::CallCount;
 use self::flight::{Flight, InFlight};
 use self::resume::Bounds;
 use crate::balancer::Balancer;
@@ -25,7 +27,6 @@ use crate::clock::Clock;
 use crate::error::PickError;
 use crate::lease::Lease;
 use crate::shared::Clients;
-use crate::stats::CallCount;
 use crate::supervise::TaskStatus;
 use crate::target::Target;
 pub use error::{AnyError, AttemptError, CallError, Cause};
@@ -161,7 +162,7 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
     /// call has not been told of the outcome by then, so that it can go on from there.
     pub(crate) async fn call_with<T, E, K, Fut: Future<Output = Result<T, E>>>(
         &self,
-        unanswered: Option<Unanswered>,
+        unanswered: Option<&Unanswered>,
         key: Option<u64>,
         retry: &Retry<impl Classify<E>, impl Accept<T>>,
         mut attempt: impl FnMut(Attempt<C>) -> Fut,
@@ -172,8 +173,7 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         let refused = AtomicU32::new(0);
         let begin = || Call::new(Bounds(retry.policy_at(now)), now);
         let mut call = unanswered.map_or_else(begin, |unanswered| unanswered.go_on(now));
-        let mut count = CallCount::new(&self.shared.calls, &refused, call.attempts());
-        let mut rng = self.rng();
+        let mut count = CallCount::new(self, &refused, call.attempts());
         let mut budget = retry.purse(&refused);
         let mut failed =
             CallError { attempts: Vec::new(), end: End::NoEndpoints, unavailable: None };
@@ -182,15 +182,16 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         let mut in_flight = InFlight::new(place);
         let mut news = News::default();
         loop {
-            match call.poll(now, &mut budget, &mut rng) {
-                Step::Send(sent) => match self.pick_with(key, call.tried(), call.leaves_level()) {
+            match call.poll(now, &mut budget, &mut self.chance()) {
+                Step::Send(sent) => match self.pick_with(now, key, &call) {
                     Ok(pick) if !call.started(sent, pick.slot(), &mut budget) => {
                         pick.withdraw(self.tally());
                     }
                     Ok(pick) => {
+                        let tally = pick.tally().unwrap_or_else(|| self.tally());
                         let (slot, lease) = (pick.slot(), pick.lease_at(now));
                         let (client, resends) = (lease.client(), count.resends());
-                        self.tally().add(client.column.place(), count.sent(sent.is_hedge()));
+                        tally.add(client.column.place(), count.sent(sent.is_hedge()));
                         let span = count.span.attempt(&client.target, sent, resends);
                         let made = Attempt::new(client, slot, sent, (clock, now));
                         let future = span.run(|| attempt(made));
@@ -215,12 +216,19 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
                         () = news.wait(self), if call.waits_for_endpoint() => (None, true),
                         () = clock.sleep_until(until) => (None, false),
                     };
-                    now = clock.now();
-                    if changed {
-                        call.endpoints_changed();
-                    }
-                    let Some((flight, result)) = ended else { continue };
+                    let Some((place, result)) = ended else {
+                        now = clock.now();
+                        if changed {
+                            call.endpoints_changed();
+                        }
+                        continue;
+                    };
                     let (verdict, outcome) = retry.judge(&result);
+                    // When a call ends well matters only to who learns from it.
+                    if result.is_err() || verdict != Verdict::Success || retry.learns() {
+                        now = clock.now();
+                    }
+                    let Some(flight) = in_flight.land(place) else { continue };
                     flight.span.end(outcome);
                     let attempt = flight.attempt;
                     match result {
@@ -257,7 +265,8 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
                     // A hedge that finds no endpoint is not the end.
                     let none = why == End::NoEndpoints || call.waits_for_endpoint();
                     let unavailable = failed.unavailable.filter(|_| none);
-                    return answer.ok_or(CallError { end: why, unavailable, ..failed });
+                    let fails = || CallError { end: why, unavailable, ..failed };
+                    return answer.ok_or_else(fails);
                 }
             }
         }

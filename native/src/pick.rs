@@ -131,6 +131,12 @@ impl<'a, C, P> Pick<'a, C, P> {
         lease
     }
 
+    /// Returns the tally of the thread that picked; a handle's is its own.
+    #[inline]
+    pub(crate) fn tally(&self) -> Option<&'a Tally> {
+        self.snapshot.seat().map(|seat| seat.stripe.tally())
+    }
+
     pub(crate) fn slot(&self) -> Slot {
         self.row().slot
     }

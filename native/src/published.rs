@@ -141,6 +141,12 @@ impl<'a, C, P> Held<'a, C, P> {
         Self { snapshot, taken: None }
     }
 
+    /// Returns the thread's seat; a handle has none.
+    #[inline]
+    pub(crate) fn seat(&self) -> Option<&'a Seat<C, P>> {
+        self.taken.map(|(seat, _)| seat)
+    }
+
     /// Gives a thread its snapshot back. It is the end: nothing of the snapshot may be used then.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]

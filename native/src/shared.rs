@@ -15,7 +15,6 @@ use crate::error::SharedError;
 use crate::event::Event;
 use crate::marks::Marks;
 use crate::published::{Published, Seat};
-use crate::stats::Columned;
 use crate::status::Listing;
 use crate::supervise::Supervisor;
 use crate::tally::Tallies;
@@ -40,8 +39,6 @@ pub(crate) struct Shared<C, P> {
     pub(crate) events: broadcast::Sender<Event>,
     /// All that were told.
     pub(crate) told: Mutex<EventCounts>,
-    /// What calls did.
-    pub(crate) calls: Columned,
     pub(crate) orders: mpsc::UnboundedSender<Order>,
     pub(crate) supervisor: Supervisor,
 }

@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use std::sync::Arc;
 
 use evenkeel_core::kit::GROUPS;
-use evenkeel_core::rand_core::{Rng, TryRng};
+use evenkeel_core::rand_core::TryRng;
 use evenkeel_core::random::SplitMix64;
 use evenkeel_core::slot::Turn;
 
@@ -54,11 +54,6 @@ impl Stripe {
     #[inline]
     pub(crate) fn rng(&self) -> Chance<'_> {
         Chance(&self.rng)
-    }
-
-    /// Makes a generator for something longer than a pick.
-    pub(crate) fn fork(&self) -> SplitMix64 {
-        SplitMix64::new(self.rng().next_u64())
     }
 }
 

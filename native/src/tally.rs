@@ -24,6 +24,9 @@ const COUNTS: usize = 5;
 /// Picks, those of calls included, and one number for each [`Count`], in its order.
 pub(crate) type Counts = [u64; 1 + COUNTS];
 
+/// What calls did, in the order of [`Stats`](crate::Stats), without the picks.
+pub(crate) type CallCounts = [u64; 11];
+
 /// How many endpoints the first block is for; each of the next has twice as many.
 const FIRST: usize = 32;
 const BLOCKS: usize = 28;
@@ -36,6 +39,8 @@ pub(crate) struct Tally {
     /// With room for every endpoint, before it can be picked.
     picks: [OnceLock<Box<[AtomicU64]>>; BLOCKS],
     calls: [OnceLock<Box<[Row]>>; BLOCKS],
+    /// What calls did, of whatever endpoint.
+    ended: [AtomicU64; size_of::<CallCounts>() / size_of::<u64>()],
 }
 
 type Row = [AtomicU64; COUNTS];
@@ -80,6 +85,15 @@ impl Tally {
         let block = &self.calls[place.block as usize];
         let rows = block.get_or_init(|| begin(place.block));
         add(&rows[place.index as usize][count as usize], 1);
+    }
+
+    /// Counts a call that ended. Only for the thread whose tally it is.
+    pub(crate) fn add_call(&self, counts: &CallCounts) {
+        for (cell, more) in self.ended.iter().zip(counts) {
+            if *more > 0 {
+                add(cell, *more);
+            }
+        }
     }
 
     #[inline]
@@ -166,6 +180,17 @@ impl Tallies {
         let threads = lock(&self.threads);
         let picks = threads.iter().flat_map(|tally| &tally.picks).filter_map(OnceLock::get);
         picks.flatten().map(|picks| picks.load(Relaxed)).fold(0, u64::wrapping_add)
+    }
+
+    /// Returns what calls did. O(threads)
+    pub(crate) fn calls(&self) -> CallCounts {
+        let mut sum = CallCounts::default();
+        for tally in lock(&self.threads).iter() {
+            for (sum, cell) in sum.iter_mut().zip(&tally.ended) {
+                *sum = sum.wrapping_add(cell.load(Relaxed));
+            }
+        }
+        sum
     }
 
     fn of(&self, place: Place) -> Counts {

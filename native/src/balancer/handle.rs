@@ -111,7 +111,8 @@ impl<C, P: Policy> Handle<C, P> {
         }
         let Some(snapshot) = snapshot.as_deref() else { return Err(PickError::Declined) };
         Pick::new(Held::pinned(snapshot), |snapshot| {
-            Picking { shared, snapshot, stripe, key, avoid: &[], leave_level: false }.first()
+            Picking { shared, snapshot, stripe, now: None, key, avoid: &[], leave_level: false }
+                .first()
         })
     }
 }

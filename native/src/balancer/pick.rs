@@ -1,9 +1,12 @@
 //! Picks from the snapshot of the moment.
 
+use core::convert::Infallible;
+use core::ops::Deref;
 use core::sync::atomic::Ordering::Relaxed;
 
-use evenkeel_core::random::SplitMix64;
-use evenkeel_core::{Policy, Slot};
+use evenkeel_core::rand_core::{Rng as _, TryRng};
+use evenkeel_core::retry::{Call, RetryPolicy};
+use evenkeel_core::{Instant, Policy};
 
 use super::Balancer;
 use super::picking::Picking;
@@ -41,26 +44,31 @@ impl<C: Send + Sync, P: Policy + Send + Sync> Balancer<C, P> {
         let (shared, seat) = (&*self.shared, self.seat());
         let stripe = &seat.stripe;
         Pick::new(shared.snapshot.take(seat), |snapshot| {
-            Picking { shared, snapshot, stripe, key, avoid: &[], leave_level: false }.first()
+            Picking { shared, snapshot, stripe, now: None, key, avoid: &[], leave_level: false }
+                .first()
         })
     }
 
+    /// Picks a client for an attempt of a call that is sent at `now`.
     pub(crate) fn pick_with(
         &self,
+        now: Instant,
         key: Option<u64>,
-        avoid: &[Slot],
-        leave_level: bool,
+        call: &Call<impl Deref<Target = RetryPolicy>>,
     ) -> Result<Pick<'_, C, P>, PickError> {
         let (shared, seat) = (&*self.shared, self.seat());
         let stripe = &seat.stripe;
+        let (avoid, leave_level) = (call.tried(), call.leaves_level());
         Pick::new(shared.snapshot.take(seat), |snapshot| {
-            let request = Picking { shared, snapshot, stripe, key, avoid, leave_level };
+            let now = Some(now);
+            let request = Picking { shared, snapshot, stripe, now, key, avoid, leave_level };
             if avoid.is_empty() { request.first() } else { request.any() }
         })
     }
 
-    pub(crate) fn rng(&self) -> SplitMix64 {
-        self.seat().stripe.fork()
+    /// Returns the source of chance of whichever thread draws.
+    pub(crate) fn chance(&self) -> Chance<'_, C, P> {
+        Chance(self)
     }
 
     /// Returns this thread's tally.
@@ -81,5 +89,24 @@ impl<C, P> Shared<C, P> {
     pub(crate) fn stripe(&self) -> Stripe {
         let ordinal = self.striped.fetch_add(1, Relaxed);
         Stripe::new(self.seed.wrapping_add(ordinal), self.tallies.begin())
+    }
+}
+
+/// The source of chance of whichever thread draws, for what outlives a pick and seldom draws.
+pub(crate) struct Chance<'a, C, P>(&'a Balancer<C, P>);
+
+impl<C: Send + Sync, P: Policy + Send + Sync> TryRng for Chance<'_, C, P> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.seat().stripe.rng().next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0.seat().stripe.rng().next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.seat().stripe.rng().try_fill_bytes(bytes)
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Picking<'a, 's, C, P> {
     pub(crate) shared: &'a Shared<C, P>,
     pub(crate) snapshot: &'s Snapshot<C, P>,
     pub(crate) stripe: &'a Stripe,
+    /// When it is sent, if that has been looked up.
+    pub(crate) now: Option<Instant>,
     pub(crate) key: Option<u64>,
     pub(crate) avoid: &'a [Slot],
     /// It should go on to another level.
@@ -34,15 +36,15 @@ impl<'s, C, P: Policy> Picking<'_, 's, C, P> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "out of line, the pick is copied through memory")]
     pub(crate) fn first(self) -> Result<Choice<'s, C>, PickError> {
-        let Self { shared, snapshot, stripe, key, .. } = self;
+        let Self { shared, snapshot, stripe, now, key, .. } = self;
         if !snapshot.plain || shared.probes.any() {
             // Not its result itself: that would be in memory, and all others with it.
-            let choice = uncommon(shared, snapshot, stripe, key)?;
+            let choice = uncommon(shared, snapshot, stripe, (now, key))?;
             return Ok(choice);
         }
         let (row, sent) = self.ask(0, snapshot.groups[0].members.all())?;
         if snapshot.needs.in_flight && !row.client.load.try_begin() {
-            let choice = crowded(shared, snapshot, stripe, key)?;
+            let choice = crowded(shared, snapshot, stripe, (now, key))?;
             return Ok(choice);
         }
         stripe.tally().add_pick(row.column);
@@ -81,6 +83,10 @@ impl<'s, C, P: Policy> Picking<'_, 's, C, P> {
         Ok(self.counted(choice))
     }
 
+    fn now(self) -> Instant {
+        self.now.unwrap_or_else(|| self.shared.clock.now())
+    }
+
     /// Counts a pick in the tally of who picks.
     fn counted(self, choice: Choice<'s, C>) -> Choice<'s, C> {
         self.stripe.tally().add_pick(choice.row.column);
@@ -98,7 +104,7 @@ impl<'s, C, P: Policy> Picking<'_, 's, C, P> {
         let panic = self.snapshot.groups[index].panic;
         if panic {
             // It matters whether it was sent before an ejection or after.
-            sent = self.shared.clock.now();
+            sent = self.now();
             why = if why == Why::Policy { Why::Panic } else { why };
         }
         Ok(Choice { row, why, decides: panic, sent })
@@ -117,7 +123,7 @@ impl<'s, C, P: Policy> Picking<'_, 's, C, P> {
         let turns = if self.avoid.is_empty() { stripe.turn(index) } else { stripe.retries() };
         let mut turn = turns.get();
         let mut rng = stripe.rng();
-        let now = if snapshot.needs.time { self.shared.clock.now() } else { Instant::ZERO };
+        let now = if snapshot.needs.time { self.now() } else { Instant::ZERO };
         let mut cx = Cx::new(now, self.key, &mut turn, &mut rng);
         // No `ok_or`: an error that is made has to be dropped, too.
         let Some(slot) = group.policy.pick(&view, &mut cx) else { return Err(PickError::Declined) };
@@ -166,7 +172,7 @@ impl<'s, C, P: Policy> Picking<'_, 's, C, P> {
     #[cold]
     #[inline(never)]
     fn take_probe(self) -> Option<Choice<'s, C>> {
-        let sent = self.shared.clock.now();
+        let sent = self.now();
         self.shared.probes.slots().iter().find_map(|&slot| {
             let row = self.snapshot.table.row_of(slot)?;
             if !row.client.vitals.take_probe(sent) {
@@ -209,9 +215,9 @@ fn uncommon<'s, C, P: Policy>(
     shared: &Shared<C, P>,
     snapshot: &'s Snapshot<C, P>,
     stripe: &Stripe,
-    key: Option<u64>,
+    (now, key): (Option<Instant>, Option<u64>),
 ) -> Result<Choice<'s, C>, PickError> {
-    Picking { shared, snapshot, stripe, key, avoid: &[], leave_level: false }.any()
+    Picking { shared, snapshot, stripe, now, key, avoid: &[], leave_level: false }.any()
 }
 
 /// Chooses for a first attempt where the endpoint that was chosen has no room.
@@ -221,8 +227,8 @@ fn crowded<'s, C, P: Policy>(
     shared: &Shared<C, P>,
     snapshot: &'s Snapshot<C, P>,
     stripe: &Stripe,
-    key: Option<u64>,
+    (now, key): (Option<Instant>, Option<u64>),
 ) -> Result<Choice<'s, C>, PickError> {
-    let request = Picking { shared, snapshot, stripe, key, avoid: &[], leave_level: false };
+    let request = Picking { shared, snapshot, stripe, now, key, avoid: &[], leave_level: false };
     Ok(request.counted(request.with_room(0)?))
 }

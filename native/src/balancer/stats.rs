@@ -34,7 +34,7 @@ impl<C, P> Balancer<C, P> {
             timed_out,
             given_up,
             budget_refusals,
-        ] = self.shared.calls.sum();
+        ] = self.shared.tallies.calls();
         let events = self.event_counts();
         Stats {
             calls,

@@ -19,6 +19,14 @@ pub(super) struct Flight<C> {
     pub(super) began: Instant,
 }
 
+/// Where one is among those under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    First,
+    /// The hedge with this index.
+    Hedge(usize),
+}
+
 /// All that are under way. Only one is not a hedge: it has its place in the call's own future, so
 /// that calls which do not hedge allocate nothing for it.
 pub(super) struct InFlight<'a, C, Fut> {
@@ -32,6 +40,8 @@ impl<'a, C, Fut: Future> InFlight<'a, C, Fut> {
         Self { first: None, future: place, hedges: Vec::new() }
     }
 
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "out of line, the lease is copied through memory")]
     pub(super) fn send(&mut self, flight: Flight<C>, future: Fut) {
         if flight.attempt.is_hedge() {
             self.hedges.push((flight, Box::pin(future)));
@@ -41,28 +51,38 @@ impl<'a, C, Fut: Future> InFlight<'a, C, Fut> {
         }
     }
 
-    /// Returns the next that ends by itself; never, if nothing is under way.
-    pub(super) async fn next(&mut self) -> (Flight<C>, Fut::Output) {
+    /// Returns the next that ends by itself, and its place; never, if nothing is under way. It is to
+    /// [`land`](Self::land) then.
+    pub(super) async fn next(&mut self) -> (Place, Fut::Output) {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Flight<C>, Fut::Output)> {
+    #[inline]
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Place, Fut::Output)> {
         if let Some(first) = &self.first
             && let Some(future) = self.future.as_mut().as_pin_mut()
             && let Poll::Ready(output) = first.span.run(|| future.poll(cx))
         {
             self.future.set(None);
-            if let Some(flight) = self.first.take() {
-                return Poll::Ready((flight, output));
-            }
+            return Poll::Ready((Place::First, output));
         }
         for index in 0..self.hedges.len() {
             let (flight, future) = &mut self.hedges[index];
             if let Poll::Ready(output) = flight.span.run(|| future.as_mut().poll(cx)) {
-                return Poll::Ready((self.hedges.remove(index).0, output));
+                return Poll::Ready((Place::Hedge(index), output));
             }
         }
         Poll::Pending
+    }
+
+    /// Takes out the one in this place, which has ended. It is not moved before: it is large.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "out of line, the lease is copied through memory")]
+    pub(super) fn land(&mut self, place: Place) -> Option<Flight<C>> {
+        match place {
+            Place::First => self.first.take(),
+            Place::Hedge(index) => Some(self.hedges.remove(index).0),
+        }
     }
 
     /// Gives one up.

@@ -30,8 +30,8 @@ impl Unanswered {
 
     /// Goes on as if a failure had come in place of the answer: its tried endpoints, attempts,
     /// hedges and deadline are what they were.
-    pub(super) fn go_on(self, now: Instant) -> Call<Bounds> {
-        let Self(mut call) = self;
+    pub(super) fn go_on(&self, now: Instant) -> Call<Bounds> {
+        let mut call = self.0.clone();
         // What went beside it was given up.
         let under_way: Vec<_> = call.in_flight().collect();
         for attempt in under_way {

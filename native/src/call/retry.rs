@@ -245,6 +245,7 @@ impl<K, A> Retry<K, A> {
     }
 
     /// Returns the policy of a call that begins at `now`.
+    #[inline]
     pub(super) fn policy_at(&self, now: Instant) -> RetryPolicy {
         let learnt = self.latencies.as_ref().and_then(|Latencies { shared, hedges }| {
             let delay = lock(shared).delay(now)?;
@@ -254,10 +255,16 @@ impl<K, A> Retry<K, A> {
     }
 
     /// Learns that an attempt was answered at `now`, or given up, after this time.
+    #[inline]
     pub(super) fn observe(&self, now: Instant, took: Duration) {
         if let Some(Latencies { shared, .. }) = &self.latencies {
             lock(shared).observe(now, took);
         }
+    }
+
+    /// Tells that it learns from attempts that were answered well.
+    pub(super) fn learns(&self) -> bool {
+        self.latencies.is_some() || self.budget.is_some()
     }
 
     /// Returns the budget of a call, which counts what is refused.

@@ -302,7 +302,7 @@ where
                 Ok(response) => {
                     let (head, body) = response.into_parts();
                     let place = entry.end(AttemptEnd::Answered(head.status));
-                    let means = means(&head, accept, keys, || balancer.rng());
+                    let means = means(&head, accept, keys, || balancer.chance());
                     Ok(Answered { response: MayBeUnused::new(head, body), place, means })
                 }
                 Err(error) => {
@@ -318,7 +318,7 @@ where
         let unanswered = matches!(lease, Following::Untold(_)) && again;
         (lease, unanswered.then(|| Unanswered::new(call)))
     };
-    let called = balancer.call_with(unanswered, plan.key, &retry, attempt, end);
+    let called = balancer.call_with(unanswered.as_ref(), plan.key, &retry, attempt, end);
     let (answer, (lease, call)) = called.await?;
     let attempts = log.attempts(answer.place);
     let response = answer.response.take().expect("it is taken once");

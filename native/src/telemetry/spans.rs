@@ -53,10 +53,15 @@ impl CallSpan {
     }
 
     /// Tells how the call ended; `None`: it was dropped.
+    #[inline]
     pub(crate) fn end(&self, attempts: u64, end: Option<End>) {
-        if self.0.is_disabled() {
-            return;
+        if !self.0.is_disabled() {
+            self.record_end(attempts, end);
         }
+    }
+
+    #[cold]
+    fn record_end(&self, attempts: u64, end: Option<End>) {
         self.0.record(names::ATTEMPTS, attempts);
         self.0.record(names::END, end.map_or("dropped", |end| end.name()));
         match end {
@@ -91,10 +96,15 @@ impl AttemptSpan {
     }
 
     /// Tells how it ended. A race that it lost is no error.
+    #[inline]
     pub(crate) fn end(&self, outcome: Outcome) {
-        if self.0.is_disabled() {
-            return;
+        if !self.0.is_disabled() {
+            self.record_end(outcome);
         }
+    }
+
+    #[cold]
+    fn record_end(&self, outcome: Outcome) {
         self.0.record(names::OUTCOME, outcome.name());
         match outcome {
             Outcome::Success | Outcome::PushedBack | Outcome::LostRace | Outcome::Abandoned => {}

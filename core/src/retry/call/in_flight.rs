@@ -164,7 +164,8 @@ impl<const ROOM: usize> InFlight<ROOM> {
 
     /// Tells that nothing is under way, and nothing that ended is left to account for.
     pub(super) fn is_empty(&self) -> bool {
-        !self.any(|flight| flight.state != State::Free)
+        // Free places are at the end.
+        self.0.first().is_none_or(|first| first.state == State::Free)
     }
 
     /// Tells that no more than one is under way or left to account for.
@@ -187,7 +188,8 @@ impl<const ROOM: usize> InFlight<ROOM> {
         if ROOM == 1 {
             return self.0.first().and_then(Flight::deadline);
         }
-        self.0.iter().filter_map(Flight::deadline).fold(other, |earliest, deadline| {
+        let used = self.0.iter().take_while(|flight| flight.state != State::Free);
+        used.filter_map(Flight::deadline).fold(other, |earliest, deadline| {
             Some(earliest.map_or(deadline, |earliest| earliest.or_earlier(deadline)))
         })
     }
@@ -234,7 +236,7 @@ impl<const ROOM: usize> InFlight<ROOM> {
         if let Some(flight) = self.0.get_mut(index) {
             (flight.time, flight.state, flight.wait) = (at, state, wait);
         }
-        if ROOM > 1 {
+        if ROOM > 1 && !self.is_alone() {
             let ended = self.remove(index);
             self.put(ended);
         }
@@ -273,6 +275,8 @@ impl<const ROOM: usize> InFlight<ROOM> {
             return behind;
         }
         let flights = self.0.get_mut(index..).unwrap_or_default();
+        let used = flights.iter().take_while(|flight| flight.state != State::Free).count();
+        let flights = flights.get_mut(..used).unwrap_or_default();
         flights.iter_mut().rev().for_each(|flight| swap(flight, &mut behind));
         behind
     }
@@ -284,7 +288,10 @@ impl<const ROOM: usize> InFlight<ROOM> {
         if ROOM == 1 {
             return self.0.first().filter(|flight| wanted(flight)).map(|_| 0);
         }
-        self.0.iter().position(wanted)
+        // Behind a free place there are only free ones.
+        let ends = |flight: &Flight| flight.state == State::Free || wanted(flight);
+        let index = self.0.iter().position(ends)?;
+        self.0.get(index).is_some_and(wanted).then_some(index)
     }
 }
 

@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::io;
 
 use evenkeel::health::Health;
-use evenkeel::{Attempt, Config, End, Hedging, LatencyPercentile, Retry, RetryPolicy, Verdict};
+use evenkeel::{
+    Attempt, Config, End, Hedging, LatencyPercentile, Retry, RetryBudget, RetryPolicy, Verdict,
+};
 use tokio::time::Instant;
 
 use crate::{at_once, balancer, balancer_with, forever, ms, pass, status, sums};
@@ -35,6 +37,45 @@ fn by_status(response: &Response) -> Verdict {
 }
 
 const SETS: [&str; 5] = ["a", "ab", "abc", "abcde", "abcdefghij"];
+
+/// Whether the policy alone looks at it, or hedges and a budget do so, too.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_is_known_to_take_as_long_as_its_answers_to_calls() {
+    let answer = async |_: Attempt<String>| {
+        pass(ms(30)).await;
+        io::Result::Ok(())
+    };
+    let (policy, hedge) = (at_once(2), LatencyPercentile::new(950).unwrap());
+    let learns = Retry::new(policy).hedge(hedge, 1).unwrap();
+    let pays = Retry::new(policy).budget(RetryBudget::default());
+    for retry in [Retry::new(policy), learns, pays] {
+        let balancer = balancer_with("a", "peak_ewma", Config::default()).await;
+        for wait in [7, 60_000] {
+            pass(ms(wait)).await;
+            balancer.call(&retry, answer).await.unwrap();
+            assert_eq!(status(&balancer, "a").latency, Some(ms(30)));
+        }
+        pass(ms(5)).await;
+        let (_, lease) = balancer.call_lease(&retry, answer).await.unwrap();
+        assert_eq!(status(&balancer, "a").latency, Some(ms(30)));
+        drop(lease);
+    }
+}
+
+/// Even where it counts as an answer.
+#[tokio::test(start_paused = true)]
+async fn an_error_is_told_with_the_time_it_came_after_whatever_it_means() {
+    let balancer = balancer("a").await;
+    for verdict in [Verdict::Success, Verdict::Ignorable, Verdict::RetryableFailure] {
+        let retry = Retry::new(at_once(1)).classify(move |_: &io::Error| verdict);
+        let fails = async |_: Attempt<String>| {
+            pass(ms(30)).await;
+            Err::<(), _>(io::Error::other("no"))
+        };
+        let error = balancer.call(&retry, fails).await.unwrap_err();
+        assert_eq!(error.attempts[0].elapsed, ms(30), "{verdict:?}");
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_a_failure_is_tried_elsewhere_and_counts() {
