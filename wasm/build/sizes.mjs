@@ -8,13 +8,13 @@ import { buildSync } from 'esbuild';
 
 /** The most bytes: as it is, gzipped, with brotli. */
 const LIMITS = {
-  'lb.wasm': { raw: 119_300, gzip: 57_300, brotli: 49_900 },
-  'lite.wasm': { raw: 68_500, gzip: 33_300, brotli: 29_400 },
-  'index.js': { raw: 181_200, gzip: 79_400, brotli: 70_500 },
-  'lite.js': { raw: 120_900, gzip: 53_300, brotli: 47_300 },
+  'lb.wasm': { raw: 119_700, gzip: 57_600, brotli: 50_100 },
+  'lite.wasm': { raw: 68_800, gzip: 33_500, brotli: 29_500 },
+  'index.js': { raw: 181_200, gzip: 79_500, brotli: 70_700 },
+  'lite.js': { raw: 120_900, gzip: 53_300, brotli: 47_500 },
   // Without the module.
-  'slim.js': { raw: 56_900, gzip: 21_200, brotli: 19_100 },
-  'asm.js': { raw: 342_400, gzip: 114_700, brotli: 95_400 },
+  'slim.js': { raw: 56_900, gzip: 21_150, brotli: 19_050 },
+  'asm.js': { raw: 342_400, gzip: 114_900, brotli: 95_700 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
   'steering.js': { raw: 7_800, gzip: 3_400, brotli: 3_100 },

@@ -55,7 +55,7 @@ impl Share {
 }
 
 /// One with so many requests in flight is crowded.
-const CROWD: u32 = 8;
+pub(super) const CROWD: u32 = 8;
 
 /// Returns the better of two, that of four if it is crowded, or the best of all.
 #[inline]
@@ -65,31 +65,9 @@ pub(super) fn pick<const SCAN: bool>(
     cx: &mut Cx<'_>,
     rule: &impl Rule,
 ) -> Option<usize> {
-    let won = pick_once::<SCAN>(draws, view, cx, rule)?;
-    if SCAN || view.in_flight(won) < CROWD {
-        return Some(won);
-    }
-    let other = pick_once::<SCAN>(draws, view, cx, rule)?;
-    let is_better = if draws.is_even() {
-        rule.load(other) < rule.load(won)
-    } else {
-        rule.is_clearly_better(won, other)
-    };
-    Some(if is_better { other } else { won })
-}
-
-#[inline]
-fn pick_once<const SCAN: bool>(
-    draws: &impl Draw,
-    view: &dyn View,
-    cx: &mut Cx<'_>,
-    rule: &impl Rule,
-) -> Option<usize> {
+    #[cfg(target_arch = "wasm32")]
     if !SCAN && draws.is_even() {
-        #[cfg(target_arch = "wasm32")]
-        return view.lighter_of_two(cx.rng(), rule.cost_at());
-        #[cfg(not(target_arch = "wasm32"))]
-        return better_of_two(view, cx, rule);
+        return view.lightest_drawn(cx.rng(), rule.cost_at());
     }
     if cfg!(target_arch = "wasm32") {
         // Who downloads code counts its bytes: it is there once, for all rules.
@@ -108,6 +86,40 @@ fn pick_by(
     cx: &mut Cx<'_>,
     rule: &(impl Rule + ?Sized),
 ) -> Option<usize> {
+    let mut crowded = None;
+    // A loop, so that the draw is there once where bytes count.
+    loop {
+        let drawn = pick_once(scan, draws, view, cx, rule)?;
+        let Some(won) = crowded else {
+            if scan || view.in_flight(drawn) < CROWD {
+                return Some(drawn);
+            }
+            crowded = Some(drawn);
+            continue;
+        };
+        let is_better = if cfg!(not(target_arch = "wasm32")) && draws.is_even() {
+            rule.load(drawn) < rule.load(won)
+        } else {
+            rule.is_clearly_better(won, drawn)
+        };
+        return Some(if is_better { drawn } else { won });
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline)]
+#[allow(clippy::inline_always, reason = "as it is there, all is folded")]
+fn pick_once(
+    scan: bool,
+    draws: &(impl Draw + ?Sized),
+    view: &dyn View,
+    cx: &mut Cx<'_>,
+    rule: &(impl Rule + ?Sized),
+) -> Option<usize> {
+    #[cfg(not(target_arch = "wasm32"))]
+    if !scan && draws.is_even() {
+        return better_of_two(view, cx, rule);
+    }
     if scan && draws.is_even() {
         return least_of_all(view, cx, rule);
     }
@@ -122,7 +134,7 @@ fn pick_by(
 /// Returns the better of two slots drawn uniformly, never the same twice; of equals, the first.
 #[cfg(not(target_arch = "wasm32"))]
 #[inline]
-fn better_of_two(view: &dyn View, cx: &mut Cx<'_>, rule: &impl Rule) -> Option<usize> {
+fn better_of_two(view: &dyn View, cx: &mut Cx<'_>, rule: &(impl Rule + ?Sized)) -> Option<usize> {
     let (a, b) = cx.pair(view.len());
     let (a, b) = (view.at(a)?, view.at(b)?);
     // Which of the two it is cannot be foretold: a branch would be wrong every other time.

@@ -65,20 +65,32 @@ pub trait View {
         Some((slot, self.weight(slot), self.id(slot)))
     }
 
-    /// Draws two slots evenly, never the same twice, and returns the one that carries less, the
-    /// first of equals: by what a request would cost at that time, or by requests in flight. For who
-    /// looks at two, one call instead of five; elsewhere they are inlined.
+    /// Draws two slots evenly, never the same twice, and two more if the one that carries less is
+    /// crowded; returns the one that carries least, the first of equals: by what a request would
+    /// cost at that time, or by requests in flight. For who looks at two, one call instead of five;
+    /// elsewhere they are inlined.
     #[cfg(target_arch = "wasm32")]
     #[doc(hidden)]
     #[inline]
-    fn lighter_of_two(&self, rng: &mut dyn Rng, cost_at: Option<Instant>) -> Option<usize> {
-        let (a, b) = crate::random::pair(rng, self.len());
-        let (a, b) = (self.at(a)?, self.at(b)?);
-        let is_lighter = match cost_at {
-            Some(now) => self.cost(a, now) <= self.cost(b, now),
-            None => self.in_flight(a) <= self.in_flight(b),
-        };
-        Some(if is_lighter { a } else { b })
+    fn lightest_drawn(&self, rng: &mut dyn Rng, cost_at: Option<Instant>) -> Option<usize> {
+        let (mut least, mut won) = (u64::MAX, None);
+        for _ in 0..2 {
+            let (a, b) = crate::random::pair(rng, self.len());
+            for place in [a, b] {
+                let slot = self.at(place)?;
+                let load = match cost_at {
+                    Some(now) => self.cost(slot, now),
+                    None => self.in_flight(slot).into(),
+                };
+                if won.is_none() || load < least {
+                    (least, won) = (load, Some(slot));
+                }
+            }
+            if won.is_some_and(|slot| self.in_flight(slot) < super::two_choices::CROWD) {
+                break;
+            }
+        }
+        won
     }
 
     /// Returns the hash (XXH64, seed 0) of the key of the slot's address.

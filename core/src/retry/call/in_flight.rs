@@ -267,7 +267,7 @@ impl<const ROOM: usize> InFlight<ROOM> {
     #[inline]
     pub(super) fn remove(&mut self, index: usize) -> Flight {
         let mut behind = Flight::FREE;
-        if ROOM == 1 {
+        if ROOM == 1 || self.is_alone() {
             if let Some(flight) = self.0.first_mut() {
                 behind = *flight;
                 flight.state = State::Free;
@@ -275,8 +275,6 @@ impl<const ROOM: usize> InFlight<ROOM> {
             return behind;
         }
         let flights = self.0.get_mut(index..).unwrap_or_default();
-        let used = flights.iter().take_while(|flight| flight.state != State::Free).count();
-        let flights = flights.get_mut(..used).unwrap_or_default();
         flights.iter_mut().rev().for_each(|flight| swap(flight, &mut behind));
         behind
     }
@@ -288,10 +286,16 @@ impl<const ROOM: usize> InFlight<ROOM> {
         if ROOM == 1 {
             return self.0.first().filter(|flight| wanted(flight)).map(|_| 0);
         }
-        // Behind a free place there are only free ones.
-        let ends = |flight: &Flight| flight.state == State::Free || wanted(flight);
-        let index = self.0.iter().position(ends)?;
-        self.0.get(index).is_some_and(wanted).then_some(index)
+        for (index, flight) in self.0.iter().enumerate() {
+            if wanted(flight) {
+                return Some(index);
+            }
+            // Behind a free place there are only free ones.
+            if flight.state == State::Free {
+                break;
+            }
+        }
+        None
     }
 }
 

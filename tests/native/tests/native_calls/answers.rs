@@ -56,7 +56,7 @@ async fn an_endpoint_is_known_to_take_as_long_as_its_answers_to_calls() {
             assert_eq!(status(&balancer, "a").latency, Some(ms(30)));
         }
         pass(ms(5)).await;
-        let (_, lease) = balancer.call_lease(&retry, answer).await.unwrap();
+        let ((), lease) = balancer.call_lease(&retry, answer).await.unwrap();
         assert_eq!(status(&balancer, "a").latency, Some(ms(30)));
         drop(lease);
     }
