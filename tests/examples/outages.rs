@@ -53,9 +53,7 @@ and random_outages_fresh.svg those of the seeds 2001 to 2320.
 const WHY: &str = "
 Why: in each of these outages ejections of ours were undone, and at most half as many were ejected in the calm after that. In most of
 them, half of the hosts or more were in trouble, or the load was 80 % and more: what was left could not carry it, and failed, too,
-for the second or so until that was noticed. Hosts that hang for 5 s cost most by it: left alone, they would have been well soon. In
-128, requests waited behind each other at one of four hosts long after the trouble, by chance, until five in a row took too long: it
-was ejected, the other three had more than 90 % to do, and queues grew there for as long as they had.
+for the second or so until that was noticed. Hosts that hang for 5 s cost most by it: left alone, they would have been well soon.
 
 The first edition ejects what fails and undoes nothing. That is better where what is left can just carry the load, whatever single
 hosts suffer meanwhile. Where it cannot, or seems to fail for a while, the service stays down.
