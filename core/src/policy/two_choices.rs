@@ -12,6 +12,7 @@ use core::cmp::Ordering;
 use core::hint::select_unpredictable;
 
 use super::by_weight::{Draw, two};
+use super::view::CROWD;
 use super::{Cx, View, slots};
 #[cfg(target_arch = "wasm32")]
 use crate::time::Instant;
@@ -53,9 +54,6 @@ impl Share {
         self.weight = self.weight.min(other.weight);
     }
 }
-
-/// One with so many requests in flight is crowded.
-pub(super) const CROWD: u32 = 8;
 
 /// Returns the better of two, that of four if it is crowded, or the best of all.
 #[inline]

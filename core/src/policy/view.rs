@@ -86,7 +86,7 @@ pub trait View {
                     (least, won) = (load, Some(slot));
                 }
             }
-            if won.is_some_and(|slot| self.in_flight(slot) < super::two_choices::CROWD) {
+            if won.is_some_and(|slot| self.in_flight(slot) < CROWD) {
                 break;
             }
         }
@@ -104,6 +104,9 @@ pub trait View {
     /// For tables that clients must agree on: they go by address.
     fn after(&self, slot: Option<usize>) -> Option<usize>;
 }
+
+/// One with so many requests in flight is crowded: two choices draw again.
+pub(super) const CROWD: u32 = 8;
 
 /// The slots of a view, by place.
 pub(crate) fn slots(view: &dyn View) -> impl Iterator<Item = usize> + Clone + '_ {
