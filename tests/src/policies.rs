@@ -135,7 +135,9 @@ impl<S: Store> Run<S> {
         scene.allow(work);
         let Self { policy, turn, rng, .. } = self;
         let view = scene.less(&avoid);
-        let slot = policy.pick(&view, &mut Cx::new(now, key, turn, rng.allow(work)));
+        // Two choices draw a second pair against a crowded winner.
+        let words = 2 * work;
+        let slot = policy.pick(&view, &mut Cx::new(now, key, turn, rng.allow(words)));
         self.picks.push(slot);
         let Some(slot) = slot else {
             // Clusters offer no candidates without a weight: to those, policies owe nothing.
