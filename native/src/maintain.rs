@@ -36,6 +36,7 @@ use crate::shared::{Order, Shared};
 use crate::snapshot::Cluster;
 use crate::state::Restored;
 use crate::supervise::PAUSE;
+use crate::table::Table;
 use crate::target::Target;
 use crate::vitals::Heed;
 
@@ -65,7 +66,7 @@ pub(crate) struct Maintenance<F: Factory, P> {
     /// Whose clients those are: what is in the same slot as before has the same client.
     slots: Vec<Option<Slot>>,
     /// What the next snapshot's table is made of: it has the clients of the newest.
-    spare: crate::table::Table<F::Client>,
+    spare: Table<F::Client>,
     /// The half-open endpoints that picks may probe.
     offered: BTreeSet<Slot>,
     heed: Heed,
@@ -140,7 +141,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             cluster,
             clients: Vec::new(),
             slots: Vec::new(),
-            spare: crate::table::Table::EMPTY,
+            spare: Table::EMPTY,
             offered: BTreeSet::new(),
             making: JoinSet::new(),
             line: VecDeque::new(),
@@ -373,8 +374,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         true
     }
 
-    /// Returns the worst priority that may serve while there was none yet: that of the best
-    /// endpoint whose first client is awaited. Its level comes up first, if it can.
+    /// Returns the worst priority that serves at first: the best whose first client is awaited.
     fn worst_to_begin_with(&self) -> Option<u16> {
         if !self.cluster.is_empty() {
             return None;

@@ -45,7 +45,10 @@ for (const [file, text] of Object.entries(COMMONJS)) writeFileSync(join(out, fil
 
 // Types are told once, for `require`; who imports is led there, which TypeScript allows in this direction only.
 const types = roll(folder, named('.d.cts').map((file) => file.replace('.d.cts', '')));
+const told = new RegExp(`^\\s+(?:readonly |get |static )*(${INTERNAL.join('|')})\\??[:(<]`, 'm');
 for (const [entry, text] of types) {
+  const [, name] = told.exec(text) ?? [];
+  if (name) throw new Error(`${entry}.d.cts tells users of ${name}, which is shortened as if nobody outside saw it`);
   writeFileSync(join(out, `${entry}.d.cts`), text);
   writeFileSync(join(out, `${entry}.d.ts`), `export * from './${entry}.cjs';\n`);
 }

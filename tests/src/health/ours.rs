@@ -188,7 +188,7 @@ impl Model {
             && own.ejections > 0
             && latest.is_some_and(|latest| own.back > latest);
         let gone = of_level().filter(|known| known.out()).count();
-        // What few left behind would be too much for one of many, and none of the others.
+        // All others carry what the few that left were asked for: it fails for itself.
         let alone = serving == well && gone * 4 <= serving;
         let harm = gone > 0 && !back && lately && suffers && !alone;
         let gone_mostly = gone > serving;

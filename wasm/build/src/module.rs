@@ -70,6 +70,11 @@ impl Module {
             });
             export.name = letters(place);
         }
+        ensure!(
+            names.len() <= 52,
+            "{} functions: the glue has 52 names of one letter",
+            names.len()
+        );
         let (glue, types) = (glue(names), glue_types(&types)?);
         Ok(Self { bytes: shrink(wasm, &module.emit_wasm())?, glue, types })
     }
