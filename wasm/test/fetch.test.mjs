@@ -202,6 +202,14 @@ test('URLs: prefixes, slashes, queries, placeholders', async (t) => {
   assert.equal(createBalancer({ endpoints: ['http://a', 'http://a:80/', 'HTTP://A'] }).endpoints().length, 1);
 });
 
+test('a URL without a path that can be appended reaches no other host', async () => {
+  const lb = createBalancer({ endpoints: ['https://a'], fetch: () => assert.fail('it was sent') });
+  for (const input of ['x:.b.example/', 'data:@b.example/', new URL('x:.b.example'), new Request('data:.b.example')]) {
+    await assert.rejects(lb.fetch(input), { name: 'TypeError', message: /^the request must be a path or a URL, not / }, String(input));
+  }
+  assert.deepEqual(lb.endpoints().map(({ health }) => health), ['healthy']);
+});
+
 test('the caller aborts before the head: nothing is held against anybody', async (t) => {
   const caller = new AbortController();
   const reason = new Error('mine');

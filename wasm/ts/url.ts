@@ -43,6 +43,8 @@ export function path(input: string | URL): string {
   } catch {
     check.must(false, 'the request', 'a path or a URL', input);
   }
+  // Of "x:.b.example" the path has no slash: appended to "https://a", it would name another host.
+  check.must(/^(\/|$)/.test(url.pathname), 'the request', 'a path or a URL', input);
   // "?x=1" alone is about the endpoint's own path.
   if (typeof input === 'string' && input.startsWith('?')) return url.search;
   return url.pathname + url.search;
