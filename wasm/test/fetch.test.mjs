@@ -210,6 +210,14 @@ test('a URL without a path that can be appended reaches no other host', async ()
   assert.deepEqual(lb.endpoints().map(({ health }) => health), ['healthy']);
 });
 
+test('where fetch hides what is behind a failure, the error tells it', async () => {
+  const failing = (cause) => createBalancer({ endpoints: ['https://a'], retry: false, fetch: () => Promise.reject(new TypeError('fetch failed', { cause })) });
+  const several = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
+  for (const [cause, told] of [[new Error('connect ECONNREFUSED 127.0.0.1:80'), ': connect ECONNREFUSED 127.0.0.1:80'], [several, ': ECONNREFUSED'], [undefined, ''], [null, '']]) {
+    await assert.rejects(failing(cause).fetch('/'), { name: 'LbError', message: new RegExp(`1 failed attempt; last at https://a: TypeError: fetch failed${told}\\)$`) });
+  }
+});
+
 test('the caller aborts before the head: nothing is held against anybody', async (t) => {
   const caller = new AbortController();
   const reason = new Error('mine');

@@ -197,8 +197,21 @@ test('no list yet: requests wait for it, within their time', async () => {
   const call = never.fetch('/', { signal: caller.signal });
   caller.abort(new Error('mine'));
   await assert.rejects(call, /mine/);
-  const failing = createBalancer({ endpoints: () => Promise.reject(new Error('down')) });
-  await assert.rejects(failing.call(url), (error) => error instanceof LbError && error.code === 'no_endpoints');
+});
+
+test('where there is no endpoint, the error tells why the source has none', async () => {
+  let [now, fails] = [0, true];
+  const down = new Error('down');
+  const lb = createBalancer({ endpoints: () => (fails ? Promise.reject(down) : [{ url: A, draining: true }]), now: () => now });
+  await assert.rejects(lb.call(url), (error) => {
+    assert.ok(error instanceof LbError);
+    assert.equal(error.code, 'no_endpoints');
+    assert.equal(error.message, 'there is no endpoint to send to (0 failed attempts; the source failed: Error: down)');
+    assert.equal(error.cause, down);
+    return true;
+  });
+  [now, fails] = [10_000, false];
+  await assert.rejects(lb.call(url), (error) => error.message === 'there is no endpoint to send to (0 failed attempts)' && !('cause' in error));
 });
 
 test('what the first list takes is gone from the time of its request', async (t) => {

@@ -22,6 +22,8 @@ export class Discovery {
   #due = -Infinity;
   #asked = -Infinity;
   #failures = 0;
+  /** Why its latest question failed, if it did. */
+  failure: unknown;
   #question = 0;
   #answered = 0;
   #pending: Promise<void> | undefined;
@@ -103,12 +105,14 @@ export class Discovery {
       this.#answered = question;
       if (error !== undefined) throw error;
       this.#failures = 0;
+      this.failure = undefined;
       this.#due = this.follower.clock() + ttlMs;
     } catch (error) {
       if (late()) return;
       const around = 0.8 + 0.4 * Math.random();
       const wait = Math.min(FIRST * 2 ** this.#failures++, LONGEST) * around;
       this.#due = this.follower.clock() + Math.max(wait, asked(error));
+      this.failure = error;
       this.follower.failed(error);
     }
   }

@@ -4,7 +4,7 @@ import type { EndName } from './generated.js';
 /** Why a call failed. */
 export type LbErrorCode = Exclude<EndName, 'success'>;
 
-/** A call failed: every attempt did, or none could be sent. `cause` is the last attempt's error. */
+/** A call failed: every attempt did, or none could be sent. `cause` is the last attempt's error; where there was none, that of the source. */
 export class LbError extends Error {
   override readonly name = 'LbError';
 
@@ -13,17 +13,22 @@ export class LbError extends Error {
     readonly code: LbErrorCode,
     /** Every attempt, in the order in which they ended. */
     readonly attempts: readonly Attempted[],
+    sourceFailure?: unknown,
   ) {
     const last = attempts.at(-1);
-    super(message(code, attempts), last && { cause: last.error });
+    const cause = last ? last.error : sourceFailure;
+    const count = attempts.length === 1 ? '1 failed attempt' : `${attempts.length} failed attempts`;
+    const detail = last ? `; last at ${last.url}: ${told(cause)}` : cause === undefined ? '' : `; the source failed: ${told(cause)}`;
+    super(`${WHY[code]} (${count}${detail})`, detail ? { cause } : undefined);
   }
 }
 
-function message(code: LbErrorCode, attempts: readonly Attempted[]): string {
-  const count = attempts.length === 1 ? '1 failed attempt' : `${attempts.length} failed attempts`;
-  const last = attempts.at(-1);
-  const detail = last ? `; last at ${last.url}: ${String(last.error)}` : '';
-  return `${WHY[code]} (${count}${detail})`;
+/** An error, and what is behind it: Node's fetch says "fetch failed" of all. */
+function told(error: unknown): string {
+  const behind = (error as { readonly cause?: { readonly message?: unknown; readonly code?: unknown } } | null | undefined)?.cause;
+  // Where a host has several addresses, there is but a code.
+  const why = behind?.message || behind?.code;
+  return why ? `${String(error)}: ${String(why)}` : String(error);
 }
 
 const WHY: Record<LbErrorCode, string> = {

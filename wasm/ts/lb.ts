@@ -178,6 +178,10 @@ class Lb implements LoadBalancer, Owner {
     return this.#picker.clock();
   }
 
+  get sourceFailure(): unknown {
+    return this.#discovery?.failure;
+  }
+
   usual(answer: Answered, { statusCodes }: FetchRules): Judgement {
     return ofResponse(answer, statusCodes, this.#lengthen);
   }
@@ -208,7 +212,7 @@ class Lb implements LoadBalancer, Owner {
     first.catch(() => undefined);
     const { timeoutMs } = options;
     begun ??= this.clock();
-    const late = (): LbError => new LbError('deadline', []);
+    const late = (): LbError => new LbError('deadline', [], this.sourceFailure);
     let timer;
     let unlisten: (() => void) | undefined;
     const bounds = new Promise<never>((_, reject) => {

@@ -23,6 +23,8 @@ export interface Job<T> {
     tellSent(attempt: Sent): void;
     /** Is told when a call ends, and whether an endpoint was to blame for how its last attempt did. */
     tellEnded(troubled: boolean): void;
+    /** Why the endpoints are not known, or may be old: what the source failed with last. */
+    readonly sourceFailure: unknown;
   };
   /** Takes over the answer that the call resolves with, and its attempt, if that has not been reported. */
   readonly hand?: ((answer: Answer<T>, rest: Rest<T>) => T) | undefined;
@@ -178,7 +180,7 @@ class Run<T> implements Rest<T> {
   /** The answer, or an error that tells why there is none. */
   result(): T {
     const [answer, job] = [this.#answer, this.#job];
-    if (!answer) throw new LbError(this.#end!, this.attempts);
+    if (!answer) throw new LbError(this.#end!, this.attempts, job.owner?.sourceFailure);
     if (!answer.told) this.#taken = [answer.sent.attempt, answer.judgement.verdict];
     const handed = job.hand ? job.hand(answer, this) : answer.value;
     // Its attempt is the taker's from here on.
