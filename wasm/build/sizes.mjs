@@ -13,7 +13,7 @@ const LIMITS = {
   'index.js': { raw: 181_200, gzip: 79_600, brotli: 70_700 },
   'lite.js': { raw: 120_900, gzip: 53_400, brotli: 47_650 },
   // Without the module.
-  'slim.js': { raw: 56_900, gzip: 21_200, brotli: 19_150 },
+  'slim.js': { raw: 56_900, gzip: 21_250, brotli: 19_200 },
   'asm.js': { raw: 342_400, gzip: 114_900, brotli: 95_700 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },

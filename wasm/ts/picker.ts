@@ -114,10 +114,7 @@ export class Picker {
     this.#now = now;
     this.budget = budget === undefined ? undefined : checkBudget(budget);
     const [handle, texts] = [(this.handle = module.new_balancer()), this.#texts];
-    freeWith(this, () => {
-      module.free_balancer(handle);
-      texts.free();
-    });
+    freeWith(this, freed(handle, texts));
     const [index, first, second] = parts.policy(policy);
     const given = Number(first !== undefined) + 2 * Number(second !== undefined);
     module.set_policy(handle, index, given, ...check.halves(first ?? 0n), ...check.halves(second ?? 0n));
@@ -367,6 +364,14 @@ export class Picker {
   #time(now: number | undefined): number {
     return now === undefined ? this.clock() : check.time(now);
   }
+}
+
+/** Frees a balancer's part of the module. Made here, as functions made in the constructor hold all that any of them holds: the balancer itself. */
+function freed(handle: number, texts: Texts): () => void {
+  return () => {
+    module.free_balancer(handle);
+    texts.free();
+  };
 }
 
 /**
