@@ -28,6 +28,7 @@ pub(crate) mod once;
 pub(crate) mod path;
 #[cfg(feature = "http")]
 mod pool;
+mod read;
 #[cfg(feature = "http")]
 mod request;
 mod retry_after;

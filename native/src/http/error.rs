@@ -82,6 +82,11 @@ pub enum BadRequest {
         /// What is wrong with it.
         reason: String,
     },
+    /// The body cannot be written.
+    Body {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nothing can be done in no time.
     ZeroTimeout,
 }
@@ -98,6 +103,7 @@ impl fmt::Display for BadRequest {
             Self::Path { path, reason } => write!(f, "{path:?} is no path: {reason}"),
             Self::Host { host, reason } => write!(f, "{host:?} is no host: {reason}"),
             Self::Header { name, reason } => write!(f, "the header {name:?}: {reason}"),
+            Self::Body { reason } => write!(f, "the body cannot be written: {reason}"),
             Self::ZeroTimeout => f.write_str("a timeout of 0: leave it out for no timeout"),
         }
     }

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+#[cfg(feature = "json")]
+use ::http::header::CONTENT_TYPE;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use evenkeel_core::Policy;
 use evenkeel_core::http::Repeat;
@@ -84,6 +86,25 @@ impl<P: Policy + Send + Sync + 'static> RequestBuilder<P> {
     pub fn body(mut self, body: impl Into<Body>) -> Self {
         *self.request.body_mut() = body.into();
         self
+    }
+
+    /// Sets the body to a value as JSON, and `Content-Type` to `application/json` unless it is set.
+    ///
+    /// What serde cannot write is told by [`send`](Self::send).
+    #[cfg(feature = "json")]
+    pub fn json(mut self, value: &(impl serde::Serialize + ?Sized)) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(json) => {
+                let json_type = HeaderValue::from_static("application/json");
+                self.request.headers_mut().entry(CONTENT_TYPE).or_insert(json_type);
+                self.body(json)
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.path = self.path.and(Err(BadRequest::Body { reason }));
+                self
+            }
+        }
     }
 
     marks!();

@@ -27,6 +27,8 @@ pub enum BodyError {
         /// The most, in bytes.
         limit: usize,
     },
+    /// It came whole, and is not what it was to be read as.
+    Unreadable(BoxError),
 }
 
 impl fmt::Display for BodyError {
@@ -38,6 +40,7 @@ impl fmt::Display for BodyError {
                 write!(f, "the body was not read within the {limit:?} of its call")
             }
             Self::TooLarge { limit } => write!(f, "the body is larger than {limit} bytes"),
+            Self::Unreadable(error) => write!(f, "the body cannot be read: {error}"),
         }
     }
 }
@@ -45,7 +48,7 @@ impl fmt::Display for BodyError {
 impl Error for BodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Broken(error) => Some(&**error),
+            Self::Broken(error) | Self::Unreadable(error) => Some(&**error),
             Self::Idle { .. } | Self::Deadline { .. } | Self::TooLarge { .. } => None,
         }
     }
