@@ -56,6 +56,18 @@ test('all attempts failed: every one is told', async (t) => {
   assert.deepEqual(counts(balancer), [[0, 2, 0], [0, 1, 0]]);
 });
 
+test('what is thrown may be anything', async () => {
+  const balancer = new Balancer({ endpoints: [A] });
+  for (const thrown of [Object.create(null), Symbol('s'), null]) {
+    const told = { symbol: 'Symbol\\(s\\)' }[typeof thrown] ?? (thrown === null ? 'null' : 'object');
+    await assert.rejects(balancer.call(() => Promise.reject(thrown), { attempts: 1 }), (error) => {
+      assert.match(error.message, new RegExp(`; last at ${A}: ${told}\\)$`));
+      assert.equal(error.cause, thrown);
+      return error instanceof LbError;
+    });
+  }
+});
+
 test('an attempt that takes too long is aborted, and another endpoint answers', async (t) => {
   const clock = fakeClock(t);
   const balancer = new Balancer({ endpoints: [A, B], policy: 'round_robin', now: clock.now, seed: 3 });

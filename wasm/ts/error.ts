@@ -25,10 +25,15 @@ export class LbError extends Error {
 
 /** An error, and what is behind it: Node's fetch says "fetch failed" of all. */
 function told(error: unknown): string {
-  const behind = (error as { readonly cause?: { readonly message?: unknown; readonly code?: unknown } } | null | undefined)?.cause;
-  // Where a host has several addresses, there is but a code.
-  const why = behind?.message || behind?.code;
-  return why ? `${String(error)}: ${String(why)}` : String(error);
+  try {
+    const behind = (error as { readonly cause?: { readonly message?: unknown; readonly code?: unknown } } | null | undefined)?.cause;
+    // Where a host has several addresses, there is but a code.
+    const why = behind?.message || behind?.code;
+    return why ? `${String(error)}: ${String(why)}` : String(error);
+  } catch {
+    // Anything can be thrown, and some of it is no text.
+    return typeof error;
+  }
 }
 
 const WHY: Record<LbErrorCode, string> = {
