@@ -8,6 +8,8 @@ use std::sync::Arc;
 use evenkeel_core::discovery::poller::PollerConfigError;
 use evenkeel_core::{ConfigError, Instant, TableFull};
 
+use crate::discover::DiscoveryStatus;
+
 /// An error that several callers may be told.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
@@ -156,13 +158,13 @@ pub enum BuildError {
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Zero { setting } => return write!(f, "`{setting}` is 0: it must be above 0"),
-            Self::NoRuntime => "no tokio runtime: build the balancer within one",
-            Self::Poller(_) => "the settings of discovery contradict each other",
-            Self::Config(_) => "the balancer's settings make no sense",
-            Self::Table(_) => "the policy's table is too small",
-        })
+        match self {
+            Self::Zero { setting } => write!(f, "`{setting}` is 0: it must be above 0"),
+            Self::NoRuntime => f.write_str("no tokio runtime: build the balancer within one"),
+            Self::Poller(error) => write!(f, "the settings of discovery: {error}"),
+            Self::Config(error) => write!(f, "the balancer's settings: {error}"),
+            Self::Table(error) => write!(f, "the policy: {error}"),
+        }
     }
 }
 
@@ -177,6 +179,33 @@ impl Error for BuildError {
     }
 }
 
+/// Returns why discovery knows no endpoint: it failed, or its answers name none that can be used.
+pub(crate) fn why_none(status: &DiscoveryStatus) -> Option<SharedError> {
+    if status.error.is_some() || status.empty_held == 0 || status.absent {
+        return status.error.clone();
+    }
+    let text = match status.skipped.reasons() {
+        [] => "discovery answers that there are none".to_owned(),
+        reasons => format!("nothing of discovery's answer can be used: {}", reasons.join("; ")),
+    };
+    Some(Box::<dyn Error + Send + Sync>::from(text).into())
+}
+
 fn source(error: Option<&SharedError>) -> Option<&(dyn Error + 'static)> {
     error.map(|error| &**error as &(dyn Error + 'static))
+}
+
+#[cfg(test)]
+mod tests {
+    use evenkeel_core::Config;
+
+    use super::BuildError;
+
+    #[test]
+    fn a_wrong_setting_is_named_with_its_value_and_its_limit() {
+        let config = Config { max_ejection_percent: 200, ..Config::default() };
+        let error = BuildError::Config(config.check().expect_err("above 100"));
+        let says = "the balancer's settings: max_ejection_percent is 200; the most is 100";
+        assert_eq!(error.to_string(), says);
+    }
 }

@@ -5,6 +5,7 @@
 mod answers;
 mod bodies;
 mod broken;
+mod first;
 mod late;
 mod over_reqwest;
 mod pools;
