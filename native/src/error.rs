@@ -8,8 +8,6 @@ use std::sync::Arc;
 use evenkeel_core::discovery::poller::PollerConfigError;
 use evenkeel_core::{ConfigError, Instant, TableFull};
 
-use crate::discover::DiscoveryStatus;
-
 /// An error that several callers may be told.
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
@@ -177,18 +175,6 @@ impl Error for BuildError {
             Self::Table(error) => Some(error),
         }
     }
-}
-
-/// Returns why discovery knows no endpoint: it failed, or its answers name none that can be used.
-pub(crate) fn why_none(status: &DiscoveryStatus) -> Option<SharedError> {
-    if status.error.is_some() || status.empty_held == 0 || status.absent {
-        return status.error.clone();
-    }
-    let text = match status.skipped.reasons() {
-        [] => "discovery answers that there are none".to_owned(),
-        reasons => format!("nothing of discovery's answer can be used: {}", reasons.join("; ")),
-    };
-    Some(Box::<dyn Error + Send + Sync>::from(text).into())
 }
 
 fn source(error: Option<&SharedError>) -> Option<&(dyn Error + 'static)> {

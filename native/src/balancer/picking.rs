@@ -3,7 +3,8 @@
 use evenkeel_core::set::{AllOfList, Set, Slots};
 use evenkeel_core::{Cx, Instant, PickError as CoreError, Policy, Slot, View, Why};
 
-use crate::error::{PickError, why_none};
+use super::nobody::why_none;
+use crate::error::PickError;
 use crate::pick::Choice;
 use crate::shared::{Counts, Shared};
 use crate::snapshot::Snapshot;

@@ -5,7 +5,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 
 use super::Balancer;
-use crate::error::{NotReady, why_none};
+use super::nobody::why_none;
+use crate::error::NotReady;
 use crate::shared::Counts;
 
 /// None of these waits outlasts the balancer's task, which ends with the runtime that it was built
