@@ -2,6 +2,7 @@
 
 mod close;
 mod handle;
+mod nobody;
 mod pick;
 mod picking;
 mod ready;

@@ -3,6 +3,8 @@
 use core::convert::Infallible;
 use core::future::ready;
 use core::hash::{BuildHasher, Hasher};
+#[cfg(any(feature = "http", feature = "reqwest"))]
+use core::sync::atomic::AtomicBool;
 use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 use std::collections::hash_map::RandomState;
@@ -207,6 +209,8 @@ impl<D: Discover, P: Policy + Clone + Send + Sync + 'static> Builder<D, P> {
             refresh: Notify::new(),
             discovery: watch::Sender::new(DiscoveryStatus::default()),
             clients: watch::Sender::new(Clients::default()),
+            #[cfg(any(feature = "http", feature = "reqwest"))]
+            begun: AtomicBool::new(false),
             discovered: watch::Sender::default(),
             listing: ArcSwap::from_pointee(Listing::empty(snapshot)),
             events: broadcast::Sender::new(EVENTS),

@@ -156,13 +156,13 @@ pub enum BuildError {
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Zero { setting } => return write!(f, "`{setting}` is 0: it must be above 0"),
-            Self::NoRuntime => "no tokio runtime: build the balancer within one",
-            Self::Poller(_) => "the settings of discovery contradict each other",
-            Self::Config(_) => "the balancer's settings make no sense",
-            Self::Table(_) => "the policy's table is too small",
-        })
+        match self {
+            Self::Zero { setting } => write!(f, "`{setting}` is 0: it must be above 0"),
+            Self::NoRuntime => f.write_str("no tokio runtime: build the balancer within one"),
+            Self::Poller(error) => write!(f, "the settings of discovery: {error}"),
+            Self::Config(error) => write!(f, "the balancer's settings: {error}"),
+            Self::Table(error) => write!(f, "the policy: {error}"),
+        }
     }
 }
 
@@ -179,4 +179,19 @@ impl Error for BuildError {
 
 fn source(error: Option<&SharedError>) -> Option<&(dyn Error + 'static)> {
     error.map(|error| &**error as &(dyn Error + 'static))
+}
+
+#[cfg(test)]
+mod tests {
+    use evenkeel_core::Config;
+
+    use super::BuildError;
+
+    #[test]
+    fn a_wrong_setting_is_named_with_its_value_and_its_limit() {
+        let config = Config { max_ejection_percent: 200, ..Config::default() };
+        let error = BuildError::Config(config.check().expect_err("above 100"));
+        let says = "the balancer's settings: max_ejection_percent is 200; the most is 100";
+        assert_eq!(error.to_string(), says);
+    }
 }

@@ -20,6 +20,8 @@ mod connect;
 mod error;
 #[cfg(any(feature = "http", feature = "reqwest"))]
 pub(crate) mod exchange;
+#[cfg(any(feature = "http", feature = "reqwest"))]
+mod first;
 mod follow;
 pub(crate) mod lease_body;
 #[cfg(any(feature = "http", feature = "reqwest"))]

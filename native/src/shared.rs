@@ -34,6 +34,9 @@ pub(crate) struct Shared<C, P> {
     pub(crate) refresh: Notify,
     pub(crate) discovery: watch::Sender<DiscoveryStatus>,
     pub(crate) clients: watch::Sender<Clients>,
+    /// Nobody waits for the first answer of discovery any more.
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    pub(crate) begun: AtomicBool,
     pub(crate) discovered: watch::Sender<Discovered>,
     pub(crate) listing: ArcSwap<Listing<C, P>>,
     pub(crate) events: broadcast::Sender<Event>,

@@ -29,32 +29,32 @@ pub(crate) struct Args {
     #[arg(long = "server", value_name = "SERVER")]
     servers: Vec<NameServer>,
     /// How many requests are under way at once
-    #[arg(short, long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short, long, default_value_t = 10, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     concurrency: u32,
     /// How many requests are sent in a second, whether or not those before are answered; a request
     /// that has to wait for its turn counts from when it was due. Default: as many as it takes
-    #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rps: Option<u32>,
-    /// For how many seconds
-    #[arg(short, long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    /// For how many seconds, or as 90s, 5m or 1h
+    #[arg(short, long, value_name = "SECONDS", default_value = "10", allow_negative_numbers = true, value_parser = seconds)]
     duration: u64,
     /// Ends after so many requests, if that is earlier
-    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'n', long, value_name = "COUNT", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     requests: Option<u64>,
     /// How endpoints are picked: peak_ewma, least_request, round_robin, random, …
     #[arg(long, default_value = "peak_ewma")]
     policy: AnyPolicy,
     /// How often a request is sent at most, where it may be sent again
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 3, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=100))]
     attempts: u32,
     /// After how many milliseconds without an answer a request is sent to a second endpoint as well
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     hedge: Option<u64>,
     /// How many milliseconds a request may take in all, and how long the first endpoint is waited for
-    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 10_000, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     timeout: u64,
     /// How many milliseconds one attempt may take
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     attempt_timeout: Option<u64>,
     /// The method; GET, HEAD, PUT and others that may be done twice are sent again after failures
     #[arg(short = 'X', long, default_value = "GET")]
@@ -107,6 +107,17 @@ fn client(args: &Args) -> io::Result<Client> {
         .build(connections)
         .map_err(io::Error::other)?;
     Ok(Client::new(balancer).with_retry(Retry::new(policy)))
+}
+
+/// Reads for how long.
+fn seconds(text: &str) -> Result<u64, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3_600)];
+    let unit = units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)));
+    let (number, unit) = unit.unwrap_or((text, 1));
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    seconds
+        .filter(|seconds| (1..=86_400).contains(seconds))
+        .ok_or_else(|| "1 to 86400 seconds, or as 90s, 5m or 1h".to_owned())
 }
 
 /// An error of the command line.

@@ -3,6 +3,7 @@
 use evenkeel_core::set::{AllOfList, Set, Slots};
 use evenkeel_core::{Cx, Instant, PickError as CoreError, Policy, Slot, View, Why};
 
+use super::nobody::why_none;
 use crate::error::PickError;
 use crate::pick::Choice;
 use crate::shared::{Counts, Shared};
@@ -193,7 +194,7 @@ impl<'s, C, P: Policy> Picking<'_, 's, C, P> {
 
     #[cold]
     fn unavailable(self) -> PickError {
-        let discovery = self.shared.discovery.borrow().error.clone();
+        let discovery = why_none(&self.shared.discovery.borrow());
         let clients = self.shared.clients.borrow();
         match clients.counts {
             Counts { endpoints: 0, .. } => PickError::NoEndpoints { discovery },

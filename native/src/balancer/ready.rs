@@ -1,8 +1,11 @@
 //! Waits until there is somebody to pick.
 
+#[cfg(any(feature = "http", feature = "reqwest"))]
+use core::sync::atomic::Ordering::Relaxed;
 use core::time::Duration;
 
 use super::Balancer;
+use super::nobody::why_none;
 use crate::error::NotReady;
 use crate::shared::Counts;
 
@@ -40,7 +43,7 @@ impl<C, P> Balancer<C, P> {
     pub async fn ready_within(&self, timeout: Duration) -> Result<(), NotReady> {
         // What came in time counts, however it ends.
         let _ = tokio::time::timeout(timeout, self.ready()).await;
-        let discovery = self.shared.discovery.borrow().error.clone();
+        let discovery = why_none(&self.shared.discovery.borrow());
         let clients = self.shared.clients.borrow();
         if clients.counts.pickable > 0 {
             return Ok(());
@@ -53,6 +56,39 @@ impl<C, P> Balancer<C, P> {
             policy: clients.counts.table,
             ended: self.shared.supervisor.has_ended(),
         })
+    }
+
+    /// Waits for the first client that can be picked, as long as it may still come: discovery has
+    /// not answered yet, or no client of its first answer is made, and nothing has failed.
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    pub(crate) async fn first(&self) {
+        let (mut clients, mut discovery) =
+            (self.shared.clients.subscribe(), self.shared.discovery.subscribe());
+        let mut task = self.task();
+        while self.may_come() {
+            // The senders live as long as this handle.
+            tokio::select! {
+                _ = clients.changed() => {}
+                _ = discovery.changed() => {}
+                _ = task.wait_for(|task| task.ended) => {}
+            }
+        }
+        self.shared.begun.store(true, Relaxed);
+    }
+
+    /// Tells that the first client may still come.
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    fn may_come(&self) -> bool {
+        let counts = self.shared.clients.borrow().counts;
+        if counts.pickable > 0 || self.shared.supervisor.has_ended() {
+            return false;
+        }
+        if counts.endpoints > 0 {
+            return !counts.settled;
+        }
+        // Of a balancer that is closed, it is said why there is nobody.
+        let discovery = self.shared.discovery.borrow();
+        counts.none.is_none() && discovery.error.is_none() && discovery.empty_held == 0
     }
 
     async fn until(&self, is: impl Fn(&Counts) -> bool) {

@@ -57,6 +57,10 @@ impl Client {
     /// [one](super::RequestBuilder::timeout): what writes, such as a POST, waits for an endpoint
     /// that hangs for as long as it does; others are [hedged](super::default_retry) after a second.
     ///
+    /// Requests may be sent at once: they wait for the first answer of discovery, within their time
+    /// limit. Where that fails or names nobody, they fail and say why; so do later ones, unless
+    /// they [wait](Retry::wait_for_ready).
+    ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

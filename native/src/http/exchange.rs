@@ -19,6 +19,7 @@ use http_body::Body;
 use tokio::time::Instant;
 
 use super::attempts::{AttemptEnd, Log};
+use super::first::first;
 use super::lease_body::{Following, LeaseBody};
 use super::unused::MayBeUnused;
 use super::verdict::judge;
@@ -284,12 +285,15 @@ where
     E: Fault,
     Fut: Future<Output = Result<Response<B>, E>>,
 {
-    let retry = rules.retry_of(plan);
+    let mut retry = rules.retry_of(plan);
     let until = |limit| Some((Instant::now().checked_add(limit)?, limit));
     let (unanswered, deadline) = match rest {
         Some(Rest { call, deadline }) => (Some(call), deadline),
         None => (None, retry.whole().and_then(until)),
     };
+    if unanswered.is_none() && !balancer.shared.begun.load(Relaxed) {
+        retry = first(balancer, retry, deadline).await;
+    }
     let judge = Judge { plan, classify: rules.classify.as_deref() };
     let retry = retry.classify(&judge).accept(&judge);
     let log = Log::default();

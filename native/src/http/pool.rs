@@ -162,6 +162,8 @@ impl Connections {
             .http2_keep_alive_interval(self.keep_alive)
             .http2_keep_alive_timeout(self.keep_alive / 2)
             .http2_only(self.http2)
+            // Until the endpoint has said how many it takes, others would be refused.
+            .http2_initial_max_send_streams(1)
             .build(connector);
         let scheme = if self.is_secure() { Scheme::HTTPS } else { Scheme::HTTP };
         let ages = self.max_age.is_some();

@@ -45,7 +45,8 @@ impl ClientWithBalancer {
     /// **Requests have no time limit** unless you set one, for all or for
     /// [one](super::RequestBuilder::timeout): what writes, such as a POST, waits for an endpoint
     /// that hangs for as long as it does; others are [hedged](crate::http::default_retry) after a
-    /// second.
+    /// second. Requests may be sent at once: they wait for the first answer of discovery, within
+    /// their time limit.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -230,8 +230,9 @@ impl<P: Policy + Send + Sync> Shared<P> {
         let counts = self.balancer.shared.clients.borrow().counts;
         if counts.endpoints == 0 {
             // No answer of discovery has been taken over yet.
-            return counts.none.is_none()
-                && self.balancer.shared.discovery.borrow().error.is_none();
+            let discovery = self.balancer.shared.discovery.borrow();
+            let has_none = discovery.error.is_some() || discovery.empty_held > 0;
+            return counts.none.is_none() && !has_none;
         }
         census.pending > 0 || !counts.settled
     }

@@ -203,6 +203,8 @@ impl Keeper {
             let io = settings.connector.connect(self.target.clone()).await?;
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder.timer(TokioTimer::new());
+            // Until the server has said how many it takes, others would be refused.
+            builder.initial_max_send_streams(1);
             if let Some((interval, timeout)) = settings.keep_alive {
                 builder.keep_alive_interval(interval).keep_alive_timeout(timeout);
                 builder.keep_alive_while_idle(settings.keep_alive_while_idle);

@@ -208,7 +208,8 @@ impl Progress {
         let (ended, lost) = (course.ended.load(Relaxed), course.lost.load(Relaxed));
         let rate = float(ended) / gone.max(0.001);
         let line = format!(
-            "{gone:.0} of {} s · {ended} requests · {rate:.0}/s · {lost} lost",
+            // Narrow terminals miss the rate, not what was lost.
+            "{gone:.0} of {} s · {ended} requests · {lost} lost · {rate:.0}/s",
             self.seconds
         );
         let line: String = line.chars().take(self.columns.saturating_sub(1)).collect();

@@ -88,6 +88,29 @@ async fn load_says_in_time_that_it_finds_nobody() {
     assert_eq!((text.as_str(), code), ("", Some(1)), "{stderr}");
     let says = "error: http://typo.lb.test:80/: not ready after 300ms: 0 endpoints found";
     assert!(stderr.starts_with(says), "{stderr}");
+    let why = "nothing of discovery's answer can be used: the target typo.lb.test does not exist";
+    assert!(stderr.contains(why), "{stderr}");
+}
+
+#[tokio::test]
+async fn load_says_what_is_wrong_with_a_number() {
+    for (option, value, says) in [
+        ("--rps", "-5", "-5 is not in 1..=1000000"),
+        ("--concurrency", "-1", "-1 is not in 1..=10000"),
+        ("--duration", "-5", "1 to 86400 seconds, or as 90s, 5m or 1h"),
+        ("--duration", "5 days", "1 to 86400 seconds, or as 90s, 5m or 1h"),
+        ("--duration", "25h", "1 to 86400 seconds, or as 90s, 5m or 1h"),
+        ("--duration", "18446744073709551615m", "1 to 86400 seconds, or as 90s, 5m or 1h"),
+    ] {
+        let (text, stderr, code) = load(&["http://127.0.0.1:1/", option, value]).await;
+        assert_eq!((text.as_str(), code), ("", Some(2)), "{stderr}");
+        let first = stderr.lines().next().unwrap_or_default();
+        assert!(first.contains(option) && first.ends_with(says), "{first}");
+    }
+    let url = format!("http://{}/x", backend(200).await);
+    for time in ["60", "60s", "5m", "1h"] {
+        assert_eq!(load(&[&url, "-n", "1", "-d", time]).await.2, Some(0), "{time}");
+    }
 }
 
 #[cfg(unix)]

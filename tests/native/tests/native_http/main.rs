@@ -6,6 +6,7 @@ mod answers;
 mod bodies;
 mod broken;
 mod json;
+mod first;
 mod late;
 mod over_reqwest;
 mod pools;

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::{Act, InOrder, Server, balancer, quick, until, within};
+use super::{Act, InOrder, Server, balancer, quick, status, until, within};
 
 async fn over(server: &Server, connections: Connections) -> Client<InOrder> {
     Client::new(balancer(InOrder, &[server.addr], connections).await).with_retry(quick(1))
@@ -144,9 +144,7 @@ async fn http_2_has_one_connection_and_as_many_streams_as_the_endpoint_allows() 
     let server = Http2::start(2).await;
     let connections = Connections::default().http2();
     let client = Client::new(balancer(InOrder, &[server.addr], connections).await);
-    // The first tells how many there may be.
-    server.go.add_permits(1);
-    ask(&client).await;
+    // All at once: what is sent before the endpoint says how many it takes is refused.
     let mut asks = JoinSet::new();
     for _ in 0..6 {
         let client = client.clone();
@@ -156,6 +154,7 @@ async fn http_2_has_one_connection_and_as_many_streams_as_the_endpoint_allows() 
     server.go.add_permits(6);
     within(asks.join_all()).await;
     assert_eq!([server.made.load(SeqCst), server.most.load(SeqCst)], [1, 2]);
+    assert_eq!(status(&client, server.addr).failures, 0);
 }
 
 #[tokio::test]

@@ -103,6 +103,25 @@ async fn the_first_call_waits_for_discovery_and_for_a_connection() {
     let status = hello(&channel).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::Unavailable);
     assert!(status.message().contains("no registry"), "{status}");
+    // Nor where it answers that there is nobody.
+    let (publisher, source) = Publisher::new();
+    let channel = Channel::builder(source).build().unwrap();
+    publisher.replace([]);
+    let answer = tokio::time::timeout(Duration::from_secs(10), hello(&channel)).await;
+    let status = answer.expect("it does not wait").unwrap_err();
+    assert_eq!(status.code(), tonic::Code::Unavailable);
+    assert!(status.message().contains("discovery answers that there are none"), "{status}");
+}
+
+#[tokio::test]
+async fn no_call_is_sent_that_the_server_would_refuse() {
+    let server = Server::one_by_one();
+    let channel = to(&[&server]).build().unwrap();
+    let calls = (0..50).map(|_| hello(&channel));
+    for answer in futures_util::future::join_all(calls).await {
+        assert_eq!(answer.unwrap(), "hello");
+    }
+    assert_eq!((server.calls(), channel.balancer().endpoints()[0].failures), (50, 0));
 }
 
 #[tokio::test]

@@ -93,12 +93,24 @@ impl Server {
         Self::start(|_| Say::Echo)
     }
 
+    /// Echoes; refuses whatever comes beside a call.
+    pub(crate) fn one_by_one() -> Self {
+        let mut server = Self::dead(|_| Say::Echo);
+        server.state.most = 1;
+        server.revive();
+        server
+    }
+
     /// One that refuses connections until it is revived.
     pub(crate) fn dead(answer: impl Fn(usize) -> Say + Send + Sync + 'static) -> Self {
         let place = socket("127.0.0.1:0".parse().unwrap());
         let addr = place.local_addr().unwrap();
-        let state =
-            State { answer: Arc::new(answer), calls: Arc::default(), heads: Arc::default() };
+        let state = State {
+            answer: Arc::new(answer),
+            calls: Arc::default(),
+            heads: Arc::default(),
+            most: 200,
+        };
         Self { addr, _place: place, runtime: None, state }
     }
 
@@ -158,6 +170,8 @@ struct State {
     answer: Answer,
     calls: Arc<AtomicUsize>,
     heads: Arc<Mutex<Vec<HeaderMap>>>,
+    /// Calls on a connection at a time.
+    most: u32,
 }
 
 async fn accept(listener: TcpListener, state: State) {
@@ -165,11 +179,16 @@ async fn accept(listener: TcpListener, state: State) {
         stream.set_nodelay(true).unwrap();
         let state = state.clone();
         tokio::spawn(async move {
+            // It says how many it takes when a call is there: more than preface and settings.
+            while state.most == 1 && matches!(stream.peek(&mut [0; 120]).await, Ok(1..120)) {
+                tokio::task::yield_now().await;
+            }
             let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
                 let state = state.clone();
                 async move { Ok::<_, core::convert::Infallible>(serve(state, request).await) }
             });
-            let builder = http2::Builder::new(TokioExecutor::new());
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder.max_concurrent_streams(state.most);
             let _ = builder.serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -1,0 +1,18 @@
+//! Why there is nobody to pick.
+
+use core::error::Error;
+
+use crate::discover::DiscoveryStatus;
+use crate::error::SharedError;
+
+/// Returns why discovery knows no endpoint: it failed, or its answers name none that can be used.
+pub(super) fn why_none(status: &DiscoveryStatus) -> Option<SharedError> {
+    if status.error.is_some() || status.empty_held == 0 || status.absent {
+        return status.error.clone();
+    }
+    let text = match status.skipped.reasons() {
+        [] => "discovery answers that there are none".to_owned(),
+        reasons => format!("nothing of discovery's answer can be used: {}", reasons.join("; ")),
+    };
+    Some(Box::<dyn Error + Send + Sync>::from(text).into())
+}
