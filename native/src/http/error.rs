@@ -139,7 +139,10 @@ impl SendError {
         if hyper.is_some_and(|error| error.is_canceled() || h2(error) == Some(true)) {
             return Self::NeverSent(error.into());
         }
-        if hyper.is_some_and(|error| error.is_user() && !error.is_body_write_aborted()) {
+        // Its connection is gone, and hyper counts that to the user's errors, under no name.
+        let gone = |error: &hyper::Error| error.to_string().starts_with("dispatch task is gone");
+        let is_at_fault = |error: &hyper::Error| error.is_user() && !error.is_body_write_aborted();
+        if hyper.is_some_and(|error| is_at_fault(error) && !gone(error)) {
             return Self::Request(error.into());
         }
         Self::Broken(error.into())

@@ -75,7 +75,8 @@ async fn goes_away(listener: TcpListener, code: u8) {
     // RFC 9113 §3.4: what a client begins with.
     const PREFACE: usize = 24;
     // RFC 9113 §4.1: length, type, flags and stream.
-    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // One request at a time.
+    let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1];
     let go_away = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, code];
     while let Ok((mut stream, _)) = listener.accept().await {
         stream.read_exact(&mut [0; PREFACE]).await.expect("a client");
@@ -107,6 +108,20 @@ async fn what_a_server_that_goes_away_has_not_looked_at_goes_elsewhere() {
         let Err(Error::Call { call, .. }) = within(request).await else { panic!("an answer") };
         let never_sent = matches!(call.last(), Some(SendError::NeverSent(_)));
         assert_eq!(never_sent, elsewhere, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_turn_is_not_at_fault_when_the_server_goes_away() {
+    let first = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let addrs = [first.local_addr().expect("an address")];
+    let _goes = tokio::spawn(goes_away(first, 0));
+    let connections = Connections::default().http2();
+    let client = Client::new(balancer(InOrder, &addrs, connections).await).with_retry(quick(1));
+    let requests = (0..8).map(|_| client.post("/").repeat(Repeat::Never).send());
+    for answer in within(futures_util::future::join_all(requests)).await {
+        let Err(Error::Call { call, .. }) = answer else { panic!("an answer") };
+        assert_eq!(call.end, End::NonRetryableFailure, "{call}");
     }
 }
 
