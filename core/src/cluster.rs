@@ -185,7 +185,7 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
     }
 
     /// Lists the slots in the order of their addresses.
-    pub(crate) fn by_address(&self) -> impl Iterator<Item = usize> + '_ {
+    pub fn by_address(&self) -> impl Iterator<Item = usize> + '_ {
         let (mut searched, mut places) = (self.after(None), 0..);
         core::iter::from_fn(move || {
             // Where the order is kept, nothing has to be looked for.

@@ -37,15 +37,17 @@ pub(crate) async fn done<T>(work: Result<T, JoinError>) -> T {
     }
 }
 
-/// Copies endpoints, about so many, and lets other tasks run in between.
+/// Copies endpoints, about so many that come in pieces, and lets other tasks run in between.
 pub(crate) async fn copied<'a>(
-    endpoints: impl Iterator<Item = &'a Endpoint<Target>> + Send,
+    pieces: impl Iterator<Item = &'a [Endpoint<Target>]> + Send,
     about: usize,
 ) -> Vec<Endpoint<Target>> {
-    let mut copies = Vec::with_capacity(about);
-    for endpoint in endpoints {
-        copies.push(endpoint.clone());
-        if copies.len() % LONG == 0 {
+    let (mut copies, mut turn) = (Vec::with_capacity(about), 0);
+    for piece in pieces.flat_map(|piece| piece.chunks(LONG)) {
+        copies.extend_from_slice(piece);
+        turn += piece.len();
+        if turn >= LONG {
+            turn = 0;
             tokio::task::yield_now().await;
         }
     }

@@ -58,6 +58,7 @@ mod reason;
 mod report;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+mod runs;
 mod shared;
 mod snapshot;
 mod state;

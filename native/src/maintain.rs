@@ -5,11 +5,14 @@ mod connections;
 mod found;
 mod health;
 mod line;
+mod listing;
 mod plan;
 mod publish;
 mod roster;
 mod state;
+mod touched;
 mod trouble;
+mod update;
 
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -24,17 +27,19 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use self::connections::Made;
 pub(crate) use self::connections::Pace;
-use self::found::Found;
 use self::publish::News;
 use self::roster::Roster;
+use self::touched::Touched;
 use self::trouble::Trouble;
 use crate::aside::LONG;
 use crate::client::Client;
 use crate::discover::{Removal, Set};
 use crate::factory::Factory;
+use crate::runs::Runs;
 use crate::shared::{Order, Shared};
 use crate::snapshot::Cluster;
 use crate::state::Restored;
+use crate::status::Entry;
 use crate::supervise::PAUSE;
 use crate::table::Table;
 use crate::target::Target;
@@ -70,6 +75,14 @@ pub(crate) struct Maintenance<F: Factory, P> {
     /// The half-open endpoints that picks may probe.
     offered: BTreeSet<Slot>,
     heed: Heed,
+    /// What may differ from what was published last.
+    touched: Touched,
+    /// The priority of all that were found, if they have one and all are lined up for a client.
+    level: Option<u16>,
+    /// What was listed last, if others are as they are there, unless they are touched.
+    listed: Option<Runs<Entry>>,
+    /// All had a client then that are to have one.
+    complete: bool,
     making: JoinSet<Made<F::Client>>,
     /// Who is to get a client, the first first.
     line: VecDeque<Target>,
@@ -143,6 +156,10 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             slots: Vec::new(),
             spare: Table::EMPTY,
             offered: BTreeSet::new(),
+            touched: Touched::All,
+            level: None,
+            listed: None,
+            complete: false,
             making: JoinSet::new(),
             line: VecDeque::new(),
             stamp: 0,
@@ -214,6 +231,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.shared.supervisor.panicked("code that the balancer calls", &**panic);
             // Whatever was not taken over is by the next.
             self.news.set = true;
+            self.touched = Touched::All;
             self.slots.clear();
         }
         turn.is_ok()
@@ -323,64 +341,6 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.effort = end.saturating_since(begun);
             self.rest_until = end + self.effort;
         }
-    }
-
-    /// Makes the cluster that of the endpoints which have a client; tells that it is another one.
-    fn update(&mut self, now: Instant) -> bool {
-        let worst = self.worst_to_begin_with();
-        let ready = self.found.iter().filter(|found| {
-            found.client().is_some() && worst.is_none_or(|worst| found.endpoint.priority <= worst)
-        });
-        let changes = self.cluster.update(now, ready.map(Found::as_served));
-        if changes.is_empty() && self.slots.len() == self.cluster.slots() {
-            return false;
-        }
-        self.clients.resize_with(self.cluster.slots(), || None);
-        self.slots.resize(self.cluster.slots(), None);
-        // It is the user's code that drops a client: none is before all are in their places.
-        let mut replaced = Vec::new();
-        for (index, known) in self.slots.iter_mut().enumerate() {
-            let slot = self.cluster.live(index);
-            if *known == slot && slot.is_some() {
-                continue;
-            }
-            let endpoint = slot.and_then(|slot| self.cluster.get(slot));
-            let found = endpoint.and_then(|endpoint| self.found.get(&endpoint.addr));
-            let client = found.and_then(Found::client).cloned();
-            replaced.push(core::mem::replace(&mut self.clients[index], client));
-            *known = slot;
-            if let Some(slot) = slot.filter(|_| found.is_some_and(|found| found.down)) {
-                self.cluster.set_down(now, slot, true);
-            }
-        }
-        true
-    }
-
-    /// Begins to make clients where a set of many endpoints needs some, and tells that the set waits
-    /// to be taken over with them: in one step, which takes long, and for no longer than that takes.
-    fn awaits_clients(&mut self, now: Instant) -> bool {
-        if self.found.len() <= LONG || self.cluster.is_empty() {
-            return false;
-        }
-        self.line_up();
-        self.fill();
-        if self.making.is_empty() {
-            return false;
-        }
-        if self.unmerged == 0 {
-            self.rest_until = self.rest_until.max(now + self.effort);
-        }
-        self.unmerged += 1;
-        true
-    }
-
-    /// Returns the worst priority that serves at first: the best whose first client is awaited.
-    fn worst_to_begin_with(&self) -> Option<u16> {
-        if !self.cluster.is_empty() {
-            return None;
-        }
-        let awaited = self.found.iter().filter(|found| found.is_eligible() && found.is_awaited());
-        awaited.map(|found| found.endpoint.priority).min()
     }
 
     fn client(&self, slot: Slot) -> Option<&Arc<Client<F::Client>>> {

@@ -104,9 +104,20 @@ impl<C, P: Policy + Clone> Snapshot<C, P> {
     where
         C: 'c,
     {
-        let config = cluster.settings();
         let before = before.map(|before| &before.table);
         let table = Table::new(cluster.slots(), members, before, spare, client);
+        Self::over(version, cluster, members, table, policy)
+    }
+
+    /// Makes the snapshot of `cluster`. `members` may lack those that are candidates.
+    pub(crate) fn over(
+        version: u64,
+        cluster: &Cluster,
+        members: &[Member<'_, Target>],
+        table: Table<C>,
+        policy: &P,
+    ) -> Result<Self, TableFull> {
+        let config = cluster.settings();
         let mut groups = Vec::new();
         for group in cluster.candidate_groups() {
             groups.push(Group::new(policy, &table, group)?);
@@ -243,6 +254,11 @@ impl<C, P> Snapshot<C, P> {
     /// Returns how many candidates there are.
     pub(crate) fn len(&self) -> usize {
         self.groups.iter().take(self.sharing).map(|group| group.members.len()).sum()
+    }
+
+    /// Tells that nothing but the candidates, all of one level and in service, gets requests.
+    pub(crate) fn is_one_level(&self) -> bool {
+        self.plain && self.groups.len() == 1 && self.ejected.is_empty()
     }
 
     /// Tells that picks may go to the endpoint in this slot.

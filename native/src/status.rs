@@ -9,6 +9,7 @@ use evenkeel_core::health::{Health, Held};
 use evenkeel_core::{Endpoint, Instant, Slot};
 
 use crate::client::Client;
+use crate::runs::Runs;
 use crate::snapshot::Snapshot;
 use crate::target::Target;
 
@@ -54,7 +55,7 @@ pub struct Status {
 /// All that is known of the endpoints, in the order of addresses.
 #[derive(Debug)]
 pub(crate) struct Listing<C, P> {
-    entries: Vec<Entry>,
+    entries: Runs<Entry>,
     /// That of the time when it was made: it keeps their clients.
     snapshot: Arc<Snapshot<C, P>>,
     /// The clients that it lacks, as the policy could not follow.
@@ -65,14 +66,14 @@ pub(crate) struct Listing<C, P> {
 
 /// What does not change from request to request: made with each change, read with the counts of the
 /// moment.
-#[derive(Debug)]
-struct Entry {
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
     place: Place,
     known: Option<Known>,
 }
 
 /// What is known of an endpoint without a client, too.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) endpoint: Endpoint<Target>,
     pub(crate) leaving: bool,
@@ -80,7 +81,7 @@ pub(crate) struct Place {
     pub(crate) left_out: Option<Candidacy>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     slot: Slot,
     candidate: bool,
@@ -90,10 +91,29 @@ struct Known {
     weight: u32,
 }
 
+impl Entry {
+    /// Lists an endpoint, of which this is known if it has a client.
+    pub(crate) fn new(
+        place: Place,
+        member: Option<&Member<'_, Target>>,
+        picked: impl Fn(Slot) -> bool,
+    ) -> Self {
+        let known = member.map(|&Member { slot, candidacy, health, held, weight, .. }| {
+            let candidate = candidacy.is_candidate() && picked(slot);
+            Known { slot, candidate, candidacy, health, held, weight }
+        });
+        Self { place, known }
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.place.endpoint.addr
+    }
+}
+
 impl<C, P> Listing<C, P> {
     /// Lists nobody.
     pub(crate) fn empty(snapshot: Arc<Snapshot<C, P>>) -> Self {
-        Self { entries: Vec::new(), snapshot, late: BTreeMap::new(), calm: BTreeMap::new() }
+        Self { entries: Runs::EMPTY, snapshot, late: BTreeMap::new(), calm: BTreeMap::new() }
     }
 
     /// Lists each endpoint that was found, and perhaps left; `members` are those that have a client,
@@ -115,23 +135,31 @@ impl<C, P> Listing<C, P> {
         let mut members = members.iter().peekable();
         let entry = |place: Place| {
             let member = members.next_if(|member| member.endpoint.addr == place.endpoint.addr);
-            let known =
-                member.and_then(|&Member { slot, endpoint, candidacy, health, held, weight }| {
-                    let client = client(slot)?;
-                    let kept = listing.snapshot.table.client(slot);
-                    if !kept.is_some_and(|kept| Arc::ptr_eq(kept, client)) {
-                        listing.late.insert(slot, Arc::clone(client));
-                    }
-                    if let Some(until) = calm(endpoint.priority) {
-                        listing.calm.insert(endpoint.priority, until);
-                    }
-                    let candidate = candidacy.is_candidate() && picked(slot);
-                    Some(Known { slot, candidate, candidacy, health, held, weight })
-                });
-            Entry { place, known }
+            let member = member.and_then(|member| {
+                let client = client(member.slot)?;
+                let kept = listing.snapshot.table.client(member.slot);
+                if !kept.is_some_and(|kept| Arc::ptr_eq(kept, client)) {
+                    listing.late.insert(member.slot, Arc::clone(client));
+                }
+                if let Some(until) = calm(member.endpoint.priority) {
+                    listing.calm.insert(member.endpoint.priority, until);
+                }
+                Some(member)
+            });
+            Entry::new(place, member, &picked)
         };
         listing.entries = found.map(entry).collect();
         listing
+    }
+
+    /// Lists these.
+    pub(crate) fn of(entries: Runs<Entry>, snapshot: Arc<Snapshot<C, P>>) -> Self {
+        Self { entries, ..Self::empty(snapshot) }
+    }
+
+    /// Returns what is listed, if nothing but the snapshot is needed for it.
+    pub(crate) fn entries(&self) -> Option<&Runs<Entry>> {
+        (self.late.is_empty() && self.calm.is_empty()).then_some(&self.entries)
     }
 
     /// Lists the clients that there are.

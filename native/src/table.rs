@@ -57,8 +57,7 @@ impl<C> Table<C> {
         for member in members {
             let (slot, rank) = (member.slot, order.len() as u32);
             let Some(client) = client(slot) else { continue };
-            // Those that are no candidates may get their turn when others have no room.
-            let weight = if member.weight > 0 { member.weight } else { member.endpoint.weight };
+            let weight = weight(member);
             order.push(slot.index() as u32);
             let place = &mut rows[slot.index()];
             if let Some(row) = place.as_mut().filter(|row| row.is_of(slot, client)) {
@@ -82,6 +81,39 @@ impl<C> Table<C> {
         Self { rows, order }
     }
 
+    /// Makes the table after the newest out of the spare one, which has the same rows: the slots that
+    /// differ have these members, and `order` lists all slots in the order of addresses.
+    pub(crate) fn amended<'a, 'c>(
+        spare: Self,
+        slots: usize,
+        differ: impl IntoIterator<Item = (usize, Option<Member<'a, Target>>)>,
+        ordered: impl Iterator<Item = usize>,
+        client: impl Fn(Slot) -> Option<&'c Arc<Client<C>>>,
+    ) -> Self
+    where
+        C: 'c,
+    {
+        let Self { mut rows, mut order } = spare;
+        rows.resize_with(slots, || None);
+        for (index, member) in differ {
+            let row = member.and_then(|member| {
+                let client = Arc::clone(client(member.slot)?);
+                let (id, column) = (client.id, client.column.place());
+                let weight = weight(&member);
+                Some(Row { client, slot: member.slot, id, weight, column, rank: 0 })
+            });
+            rows[index] = row;
+        }
+        order.clear();
+        for index in ordered {
+            if let Some(row) = rows.get_mut(index).and_then(Option::as_mut) {
+                row.rank = order.len() as u32;
+                order.push(index as u32);
+            }
+        }
+        Self { rows, order }
+    }
+
     /// Becomes the spare table for the one after the newest: keeps the clients of that one and no
     /// others.
     pub(crate) fn follow(&mut self, newest: &Self) {
@@ -93,10 +125,24 @@ impl<C> Table<C> {
                 (Some(_), None) | (None, Some(_)) => false,
             };
             if !same {
-                let copied = |new: &Row<C>| Row { client: Arc::clone(&new.client), ..*new };
-                *row = new.as_ref().map(copied);
+                *row = new.as_ref().map(Row::copied);
+            } else if let (Some(row), Some(new)) = (row, new) {
+                row.weight = new.weight;
             }
         }
+    }
+
+    /// Does the same where only these slots differ.
+    pub(crate) fn follow_in(&mut self, newest: &Self, slots: impl IntoIterator<Item = usize>) {
+        self.rows.resize_with(newest.rows.len(), || None);
+        for index in slots {
+            self.rows[index] = newest.row(index).map(Row::copied);
+        }
+    }
+
+    /// Tells that no slot is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// Returns the row of the slot with this index.
@@ -117,10 +163,20 @@ impl<C> Table<C> {
 }
 
 impl<C> Row<C> {
+    fn copied(&self) -> Self {
+        Self { client: Arc::clone(&self.client), ..*self }
+    }
+
     /// Tells that it is the row of this client in this slot.
     fn is_of(&self, slot: Slot, client: &Arc<Client<C>>) -> bool {
         self.slot == slot && Arc::ptr_eq(&self.client, client)
     }
+}
+
+/// Returns what a member weighs: those that are no candidates may get their turn when others have no
+/// room.
+fn weight(member: &Member<'_, Target>) -> u32 {
+    if member.weight > 0 { member.weight } else { member.endpoint.weight }
 }
 
 /// A view of a table: the slots that may be picked, and what is known of each.

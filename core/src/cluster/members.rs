@@ -107,6 +107,12 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         })
     }
 
+    /// Shows what is known of the endpoint in a slot, unless it has left. O(log n)
+    pub fn member_in(&self, slot: Slot) -> Option<Member<'_, A>> {
+        let row = self.row(slot)?;
+        Some(self.member(slot.index(), row, row.endpoint()?, self.worst_priority()))
+    }
+
     fn member<'a>(
         &'a self,
         index: usize,

@@ -94,6 +94,76 @@ impl<A: Address, L: Load, S: Kit, St: Store> Cluster<A, L, S, St> {
         endpoint
     }
 
+    /// Changes these endpoints alone: each address has that endpoint from now on, or none. Does what
+    /// [`update`](Self::update) does with the whole set, whose others are not looked at. O(log n)
+    /// for each, and O(n) to move what follows in lists of numbers.
+    ///
+    /// ```
+    /// use evenkeel_core::{Cluster, Config, Endpoint, Heap, Instant};
+    ///
+    /// let mut cluster: Cluster<_, (), _, Heap> = Cluster::new(Config::default());
+    /// let _ = cluster.update(Instant::ZERO, ["a:1", "b:1", "c:1"].map(Endpoint::new));
+    /// let changes = [("b:1", None), ("d:1", Some(Endpoint::new("d:1")))];
+    /// let changes = cluster.amend(Instant::ZERO, changes.iter().map(|(addr, new)| (addr, *new)));
+    /// assert_eq!((changes.added, changes.removed), (1, 1));
+    /// assert!(cluster.iter().map(|(_, endpoint)| endpoint.addr).eq(["a:1", "c:1", "d:1"]));
+    /// ```
+    pub fn amend<'a>(
+        &mut self,
+        now: Instant,
+        endpoints: impl IntoIterator<Item = (&'a A, Option<Endpoint<A>>)>,
+    ) -> Changes
+    where
+        A: 'a,
+    {
+        self.begin_change(now);
+        let mut changes = Changes::default();
+        let newcomers = self.newcomers();
+        let (mut gone, mut fresh): (St::List<usize>, St::List<Endpoint<A>>) = Default::default();
+        let mut place = 0;
+        for (addr, endpoint) in endpoints {
+            let mut hint = 0;
+            match (self.index.find(&self.rows, addr, &mut hint), endpoint) {
+                (Some(slot), Some(endpoint)) => {
+                    changes.changed += usize::from(self.refit(slot, &endpoint, newcomers));
+                }
+                (Some(slot), None) => {
+                    place = hint;
+                    // It has the capacity of the set.
+                    let _ = gone.try_push(slot);
+                }
+                (None, Some(endpoint)) => {
+                    changes.left_out += usize::from(fresh.try_push(endpoint).is_err());
+                }
+                (None, None) => {}
+            }
+        }
+        // Events come in one order, whatever the store.
+        gone.sort_with(Ord::cmp);
+        for &slot in gone.iter() {
+            if self.rows.is_live(slot) {
+                self.vacate(slot, true);
+                changes.removed += 1;
+            }
+        }
+        if !gone.is_empty() {
+            self.index.forget(&self.rows, if gone.len() == 1 { place } else { 0 });
+        }
+        sort_and_fold(&mut fresh);
+        for endpoint in fresh {
+            if self.occupy(endpoint, newcomers, true) {
+                changes.added += 1;
+            } else {
+                changes.left_out += 1;
+            }
+        }
+        self.index.settle(&self.rows);
+        if !changes.is_empty() {
+            self.finish();
+        }
+        changes
+    }
+
     fn begin_change(&mut self, now: Instant) {
         self.follow_clock(now);
         // There may be nothing to derive.

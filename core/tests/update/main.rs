@@ -3,11 +3,13 @@
 //! That the set is what it was told is compared with a plain model in `tests/tests/core_model`.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use evenkeel_core::policy::LeastRequest;
 use evenkeel_core::rand_core::{Rng, SeedableRng};
 use evenkeel_core::{
-    Balancer, Config, Endpoint, EventKind, Heap, Inline, Instant, Outcome, Pick, Slot, Store,
+    Balancer, Cluster, Config, Endpoint, EventKind, Heap, Inline, Instant, Outcome, Pick, Slot,
+    Store, Zone,
 };
 use rand_chacha::ChaCha8Rng;
 
@@ -143,4 +145,64 @@ fn many_at_once_are_as_good_as_one_by_one() {
         let [busy, out] = [at_once.open.len(), at_once.balancer.endpoints().count()];
         assert!(busy > 0 && out > 100, "{busy}, {out}");
     }
+}
+
+/// Two clusters in trouble: one is told the whole set, the other what is new in it.
+fn amended<S: Store>(most: usize) {
+    let configs = [
+        Config::default(),
+        Config { subset: 3, slow_start: Duration::from_secs(5), ..Config::default() },
+        Config { zone: Zone::new(1), overprovisioning_percent: 140, ..Config::default() },
+    ];
+    for (seed, config) in (0..90).zip(configs.into_iter().cycle()) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut below = |end: u32| rng.next_u32() % end;
+        let mut told: Cluster<u16, (), Config, S> = Cluster::new(config);
+        let mut amended: Cluster<u16, (), Config, S> = Cluster::new(config);
+        let mut known = BTreeMap::new();
+        for step in 0..60 {
+            let now = Instant::from_nanos(step * 1_000_000_000);
+            let mut changes = BTreeMap::new();
+            for _ in 0..below(4) {
+                let addr = below(24) as u16;
+                let endpoint = new(addr).with_weight(below(3)).with_priority(below(2) as u16);
+                let endpoint = endpoint.with_zone(Zone::new(1 + below(2) as u16));
+                let endpoint = Some(endpoint.with_draining(below(8) == 0));
+                changes.insert(addr, endpoint.filter(|_| known.len() < most && below(2) == 0));
+            }
+            for (addr, endpoint) in &changes {
+                match endpoint {
+                    Some(endpoint) => drop(known.insert(*addr, *endpoint)),
+                    None => drop(known.remove(addr)),
+                }
+            }
+            let whole = told.update(now, known.values().copied());
+            let some = amended.amend(now, changes.iter().map(|(addr, new)| (addr, *new)));
+            assert_eq!(some, whole, "seed {seed}, step {step}");
+            let slot = told.iter().map(|(slot, _)| slot).nth(below(16) as usize);
+            for cluster in [&mut told, &mut amended] {
+                if let Some(slot) = slot {
+                    cluster.observe(now, slot, Outcome::Failure, None);
+                }
+                cluster.handle_timeout(now);
+            }
+            let seen = |cluster: &mut Cluster<u16, (), Config, S>| {
+                let events = format!("{:?}", cluster.events().collect::<Vec<_>>());
+                let members: Vec<_> = cluster.members().map(|one| format!("{one:?}")).collect();
+                let alone = cluster.iter().filter_map(|(slot, _)| cluster.member_in(slot));
+                assert!(alone.map(|one| format!("{one:?}")).eq(members.iter().cloned()));
+                let groups = cluster.candidate_groups().map(|group| (group.share, group.panic));
+                let candidates: Vec<_> = cluster.candidates().collect();
+                (events, members, groups.collect::<Vec<_>>(), candidates, cluster.poll_timeout())
+            };
+            assert_eq!(seen(&mut amended), seen(&mut told), "seed {seed}, step {step}");
+        }
+    }
+}
+
+#[test]
+fn changes_alone_are_as_good_as_the_whole_set() {
+    amended::<Heap>(24);
+    amended::<Inline<32>>(24);
+    amended::<Inline<8>>(6);
 }

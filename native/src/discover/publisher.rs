@@ -1,3 +1,4 @@
+use core::slice;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -93,27 +94,20 @@ impl Told {
 
     /// Lists them in the order of addresses.
     fn iter(&self) -> impl Iterator<Item = &Endpoint<Target>> {
-        let (mut list, mut news) = (self.list.iter(), self.news.iter().peekable());
-        // How many of the list come before the next of the news.
-        let before = |list: &[Endpoint<Target>], next: Option<&Target>| {
-            next.map_or(list.len(), |next| list.partition_point(|known| known.addr < *next))
-        };
-        let mut run = before(&self.list, news.peek().map(|(target, _)| *target));
-        core::iter::from_fn(move || {
-            loop {
-                if run > 0 {
-                    run -= 1;
-                    return list.next();
-                }
-                let (target, endpoint) = news.next()?;
-                if list.as_slice().first().is_some_and(|known| known.addr == *target) {
-                    list.next();
-                }
-                run = before(list.as_slice(), news.peek().map(|(target, _)| *target));
-                if endpoint.is_some() {
-                    return endpoint.as_ref();
-                }
-            }
+        self.pieces().flatten()
+    }
+
+    /// Lists them in the order of addresses, in pieces: what is told anew, and what lies between.
+    fn pieces(&self) -> impl Iterator<Item = &[Endpoint<Target>]> {
+        let mut list = self.list.as_slice();
+        self.news.iter().map(Some).chain([None]).flat_map(move |new| {
+            let before = |(target, _): (&Target, _)| list.partition_point(|one| one.addr < *target);
+            let (before, rest) = list.split_at(new.map_or(list.len(), before));
+            let same = new
+                .is_some_and(|(target, _)| rest.first().is_some_and(|known| known.addr == *target));
+            list = rest.get(usize::from(same)..).unwrap_or_default();
+            let new = new.and_then(|(_, endpoint)| endpoint.as_ref());
+            [before, new.map(slice::from_ref).unwrap_or_default()]
         })
     }
 }
@@ -246,7 +240,8 @@ impl Discover for Published {
             }
             (Arc::clone(&state.endpoints), absent)
         };
-        Ok(Answer { absent, ..Answer::new(copied(published.iter(), published.list.len()).await) })
+        let about = published.list.len() + published.news.len();
+        Ok(Answer { absent, ..Answer::new(copied(published.pieces(), about).await) })
     }
 
     async fn changed(&mut self) -> Result<(), Ended> {

@@ -11,6 +11,7 @@ use evenkeel_core::{Instant, Policy, hash};
 use futures_util::FutureExt;
 
 use super::line::Due;
+use super::touched::Touched;
 use super::{Maintenance, bring_forward};
 use crate::abort::AbortOnDrop;
 use crate::client::Client;
@@ -132,6 +133,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if stamp != latest {
             return;
         }
+        self.touched.add(&target);
         found.connection = match result {
             Ok(inner) => {
                 let config = self.cluster.settings();
@@ -179,6 +181,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 any = true;
             }
         }
+        if any {
+            self.touched = Touched::All;
+        }
         any
     }
 
@@ -186,6 +191,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// again. Tells that there are some.
     pub(super) fn retry(&mut self, now: Instant) -> bool {
         self.retry_at = None;
+        self.touched = Touched::All;
         // A table that is too small stays so.
         self.news.candidates |= self.behind && self.table.is_none();
         let mut any = false;

@@ -15,6 +15,7 @@ use crate::changes::Discovered;
 use crate::client::Client;
 use crate::discover::{Set, folded};
 use crate::factory::Factory;
+use crate::status::Place;
 use crate::target::Target;
 
 /// An endpoint that discovery has found.
@@ -79,6 +80,12 @@ impl<C> Found<C> {
         due.then(|| (failures, self.line, self.endpoint.priority, self.endpoint.addr.clone()))
     }
 
+    /// Returns it as it is listed.
+    pub(super) fn place(&self) -> Place {
+        let leaving = self.left.is_some();
+        Place { endpoint: self.endpoint.clone(), leaving, left_out: self.left_out }
+    }
+
     /// Returns it as the cluster is to see it.
     pub(super) fn as_served(&self) -> Endpoint<Target> {
         let drained = self.left.is_some_and(|left| left.drained);
@@ -97,28 +104,35 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         self.shared
             .discovery
             .send_if_modified(|status| core::mem::replace(&mut status.above_max, above) != above);
-        let (mut named, mut fresh) = (named.into_iter().peekable(), Vec::new());
+        let (mut named, mut fresh) = (named.iter(), Vec::new());
         self.left.clear();
         // Nothing is known of a set yet, not even that it is empty.
         let mut differs = self.found.is_empty();
         for found in self.found.iter_mut() {
             // Both are in the order of addresses, and the next is the same, mostly.
-            let mut is_named = named.next_if_eq(&found.endpoint).is_some();
+            let mut is_named = named.as_slice().first() == Some(&found.endpoint);
             if !is_named {
                 let target = &found.endpoint.addr;
-                fresh.extend(core::iter::from_fn(|| named.next_if(|next| next.addr < *target)));
-                if let Some(endpoint) = named.next_if(|next| next.addr == *target) {
+                let before = named.as_slice().iter().take_while(|next| next.addr < *target);
+                fresh.extend(named.by_ref().take(before.count()).cloned());
+                let next = named.as_slice().first().filter(|next| next.addr == *target);
+                if let Some(endpoint) = next {
                     is_named = true;
-                    // What is the same stays: others know it by its name's place in memory.
-                    if found.endpoint != endpoint {
-                        found.endpoint = endpoint;
-                        differs = true;
-                    }
+                    self.touched.add(target);
+                    found.endpoint.clone_from(endpoint);
+                    differs = true;
                 }
             }
             if is_named {
-                differs |= found.left.take().is_some();
+                named.next();
+                if found.left.take().is_some() {
+                    self.touched.add(&found.endpoint.addr);
+                    differs = true;
+                }
             } else if set.whole {
+                if found.left.is_none() {
+                    self.touched.add(&found.endpoint.addr);
+                }
                 let begun = Left { since: now, answers: 0, drained: false };
                 let left = found.left.get_or_insert(begun);
                 left.answers = left.answers.saturating_add(1);
@@ -127,10 +141,13 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 self.left.push(found.endpoint.addr.clone());
             }
         }
-        fresh.extend(named);
+        fresh.extend(named.cloned());
         differs |= !fresh.is_empty() || !self.left.is_empty();
         if !differs {
             return false;
+        }
+        for endpoint in &fresh {
+            self.touched.add(&endpoint.addr);
         }
         self.found.add(fresh.into_iter().map(Found::new).collect());
         let useless = |found: &Found<F::Client>| found.client().is_none() || found.down;
@@ -190,15 +207,21 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             return false;
         }
         self.hold_grace(now);
-        // By priority, if an endpoint of it can serve.
+        // By priority, if an endpoint of it can serve: of those that somebody left, and mostly the
+        // first one can.
+        let meant = || self.found.iter().filter(|it| it.left.is_none() && it.is_eligible());
         let mut levels = BTreeMap::new();
-        for found in self.found.iter().filter(|found| found.left.is_none() && found.is_eligible()) {
-            let level = levels.entry(found.endpoint.priority).or_insert(false);
-            *level = *level || self.serves(found);
+        for left in self.left.iter().filter_map(|target| self.found.get(target)) {
+            let priority = left.endpoint.priority;
+            levels.entry(priority).or_insert_with(|| {
+                let mut of_level = meant().filter(|it| it.endpoint.priority == priority).peekable();
+                let is_empty = of_level.peek().is_none();
+                let any = || meant().next().is_none() || meant().any(|it| self.serves(it));
+                if is_empty { any() } else { of_level.any(|it| self.serves(it)) }
+            });
         }
-        let any = levels.is_empty() || levels.values().any(|serves| *serves);
         let replaced =
-            |found: &Found<F::Client>| levels.get(&found.endpoint.priority).copied().unwrap_or(any);
+            |found: &Found<F::Client>| levels.get(&found.endpoint.priority) == Some(&true);
         let mut changed = self.let_go(now, replaced);
         self.leaving = false;
         for target in &self.left {
@@ -206,6 +229,9 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             let replaced = replaced(found);
             let Some(left) = found.left.as_mut().filter(|left| !left.drained) else { continue };
             left.drained = replaced;
+            if replaced {
+                self.touched.add(target);
+            }
             changed |= replaced;
             self.leaving |= !replaced;
         }
@@ -231,10 +257,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if going.is_empty() {
             return false;
         }
-        let mut going = going.iter().peekable();
-        let goes = |found: &Found<F::Client>| going.next_if_eq(&&found.endpoint.addr).is_some();
+        for target in &going {
+            self.touched.add(target);
+        }
         // It is the user's code that drops a client: none is before all are out.
-        drop(self.found.take(goes));
+        drop(self.found.take(&going));
         true
     }
 

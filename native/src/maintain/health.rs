@@ -6,6 +6,7 @@ use evenkeel_core::health::{Counted, Health};
 use evenkeel_core::load::Estimate;
 use evenkeel_core::{Book, Instant, Policy, Slot};
 
+use super::touched::Touched;
 use super::{Maintenance, bring_forward, is_due};
 use crate::factory::Factory;
 use crate::shared::Order;
@@ -47,6 +48,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
 
     /// Takes over what checks found; returns the endpoint's slot, if it has one.
     fn set_down(&mut self, target: &Target, down: bool) -> Option<Slot> {
+        self.touched = Touched::All;
         let found = self.found.get_mut(target)?;
         found.down = down;
         let slot = self.cluster.find(target)?;
@@ -76,6 +78,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
                 // It may be the end of an interval, which judges by all that was counted.
                 self.learn(now, &(0..slots).collect());
             }
+            self.touched = Touched::All;
             self.news.candidates |= self.cluster.handle_timeout(now);
             self.news.health = true;
         }
@@ -105,6 +108,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// of those counts, too: else a single failure of theirs would look like a row, without the
     /// successes that they have had since.
     pub(super) fn learn(&mut self, now: Instant, indices: &BTreeSet<usize>) {
+        self.touched = Touched::All;
         let mut counted: Vec<_> =
             indices.iter().filter_map(|&index| self.count(now, index)).collect();
         if self.judged_by_others() || counted.iter().any(Counted::is_suspect) {

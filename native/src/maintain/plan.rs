@@ -16,11 +16,35 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
     /// Lines the endpoints up: by priorities, subset and zones, and who is well. A subset of 10
     /// makes 10 candidates, and the 10 of the next ranks come next. Queues up who is to get a client.
     pub(super) fn line_up(&mut self) {
+        if let Some(due) = self.line_up_touched() {
+            return self.queue_up(due);
+        }
+        self.level = None;
         let due = self.line_up_all().unwrap_or_else(|| {
             self.line_up_some();
             self.found.iter().filter_map(Found::due).collect()
         });
         self.queue_up(due);
+    }
+
+    /// Lines up those that were touched, and lists those that are due, where all others are lined up
+    /// already, and all have the same priority.
+    fn line_up_touched(&mut self) -> Option<Vec<Due>> {
+        let (level, targets) = (self.level?, self.touched.targets()?);
+        let of_level =
+            |target| self.found.get(target).is_none_or(|found| found.endpoint.priority == level);
+        if !targets.iter().all(of_level) {
+            return None;
+        }
+        let others = self.line.iter().filter(|target| !targets.contains(target));
+        let mut due: Vec<_> = others.filter_map(|target| self.found.get(target)?.due()).collect();
+        for target in targets {
+            let Some(found) = self.found.get_mut(target) else { continue };
+            found.line = if found.left.is_none() { Line::Candidate } else { Line::Out };
+            found.left_out = None;
+            due.extend(found.due());
+        }
+        Some(due)
     }
 
     fn line_up_some(&mut self) {
@@ -50,10 +74,11 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if config.subset > 0 || config.zone != Zone::NONE {
             return None;
         }
-        let (mut first, mut due) = (None, Vec::new());
+        let (mut first, mut alike, mut due) = (None, true, Vec::new());
         for found in self.found.iter_mut() {
             let priority = found.endpoint.priority;
-            if *first.get_or_insert(priority) != priority && !overflows {
+            alike &= *first.get_or_insert(priority) == priority;
+            if !alike && !overflows {
                 return None;
             }
             // Nobody makes a client for one that left.
@@ -61,6 +86,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             found.left_out = None;
             due.extend(found.due());
         }
+        self.level = first.filter(|_| alike);
         Some(due)
     }
 

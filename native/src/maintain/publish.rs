@@ -16,7 +16,6 @@ use crate::event::Event;
 use crate::factory::Factory;
 use crate::shared::Counts;
 use crate::snapshot::Snapshot;
-use crate::status::{Listing, Place};
 use crate::supervise::PAUSE;
 use crate::table::Table;
 use crate::target::Target;
@@ -46,17 +45,24 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         if !(news.set || candidates || news.health || probes.is_some() || !events.is_empty()) {
             return;
         }
-        let mut members = Vec::with_capacity(self.cluster.len());
-        members.extend(self.cluster.members());
+        let mut differ = self.slots_that_differ(&events);
+        let mut members = Vec::new();
+        if differ.is_none() {
+            members.reserve(self.cluster.len());
+            members.extend(self.cluster.members());
+        }
         let (mut formed, mut panicked) = (None, false);
         if candidates {
             self.version += 1;
             let spare = core::mem::replace(&mut self.spare, Table::EMPTY);
-            let snapshot = self.form(&members, spare);
+            let snapshot = self.form(&members, spare, differ.as_ref());
             panicked = snapshot.is_none();
             self.table = snapshot.as_ref().and_then(|formed| formed.as_ref().err()).copied();
             formed = snapshot.and_then(Result::ok);
             self.behind = formed.is_none();
+        }
+        if self.behind && differ.take().is_some() {
+            members.extend(self.cluster.members());
         }
         for (slot, event) in &events {
             self.note(*slot, event.kind);
@@ -73,26 +79,18 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             self.shared.probes.publish(probes);
         }
         let snapshot = self.shared.snapshot.load_full();
-        let picked = |slot| !self.behind || snapshot.offers(slot);
-        let client = |slot| self.client(slot);
-        let mut complete = !self.found.is_empty();
-        let found = self.found.iter().map(|found| {
-            complete &= !found.is_missing();
-            Place {
-                endpoint: found.endpoint.clone(),
-                leaving: found.left.is_some(),
-                left_out: found.left_out,
-            }
-        });
-        let calm = |priority| self.cluster.calm_until(priority);
-        let listing = Listing::new(found, &members, Arc::clone(&snapshot), client, picked, calm);
-        self.shared.listing.store(Arc::new(listing));
+        let all = differ.is_none().then_some(&*members);
+        let (listing, complete) = self.listing(&snapshot, all);
+        self.list(listing, complete);
         // Unless a pick or a handle has it still: then the next table is made anew.
         if let Some(before) = before.and_then(Arc::into_inner) {
             self.spare = before.table;
-            self.spare.follow(&snapshot.table);
+            match differ {
+                Some(slots) => self.spare.follow_in(&snapshot.table, slots),
+                None => self.spare.follow(&snapshot.table),
+            }
         }
-        self.publish_counts(snapshot.len(), complete);
+        self.publish_counts(snapshot.len());
         self.news = News::default();
         if panicked {
             // The policy may do better then.
@@ -143,11 +141,19 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         &self,
         members: &[Member<'_, Target>],
         spare: Table<F::Client>,
+        differ: Option<&BTreeSet<usize>>,
     ) -> Option<Result<Snapshot<F::Client, P>, TableFull>> {
         let before = self.shared.snapshot.load();
         let (version, client) = (self.version, |slot| self.client(slot));
         let form = || {
             let (cluster, policy) = (&self.cluster, &self.policy);
+            if let Some(differ) = differ {
+                let member = |index| cluster.live(index).and_then(|slot| cluster.member_in(slot));
+                let differ = differ.iter().map(|&index| (index, member(index)));
+                let (slots, order) = (cluster.slots(), cluster.by_address());
+                let table = Table::amended(spare, slots, differ, order, client);
+                return Snapshot::over(version, cluster, members, table, policy);
+            }
             Snapshot::new(version, cluster, members, Some(&before), spare, client, policy)
         };
         let formed = catch_unwind(AssertUnwindSafe(form)).inspect_err(|panic| {
@@ -191,7 +197,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
         }
     }
 
-    fn publish_counts(&self, pickable: usize, complete: bool) {
+    fn publish_counts(&self, pickable: usize) {
         let mut present = self.found.iter().filter(|found| found.left.is_none());
         let none = if present.any(Found::is_eligible) {
             self.cluster.candidates().next().is_none().then(|| self.cluster.unavailable())
@@ -210,7 +216,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             ready: self.cluster.len(),
             pickable,
             settled: self.settled,
-            complete,
+            complete: self.complete,
             busy_until,
             none,
             table: self.table,

@@ -7,6 +7,9 @@ use crate::target::Target;
 /// endpoints takes as long as they take to be read.
 pub(super) struct Roster<C>(Vec<Found<C>>);
 
+/// So few are moved one by one: all others at once, and nobody looks at them.
+const FEW: usize = 8;
+
 impl<C> Roster<C> {
     pub(super) const EMPTY: Self = Self(Vec::new());
 
@@ -38,6 +41,13 @@ impl<C> Roster<C> {
 
     /// Adds endpoints that are not there, themselves in the order of addresses. O(n).
     pub(super) fn add(&mut self, fresh: Vec<Found<C>>) {
+        if fresh.len() <= FEW {
+            for one in fresh {
+                let before = |found: &Found<C>| found.endpoint.addr < one.endpoint.addr;
+                self.0.insert(self.0.partition_point(before), one);
+            }
+            return;
+        }
         let is_last = |one: &Found<C>| {
             self.0.last().is_none_or(|last| last.endpoint.addr < one.endpoint.addr)
         };
@@ -49,9 +59,16 @@ impl<C> Roster<C> {
         }
     }
 
-    /// Takes those out that go. O(n).
-    pub(super) fn take(&mut self, mut goes: impl FnMut(&Found<C>) -> bool) -> Vec<Found<C>> {
-        self.0.extract_if(.., |found| goes(found)).collect()
+    /// Takes those out that go, which are in the order of addresses. O(n).
+    pub(super) fn take(&mut self, going: &[Target]) -> Vec<Found<C>> {
+        if going.len() <= FEW {
+            let places: Vec<_> = going.iter().filter_map(|target| self.place(target)).collect();
+            // From the end: those before stay where they are.
+            return places.into_iter().rev().map(|place| self.0.remove(place)).collect();
+        }
+        let mut going = going.iter().peekable();
+        let goes = |found: &mut Found<C>| going.next_if_eq(&&found.endpoint.addr).is_some();
+        self.0.extract_if(.., goes).collect()
     }
 
     fn place(&self, target: &Target) -> Option<usize> {

@@ -7,6 +7,7 @@ use evenkeel_core::{Instant, Policy, State};
 
 use super::Maintenance;
 use super::found::Found;
+use super::touched::Touched;
 use crate::factory::Factory;
 use crate::target::Target;
 
@@ -26,6 +27,7 @@ impl<F: Factory, P: Policy + Clone + Send + Sync + 'static> Maintenance<F, P> {
             return;
         }
         let Some(restored) = self.restoring.take_if(|_| !self.cluster.is_empty()) else { return };
+        self.touched = Touched::All;
         let awaited = !self.settled && self.found.iter().any(Found::is_awaited);
         let state = restored.at(now);
         match self.cluster.import(now, &state) {

@@ -4,6 +4,7 @@ use core::fmt;
 use core::future::{Future, poll_fn};
 use core::hash::Hash;
 use core::pin::Pin;
+use core::slice;
 use core::task::{Context, Poll};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -204,7 +205,8 @@ where
                 Err("tower's discovery has ended without any endpoint".into())
             }
             None => {
-                let endpoints = self.endpoints.values().map(|known| &known.endpoint);
+                let endpoints =
+                    self.endpoints.values().map(|known| slice::from_ref(&known.endpoint));
                 let count = endpoints.len();
                 let answer = Answer::new(copied(endpoints, count).await);
                 self.inserted.forget();
