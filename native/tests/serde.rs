@@ -43,10 +43,16 @@ fn an_endpoint_needs_no_more_than_its_address() {
 fn settings_may_be_left_out_and_are_read_as_they_were_written() {
     assert_eq!(serde_json::from_str::<Config>("{}").unwrap(), Config::DEFAULT);
     let text = "{\"max_in_flight\": 9, \"book\": \"envoy\", \"success_rate\": true, \
-                 \"interval\": 3000000000}";
+                 \"interval\": \"3s\", \"slow_start\": \"1500us\"}";
     let config: Config = serde_json::from_str(text).unwrap();
     assert_eq!((config.max_in_flight, config.book, config.success_rate), (9, Book::Envoy, true));
     assert_eq!(config.interval, core::time::Duration::from_secs(3));
+    assert_eq!(config.slow_start, core::time::Duration::from_micros(1500));
+    let text = serde_json::to_string(&config).unwrap();
+    assert!(
+        text.contains("\"interval\":\"3s\"") && text.contains("\"slow_start\":\"1500us\""),
+        "{text}"
+    );
     for config in [config, Config::DEFAULT] {
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config, "{text}");
@@ -60,7 +66,15 @@ fn settings_may_be_left_out_and_are_read_as_they_were_written() {
 fn wrong_settings_are_refused_by_their_names() {
     for (text, says) in [
         ("{\"max_ejection_percent\": 101}", "max_ejection_percent is 101; the most is 100"),
-        ("{\"max_in_fligth\": 1}", "max_in_fligth"),
+        (
+            "{\"max_in_fligth\": 1}",
+            "\"max_in_fligth\", expected one of seed, book, consecutive_failures, ",
+        ),
+        ("{\"slow_start\": 30}", "integer `30`, expected a time with its unit, such as \"30s\""),
+        ("{\"slow_start\": \"30\"}", "string \"30\", expected a time with its unit"),
+        ("{\"slow_start\": \"30 s\"}", "string \"30 s\", expected a time with its unit"),
+        ("{\"slow_start\": \"99999999999999h\"}", "expected a time with its unit"),
+        ("{\"slow_start\": \"\"}", "expected a time with its unit"),
         ("{\"book\": \"eureka\"}", "eureka"),
         ("{\"success_rate\": 1}", "boolean"),
         ("{\"consecutive_failures\": 99999999999}", "consecutive_failures is 99999999999"),

@@ -1,5 +1,8 @@
 //! Settings as serde reads and writes them: a map by their names, all of which may be left out. Flags
-//! are booleans, books names, all others numbers; times are in nanoseconds.
+//! are booleans, books names, times texts such as `30s`, all others numbers. In formats that nobody
+//! reads, times are nanoseconds.
+
+mod time;
 
 use core::fmt;
 
@@ -7,6 +10,7 @@ use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use self::time::Time;
 use super::{Book, Config, Kind, Setting};
 
 impl Serialize for Config {
@@ -21,9 +25,8 @@ impl Serialize for Config {
                         usize::try_from(number).ok().and_then(|index| Book::NAMES.get(index));
                     map.serialize_entry(setting.name, name.unwrap_or(&""))?;
                 }
-                Kind::Count | Kind::Time | Kind::Zone => {
-                    map.serialize_entry(setting.name, &number)?;
-                }
+                Kind::Time => map.serialize_entry(setting.name, &Time(number))?,
+                Kind::Count | Kind::Zone => map.serialize_entry(setting.name, &number)?,
             }
         }
         map.end()
@@ -53,13 +56,21 @@ impl<'de> Visitor<'de> for Settings {
             let number = match setting.kind {
                 Kind::Flag => u64::from(map.next_value::<bool>()?),
                 Kind::Book => map.next_value::<BookName>()?.0,
-                Kind::Count | Kind::Time | Kind::Zone => map.next_value()?,
+                Kind::Time => map.next_value::<Time>()?.0,
+                Kind::Count | Kind::Zone => map.next_value()?,
             };
             config.set(index, number).map_err(Error::custom)?;
         }
         config.check().map_err(Error::custom)?;
         Ok(config)
     }
+}
+
+fn one_of(f: &mut fmt::Formatter<'_>, names: impl Iterator<Item = &'static str>) -> fmt::Result {
+    f.write_str("one of ")?;
+    names
+        .enumerate()
+        .try_for_each(|(index, name)| write!(f, "{}{name}", if index == 0 { "" } else { ", " }))
 }
 
 /// A setting by its name.
@@ -72,7 +83,7 @@ impl<'de> Deserialize<'de> for Name {
             type Value = Name;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a setting of a balancer")
+                one_of(f, Config::SETTINGS.iter().map(|setting| setting.name))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Name, E> {
@@ -96,10 +107,7 @@ impl<'de> Deserialize<'de> for BookName {
             type Value = BookName;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("one of ")?;
-                Book::NAMES.iter().enumerate().try_for_each(|(index, name)| {
-                    write!(f, "{}{name}", if index == 0 { "" } else { ", " })
-                })
+                one_of(f, Book::NAMES.iter().copied())
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<BookName, E> {

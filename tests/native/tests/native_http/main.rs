@@ -5,8 +5,8 @@
 mod answers;
 mod bodies;
 mod broken;
-mod json;
 mod first;
+mod json;
 mod late;
 mod over_reqwest;
 mod pools;
