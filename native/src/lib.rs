@@ -139,5 +139,5 @@ pub use target::{Target, TargetError};
 pub use tls::{Tls, TlsError};
 
 #[doc = include_str!("../README.md")]
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "http", feature = "reqwest", feature = "tonic"))]
 struct Readme;
