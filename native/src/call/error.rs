@@ -115,12 +115,11 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             (End::PushBack, _) => f.write_str("the service asked to wait for too long")?,
             (End::Success | End::Attempts, _) => f.write_str("attempts exhausted")?,
         }
-        write!(
-            f,
-            " after {} attempt{}",
-            self.attempts.len(),
-            if self.attempts.len() == 1 { "" } else { "s" }
-        )?;
+        match self.attempts.len() {
+            0 => {}
+            1 => f.write_str(" after 1 attempt")?,
+            many => write!(f, " after {many} attempts")?,
+        }
         for (i, attempt) in self.attempts.iter().enumerate() {
             write!(f, "{} {attempt}", if i == 0 { ":" } else { ";" })?;
         }

@@ -7,7 +7,7 @@ use evenkeel_core::Verdict;
 use hyper_util::client::legacy;
 
 use super::exchange::Fault;
-use super::path::BadPath;
+use super::path::{BadPath, write_bad};
 use crate::call::CallError;
 use crate::factory::BoxError;
 use crate::reason::with_sources;
@@ -100,7 +100,7 @@ impl From<BadPath> for BadRequest {
 impl fmt::Display for BadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path { path, reason } => write!(f, "{path:?} is no path: {reason}"),
+            Self::Path { path, reason } => write_bad(f, path, reason),
             Self::Host { host, reason } => write!(f, "{host:?} is no host: {reason}"),
             Self::Header { name, reason } => write!(f, "the header {name:?}: {reason}"),
             Self::Body { reason } => write!(f, "the body cannot be written: {reason}"),

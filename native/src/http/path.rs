@@ -1,10 +1,12 @@
 //! The path of a request below the prefix of its endpoint.
 
 use core::fmt;
+use std::borrow::Cow;
 
 #[cfg(any(feature = "http", test))]
 use ::http::uri::InvalidUri;
 use ::http::uri::{PathAndQuery, Uri};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 /// A request's path and query, as they are asked for at any endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +27,12 @@ pub(crate) struct BadPath {
 impl Path {
     /// Reads a path, with a query or without. Where the text names an origin, that is a
     /// placeholder, as a service's name is: an endpoint stands in for it. Dots are resolved, so
-    /// that no request leaves its endpoint's prefix.
+    /// that no request leaves its endpoint's prefix. What a URL cannot have is encoded, as browsers
+    /// do; but for control characters, which are somebody's mistake.
     pub(crate) fn new(text: &str) -> Result<Self, BadPath> {
         let bad = |reason: String| BadPath { path: text.to_owned(), reason };
+        let encoded: Cow<'_, str> = utf8_percent_encode(text, &ENCODED).into();
+        let text = &*encoded;
         let uri: Uri;
         let path = if names_origin(text) {
             uri = text.parse().map_err(|error| bad(format!("{error}")))?;
@@ -65,11 +70,23 @@ impl Path {
     }
 }
 
-impl fmt::Display for BadPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no path: {}", self.path, self.reason)
+/// The characters that are not in paths and queries (the WHATWG's URL Standard, "path percent-encode
+/// set"), besides all that are not ASCII.
+const ENCODED: AsciiSet =
+    AsciiSet::EMPTY.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
+
+/// Writes what is wrong with a text that is no path, however long that is.
+pub(crate) fn write_bad(f: &mut fmt::Formatter<'_>, path: &str, reason: &str) -> fmt::Result {
+    match path.char_indices().nth(SHOWN) {
+        None => write!(f, "{path:?} is no path: {reason}"),
+        Some((end, _)) => {
+            write!(f, "{:?}… ({} bytes) is no path: {reason}", &path[..end], path.len())
+        }
     }
 }
+
+/// How many characters of a text that is no path are told.
+const SHOWN: usize = 100;
 
 /// Tells that a text names an origin: a scheme stands before it, and not in its path or query.
 pub(crate) fn names_origin(text: &str) -> bool {
@@ -77,10 +94,10 @@ pub(crate) fn names_origin(text: &str) -> bool {
 }
 
 /// Writes a path with `.` and `..` resolved (RFC 3986 §5.2.4), encoded ones too; it begins with a
-/// slash then.
+/// slash then. A backslash is a slash, as in browsers: some servers take it for one.
 fn resolve(path: &str, whole: &mut String) {
     let mut ends_in_dots = false;
-    for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
+    for segment in path.strip_prefix(SLASHES).unwrap_or(path).split(SLASHES) {
         let dots = dots(segment);
         ends_in_dots = matches!(dots, Some(1 | 2));
         if dots == Some(2) {
@@ -94,6 +111,8 @@ fn resolve(path: &str, whole: &mut String) {
         whole.push('/');
     }
 }
+
+const SLASHES: [char; 2] = ['/', '\\'];
 
 /// Counts the dots of a segment that has nothing else, encoded or not.
 fn dots(segment: &str) -> Option<usize> {
@@ -119,6 +138,12 @@ pub(crate) fn prefix(text: &str) -> Result<String, BadPath> {
 mod tests {
     use super::*;
 
+    impl fmt::Display for BadPath {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write_bad(f, &self.path, &self.reason)
+        }
+    }
+
     #[test]
     fn paths_are_appended_with_one_slash() {
         for (at, path, wanted) in [
@@ -142,6 +167,10 @@ mod tests {
             ("/v1", "/a//b", "/v1/a//b"),
             ("/v1", "/...", "/v1/..."),
             ("/v1", "/a/.b/c%2e/../%2E%2e/d", "/v1/a/d"),
+            ("/v1", "/a\\..\\..\\b\\c?d\\e", "/v1/b/c?d\\e"),
+            ("/v1", "/a b/ä?q={\"x\": \"<ü>\"}", "/v1/a%20b/%C3%A4?q=%7B%22x%22:%20%22%3C%C3%BC%3E%22%7D"),
+            ("", "/%20%zz|^'", "/%20%zz|^'"),
+            ("", "http://users/a b", "/a%20b"),
         ] {
             let prefix = prefix(at).expect("a prefix");
             let whole = Path::new(path).expect("a path").below(&prefix).expect("it is short");
@@ -151,10 +180,13 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_named() {
-        for path in ["/a b", "/\n", "http://", "://", "/ä\u{0}"] {
+        for path in ["/a\tb", "/\n", "http://", "://", "/ä\u{0}", "/a\r\nhost: b"] {
             let error = Path::new(path).expect_err(path);
             assert!(error.to_string().starts_with(&format!("{path:?} is no path: ")), "{error}");
         }
         assert!(prefix("/v1?x").is_err());
+        let long = Path::new(&"/ä".repeat(50_000)).expect_err("it is too long").to_string();
+        let shown = "/ä".repeat(50);
+        assert_eq!(long, format!("{shown:?}… (150000 bytes) is no path: uri too long"));
     }
 }

@@ -4,6 +4,7 @@ use core::error::Error as StdError;
 use core::fmt;
 
 use crate::call::CallError;
+use crate::http::path::write_bad;
 
 /// Why a request has no answer.
 ///
@@ -35,7 +36,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(error) => write!(f, "the request cannot be built: {error}"),
-            Self::Url { path, reason } => write!(f, "{path:?} is no path: {reason}"),
+            Self::Url { path, reason } => write_bad(f, path, reason),
             Self::ZeroTimeout => f.write_str("a timeout of 0: leave it out for no timeout"),
             Self::Call { call, body_begun: false } => call.fmt(f),
             Self::Call { call, body_begun: true } => {
