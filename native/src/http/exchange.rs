@@ -326,7 +326,13 @@ where
     let (answer, (lease, call)) = called.await?;
     let attempts = log.attempts(answer.place);
     let response = answer.response.take().expect("it is taken once");
-    let follow = |body| LeaseBody::following(body, lease, rules.body_idle, deadline);
+    let upgrades = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let follow = |body| {
+        if upgrades {
+            return LeaseBody::upgraded(lease);
+        }
+        LeaseBody::following(body, lease, rules.body_idle, deadline)
+    };
     let mut response = response.map(follow);
     response.extensions_mut().insert(attempts);
     Ok((response, call.map(|call| Rest { call, deadline })))

@@ -37,6 +37,9 @@ use crate::lease::Lease;
 /// caller has. [`bytes`](Self::bytes) gives nothing away before the end, so that it is covered
 /// whole.
 ///
+/// After a 101 the connection speaks another protocol, such as WebSocket: the request counts as in
+/// flight until this is dropped. Keep it beside what `hyper::upgrade::on` gives.
+///
 /// For clients of your own, make one with [`new`](Self::new), or use
 /// [`call_response`](crate::Balancer::call_response).
 #[must_use = "an answer that is dropped unread may cost its connection"]
@@ -144,6 +147,16 @@ impl<B: Body> LeaseBody<B> {
         let lease = (!body.is_end_stream()).then(|| lease.held());
         let limits = Limits::new(idle, deadline);
         Self { inner: Some(body), lease, limits, substitute: Substitute::None }
+    }
+
+    /// Stands for a connection that speaks another protocol from here on (101): the request counts
+    /// as in flight until this is dropped. The endpoint is told of the head at once.
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    pub(super) fn upgraded<C: Send + Sync + 'static>(lease: Following<C>) -> Self {
+        let mut lease = lease.held();
+        lease.tell();
+        let limits = Limits::new(None, None);
+        Self { inner: None, lease: Some(lease), limits, substitute: Substitute::None }
     }
 
     /// Asks there for another body if this one breaks before anybody had anything of it.

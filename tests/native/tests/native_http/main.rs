@@ -13,6 +13,7 @@ mod pools;
 mod requests;
 mod responses;
 mod server;
+mod upgrades;
 mod upstreams;
 mod waits;
 

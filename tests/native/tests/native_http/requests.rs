@@ -48,7 +48,7 @@ async fn what_cannot_be_sent_is_said() {
     let server = Server::always(Act::OK).await;
     let client = client(&[&server]).await;
     for (request, says) in [
-        (client.get("/a b"), "\"/a b\" is no path: "),
+        (client.get("/a\tb"), "\"/a\\tb\" is no path: "),
         (client.get("/").header("a b", "1"), "the header \"a b\": "),
         (client.get("/").header("a", "1\n"), "the header \"a\": "),
         (client.get("/").header("Host", "a@b"), "the request is at fault after 1 attempt: "),
