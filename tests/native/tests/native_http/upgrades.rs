@@ -14,7 +14,8 @@ async fn echo(listener: TcpListener) {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.expect("a head"));
     }
-    let answer = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    let answer =
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
     stream.write_all(answer).await.expect("an open connection");
     let (mut read, mut write) = stream.split();
     tokio::io::copy(&mut read, &mut write).await.expect("an open connection");
