@@ -20,11 +20,34 @@
 //! # }
 //! ```
 //!
-//! With the feature `http` there is an HTTP client over it, `http::Client`; with `reqwest`, the same
-//! over a client of yours: `reqwest::ClientWithBalancer`.
+//! # The map
+//!
+//! ```text
+//!  Discover ──► Removal ──► clients ──► candidates ──► Policy ──► Pick ──► your request
+//!   sources     who leaves   by your     by level,                             │
+//!                            factory     health, room ◄──── report ────────────┘
+//! ```
+//!
+//! | to | take |
+//! |---|---|
+//! | find endpoints | [`DnsSrv`], [`DnsHost`], [`Fixed`], [`Publisher`], [`Watch`] |
+//! | follow a registry, with its feature | `File`, `HttpList`, `Consul`, `Etcd`, `Kubernetes` |
+//! | bring a source of your own | [`Discover`], whose methods put several together, too |
+//! | say who leaves, and when | [`Removal`] |
+//! | send HTTP, with its feature | `http::Client`, `reqwest::ClientWithBalancer` |
+//! | call gRPC or tower's services, likewise | `tonic::Channel`, `tower::BalanceService` |
+//! | call anything else, with retries | [`Balancer::call`], [`Retry`], [`CallError`] |
+//! | follow answers that go on | [`Balancer::call_lease`] |
+//! | pick by yourself | [`Balancer::pick`], [`Balancer::handle`], [`Lease`] |
+//! | choose policy, health, limits, zones | [`Builder::policy`], [`Builder::config`], [`Config`] |
+//! | ask endpoints how they are | [`Balancer::check`], the module [`check`] |
+//! | wait for the first ones | [`Balancer::ready`], [`Retry::wait_for_ready`] |
+//! | see endpoints, events, counts | [`Balancer::endpoints`], [`Balancer::events`], [`Balancer::stats`] |
+//! | see sources and the task | [`Balancer::discovery`], [`Balancer::task`] |
+//! | stop, and go on after a restart | [`Balancer::close`], [`Balancer::state`], [`Builder::restore`] |
 //!
 //! Every decision is made by [`evenkeel_core`], which does no I/O; this crate feeds it from the
-//! network.
+//! network. The README has more on each, and `examples/` programs to run.
 
 #![deny(unsafe_code)]
 
