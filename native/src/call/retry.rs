@@ -180,7 +180,8 @@ impl<K, A> Retry<K, A> {
 
     /// Lets a call wait for an endpoint, until its time is over, where by default it ends when there
     /// is none: for calls that may begin before discovery has an answer, or sit an outage out. Give
-    /// it a [`timeout`](Self::timeout).
+    /// it a [`timeout`](Self::timeout). Where there are endpoints and all are full
+    /// (`max_in_flight`), it ends all the same: such limits are there to say no at once.
     #[must_use]
     pub fn wait_for_ready(self) -> Self {
         Self { policy: self.policy.with_wait_for_ready(), ..self }
