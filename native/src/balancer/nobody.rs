@@ -4,6 +4,16 @@ use core::error::Error;
 
 use crate::discover::DiscoveryStatus;
 use crate::error::SharedError;
+use crate::shared::Shared;
+
+/// Returns why there is no endpoint: the balancer has ended, or what discovery says.
+pub(super) fn why_nobody<C, P>(shared: &Shared<C, P>) -> Option<SharedError> {
+    if shared.supervisor.has_ended() {
+        let text = "the balancer has ended: it was closed, or its runtime was shut down";
+        return Some(Box::<dyn Error + Send + Sync>::from(text).into());
+    }
+    why_none(&shared.discovery.borrow())
+}
 
 /// Returns why discovery knows no endpoint: it failed, or its answers name none that can be used.
 pub(super) fn why_none(status: &DiscoveryStatus) -> Option<SharedError> {

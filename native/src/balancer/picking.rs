@@ -3,7 +3,7 @@
 use evenkeel_core::set::{AllOfList, Set, Slots};
 use evenkeel_core::{Cx, Instant, PickError as CoreError, Policy, Slot, View, Why};
 
-use super::nobody::why_none;
+use super::nobody::why_nobody;
 use crate::error::PickError;
 use crate::pick::Choice;
 use crate::shared::{Counts, Shared};
@@ -194,7 +194,7 @@ impl<'s, C, P: Policy> Picking<'_, 's, C, P> {
 
     #[cold]
     fn unavailable(self) -> PickError {
-        let discovery = why_none(&self.shared.discovery.borrow());
+        let discovery = why_nobody(self.shared);
         let clients = self.shared.clients.borrow();
         match clients.counts {
             Counts { endpoints: 0, .. } => PickError::NoEndpoints { discovery },

@@ -320,7 +320,9 @@ async fn calls_that_wait_for_an_endpoint_end_with_the_task() {
     let error = waits.await.unwrap().unwrap_err();
     assert!(matches!(error.unavailable, Some(PickError::NoEndpoints { .. })), "{error}");
     let patient = Retry::attempts(3).unwrap().wait_for_ready();
-    assert!(balancer.call(&patient, async |_| Ok::<_, BoxError>(())).await.is_err());
+    let error = balancer.call(&patient, async |_| Ok::<_, BoxError>(())).await.unwrap_err();
+    let says = "no endpoints available: the balancer has ended: it was closed, or its runtime was shut down";
+    assert_eq!(error.to_string(), says);
 }
 
 #[tokio::test(start_paused = true)]
