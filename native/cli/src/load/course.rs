@@ -1,12 +1,14 @@
 //! Sends the requests.
 
+use core::future::pending;
 use core::pin::pin;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
-use evenkeel::http::{Attempts, BodyError, Client, LeaseBody};
+use evenkeel::http::{Attempts, BodyError, Client, LeaseBody, Pool};
+use evenkeel::{Balancer, DiscoveryStatus, PickError};
 use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::body::Incoming;
@@ -38,6 +40,18 @@ struct Course {
 /// How long answers are waited for that are under way when it is interrupted.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Waits until discovery answers that there is nobody; returns what it says.
+async fn nobody(balancer: &Balancer<Pool>) -> PickError {
+    let mut status = balancer.discovery();
+    let answers = |status: &DiscoveryStatus| status.error.is_none() && status.empty_held > 0;
+    // The balancer outlives this.
+    let _ = status.wait_for(answers).await;
+    match balancer.pick() {
+        Err(why) => why,
+        Ok(_) => pending().await,
+    }
+}
+
 /// Sends requests until the time is over.
 pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
     let method = Method::from_bytes(args.method.as_bytes())
@@ -50,6 +64,9 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
         interrupted = interrupt.as_mut() => return interrupted.map(|()| Tally::default()),
         ready = client.balancer().ready_within(Duration::from_millis(args.timeout)) => {
             ready.map_err(|error| io::Error::other(format!("{}: {error}", args.url)))?;
+        }
+        why = nobody(client.balancer()) => {
+            return Err(io::Error::other(format!("{}: {why}", args.url)));
         }
     }
     let begun = Instant::now();
