@@ -2,6 +2,7 @@
 
 use core::error::Error;
 use core::fmt;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::pem::PemObject;
@@ -150,6 +151,15 @@ impl Connector {
         let config = self.config.get_or_init(|| Arc::new(config));
         Ok((TlsConnector::from(Arc::clone(config)), name))
     }
+}
+
+/// Says of a failed handshake what its own words do not: that the server speaks something else.
+pub(crate) fn explained(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    if matches!(cause, Some(rustls::Error::InvalidMessage(_))) {
+        return io::Error::new(error.kind(), format!("it does not speak TLS: {error}"));
+    }
+    error
 }
 
 /// Why certificates or keys are of no use.

@@ -20,7 +20,7 @@ use crate::connect;
 use crate::factory::BoxError;
 use crate::target::Target;
 #[cfg(feature = "tls")]
-use crate::tls::Connector as TlsConnector;
+use crate::tls::{Connector as TlsConnector, explained};
 
 /// Connects to its endpoint, whatever the URL says. hyper's client makes clones for each request.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Settings {
         #[cfg(feature = "tls")]
         if let Some((tls, host)) = &self.tls {
             let (connector, name) = tls.session(host).await?;
-            let stream = connector.connect(name, tcp).await?;
+            let stream = connector.connect(name, tcp).await.map_err(explained)?;
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             return Ok((Box::new(stream), h2));
         }
