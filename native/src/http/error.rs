@@ -139,6 +139,9 @@ impl SendError {
         if hyper.is_some_and(|error| error.is_canceled() || h2(error) == Some(true)) {
             return Self::NeverSent(error.into());
         }
+        if hyper.is_some_and(hyper::Error::is_parse_too_large) {
+            return Self::Broken(TOO_LARGE.into());
+        }
         // Its connection is gone, and hyper counts that to the user's errors, under no name.
         let gone = |error: &hyper::Error| error.to_string().starts_with("dispatch task is gone");
         let is_at_fault = |error: &hyper::Error| error.is_user() && !error.is_body_write_aborted();
@@ -148,6 +151,10 @@ impl SendError {
         Self::Broken(error.into())
     }
 }
+
+/// What hyper says in fewer words, without the limits.
+const TOO_LARGE: &str = "the head of the answer has more headers than `Connections::max_headers` \
+                         (100 by default), or more than 400 KiB";
 
 impl Fault for SendError {
     fn usual(&self) -> Verdict {

@@ -46,6 +46,7 @@ pub struct Connections {
     idle_timeout: Duration,
     max_idle: usize,
     max_age: Option<Duration>,
+    max_headers: Option<usize>,
     keep_alive: Duration,
 }
 
@@ -63,6 +64,7 @@ impl Default for Connections {
             idle_timeout: Duration::from_secs(60),
             max_idle: 32,
             max_age: None,
+            max_headers: None,
             keep_alive: Duration::from_secs(20),
         }
     }
@@ -135,6 +137,13 @@ impl Connections {
         Self { max_age: Some(age), ..self }
     }
 
+    /// Takes answers of HTTP/1 with so many headers; default: 100. Those with more are an error, so
+    /// that no endpoint fills the memory. Another number costs an allocation for each answer.
+    #[must_use]
+    pub fn max_headers(self, headers: usize) -> Self {
+        Self { max_headers: Some(headers), ..self }
+    }
+
     /// Makes the pool of an endpoint, with no connection in it yet.
     ///
     /// # Errors
@@ -153,7 +162,11 @@ impl Connections {
             timeout: self.connect_timeout,
             max_age: self.max_age,
         }));
-        let client = Builder::new(TokioExecutor::new())
+        let mut builder = Builder::new(TokioExecutor::new());
+        if let Some(headers) = self.max_headers {
+            builder.http1_max_headers(headers);
+        }
+        let client = builder
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(self.idle_timeout)

@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use evenkeel::health::Health;
-use evenkeel::http::{AttemptEnd, Attempts, Repeat};
+use evenkeel::http::{AttemptEnd, Attempts, Client, Connections, Repeat};
 use evenkeel::{Verdict, http};
 use hyper::StatusCode;
 
-use super::{Act, client, status, two, until, within};
+use super::{Act, InOrder, Server, balancer, client, quick, status, two, until, within};
 
 /// Statuses, requests by class and server, and the failure.
 type Row = (&'static [u16], [[usize; 2]; 3], bool);
@@ -78,7 +78,7 @@ async fn the_last_answer_is_returned_as_it_is() {
         Act::Answer(502, "X-Which: second\r\n", "two"),
     )
     .await;
-    let client = client(&[&first, &second]).await.with_retry(super::quick(2));
+    let client = client(&[&first, &second]).await.with_retry(quick(2));
     let response = client.get("/").send().await.expect("an answer");
     assert_eq!(
         (response.status().as_u16(), &response.headers()["x-which"]),
@@ -152,6 +152,28 @@ async fn where_all_keys_are_bad_the_caller_is_told_and_does_not_wait_for_one_to_
         for server in servers {
             let health = status(&client, server.addr).health;
             assert!(matches!(health, Health::Overloaded { .. }), "{health:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_more_headers_than_may_be_says_what_to_set() {
+    // One with its length is the 150th.
+    let headers: String = (1..150).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let server = Server::always(Act::Answer(200, headers.leak(), "fine")).await;
+    for (headers, fits) in [(None, false), (Some(149), false), (Some(150), true)] {
+        let connections = Connections::default();
+        let connections = headers.map_or(connections.clone(), |most| connections.max_headers(most));
+        let client = Client::new(balancer(InOrder, &[server.addr], connections).await);
+        match client.with_retry(quick(1)).get("/").send().await {
+            Ok(answer) => assert!(fits && answer.headers().len() == 150, "{answer:?}"),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(
+                    !fits && error.contains("headers than `Connections::max_headers`"),
+                    "{error}"
+                );
+            }
         }
     }
 }
