@@ -20,9 +20,12 @@ pub(super) fn why_none(status: &DiscoveryStatus) -> Option<SharedError> {
     if status.error.is_some() || status.empty_held == 0 || status.absent {
         return status.error.clone();
     }
-    let text = match status.skipped.reasons() {
-        [] => "discovery answers that there are none".to_owned(),
-        reasons => format!("nothing of discovery's answer can be used: {}", reasons.join("; ")),
+    let text = match (status.skipped.reasons(), &status.why_none) {
+        ([], None) => "discovery answers that there are none".to_owned(),
+        ([], Some(why)) => why.to_string(),
+        (reasons, _) => {
+            format!("nothing of discovery's answer can be used: {}", reasons.join("; "))
+        }
     };
     Some(Box::<dyn Error + Send + Sync>::from(text).into())
 }

@@ -39,6 +39,8 @@ pub struct Answer {
     pub absent: bool,
     /// What of the answer was no endpoint, and why.
     pub skipped: Skipped,
+    /// Why there are no endpoints, if the source knows more than that.
+    pub why_none: Option<Arc<str>>,
     /// These are not all: the endpoints known so far that are not in it stay.
     pub partial: bool,
     /// What went wrong, though there are endpoints; without any, the lookup has failed.
@@ -70,6 +72,11 @@ impl Answer {
     /// [when to ask again](Self::with_retry_after).
     pub fn failed(error: impl Into<BoxError>) -> Self {
         Self::default().with_error(error)
+    }
+
+    /// Answers without endpoints, and says why: "web.example.com does not exist".
+    pub fn none(why: impl Into<Arc<str>>) -> Self {
+        Self { why_none: Some(why.into()), ..Self::default() }
     }
 
     /// Says how long the answer is good.

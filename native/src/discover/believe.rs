@@ -48,8 +48,18 @@ impl Belief {
         status: &watch::Sender<DiscoveryStatus>,
     ) -> (PollerAnswer, Option<Set>) {
         let answer = result.unwrap_or_else(Answer::failed);
-        let Answer { endpoints, ttl, retry_after, absent, partial, skipped, error, server, parts } =
-            answer;
+        let Answer {
+            endpoints,
+            ttl,
+            retry_after,
+            absent,
+            skipped,
+            why_none,
+            partial,
+            error,
+            server,
+            parts,
+        } = answer;
         status.send_if_modified(|status| {
             let more = parts.len() > status.parts.len();
             if more {
@@ -81,6 +91,7 @@ impl Belief {
             status.server = server;
             status.absent = absent;
             status.skipped = skipped;
+            status.why_none = why_none;
             status.empty_held += u64::from(set.is_none());
         });
         if set.is_some() {

@@ -96,6 +96,7 @@ impl<A: Discover, B: Discover> Discover for Merge<A, B> {
         all.absent &= other.absent;
         all.endpoints.extend(other.endpoints);
         all.skipped.add(other.skipped);
+        all.why_none = all.why_none.or(other.why_none);
         all.parts.extend(other.parts);
         all.error = all.error.or(other.error);
         all.server = match (all.server, other.server) {
@@ -157,6 +158,7 @@ impl<A: Discover, B: Discover> Discover for OrElse<A, B> {
         let mut other = fallback.answer().await;
         other.absent &= own.absent;
         other.error = own.error.or(other.error);
+        other.why_none = other.why_none.or(own.why_none);
         other.parts.splice(..0, own.parts);
         Ok(self.told.answer(other))
     }

@@ -158,15 +158,15 @@ impl Driven {
     pub(super) async fn answer(&mut self) -> Answer {
         let parts = vec![self.status.clone()];
         let known = self.known.borrow_and_update().clone();
-        let DiscoveryStatus { skipped, error, server, .. } =
+        let DiscoveryStatus { skipped, why_none, error, server, .. } =
             self.status.borrow_and_update().clone();
         self.told.clone_from(&error);
         let Some(known) = known else {
-            return Answer { skipped, error, server, parts, ..Answer::default() };
+            return Answer { skipped, why_none, error, server, parts, ..Answer::default() };
         };
         let absent = known.is_empty();
         let endpoints = aside(known.size() > LONG, move || Vec::clone(&known)).await;
-        Answer { endpoints, absent, skipped, error, server, parts, ..Answer::default() }
+        Answer { endpoints, absent, skipped, why_none, error, server, parts, ..Answer::default() }
     }
 }
 

@@ -35,6 +35,8 @@ pub struct DiscoveryStatus {
     pub absent: bool,
     /// What of the last good answer was no endpoint, and why.
     pub skipped: Skipped,
+    /// Why the last good answer had no endpoints, if it had none and the source says so.
+    pub why_none: Option<Arc<str>>,
     /// Endpoints of the last good answer above [`max_endpoints`](crate::Removal::max_endpoints).
     pub above_max: usize,
     /// The source will say no more of itself when it has news, and why. What is known stays in
@@ -59,6 +61,7 @@ impl Default for DiscoveryStatus {
             empty_held: 0,
             absent: false,
             skipped: Skipped::default(),
+            why_none: None,
             above_max: 0,
             ended: None,
             parts: Vec::new(),

@@ -139,11 +139,13 @@ impl SendError {
         if hyper.is_some_and(|error| error.is_canceled() || h2(error) == Some(true)) {
             return Self::NeverSent(error.into());
         }
-        if hyper.is_some_and(hyper::Error::is_parse_too_large) {
+        // What clients have no name for in hyper.
+        let says = |error: &hyper::Error, what| error.to_string().starts_with(what);
+        if hyper.is_some_and(|error| says(error, "message head is too large")) {
             return Self::Broken(TOO_LARGE.into());
         }
-        // Its connection is gone, and hyper counts that to the user's errors, under no name.
-        let gone = |error: &hyper::Error| error.to_string().starts_with("dispatch task is gone");
+        // Its connection is gone, and hyper counts that to the user's errors.
+        let gone = |error: &hyper::Error| says(error, "dispatch task is gone");
         let is_at_fault = |error: &hyper::Error| error.is_user() && !error.is_body_write_aborted();
         if hyper.is_some_and(|error| is_at_fault(error) && !gone(error)) {
             return Self::Request(error.into());

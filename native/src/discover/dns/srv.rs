@@ -264,13 +264,14 @@ impl DnsSrv {
             }
         }
         let (server, absent) = (Some(found.server.clone()), found.absent);
+        let why_none = found.why_none.clone();
         let (before, counts) = (Arc::clone(&self.before), self.hosts.is_incomplete());
         let known = if counts { before.len() } else { 0 };
         let found = resolved.iter().map(|(_, addresses)| addresses.len()).sum::<usize>();
         let work = move || known::answered(endpoints, resolved, before, counts);
         let (endpoints, before) = aside(found + known > LONG, work).await;
         self.before = before;
-        Ok(Answer { ttl, absent, skipped, server, ..Answer::new(endpoints) })
+        Ok(Answer { ttl, absent, skipped, why_none, server, ..Answer::new(endpoints) })
     }
 
     /// Looks up, except what the source itself said to be there.

@@ -132,11 +132,11 @@ async fn absent_names_and_types_are_answers_with_the_negative_ttl() {
         "nodata IN TXT \"no SRV here\"\nalias 2 IN CNAME nodata\ndangling 20 IN CNAME nowhere",
     );
     // The SOA has TTL 9 and minimum 3.
-    for (name, ttl) in [
-        ("nowhere.lb.test", Some(seconds(3))),
-        ("nodata.lb.test", Some(seconds(3))),
-        ("alias.lb.test", Some(seconds(2))),
-        ("dangling.lb.test", Some(seconds(3))),
+    for (name, ttl, why) in [
+        ("nowhere.lb.test", Some(seconds(3)), "nowhere.lb.test does not exist"),
+        ("nodata.lb.test", Some(seconds(3)), "nodata.lb.test has no SRV records"),
+        ("alias.lb.test", Some(seconds(2)), "alias.lb.test has no SRV records"),
+        ("dangling.lb.test", Some(seconds(3)), "dangling.lb.test does not exist"),
     ] {
         let answer = lookup(by_addr(name, &[named.addr()])).await;
         assert_eq!(
@@ -144,6 +144,7 @@ async fn absent_names_and_types_are_answers_with_the_negative_ttl() {
             (0, false, 0, ttl),
             "{name}"
         );
+        assert_eq!(answer.why_none.as_deref(), Some(why));
     }
 }
 

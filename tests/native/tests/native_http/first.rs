@@ -1,9 +1,10 @@
 //! Requests of a client that is new: nobody waited for its endpoints.
 
+use core::convert::Infallible;
 use core::time::Duration;
 
 use evenkeel::reqwest::ClientWithBalancer;
-use evenkeel::{Endpoint, Publisher, http};
+use evenkeel::{Answer, Discover, Endpoint, Publisher, http};
 
 use super::{Act, Server, within};
 
@@ -26,6 +27,17 @@ async fn the_first_request_waits_for_the_first_endpoint() {
     assert_eq!(within(asked).await.expect("no panic").expect("an answer").status(), 200);
 }
 
+/// A service without endpoints, which knows why.
+struct Nobody;
+
+impl Discover for Nobody {
+    type Error = Infallible;
+
+    async fn lookup(&mut self) -> Result<Answer, Infallible> {
+        Ok(Answer::none("the service is switched off"))
+    }
+}
+
 #[tokio::test]
 async fn where_none_comes_the_first_request_says_why_and_does_not_wait() {
     let (publisher, source) = Publisher::new();
@@ -36,6 +48,12 @@ async fn where_none_comes_the_first_request_says_why_and_does_not_wait() {
     let error = client.balancer().ready_within(Duration::from_millis(1)).await;
     let error = error.expect_err("nobody answers").to_string();
     assert!(error.ends_with("; discovery answers that there are none"), "{error}");
+
+    let (publisher, other) = Publisher::new();
+    publisher.replace([]);
+    let client = http::Client::over(Nobody.or_else(other.merge(Nobody))).expect("a runtime");
+    let error = within(client.get("/").send()).await.expect_err("nobody answers").to_string();
+    assert_eq!(error, "no endpoints available: the service is switched off");
 
     let (publisher, source) = Publisher::new();
     let client = http::Client::over(source).expect("a runtime");

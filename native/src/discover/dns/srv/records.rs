@@ -32,6 +32,7 @@ pub(super) struct Found {
     /// The hosts to look up.
     pub(super) targets: BTreeMap<String, Name>,
     pub(super) skipped: Skipped,
+    pub(super) why_none: Option<Arc<str>>,
     pub(super) absent: bool,
     /// It is the host itself, for want of records.
     pub(super) is_host: bool,
@@ -60,6 +61,10 @@ impl Found {
             targets.insert(target.clone(), host.clone());
             records.push(SrvRecord { priority: 0, weight: 1, port, target });
         }
+        let why_none = (resolved.records.is_empty() && !is_host).then(|| {
+            let what = if resolved.exists { "has no SRV records" } else { "does not exist" };
+            format!("{} {what}", name::host(name)).into()
+        });
         for data in &resolved.records {
             let RData::SRV(srv) = data else { continue };
             let target = name::host(&srv.target);
@@ -94,6 +99,7 @@ impl Found {
             endpoints,
             targets,
             skipped,
+            why_none,
             absent: of_no_use.root > 0 && of_no_use.root == resolved.records.len(),
             is_host,
             server: resolved.server,
