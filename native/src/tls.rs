@@ -2,6 +2,7 @@
 
 use core::error::Error;
 use core::fmt;
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::pem::PemObject;
@@ -150,6 +151,19 @@ impl Connector {
         let config = self.config.get_or_init(|| Arc::new(config));
         Ok((TlsConnector::from(Arc::clone(config)), name))
     }
+}
+
+/// Says what is wrong where a handshake met a server that does not speak TLS, and what to do.
+#[cfg(any(feature = "http", feature = "tonic", feature = "web"))]
+pub(crate) fn explained(error: io::Error) -> io::Error {
+    use rustls::Error::InvalidMessage;
+    use rustls::InvalidMessage::{InvalidContentType, UnknownProtocolVersion};
+    let why = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    if !matches!(why, Some(InvalidMessage(InvalidContentType | UnknownProtocolVersion))) {
+        return error;
+    }
+    let reason = "the server does not speak it here: ask without TLS (http://), or at another port";
+    io::Error::new(error.kind(), TlsError { reason: reason.to_owned() })
 }
 
 /// Why certificates or keys are of no use.

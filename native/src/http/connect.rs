@@ -16,11 +16,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tower_service::Service;
 
+use super::plain::Plain;
 use crate::connect;
 use crate::factory::BoxError;
 use crate::target::Target;
 #[cfg(feature = "tls")]
-use crate::tls::Connector as TlsConnector;
+use crate::tls::{Connector as TlsConnector, explained};
 
 /// Connects to its endpoint, whatever the URL says. hyper's client makes clones for each request.
 #[derive(Clone, Debug)]
@@ -58,11 +59,11 @@ impl Settings {
         #[cfg(feature = "tls")]
         if let Some((tls, host)) = &self.tls {
             let (connector, name) = tls.session(host).await?;
-            let stream = connector.connect(name, tcp).await?;
+            let stream = connector.connect(name, tcp).await.map_err(explained)?;
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             return Ok((Box::new(stream), h2));
         }
-        Ok((Box::new(tcp), false))
+        Ok((Box::new(Plain::new(tcp)), false))
     }
 }
 

@@ -129,12 +129,16 @@ impl SendError {
         Self::Request(error.into())
     }
 
-    pub(super) fn of(error: legacy::Error) -> Self {
+    /// Takes an error of hyper's client, which takes so many headers of an answer.
+    pub(super) fn of(error: legacy::Error, max_headers: usize) -> Self {
         if error.is_connect() {
             return Self::NeverSent(error.into());
         }
         let hyper = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
         let h2 = |error: &hyper::Error| error.source()?.downcast_ref().map(is_unread);
+        if hyper.is_some_and(hyper::Error::is_parse_too_large) {
+            return Self::Broken(TooLarge { max_headers, error }.into());
+        }
         // Taken back before the first byte; or its own stream of HTTP/2 was.
         if hyper.is_some_and(|error| error.is_canceled() || h2(error) == Some(true)) {
             return Self::NeverSent(error.into());
@@ -146,6 +150,30 @@ impl SendError {
             return Self::Request(error.into());
         }
         Self::Broken(error.into())
+    }
+}
+
+/// An answer's head is above a limit.
+#[derive(Debug)]
+struct TooLarge {
+    max_headers: usize,
+    error: legacy::Error,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the answer has more than {} headers (see `Connections::max_headers`), or they are \
+             larger than 408 KiB",
+            self.max_headers
+        )
+    }
+}
+
+impl StdError for TooLarge {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.error)
     }
 }
 

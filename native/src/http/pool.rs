@@ -22,6 +22,9 @@ use crate::target::Target;
 #[cfg(feature = "tls")]
 use crate::tls::{Connector as TlsConnector, Tls};
 
+/// hyper's limit, where none is set.
+const MAX_HEADERS: usize = 100;
+
 /// How connections to endpoints are made and kept: what makes a [`Pool`] for each endpoint of a
 /// [`Balancer`](crate::Balancer).
 ///
@@ -46,12 +49,13 @@ pub struct Connections {
     idle_timeout: Duration,
     max_idle: usize,
     max_age: Option<Duration>,
+    max_headers: Option<usize>,
     keep_alive: Duration,
 }
 
 impl Default for Connections {
     /// HTTP/1.1 without TLS; 5 s to connect; at most 32 idle connections to an endpoint, each for
-    /// 60 s; no age at which they retire.
+    /// 60 s; no age at which they retire; at most 100 headers of an answer.
     fn default() -> Self {
         Self {
             #[cfg(feature = "tls")]
@@ -63,6 +67,7 @@ impl Default for Connections {
             idle_timeout: Duration::from_secs(60),
             max_idle: 32,
             max_age: None,
+            max_headers: None,
             keep_alive: Duration::from_secs(20),
         }
     }
@@ -135,6 +140,13 @@ impl Connections {
         Self { max_age: Some(age), ..self }
     }
 
+    /// Sets how many headers an answer of HTTP/1 may have; default: 100. One with more is an error
+    /// that tells this limit. A limit of your own costs an allocation for each answer.
+    #[must_use]
+    pub fn max_headers(self, headers: usize) -> Self {
+        Self { max_headers: Some(headers), ..self }
+    }
+
     /// Makes the pool of an endpoint, with no connection in it yet.
     ///
     /// # Errors
@@ -153,7 +165,11 @@ impl Connections {
             timeout: self.connect_timeout,
             max_age: self.max_age,
         }));
-        let client = Builder::new(TokioExecutor::new())
+        let mut builder = Builder::new(TokioExecutor::new());
+        if let Some(headers) = self.max_headers {
+            builder.http1_max_headers(headers);
+        }
+        let client = builder
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(self.idle_timeout)
@@ -169,7 +185,9 @@ impl Connections {
         let ages = self.max_age.is_some();
         let h2 = self.http2 || self.is_secure();
         let host = host(&authority, self.is_secure())?;
-        Ok(Pool { client, scheme, authority, host, prefix: self.prefix.clone(), ages, h2 })
+        let prefix = self.prefix.clone();
+        let max_headers = self.max_headers.unwrap_or(MAX_HEADERS);
+        Ok(Pool { client, scheme, authority, host, prefix, ages, h2, max_headers })
     }
 
     #[cfg(feature = "tls")]
@@ -227,6 +245,8 @@ pub struct Pool {
     ages: bool,
     /// Its connections may speak HTTP/2.
     h2: bool,
+    /// How many headers an answer may have, to be told.
+    max_headers: usize,
 }
 
 impl Pool {
@@ -243,8 +263,10 @@ impl Pool {
             *request.uri_mut() = uri;
             self.client.request(request)
         });
+        let max_headers = self.max_headers;
         async move {
-            let mut response = response?.await.map_err(SendError::of)?;
+            let failed = |error| SendError::of(error, max_headers);
+            let mut response = response?.await.map_err(failed)?;
             if let Some(captured) = captured
                 && let Some(age) = response.extensions_mut().remove::<Age>()
             {

@@ -14,7 +14,7 @@ use crate::connect;
 use crate::factory::BoxError;
 use crate::target::Target;
 #[cfg(feature = "tls")]
-use crate::tls::{Connector as TlsConnector, Tls};
+use crate::tls::{Connector as TlsConnector, Tls, explained};
 
 /// What HTTP/2 can be spoken on: any byte stream of tokio's.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -57,7 +57,7 @@ impl Connector {
             async move {
                 let (session, name) =
                     connector.session(target.host().trim_matches(['[', ']'])).await?;
-                let stream = session.connect(name, tcp(target).await?).await?;
+                let stream = session.connect(name, tcp(target).await?).await.map_err(explained)?;
                 if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
                     return Err("the server does not agree to HTTP/2 (ALPN)".into());
                 }

@@ -80,6 +80,14 @@ impl Aim {
         self.tls
     }
 
+    /// Says that there is nothing.
+    pub(super) fn nothing(&self) -> &'static str {
+        match self.service {
+            Service::Srv(_) => "there are no SRV records of this name",
+            Service::Host(_) => "there are no addresses of this name",
+        }
+    }
+
     /// Returns where the endpoints are found: asked of these name servers, or else the system's.
     pub(super) fn source(&self, servers: &[NameServer]) -> io::Result<BoxDiscover> {
         macro_rules! asking {

@@ -38,6 +38,22 @@ struct Course {
 /// How long answers are waited for that are under way when it is interrupted.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Waits until discovery answers that there is nobody, and tells what is wrong and who says so. What
+/// fails, such as a server that does not answer, may be better the next time.
+async fn nobody(args: &Args, client: &Client) -> String {
+    let mut discovery = client.balancer().discovery();
+    let Ok(status) = discovery.wait_for(|status| status.empty_held > 0).await else {
+        // The balancer outlives this.
+        return core::future::pending().await;
+    };
+    let reasons = match status.skipped.reasons() {
+        [] => args.url.nothing().to_owned(),
+        reasons => reasons.join("; "),
+    };
+    let server = status.server.as_ref().map(|server| format!(" (says {server})"));
+    format!("{}: nobody to ask: {reasons}{}", args.url, server.unwrap_or_default())
+}
+
 /// Sends requests until the time is over.
 pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
     let method = Method::from_bytes(args.method.as_bytes())
@@ -51,6 +67,7 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
         ready = client.balancer().ready_within(Duration::from_millis(args.timeout)) => {
             ready.map_err(|error| io::Error::other(format!("{}: {error}", args.url)))?;
         }
+        why = nobody(args, client) => return Err(io::Error::other(why)),
     }
     let begun = Instant::now();
     let course = Arc::new(Course {

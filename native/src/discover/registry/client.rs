@@ -25,7 +25,7 @@ use crate::connect::connect;
 use crate::discover::json::Bad;
 use crate::discover::url::Url;
 use crate::reason::with_sources;
-use crate::tls::Connector;
+use crate::tls::{Connector, explained};
 
 /// For finding the address, the connection, and the handshake of TLS.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -177,7 +177,7 @@ impl Client {
             return Ok(Box::new(tcp));
         }
         let (connector, name) = self.tls.session(&url.host).await?;
-        Ok(Box::new(connector.connect(name, tcp).await.map_err(failed)?))
+        Ok(Box::new(connector.connect(name, tcp).await.map_err(explained).map_err(failed)?))
     }
 
     /// Takes what no error may show out of what a server said.

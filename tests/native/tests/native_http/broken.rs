@@ -163,3 +163,23 @@ async fn an_answer_counts_more_than_an_error_after_it() {
     assert_eq!(response.into_body().bytes(10).await.expect("its body"), "whole");
     assert_eq!([first.times(), second.times()], [1, 1]);
 }
+
+#[tokio::test]
+async fn an_answer_with_too_many_headers_tells_the_limit_which_can_be_set() {
+    let headers: &'static str = "X-A: b\r\n".repeat(150).leak();
+    let server = Server::always(Act::Answer(200, headers, "fine")).await;
+    let ask = async |connections| {
+        let balancer = balancer(InOrder, &[server.addr], connections).await;
+        let client = Client::new(balancer).with_retry(quick(1));
+        let answer = client.get("/").send().await;
+        answer.map(|answer| answer.headers().get_all("x-a").iter().count())
+    };
+    for (connections, limit) in
+        [(Connections::default(), 100), (Connections::default().max_headers(140), 140)]
+    {
+        let error = ask(connections).await.expect_err("too many").to_string();
+        let says = format!("more than {limit} headers (see `Connections::max_headers`)");
+        assert!(error.contains(&says), "{error}");
+    }
+    assert_eq!(ask(Connections::default().max_headers(200)).await.ok(), Some(150));
+}
