@@ -29,6 +29,8 @@ pub(crate) mod once;
 #[cfg(any(feature = "http", feature = "reqwest"))]
 pub(crate) mod path;
 #[cfg(feature = "http")]
+mod plain;
+#[cfg(feature = "http")]
 mod pool;
 mod read;
 #[cfg(feature = "http")]

@@ -153,13 +153,17 @@ impl Connector {
     }
 }
 
-/// Says of a failed handshake what its own words do not: that the server speaks something else.
+/// Says what is wrong where a handshake met a server that does not speak TLS, and what to do.
+#[cfg(any(feature = "http", feature = "tonic", feature = "web"))]
 pub(crate) fn explained(error: io::Error) -> io::Error {
-    let cause = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
-    if matches!(cause, Some(rustls::Error::InvalidMessage(_))) {
-        return io::Error::new(error.kind(), format!("it does not speak TLS: {error}"));
+    use rustls::Error::InvalidMessage;
+    use rustls::InvalidMessage::{InvalidContentType, UnknownProtocolVersion};
+    let why = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    if !matches!(why, Some(InvalidMessage(InvalidContentType | UnknownProtocolVersion))) {
+        return error;
     }
-    error
+    let reason = "the server does not speak it here: ask without TLS (http://), or at another port";
+    io::Error::new(error.kind(), TlsError { reason: reason.to_owned() })
 }
 
 /// Why certificates or keys are of no use.

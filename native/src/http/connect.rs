@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tower_service::Service;
 
+use super::plain::Plain;
 use crate::connect;
 use crate::factory::BoxError;
 use crate::target::Target;
@@ -62,7 +63,7 @@ impl Settings {
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             return Ok((Box::new(stream), h2));
         }
-        Ok((Box::new(tcp), false))
+        Ok((Box::new(Plain::new(tcp)), false))
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::error::Cause;
 use crate::connect::connect;
-use crate::tls::{Connector, explained, server_name};
+use crate::tls::{Connector, server_name};
 
 /// What is wrong with a server that agrees on nothing else.
 pub(super) const NO_HTTP_2: &str = "it speaks no HTTP/2";
@@ -61,10 +61,11 @@ impl fmt::Display for Place {
 /// Says why the handshake failed.
 fn insecure(error: io::Error) -> Cause {
     let cause = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
-    // The only one that is ever asked for.
-    let none = rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
-    if cause == Some(&none) {
-        return Cause::Tls(Arc::new(io::Error::other(format!("{NO_HTTP_2}: {error}"))));
-    }
-    Cause::Tls(Arc::new(explained(error)))
+    let what = match cause {
+        Some(rustls::Error::InvalidMessage(_)) => "it does not speak TLS",
+        // The only one that is ever asked for.
+        Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => NO_HTTP_2,
+        Some(_) | None => return Cause::Tls(Arc::new(error)),
+    };
+    Cause::Tls(Arc::new(io::Error::other(format!("{what}: {error}"))))
 }

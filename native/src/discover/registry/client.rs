@@ -177,8 +177,7 @@ impl Client {
             return Ok(Box::new(tcp));
         }
         let (connector, name) = self.tls.session(&url.host).await?;
-        let stream = connector.connect(name, tcp).await.map_err(explained);
-        Ok(Box::new(stream.map_err(failed)?))
+        Ok(Box::new(connector.connect(name, tcp).await.map_err(explained).map_err(failed)?))
     }
 
     /// Takes what no error may show out of what a server said.

@@ -12,6 +12,7 @@ mod over_reqwest;
 mod pools;
 mod requests;
 mod responses;
+mod secure;
 mod server;
 mod upgrades;
 mod upstreams;

@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel::http::{Client, Connections};
-use evenkeel::{Retry, RoundRobin, Tls};
+use evenkeel::{Retry, Tls};
 use evenkeel_tests::servers::certificates::Authority;
 use evenkeel_tests::servers::secure::Secure;
 use http_body_util::Full;
@@ -15,7 +15,6 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -195,47 +194,4 @@ async fn tls_agrees_on_http_2_and_the_name_is_verified() {
     let retry = Retry::attempts(1).expect("above 0");
     let error = client.with_retry(retry).post("/").send().await.expect_err("another name");
     assert!(error.to_string().contains("never sent: "), "{error}");
-}
-
-#[tokio::test]
-async fn one_whose_certificate_expired_costs_no_request_and_is_told_of() {
-    let authority = Authority::new();
-    let server = Server::always(Act::OK).await;
-    let (good, expired) = (authority.certifies("127.0.0.1"), authority.certified("127.0.0.1"));
-    let mut fronts = Vec::new();
-    for identity in [&expired, &good, &good] {
-        fronts.push(Secure::to(server.addr, identity).await);
-    }
-    let addrs: Vec<_> = fronts.iter().map(|front| front.addr).collect();
-    let tls = Tls::default().with_ca(authority.pem.as_bytes()).expect("an authority");
-    let connections = Connections::default().tls(tls);
-    let client = Client::new(balancer(RoundRobin::new(), &addrs, connections.clone()).await);
-    let client = client.with_retry(quick(3));
-    for _ in 0..60 {
-        within(client.post("/").send()).await.expect("an answer");
-    }
-    // It was ejected soon, and is probed now and then.
-    let failed = status(&client, addrs[0]).failures;
-    assert!((1..20).contains(&failed), "{failed} of 60");
-
-    let client = Client::new(balancer(InOrder, &addrs[..1], connections).await);
-    let error = client.with_retry(quick(1)).get("/").send().await.expect_err("it expired");
-    assert!(error.to_string().contains("certificate expired"), "{error}");
-}
-
-#[tokio::test]
-async fn one_that_does_not_speak_tls_is_said_not_to() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let addr = listener.local_addr().expect("an address");
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.expect("a connection");
-        // As servers of HTTP answer what is none.
-        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("an open connection");
-        stream.shutdown().await.expect("an open connection");
-        let _ = stream.read_to_end(&mut Vec::new()).await;
-    });
-    let connections = Connections::default().tls(Tls::default());
-    let client = Client::new(balancer(InOrder, &[addr], connections).await).with_retry(quick(1));
-    let error = within(client.get("/").send()).await.expect_err("no TLS");
-    assert!(error.to_string().contains("it does not speak TLS: "), "{error}");
 }
