@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { createBalancer } from 'evenkeel';
-import { Headers as OtherHeaders } from 'undici';
+import { fetch as otherFetch, Headers as OtherHeaders, Request as OtherRequest } from 'undici';
 import { serve } from './support.mjs';
 
 /** Answers with what it was sent. */
@@ -46,6 +46,15 @@ test('headers of another class tell of an Idempotency-Key, too', async (t) => {
   const lb = createBalancer({ endpoints: [server.url], retry: { limit: 1, backoff: 0 } });
   await lb.fetch('/', { method: 'POST', headers: new OtherHeaders({ 'idempotency-key': '1' }) });
   assert.equal(server.hits, 2);
+});
+
+test('a Request of another class is one', async (t) => {
+  const { url } = await serve(t, echo);
+  for (const fetch of [undefined, otherFetch]) {
+    const lb = createBalancer({ endpoints: [url], ...(fetch ? { fetch } : {}) });
+    const request = () => new OtherRequest('http://service/', { method: 'POST', body: 'abc', headers: { authorization: 'me' } });
+    for (const sent of [[request()], ['/', request()]]) assert.match(await (await lb.fetch(...sent)).text(), /^POST abc me/);
+  }
 });
 
 test('a program ends though nobody reads its answer', { timeout: 30_000 }, async (t) => {

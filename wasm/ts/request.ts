@@ -20,8 +20,9 @@ export interface Outgoing {
   init(): RequestInit;
 }
 
+/** Whether it is a `Request`, of whichever class: clients have their own. */
 export function isRequest(value: unknown): value is Request {
-  return typeof Request === 'function' && value instanceof Request;
+  return typeof (value as Request | null | undefined)?.clone === 'function';
 }
 
 /** Whether it may be sent again is what the caller says, or else by the method and the headers. */
