@@ -16,9 +16,9 @@ const KEPT = /\.(wasm(\?module)?|text\.js|module\.js)$/;
 const kept = { name: 'kept', setup: (build) => build.onResolve({ filter: KEPT }, ({ path }) => ({ path, external: true })) };
 /** Properties that nobody outside sees, and that are none of the platform's: minifiers of users leave the names of properties as they are. */
 const INTERNAL = [
-  'again', 'alone', 'anytime', 'asked', 'begun', 'broke', 'cap', 'checkGroup', 'clock', 'doubt', 'ended', 'failed', 'faulty', 'fetched', 'follower',
+  'again', 'alone', 'anytime', 'asked', 'begun', 'broke', 'cap', 'checkGroup', 'clock', 'complete', 'doubt', 'ended', 'failed', 'faulty', 'fetched', 'follower',
   'forget', 'graceMs', 'hand', 'handed', 'handle', 'heard', 'idleMs', 'judgement', 'keep', 'net', 'ofAnswer', 'ofError', 'own', 'owner', 'path',
-  'picker', 'prefix', 'repeat', 'reported', 'restart', 'result', 'retain', 'seeded', 'sent', 'spec', 'stageKey', 'startedAt', 'step', 'take', 'tell',
+  'picker', 'prefix', 'repeat', 'reported', 'restart', 'result', 'retain', 'seeded', 'sent', 'sourceFailure', 'spec', 'stageKey', 'startedAt', 'step', 'take', 'tell',
   'tellEnded', 'tellSent', 'throwFault', 'ticket', 'toPick', 'told', 'touch', 'troubled', 'unhedged', 'usual', 'waits', 'watch', 'zoneNumber',
 ];
 const mangleProps = new RegExp(`^(?:${INTERNAL.join('|')})$`);

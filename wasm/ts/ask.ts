@@ -1,4 +1,4 @@
-import { timeoutError } from './error.js';
+import { LONGEST_TIMER, timeoutError } from './error.js';
 import { retryAfter } from './retry_after.js';
 
 /** What a source asks a server with. */
@@ -40,7 +40,7 @@ export async function ask<T>(
   const { fetch = globalThis.fetch, timeoutMs = 10_000 } = options;
   const controller = new AbortController();
   const late = () => controller.abort(timeoutError(`no answer from ${where(url)} in ${timeoutMs} ms`));
-  const timer = setTimeout(late, timeoutMs);
+  const timer = setTimeout(late, Math.min(timeoutMs, LONGEST_TIMER));
   try {
     const response = await fetch(url, { ...init, signal: controller.signal });
     if (response.ok || also.includes(response.status)) return await read(response);

@@ -18,6 +18,7 @@ const [TTL, FIRST, LONGEST, PATIENCE] = [30_000, 1000, 60_000, 30_000];
  * the failure asks for.
  */
 export class Discovery {
+  /** Whether there has been a list. */
   #known = false;
   #due = -Infinity;
   #asked = -Infinity;
@@ -38,15 +39,10 @@ export class Discovery {
     readonly follower: Follower,
   ) {}
 
-  /** Whether there has been a list. */
-  get known(): boolean {
-    return this.#known;
-  }
-
   /** Asks, if the list is no longer good. The result is waited for only where there is no list yet. */
   touch(now: number): Promise<void> | undefined {
     // A clock that went back must not postpone the next question.
-    if (this.#due - now > 86_400_000) this.#due = now;
+    if (now < this.#asked) this.#due = now;
     if (this.#known) {
       if (now >= this.#due) void this.refresh(now);
       return undefined;
@@ -86,7 +82,8 @@ export class Discovery {
   close(): void {
     this.#closed = true;
     this.#settle();
-    void this.#feed?.return?.().catch(() => undefined);
+    // What ends it may throw, or give no promise.
+    (async () => this.#feed?.return?.())().catch(() => undefined);
   }
 
   async #ask(now: number): Promise<void> {
@@ -97,7 +94,7 @@ export class Discovery {
     try {
       const { endpoints, ttlMs, error } = listing(await this.#next());
       if (late()) return;
-      const list = [...endpoints];
+      const list = [...check.iterable('the list', endpoints)];
       if (list.length === 0 && this.#known) throw new RangeError('the list is empty: the endpoints stay as they are');
       this.follower.update(list);
       this.#known = true;
@@ -135,7 +132,7 @@ export class Discovery {
   /** The last list holds for ever. */
   #ended(): never {
     this.close();
-    throw new Error('the source has ended: the endpoints stay as they are');
+    throw (this.failure = new Error('the source has ended'));
   }
 }
 

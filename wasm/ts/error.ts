@@ -47,6 +47,9 @@ const WHY: Record<LbErrorCode, string> = {
   canceled: 'the call was canceled',
 };
 
+/** Beyond it, timers fire at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** Something took too long. */
 export function timeoutError(text: string): DOMException {
   return new DOMException(text, 'TimeoutError');

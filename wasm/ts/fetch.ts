@@ -1,10 +1,10 @@
 import type { Attempted, Sent } from './attempt.js';
 import { followed } from './body.js';
-import { timeoutError } from './error.js';
+import { LONGEST_TIMER, timeoutError } from './error.js';
 import { freeWith, isFree } from './handle.js';
 import { accepted, asHeaders, isAbort, type Answered, type Judgement } from './judge.js';
 import { onAbort, refuseAborted } from './listeners.js';
-import { LONGEST_TIMER, type Answer, type Job, type Rest } from './loop.js';
+import type { Answer, Job, Rest } from './loop.js';
 import { ofNetworkError } from './network_error.js';
 import { OUTCOME } from './pick.js';
 import { outgoing, type Outgoing } from './request.js';
@@ -130,7 +130,12 @@ export function follow(
   const unlisten = onAbort(signal, (reason) => sent.abort(reason));
   let untold = told ? undefined : judgement;
   const timers: ReturnType<typeof setTimeout>[] = [];
-  const after = (ms: number, then: () => void): void => void timers.push(setTimeout(then, ms));
+  const after = (ms: number, then: () => void): void => {
+    const timer = setTimeout(then, ms);
+    timers.push(timer);
+    // Nobody may ever read the answer: a program ends without waiting for that.
+    (timer as { unref?: () => void }).unref?.();
+  };
   const tellHead = (): void => {
     if (untold) pick.answered(untold.outcome, untold.waitMs, headAt);
     untold = undefined;

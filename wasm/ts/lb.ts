@@ -4,14 +4,14 @@ import { RetryBudget } from './budget.js';
 import type { RetryOptions } from './call.js';
 import * as check from './check.js';
 import { Discovery } from './discovery.js';
-import { LbError } from './error.js';
+import { LbError, LONGEST_TIMER } from './error.js';
 import type { EventCounts } from './event.js';
 import { follow, send, type FetchRules, type Owner } from './fetch.js';
 import { Grace, type Spelled } from './grace.js';
 import { accepted, isResponse, ofResponse, ofThrown, SUCCESS, type Answered, type Judgement } from './judge.js';
 import { onAbort } from './listeners.js';
 import { isRequest } from './request.js';
-import { LONGEST_TIMER, loop, type Answer, type Job, type Rest } from './loop.js';
+import { loop, type Answer, type Job, type Rest } from './loop.js';
 import { Notices, type LbEvents } from './notices.js';
 import { CALL, FETCH, REQUEST, checked, config, resolve, type LbCallOptions, type LbFetchOptions, type LbOptions, type Resolved } from './options.js';
 import type { Pick } from './pick.js';
@@ -123,7 +123,7 @@ class Lb implements LoadBalancer, Owner {
     let left: number | undefined;
     if (job instanceof Promise) {
       // The body of a `Request` is read first.
-      const signal = (rest.signal as AbortSignal | null | undefined) ?? (input as Request).signal;
+      const signal = rest.signal === undefined ? (input as Request).signal : rest.signal;
       [job, { timeoutMs: left }] = await this.#within(job, resolved.unhedged, signal);
     }
     const options = job.anytime ? resolved.fetched : resolved.unhedged;

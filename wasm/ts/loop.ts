@@ -1,6 +1,6 @@
 import { Sent, type Attempt, type Attempted } from './attempt.js';
 import { Call, type RetryOptions, type Untimed } from './call.js';
-import { LbError, timeoutError, type LbErrorCode } from './error.js';
+import { LbError, LONGEST_TIMER, timeoutError, type LbErrorCode } from './error.js';
 import { MAY_REPEAT, type Repeat } from './generated.js';
 import { forCall, isAbort, VERDICT, type Judgement } from './judge.js';
 import { onAbort, refuseAborted } from './listeners.js';
@@ -14,7 +14,7 @@ export interface Job<T> {
   /** Nothing for a fault of the caller's code. */
   ofError(error: unknown): Judgement | undefined;
   readonly repeat: Repeat;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AbortSignal | null | undefined;
   readonly options: RetryOptions;
   /** Goes before that of the options. */
   readonly key?: Key | undefined;
@@ -350,6 +350,3 @@ class Run<T> implements Rest<T> {
 function late(): DOMException {
   return new DOMException('another attempt answered before', 'AbortError');
 }
-
-/** Beyond it, timers fire at once. */
-export const LONGEST_TIMER = 2 ** 31 - 1;

@@ -15,13 +15,14 @@ export interface Outgoing {
    * method.
    */
   readonly anytime: boolean;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AbortSignal | null | undefined;
   /** What an attempt's fetch is told, but for its signal. */
   init(): RequestInit;
 }
 
+/** Whether it is a `Request`, of whichever class: clients have their own. */
 export function isRequest(value: unknown): value is Request {
-  return typeof Request === 'function' && value instanceof Request;
+  return typeof (value as Request | null | undefined)?.clone === 'function';
 }
 
 /** Whether it may be sent again is what the caller says, or else by the method and the headers. */
@@ -47,9 +48,10 @@ function ofParts(path: string, init: Record<string, unknown>, said: boolean | un
     path,
     repeat,
     anytime: repeat === 'idempotent' && (idempotent ?? SAFE.includes(name)),
-    signal: (signal as AbortSignal | null | undefined) ?? undefined,
+    signal: signal as AbortSignal | null | undefined,
     init() {
       const next: unknown = made ? (body as () => unknown)() : body;
+      if (next instanceof Promise) throw new TypeError('body must give no promise');
       const sent: Record<string, unknown> = { ...rest, method: name };
       if (next !== undefined && next !== null) sent['body'] = next;
       if (isStream(next)) sent['duplex'] ??= 'half';
@@ -65,20 +67,16 @@ async function ofRequest(
   said: boolean | undefined,
   methods: readonly string[],
 ): Promise<Outgoing> {
-  // Says what is wrong, and does what fetch does with both.
-  const { body: own, signal: ownSignal, ...given } = init;
-  const signal = (ownSignal as AbortSignal | null | undefined) ?? input.signal;
   const request: Request & Record<string, unknown> = input as never;
-  const parts: Record<string, unknown> = { headers: new Headers(input.headers), signal };
+  const parts: Record<string, unknown> = { headers: new Headers(input.headers), signal: input.signal };
   for (const name of COPIED) {
     const value = request[name];
     if (![undefined, '', 'about:client', 'navigate'].includes(value as string)) parts[name] = value;
   }
-  Object.assign(parts, given, { body: own });
-  if (own === undefined && input.body) {
-    refuseAborted(signal);
-    parts['body'] = await input.arrayBuffer();
-  }
+  // What is undefined says nothing; of a body, nor does null.
+  for (const [name, value] of Object.entries(init)) if (value !== undefined) parts[name] = value;
+  refuseAborted(parts['signal'] as AbortSignal | null);
+  parts['body'] ??= input.body && (await input.arrayBuffer());
   return ofParts(path(input.url), parts, said, methods);
 }
 
@@ -98,7 +96,9 @@ function normal(name: string): string {
 }
 
 function has(headers: unknown, name: string): boolean {
-  if (headers instanceof Headers) return headers.has(name);
+  // Clients have classes of their own.
+  const own = headers as Headers | undefined;
+  if (typeof own?.has === 'function') return own.has(name);
   const names = Array.isArray(headers) ? headers.map((pair: readonly unknown[] | null) => pair?.[0]) : Object.keys(headers ?? {});
   return names.some((other) => String(other).toLowerCase() === name);
 }

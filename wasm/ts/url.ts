@@ -16,12 +16,14 @@ export function spelled(name: string, value: unknown): string {
     throw new TypeError(`${name} must have no user and no password: fetch refuses them; send ${url.host} an Authorization header`);
   }
   if (url.hash !== '') throw new TypeError(`${name} must have no fragment, and ${check.show(text)} has ${check.show(url.hash)}`);
-  return origin(url) + url.pathname.replace(/\/+$/, '') + url.search;
+  // The parser's notation of what it understands as scheme, host and port.
+  return `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}${url.search}`;
 }
 
+/** Takes apart what `spelled` gave. */
 export function base(endpoint: string): Base {
-  const url = new URL(endpoint);
-  return { prefix: origin(url) + url.pathname.replace(/\/+$/, ''), search: url.search };
+  const prefix = endpoint.split('?', 1)[0]!;
+  return { prefix, search: endpoint.slice(prefix.length) };
 }
 
 /** The URL of a request at an endpoint, with exactly one slash between their paths. */
@@ -55,8 +57,3 @@ export const PLACE = 'http://service.invalid/';
 
 /** A path that `new URL` would leave as it is. */
 const PLAIN = /^\/(?:[\w~!$&'()*+,;=:@-][\w~!$&'()*+,;=:@/-]*(?<!\/\/))?(?:\?[\w~!$&()*+,;=:@/?.%-]*)?$/;
-
-/** The parser's notation of what it understands as scheme, host and port. */
-function origin(url: URL): string {
-  return `${url.protocol}//${url.host}`;
-}
