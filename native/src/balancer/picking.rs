@@ -194,7 +194,8 @@ impl<'s, C, P: Policy> Picking<'_, 's, C, P> {
 
     #[cold]
     fn unavailable(self) -> PickError {
-        let discovery = why_none(&self.shared.discovery.borrow());
+        let ended = self.shared.supervisor.has_ended();
+        let discovery = why_none(&self.shared.discovery.borrow(), ended);
         let clients = self.shared.clients.borrow();
         match clients.counts {
             Counts { endpoints: 0, .. } => PickError::NoEndpoints { discovery },

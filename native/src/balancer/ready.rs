@@ -43,7 +43,7 @@ impl<C, P> Balancer<C, P> {
     pub async fn ready_within(&self, timeout: Duration) -> Result<(), NotReady> {
         // What came in time counts, however it ends.
         let _ = tokio::time::timeout(timeout, self.ready()).await;
-        let discovery = why_none(&self.shared.discovery.borrow());
+        let discovery = why_none(&self.shared.discovery.borrow(), false);
         let clients = self.shared.clients.borrow();
         if clients.counts.pickable > 0 {
             return Ok(());
