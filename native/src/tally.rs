@@ -132,6 +132,8 @@ fn begin<T: Default>(block: u32) -> Box<[T]> {
 pub(crate) struct Tallies {
     threads: Mutex<Vec<Arc<Tally>>>,
     numbers: Mutex<Numbers>,
+    #[cfg(feature = "metrics")]
+    pub(crate) left: crate::telemetry::left::Left,
 }
 
 #[derive(Debug, Default)]
@@ -219,6 +221,11 @@ pub(crate) struct Column {
 impl Column {
     pub(crate) fn place(&self) -> Place {
         self.place
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn tallies(&self) -> Arc<Tallies> {
+        Arc::clone(&self.all)
     }
 
     /// Returns what all threads counted. O(threads)

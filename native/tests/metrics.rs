@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use evenkeel::{Attempt, Balancer, Fixed, Retry, Target};
+use evenkeel::{Attempt, Balancer, Endpoint, Fixed, Publisher, Retry, Target};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 /// Keeps each count by its name and labels.
@@ -105,4 +105,49 @@ async fn the_counts_of_an_endpoint_go_on_with_another_client() {
     record(12);
     balancer.pick().unwrap().success();
     record(13);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_did_after_the_last_record_is_not_lost_with_it() {
+    let endpoint = |name: &str| Endpoint::new(name.parse::<Target>().unwrap());
+    let (publisher, source) = Publisher::new();
+    publisher.replace(["a:80", "b:80"].map(endpoint));
+    let balancer = Balancer::builder(source).build_with(|target: Target| target).unwrap();
+    let (kept, other) = (Kept::default(), Kept::default());
+    let record = || {
+        metrics::with_local_recorder(&kept, || balancer.record_metrics("users"));
+        metrics::with_local_recorder(&other, || balancer.record_metrics("again"));
+    };
+    let told = |of: &Kept, label: &str| -> u64 {
+        let name = |host| format!("evenkeel.endpoint.picks balancer={label} endpoint={host}:80");
+        ["a", "b"].map(|host| of.of(&name(host))).iter().sum()
+    };
+    let all_is_told = async || {
+        let is = async {
+            record();
+            while [told(&kept, "users"), told(&other, "again")] != [balancer.stats().picks; 2] {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                // Whoever picks lets go of clients that left.
+                balancer.pick().unwrap().success();
+                record();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), is).await.expect("all is told");
+    };
+    balancer.ready_all().await;
+    all_is_told().await;
+    for _ in 0..10 {
+        balancer.pick().unwrap().success();
+    }
+    balancer.pick().unwrap().lease().discard();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    all_is_told().await;
+
+    for _ in 0..10 {
+        balancer.pick().unwrap().success();
+    }
+    publisher.replace([endpoint("a:80")]);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(balancer.endpoints().len(), 1);
+    all_is_told().await;
 }

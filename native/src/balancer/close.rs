@@ -4,6 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use evenkeel_core::{PickError, Policy};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::Balancer;
@@ -17,7 +19,7 @@ impl<C, P: Policy + Clone> Balancer<C, P> {
     /// Ends the balancer, for all its clones: discovery stops, nobody is picked any more, and all
     /// clients are dropped, those with a [lease](crate::Lease) when that ends. Returns when the last
     /// one is gone; bound it with a [`timeout`](tokio::time::timeout). What discovery is known for
-    /// stays to be read.
+    /// stays to be read. It needs no runtime, and may be called when the balancer's own is gone.
     ///
     /// ```
     /// use evenkeel::{Balancer, Fixed};
@@ -39,16 +41,20 @@ impl<C, P: Policy + Clone> Balancer<C, P> {
     /// # }
     /// ```
     pub async fn close(&self) {
+        let mut task = self.task();
+        // Before we end it, only a runtime that is shut down does.
+        let has_runtime = !task.borrow().ended && Handle::try_current().is_ok();
         self.task.0.abort();
+        self.clear();
+        // A turn that is under way publishes what it made. The sender lives as long as this handle.
+        let _ended = task.wait_for(|task| task.ended).await;
         loop {
-            let ended = self.task.0.is_finished();
-            // Again and again: a turn that was under way publishes what it made.
             self.clear();
             // Each client has these marks, and the balancer itself.
-            if ended && Arc::strong_count(&self.shared.marks) == 1 {
+            if self.task.0.is_finished() && Arc::strong_count(&self.shared.marks) == 1 {
                 return;
             }
-            sleep(LOOK).await;
+            if has_runtime { sleep(LOOK).await } else { sleep_aside().await }
         }
     }
 
@@ -62,4 +68,15 @@ impl<C, P: Policy + Clone> Balancer<C, P> {
         let counts = Counts { none: Some(PickError::NoEndpoints), ..Counts::default() };
         self.shared.clients.send_replace(Clients { counts, error: None });
     }
+}
+
+/// Sleeps without a runtime.
+async fn sleep_aside() {
+    let (wake, woken) = oneshot::channel();
+    std::thread::spawn(move || {
+        std::thread::sleep(LOOK);
+        // Whoever gave up waiting is not woken.
+        let _ = wake.send(());
+    });
+    let _woken = woken.await;
 }

@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use metrics::{SharedString, counter, gauge};
 
+use super::left::totals;
 use super::names::metric as name;
 use crate::balancer::Balancer;
 use crate::client::{Client, RECORDED};
@@ -18,9 +19,9 @@ impl<C, P> Balancer<C, P> {
     /// Names begin with `evenkeel.`; what is counted of one endpoint, with `evenkeel.endpoint.`, and
     /// has its address as the label `endpoint`. Of an endpoint, the recorder is told what came since
     /// the last time under the same label, so that its counts go on where it gets another client; it
-    /// is to be the same recorder. What a client did after the last time, and before it was replaced,
-    /// it is not told. The last counts of an endpoint that left stay with it: most
-    /// recorders can forget what is idle.
+    /// is to be the same recorder. It is told the last of a client that was replaced or whose endpoint
+    /// left, too, once that is dropped; of those that were dropped before the first time, it is not.
+    /// The last counts of an endpoint that left stay with it: most recorders can forget what is idle.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -37,6 +38,9 @@ impl<C, P> Balancer<C, P> {
         let balancer = SharedString::from(balancer.to_owned());
         self.record_totals(&balancer);
         let listing = self.shared.listing.load();
+        for (target, more) in self.shared.tallies.left.take(&balancer) {
+            add(&balancer, &SharedString::from(target.to_string()), more);
+        }
         listing.clients().for_each(|client| record_endpoint(&balancer, client));
     }
 
@@ -91,30 +95,41 @@ impl<C, P> Balancer<C, P> {
     }
 }
 
+/// What is recorded of each endpoint, in the order of [`totals`].
+pub(super) const NAMES: [&str; RECORDED] = [
+    name::ENDPOINT_PICKS,
+    name::ENDPOINT_ATTEMPTS,
+    name::ENDPOINT_RETRIES,
+    name::ENDPOINT_HEDGES,
+    name::ENDPOINT_TIMED_OUT,
+    name::ENDPOINT_GIVEN_UP,
+    name::ENDPOINT_FAILURES,
+    name::ENDPOINT_EJECTIONS,
+    name::ENDPOINT_HELD,
+];
+
 fn record_endpoint<C>(balancer: &SharedString, client: &Client<C>) {
     let mut recorded = client.recorded.lock().unwrap_or_else(PoisonError::into_inner);
     let before = recorded.entry(balancer.to_string()).or_default();
     let stats = EndpointStats::of(client);
-    let endpoint = SharedString::from(stats.target.to_string());
-    let totals: [_; RECORDED] = [
-        (name::ENDPOINT_PICKS, stats.picks),
-        (name::ENDPOINT_ATTEMPTS, stats.attempts),
-        (name::ENDPOINT_RETRIES, stats.retries),
-        (name::ENDPOINT_HEDGES, stats.hedges),
-        (name::ENDPOINT_TIMED_OUT, stats.timed_out),
-        (name::ENDPOINT_GIVEN_UP, stats.given_up),
-        (name::ENDPOINT_FAILURES, stats.failures.into()),
-        (name::ENDPOINT_EJECTIONS, stats.ejections),
-        (name::ENDPOINT_HELD, stats.held),
-    ];
-    for ((name, total), before) in totals.into_iter().zip(before) {
-        let more = total.saturating_sub(core::mem::replace(before, total));
-        counter!(name, name::BALANCER => balancer.clone(), name::ENDPOINT => endpoint.clone())
-            .increment(more);
+    let totals = totals(&stats);
+    let mut more = totals;
+    for (more, before) in more.iter_mut().zip(&*before) {
+        *more = more.saturating_sub(*before);
     }
+    *before = totals;
+    let endpoint = SharedString::from(stats.target.to_string());
+    add(balancer, &endpoint, more);
     gauge!(
         name::ENDPOINT_IN_FLIGHT,
         name::BALANCER => balancer.clone(), name::ENDPOINT => endpoint
     )
     .set(f64::from(stats.in_flight));
+}
+
+fn add(balancer: &SharedString, endpoint: &SharedString, more: [u64; RECORDED]) {
+    for (name, more) in NAMES.into_iter().zip(more) {
+        counter!(name, name::BALANCER => balancer.clone(), name::ENDPOINT => endpoint.clone())
+            .increment(more);
+    }
 }

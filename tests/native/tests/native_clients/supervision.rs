@@ -294,6 +294,56 @@ fn a_runtime_that_ends_takes_the_task_along_and_picks_go_on() {
     assert_eq!(bed.picked(), "ab");
 }
 
+#[test]
+fn a_balancer_whose_runtime_is_gone_can_be_closed_and_says_what_it_is() {
+    for left in [false, true] {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let bed = runtime.block_on(async {
+            let bed = Bed::new("ab", Works::new());
+            bed.balancer.ready().await;
+            bed
+        });
+        runtime.shutdown_background();
+        let mut task = bed.balancer.task();
+        let says = "the balancer has ended: it was closed, or its runtime was shut down";
+        // Nobody's runtime.
+        futures_util::FutureExt::now_or_never(bed.balancer.ready()).expect("it is ready");
+        let lease = bed.balancer.pick().expect("what was known goes on").lease();
+        let holds = std::thread::spawn(move || {
+            if left {
+                std::thread::sleep(Duration::from_millis(30));
+            }
+            lease.success();
+        });
+        on_this_thread(async {
+            task.wait_for(|status| status.ended).await.unwrap();
+            bed.balancer.close().await;
+        });
+        holds.join().unwrap();
+        let error = bed.balancer.pick().err().expect("closed").to_string();
+        assert_eq!(error, format!("no endpoints available: {says}"));
+    }
+}
+
+/// Waits on this thread, without a runtime.
+fn on_this_thread<T>(future: impl Future<Output = T>) -> T {
+    struct Thread(std::thread::Thread);
+    impl std::task::Wake for Thread {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Thread(std::thread::current())).into();
+    let mut cx = core::task::Context::from_waker(&waker);
+    let mut future = core::pin::pin!(future);
+    loop {
+        if let core::task::Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return value;
+        }
+        std::thread::park();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_task_that_ends_before_it_has_run_says_so() {
     let bed = Bed::new("ab", Works::new());
