@@ -264,7 +264,7 @@ pub(crate) struct Rest {
 }
 
 /// An answer, and what may be done if its body breaks before anybody had anything of it.
-pub(crate) type Followed<B> = (Response<LeaseBody<B>>, Option<Rest>);
+pub(crate) type Followed<B> = (Response<LeaseBody<B>>, Option<Box<Rest>>);
 
 /// Sends a request until an answer is good, or no other attempt may better it; or goes on with what
 /// is left of it.
@@ -275,7 +275,7 @@ pub(crate) async fn exchange<C, P, B, E, Fut>(
     balancer: &Balancer<C, P>,
     rules: &Rules<E>,
     plan: &Plan,
-    rest: Option<Rest>,
+    rest: Option<Box<Rest>>,
     mut send: impl FnMut(Attempt<C>) -> Fut,
 ) -> Result<Followed<B>, CallError<E>>
 where
@@ -287,11 +287,11 @@ where
 {
     let mut retry = rules.retry_of(plan);
     let until = |limit| Some((Instant::now().checked_add(limit)?, limit));
-    let (unanswered, deadline) = match rest {
-        Some(Rest { call, deadline }) => (Some(call), deadline),
-        None => (None, retry.whole().and_then(until)),
+    let deadline = match &rest {
+        Some(rest) => rest.deadline,
+        None => retry.whole().and_then(until),
     };
-    if unanswered.is_none() && !balancer.shared.begun.load(Relaxed) {
+    if rest.is_none() && !balancer.shared.begun.load(Relaxed) {
         retry = first(balancer, retry, deadline).await;
     }
     let judge = Judge { plan, classify: rules.classify.as_deref() };
@@ -318,25 +318,27 @@ where
     };
     let again = plan.may_go_again();
     let end = |lease: Lease<C>, means: Meaning, call: &_| {
-        let lease = Following::new(lease, means);
-        let unanswered = matches!(lease, Following::Untold(_)) && again;
-        (lease, unanswered.then(|| Unanswered::new(call)))
+        let lease = Following::new(lease, means, log.last());
+        let unanswered = lease.is_untold() && again;
+        let rest = || Box::new(Rest { call: Unanswered::new(call), deadline });
+        (lease, unanswered.then(rest))
     };
-    let called = balancer.call_with(unanswered.as_ref(), plan.key, &retry, attempt, end);
-    let (answer, (lease, call)) = called.await?;
+    let unanswered = rest.as_ref().map(|rest| &rest.call);
+    let called = balancer.call_with(unanswered, plan.key, &retry, attempt, end);
+    let (answer, (lease, rest)) = called.await?;
     let attempts = log.attempts(answer.place);
     let response = answer.response.take().expect("it is taken once");
     let follow = |body| LeaseBody::following(body, lease, rules.body_idle, deadline);
     let mut response = response.map(follow);
     response.extensions_mut().insert(attempts);
-    Ok((response, call.map(|call| Rest { call, deadline })))
+    Ok((response, rest))
 }
 
 /// Hands an answer out. Where its body breaks before anybody had anything of it, `ask` goes on with
 /// the rest: the body of the answer that comes then stands in, if the head fits.
 pub(crate) fn or_again<B>(
     (answer, rest): Followed<B>,
-    ask: impl FnOnce(Rest) -> AskedAgain<B> + Send + Sync + 'static,
+    ask: impl FnOnce(Box<Rest>) -> AskedAgain<B> + Send + Sync + 'static,
 ) -> Response<LeaseBody<B>>
 where
     B: Body + Send + 'static,
