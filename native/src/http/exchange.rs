@@ -132,7 +132,8 @@ pub(crate) struct Repeats {
 impl Repeats {
     /// Returns what the caller says, or else the method and headers.
     pub(crate) fn new(said: Option<Repeat>, method: &Method, headers: &HeaderMap) -> Self {
-        let keyed = headers.contains_key(IDEMPOTENCY_KEY);
+        // Most have no headers yet: then, the name is not even read.
+        let keyed = !headers.is_empty() && headers.contains_key(IDEMPOTENCY_KEY);
         let usual = || {
             if keyed { Repeat::Idempotent } else { Repeat::of_method(method.as_str()) }
         };
@@ -361,8 +362,16 @@ pub(crate) type AskedAgain<B> = BoxFuture<'static, Option<Response<LeaseBody<B>>
 
 /// Returns what a head says of its body: another one fits where all of it is the same.
 fn representation(headers: &HeaderMap) -> [Option<HeaderValue>; 5] {
-    [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_TYPE, CONTENT_RANGE, ETAG]
-        .map(|name| headers.get(name).cloned())
+    let names = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_TYPE, CONTENT_RANGE, ETAG];
+    let mut values = [const { None }; 5];
+    // One pass over the few headers there are takes less than five searches.
+    for (name, value) in headers {
+        let place = names.iter().position(|known| known == name);
+        if let Some(place) = place {
+            values[place].get_or_insert_with(|| value.clone());
+        }
+    }
+    values
 }
 
 /// Tells what an answer means, by the caller or else by the table.

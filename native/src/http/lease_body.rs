@@ -100,11 +100,7 @@ pub(crate) enum Following<C> {
 impl<C: Send + Sync + 'static> Following<C> {
     /// Learns how the head was, which came at `now`. All answers are in flight until their bodies
     /// end.
-    pub(crate) fn new(
-        mut lease: Lease<C>,
-        (verdict, outcome): Meaning,
-        now: CoreInstant,
-    ) -> Self {
+    pub(crate) fn new(mut lease: Lease<C>, (verdict, outcome): Meaning, now: CoreInstant) -> Self {
         lease.learn(outcome, || now);
         if matches!(verdict, Verdict::Success | Verdict::Ignorable) {
             return Self::Untold(lease, now);
