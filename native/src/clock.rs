@@ -20,6 +20,12 @@ impl Clock {
         Instant::ZERO + self.origin.elapsed()
     }
 
+    /// Returns what tokio's clock says at this time.
+    #[cfg(feature = "http-verdict")]
+    pub(crate) fn at(self, time: Instant) -> tokio::time::Instant {
+        self.origin + time.saturating_since(Instant::ZERO)
+    }
+
     /// Returns at `until`; never, without one.
     pub(crate) async fn sleep_until(self, until: Option<Instant>) {
         let since = |until: Instant| until.saturating_since(Instant::ZERO);

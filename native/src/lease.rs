@@ -5,6 +5,8 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::sync::Arc;
 
+#[cfg(any(feature = "http-verdict", feature = "tonic"))]
+use evenkeel_core::Instant;
 #[cfg(feature = "tonic")]
 use evenkeel_core::Verdict;
 use evenkeel_core::{Outcome, Why};
@@ -118,14 +120,21 @@ impl<C> Lease<C> {
     /// Learns now how long the answer took; dropped, it tells the outcome, if that has not been
     /// reported. Until then, the request counts as in flight.
     #[cfg(any(feature = "http-verdict", feature = "tonic"))]
-    pub(crate) fn learn(&mut self, outcome: Outcome) {
-        self.due.learn(&self.client, outcome);
+    pub(crate) fn learn(&mut self, outcome: Outcome, now: impl FnOnce() -> Instant) {
+        self.due.learn(&self.client, outcome, now);
+    }
+
+    /// Returns the time on the balancer's clock.
+    #[cfg(feature = "http-verdict")]
+    pub(crate) fn now(&self) -> Instant {
+        self.client.clock.now()
     }
 
     /// Goes on with the body of a good answer, or one to a request at fault; all others are reported.
     #[cfg(feature = "tonic")]
     pub(crate) fn followed(mut self, verdict: Verdict, outcome: Outcome) -> Option<Self> {
-        self.learn(outcome);
+        let clock = self.client.clock;
+        self.learn(outcome, || clock.now());
         matches!(verdict, Verdict::Success | Verdict::Ignorable).then_some(self)
     }
 

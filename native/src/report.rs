@@ -53,12 +53,17 @@ impl Due {
     }
 
     #[cfg(any(feature = "http-verdict", feature = "tonic"))]
-    pub(crate) fn learn<C>(&mut self, client: &Client<C>, outcome: Outcome) {
+    pub(crate) fn learn<C>(
+        &mut self,
+        client: &Client<C>,
+        outcome: Outcome,
+        now: impl FnOnce() -> Instant,
+    ) {
         if self.outcome.is_none() {
             return;
         }
         self.outcome = Some(outcome);
-        if self.needs.time && client.load.observe(self.chosen.sent, client.clock.now(), outcome) {
+        if self.needs.time && client.load.observe(self.chosen.sent, now(), outcome) {
             client.marks.mark(self.chosen.slot.index());
         }
         self.needs.time = false;

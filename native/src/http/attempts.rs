@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::http::StatusCode;
 use evenkeel_core::Instant;
@@ -16,7 +16,7 @@ use crate::target::Target;
 /// that are not among them.
 #[derive(Clone, Debug)]
 pub struct Attempts {
-    made: Arc<[Attempted]>,
+    made: Vec<Attempted>,
     answered: usize,
 }
 
@@ -84,7 +84,14 @@ impl fmt::Display for Attempted {
 
 /// Where the attempts of a request are noted.
 #[derive(Debug, Default)]
-pub(super) struct Log(Mutex<Vec<Attempted>>);
+pub(super) struct Log(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    made: Vec<Attempted>,
+    /// When the last ended.
+    last: Instant,
+}
 
 /// An attempt under way; dropped, it was given up.
 #[derive(Debug)]
@@ -110,11 +117,16 @@ impl Log {
 
     /// Tells what was made for the answer that was noted as this one.
     pub(super) fn attempts(self, answered: usize) -> Attempts {
-        let made = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Attempts { made: made.into(), answered }
+        let Noted { made, .. } = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Attempts { made, answered }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Attempted>> {
+    /// Returns when the last that was noted ended.
+    pub(super) fn last(&self) -> Instant {
+        self.lock().last
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -126,9 +138,11 @@ impl Entry<'_> {
     }
 
     fn note(&mut self, end: AttemptEnd) -> usize {
-        let mut made = self.log.lock();
+        let mut noted = self.log.lock();
+        let Noted { made, last } = &mut *noted;
         if let Some(attempt) = self.attempt.take() {
-            let elapsed = self.clock.now().saturating_since(self.began);
+            *last = self.clock.now();
+            let elapsed = last.saturating_since(self.began);
             made.push(Attempted { end, elapsed, ..attempt });
         }
         made.len() - 1

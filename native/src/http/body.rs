@@ -68,11 +68,13 @@ impl Body {
 
     /// Returns what one attempt sends.
     pub(super) fn wire(&self) -> Wire {
-        Wire(match &self.0 {
+        let sent = match &self.0 {
+            Kind::Bytes(bytes) if bytes.is_empty() => return Wire(None),
             Kind::Bytes(bytes) => Sent::Bytes(Full::new(bytes.clone())),
             Kind::Once(once) => Sent::Once(once.wire()),
             Kind::Anew(make) => Sent::Stream(make()),
-        })
+        };
+        Wire(Some(Box::new(sent)))
     }
 }
 
@@ -118,8 +120,9 @@ impl fmt::Debug for Body {
     }
 }
 
-/// What one attempt sends.
-pub(super) struct Wire(Sent);
+/// What one attempt sends; `None`: nothing. Boxed: a request is moved some 20 times on its way to its
+/// connection.
+pub(super) struct Wire(Option<Box<Sent>>);
 
 enum Sent {
     Bytes(Full<Bytes>),
@@ -135,7 +138,8 @@ impl HttpBody for Wire {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.0 {
+        let Some(sent) = &mut self.0 else { return Poll::Ready(None) };
+        match &mut **sent {
             Sent::Bytes(bytes) => Pin::new(bytes).poll_frame(cx).map_err(|never| match never {}),
             Sent::Stream(stream) => Pin::new(stream).poll_frame(cx),
             Sent::Once(once) => Pin::new(once).poll_frame(cx),
@@ -143,7 +147,8 @@ impl HttpBody for Wire {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        let Some(sent) = &self.0 else { return true };
+        match &**sent {
             Sent::Bytes(bytes) => bytes.is_end_stream(),
             Sent::Stream(stream) => stream.is_end_stream(),
             Sent::Once(once) => once.is_end_stream(),
@@ -151,7 +156,8 @@ impl HttpBody for Wire {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        let Some(sent) = &self.0 else { return SizeHint::with_exact(0) };
+        match &**sent {
             Sent::Bytes(bytes) => bytes.size_hint(),
             Sent::Stream(stream) => stream.size_hint(),
             Sent::Once(once) => once.size_hint(),

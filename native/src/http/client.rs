@@ -124,28 +124,14 @@ impl<P: Policy + Send + Sync + 'static> Client<P> {
         let mut sent = Request::new(body.into());
         *sent.method_mut() = head.method;
         *sent.headers_mut() = head.headers;
-        self.exchange(path, sent, None, None, None).await
-    }
-
-    pub(super) async fn exchange(
-        &self,
-        path: Path,
-        request: Request<Body>,
-        key: Option<u64>,
-        said: Option<Repeat>,
-        timeout: Option<Duration>,
-    ) -> Result<Response<LeaseBody<Incoming>>, Error> {
-        let repeats = Repeats::new(said, request.method(), request.headers());
-        let plan = Plan { key, repeats, begun: request.body().begun(), timeout };
-        let sent = Sent { request, path, plan };
-        self.answer(Arc::new(sent), None).await
+        self.answer(Sent::new(path, sent, None, None, None), None).await
     }
 
     /// Has a request answered, or goes on with what is left of it.
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         sent: Arc<Sent>,
-        rest: Option<Rest>,
+        rest: Option<Box<Rest>>,
     ) -> Result<Response<LeaseBody<Incoming>>, Error> {
         let Sent { request, path, plan } = &*sent;
         let send = |pool: Attempt<Pool>| {
@@ -162,14 +148,28 @@ impl<P: Policy + Send + Sync + 'static> Client<P> {
         Ok(or_again(answer, move |rest| client.answer_again(sent, rest)))
     }
 
-    fn answer_again(self, sent: Arc<Sent>, rest: Rest) -> AskedAgain<Incoming> {
+    fn answer_again(self, sent: Arc<Sent>, rest: Box<Rest>) -> AskedAgain<Incoming> {
         Box::pin(async move { self.answer(sent, Some(rest)).await.ok() })
     }
 }
 
 /// What is sent, at each attempt.
-struct Sent {
+pub(super) struct Sent {
     request: Request<Body>,
     path: Path,
     plan: Plan,
+}
+
+impl Sent {
+    pub(super) fn new(
+        path: Path,
+        request: Request<Body>,
+        key: Option<u64>,
+        said: Option<Repeat>,
+        timeout: Option<Duration>,
+    ) -> Arc<Self> {
+        let repeats = Repeats::new(said, request.method(), request.headers());
+        let plan = Plan { key, repeats, begun: request.body().begun(), timeout };
+        Arc::new(Self { request, path, plan })
+    }
 }

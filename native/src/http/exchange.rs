@@ -132,7 +132,8 @@ pub(crate) struct Repeats {
 impl Repeats {
     /// Returns what the caller says, or else the method and headers.
     pub(crate) fn new(said: Option<Repeat>, method: &Method, headers: &HeaderMap) -> Self {
-        let keyed = headers.contains_key(IDEMPOTENCY_KEY);
+        // Most have no headers yet: then, the name is not even read.
+        let keyed = !headers.is_empty() && headers.contains_key(IDEMPOTENCY_KEY);
         let usual = || {
             if keyed { Repeat::Idempotent } else { Repeat::of_method(method.as_str()) }
         };
@@ -264,7 +265,7 @@ pub(crate) struct Rest {
 }
 
 /// An answer, and what may be done if its body breaks before anybody had anything of it.
-pub(crate) type Followed<B> = (Response<LeaseBody<B>>, Option<Rest>);
+pub(crate) type Followed<B> = (Response<LeaseBody<B>>, Option<Box<Rest>>);
 
 /// Sends a request until an answer is good, or no other attempt may better it; or goes on with what
 /// is left of it.
@@ -275,7 +276,7 @@ pub(crate) async fn exchange<C, P, B, E, Fut>(
     balancer: &Balancer<C, P>,
     rules: &Rules<E>,
     plan: &Plan,
-    rest: Option<Rest>,
+    rest: Option<Box<Rest>>,
     mut send: impl FnMut(Attempt<C>) -> Fut,
 ) -> Result<Followed<B>, CallError<E>>
 where
@@ -287,11 +288,11 @@ where
 {
     let mut retry = rules.retry_of(plan);
     let until = |limit| Some((Instant::now().checked_add(limit)?, limit));
-    let (unanswered, deadline) = match rest {
-        Some(Rest { call, deadline }) => (Some(call), deadline),
-        None => (None, retry.whole().and_then(until)),
+    let deadline = match &rest {
+        Some(rest) => rest.deadline,
+        None => retry.whole().and_then(until),
     };
-    if unanswered.is_none() && !balancer.shared.begun.load(Relaxed) {
+    if rest.is_none() && !balancer.shared.begun.load(Relaxed) {
         retry = first(balancer, retry, deadline).await;
     }
     let judge = Judge { plan, classify: rules.classify.as_deref() };
@@ -318,12 +319,14 @@ where
     };
     let again = plan.may_go_again();
     let end = |lease: Lease<C>, means: Meaning, call: &_| {
-        let lease = Following::new(lease, means);
-        let unanswered = matches!(lease, Following::Untold(_)) && again;
-        (lease, unanswered.then(|| Unanswered::new(call)))
+        let lease = Following::new(lease, means, log.last());
+        let unanswered = lease.is_untold() && again;
+        let rest = || Box::new(Rest { call: Unanswered::new(call), deadline });
+        (lease, unanswered.then(rest))
     };
-    let called = balancer.call_with(unanswered.as_ref(), plan.key, &retry, attempt, end);
-    let (answer, (lease, call)) = called.await?;
+    let unanswered = rest.as_ref().map(|rest| &rest.call);
+    let called = balancer.call_with(unanswered, plan.key, &retry, attempt, end);
+    let (answer, (lease, rest)) = called.await?;
     let attempts = log.attempts(answer.place);
     let response = answer.response.take().expect("it is taken once");
     let upgrades = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -335,14 +338,14 @@ where
     };
     let mut response = response.map(follow);
     response.extensions_mut().insert(attempts);
-    Ok((response, call.map(|call| Rest { call, deadline })))
+    Ok((response, rest))
 }
 
 /// Hands an answer out. Where its body breaks before anybody had anything of it, `ask` goes on with
 /// the rest: the body of the answer that comes then stands in, if the head fits.
 pub(crate) fn or_again<B>(
     (answer, rest): Followed<B>,
-    ask: impl FnOnce(Rest) -> AskedAgain<B> + Send + Sync + 'static,
+    ask: impl FnOnce(Box<Rest>) -> AskedAgain<B> + Send + Sync + 'static,
 ) -> Response<LeaseBody<B>>
 where
     B: Body + Send + 'static,
@@ -365,8 +368,16 @@ pub(crate) type AskedAgain<B> = BoxFuture<'static, Option<Response<LeaseBody<B>>
 
 /// Returns what a head says of its body: another one fits where all of it is the same.
 fn representation(headers: &HeaderMap) -> [Option<HeaderValue>; 5] {
-    [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_TYPE, CONTENT_RANGE, ETAG]
-        .map(|name| headers.get(name).cloned())
+    let names = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_TYPE, CONTENT_RANGE, ETAG];
+    let mut values = [const { None }; 5];
+    // One pass over the few headers there are takes less than five searches.
+    for (name, value) in headers {
+        let place = names.iter().position(|known| known == name);
+        if let Some(place) = place {
+            values[place].get_or_insert_with(|| value.clone());
+        }
+    }
+    values
 }
 
 /// Tells what an answer means, by the caller or else by the table.

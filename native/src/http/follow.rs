@@ -47,7 +47,10 @@ impl<C: Send + Sync + 'static, P: Policy + Send + Sync> Balancer<C, P> {
         retry: &Retry<impl Classify<E>, impl Accept<Response<B>>>,
         attempt: impl FnMut(Attempt<C>) -> Fut,
     ) -> Result<Response<LeaseBody<B>>, CallError<E>> {
-        let end = |lease: Lease<C>, means, _: &_| Following::new(lease, means);
+        let end = |lease: Lease<C>, means, _: &_| {
+            let now = lease.now();
+            Following::new(lease, means, now)
+        };
         let (answer, lease) = self.call_with(None, None, retry, attempt, end).await?;
         Ok(answer.map(|body| LeaseBody::following(body, lease, None, None)))
     }

@@ -93,30 +93,42 @@ impl<C: Send + Sync> Held for Told<C> {
 
 /// A lease that goes with an answer, and knows how its head was.
 pub(crate) enum Following<C> {
-    /// The head was good, or its request at fault: how the body ends is still to be told.
-    Untold(Lease<C>),
+    /// The head, which came then, was good, or its request at fault: how the body ends is still to
+    /// be told.
+    Untold(Lease<C>, CoreInstant),
     /// It was neither, and that has been told.
-    Told(Lease<C>),
+    Told(Lease<C>, CoreInstant),
 }
 
 impl<C: Send + Sync + 'static> Following<C> {
-    /// Learns how the head was. All answers are in flight until their bodies end.
-    pub(crate) fn new(mut lease: Lease<C>, (verdict, outcome): Meaning) -> Self {
-        lease.learn(outcome);
+    /// Learns how the head was, which came at `now`. All answers are in flight until their bodies
+    /// end.
+    pub(crate) fn new(mut lease: Lease<C>, (verdict, outcome): Meaning, now: CoreInstant) -> Self {
+        lease.learn(outcome, || now);
         if matches!(verdict, Verdict::Success | Verdict::Ignorable) {
-            return Self::Untold(lease);
+            return Self::Untold(lease, now);
         }
         lease.tell();
-        Self::Told(lease)
+        Self::Told(lease, now)
+    }
+
+    /// Tells that how the body ends is still to be told.
+    #[cfg(any(feature = "http", feature = "reqwest"))]
+    pub(super) fn is_untold(&self) -> bool {
+        matches!(self, Self::Untold(..))
+    }
+
+    /// Returns when the head came, on tokio's clock.
+    fn head(&self) -> Instant {
+        match self {
+            Self::Untold(lease, head) | Self::Told(lease, head) => lease.client().clock.at(*head),
+        }
     }
 
     fn held(self) -> Box<dyn Held> {
         match self {
-            Self::Untold(lease) => {
-                let now = lease.client().clock.now();
-                Box::new(Untold(lease, now))
-            }
-            Self::Told(lease) => Box::new(Told(lease)),
+            Self::Untold(lease, head) => Box::new(Untold(lease, head)),
+            Self::Told(lease, _) => Box::new(Told(lease)),
         }
     }
 }
@@ -130,9 +142,10 @@ impl<B: Body> LeaseBody<B> {
     /// that breaks is a failure after that success, and an endpoint that breaks all of them is not
     /// ejected for failures in a row. [`call_response`](crate::Balancer::call_response) waits for
     /// the body.
-    pub fn new<C: Send + Sync + 'static>(body: B, mut lease: Lease<C>) -> Self {
-        lease.learn(Outcome::Success);
-        Self::following(body, Following::Untold(lease), None, None)
+    pub fn new<C: Send + Sync + 'static>(body: B, lease: Lease<C>) -> Self {
+        let now = lease.now();
+        let lease = Following::new(lease, (Verdict::Success, Outcome::Success), now);
+        Self::following(body, lease, None, None)
     }
 
     /// Follows a body. Between two pieces `idle` may pass, and it ends by the deadline, so long
@@ -143,9 +156,9 @@ impl<B: Body> LeaseBody<B> {
         idle: Option<Duration>,
         deadline: Option<(Instant, Duration)>,
     ) -> Self {
+        let limits = Limits::new(idle, deadline, lease.head());
         // Where there is no body, nothing is to be followed.
         let lease = (!body.is_end_stream()).then(|| lease.held());
-        let limits = Limits::new(idle, deadline);
         Self { inner: Some(body), lease, limits, substitute: Substitute::None }
     }
 
@@ -153,9 +166,9 @@ impl<B: Body> LeaseBody<B> {
     /// as in flight until this is dropped. The endpoint is told of the head at once.
     #[cfg(any(feature = "http", feature = "reqwest"))]
     pub(super) fn upgraded<C: Send + Sync + 'static>(lease: Following<C>) -> Self {
+        let limits = Limits::new(None, None, lease.head());
         let mut lease = lease.held();
         lease.tell();
-        let limits = Limits::new(None, None);
         Self { inner: None, lease: Some(lease), limits, substitute: Substitute::None }
     }
 

@@ -3,9 +3,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
-#[cfg(any(feature = "http", test))]
-use ::http::uri::InvalidUri;
-use ::http::uri::{PathAndQuery, Uri};
+use ::http::uri::{InvalidUri, PathAndQuery, Uri};
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 /// A request's path and query, as they are asked for at any endpoint.
@@ -33,6 +31,10 @@ impl Path {
         let bad = |reason: String| BadPath { path: text.to_owned(), reason };
         let encoded: Cow<'_, str> = utf8_percent_encode(text, &ENCODED).into();
         let text = &*encoded;
+        if is_plain(text) {
+            let whole = text.try_into().map_err(|error: InvalidUri| bad(format!("{error}")))?;
+            return Ok(Self { whole, bare: false });
+        }
         let uri: Uri;
         let path = if names_origin(text) {
             uri = text.parse().map_err(|error| bad(format!("{error}")))?;
@@ -91,6 +93,13 @@ const SHOWN: usize = 100;
 /// Tells that a text names an origin: a scheme stands before it, and not in its path or query.
 pub(crate) fn names_origin(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '?', '#']))
+}
+
+/// Tells that a path is as it is to be: it has neither dots nor anything encoded nor backslashes,
+/// and no fragment follows. Most are.
+fn is_plain(text: &str) -> bool {
+    let special = text.bytes().find(|byte| matches!(byte, b'.' | b'%' | b'\\' | b'?' | b'#'));
+    text.starts_with('/') && special.is_none_or(|byte| byte == b'?' && !text.contains('#'))
 }
 
 /// Writes a path with `.` and `..` resolved (RFC 3986 §5.2.4), encoded ones too; it begins with a
@@ -152,6 +161,8 @@ mod tests {
             ("", "", "/"),
             ("", "/", "/"),
             ("", "?x=1", "/?x=1"),
+            ("", "/users?to=../7#part", "/users?to=../7"),
+            ("", "/users?to=../7", "/users?to=../7"),
             ("/v1/", "/users?x=1", "/v1/users?x=1"),
             ("/v1", "users", "/v1/users"),
             ("v1", "", "/v1"),

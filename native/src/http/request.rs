@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 
 use super::api::{marks, methods};
 use super::body::Body;
-use super::client::Client;
+use super::client::{Client, Sent};
 use super::error::{BadRequest, Error};
 use super::lease_body::LeaseBody;
 use super::path::Path;
@@ -120,14 +120,14 @@ impl<P: Policy + Send + Sync + 'static> RequestBuilder<P> {
     /// [`Error`] if there was no answer at all, or the request cannot be sent.
     pub fn send(self) -> impl Future<Output = Result<Response<LeaseBody<Incoming>>, Error>> + Send {
         let Self { client, path, request, key, repeat, timeout } = self;
+        let is_zero = timeout.is_some_and(|timeout| timeout.is_zero());
+        let sent = match path {
+            Ok(_) if is_zero => Err(BadRequest::ZeroTimeout),
+            Ok(path) => Ok(Sent::new(path, request, key, repeat, timeout)),
+            Err(bad) => Err(bad),
+        };
         // Boxed: it is as large as a whole call, and each future of the caller's around it would be
         // as large, too.
-        Box::pin(async move {
-            let path = path?;
-            if timeout.is_some_and(|timeout| timeout.is_zero()) {
-                return Err(BadRequest::ZeroTimeout.into());
-            }
-            client.exchange(path, request, key, repeat, timeout).await
-        })
+        Box::pin(async move { client.answer(sent?, None).await })
     }
 }

@@ -128,7 +128,7 @@ impl<P: Policy + Send + Sync + 'static> ClientWithBalancer<P> {
     async fn answer(
         &self,
         sent: Arc<Sent>,
-        rest: Option<Rest>,
+        rest: Option<Box<Rest>>,
     ) -> Result<::http::Response<LeaseBody<Body>>, Error> {
         let Sent { template, path, plan } = &*sent;
         let send = |origin: Attempt<Origin>| {
@@ -149,7 +149,7 @@ impl<P: Policy + Send + Sync + 'static> ClientWithBalancer<P> {
         Ok(or_again(answer, move |rest| client.answer_again(sent, rest)))
     }
 
-    fn answer_again(self, sent: Arc<Sent>, rest: Rest) -> AskedAgain<Body> {
+    fn answer_again(self, sent: Arc<Sent>, rest: Box<Rest>) -> AskedAgain<Body> {
         Box::pin(async move { self.answer(sent, Some(rest)).await.ok() })
     }
 }

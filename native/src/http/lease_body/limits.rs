@@ -29,8 +29,13 @@ pub(super) enum Due {
 }
 
 impl Limits {
-    pub(super) fn new(idle: Option<Duration>, deadline: Option<(Instant, Duration)>) -> Self {
-        Self { idle, deadline, head: Some(Instant::now() + HEAD), piece: None, timer: None }
+    /// Returns those of a body whose head came then.
+    pub(super) fn new(
+        idle: Option<Duration>,
+        deadline: Option<(Instant, Duration)>,
+        head: Instant,
+    ) -> Self {
+        Self { idle, deadline, head: Some(head + HEAD), piece: None, timer: None }
     }
 
     /// Tells that the deadline is over.

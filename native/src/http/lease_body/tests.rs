@@ -13,7 +13,7 @@ fn body(millis: u64, piece: Option<&'static [u8]>) -> LeaseBody<Pieces> {
         sleep(Duration::from_millis(millis)).await;
         piece.map(|piece| Frame::data(Bytes::from_static(piece))).ok_or_else(|| "broken".into())
     };
-    let limits = Limits::new(Some(Duration::from_millis(100)), None);
+    let limits = Limits::new(Some(Duration::from_millis(100)), None, Instant::now());
     let inner = Some(StreamBody::new(once(piece).boxed()));
     LeaseBody { inner, lease: None, limits, substitute: Substitute::None }
 }
