@@ -10,11 +10,11 @@ import { buildSync } from 'esbuild';
 const LIMITS = {
   'lb.wasm': { raw: 119_700, gzip: 57_600, brotli: 50_100 },
   'lite.wasm': { raw: 68_800, gzip: 33_500, brotli: 29_500 },
-  'index.js': { raw: 181_200, gzip: 79_600, brotli: 70_700 },
-  'lite.js': { raw: 120_900, gzip: 53_400, brotli: 47_650 },
+  'index.js': { raw: 181_200, gzip: 79_700, brotli: 70_850 },
+  'lite.js': { raw: 120_900, gzip: 53_520, brotli: 47_760 },
   // Without the module.
-  'slim.js': { raw: 56_900, gzip: 21_250, brotli: 19_200 },
-  'asm.js': { raw: 342_400, gzip: 114_900, brotli: 95_700 },
+  'slim.js': { raw: 56_900, gzip: 21_360, brotli: 19_300 },
+  'asm.js': { raw: 342_400, gzip: 115_060, brotli: 95_820 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
   'steering.js': { raw: 7_800, gzip: 3_400, brotli: 3_100 },

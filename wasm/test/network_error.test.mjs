@@ -61,3 +61,15 @@ test("a redirect that the caller does not want is no fault of the endpoint's", a
   const [{ failures, inFlight }] = lb.endpoints();
   assert.deepEqual([server.hits, failures, inFlight], [1, 0, 0]);
 });
+
+test('a POST that was answered by a redirect to who cannot be reached was sent, and is not sent again', async (t) => {
+  for (const status of [303, 307]) {
+    // Port 1 of this host is closed; names below .invalid do not exist.
+    for (const location of ['http://127.0.0.1:1/', 'http://elsewhere.invalid/']) {
+      const server = await serve(t, (_, response) => response.writeHead(status, { location }).end());
+      const lb = createBalancer({ endpoints: [server.url, `${server.url}/other`], retry: { limit: 3 } });
+      await assert.rejects(lb.fetch('/', { method: 'POST', body: 'once' }));
+      assert.equal(server.hits, 1, `${status} ${location}`);
+    }
+  }
+});

@@ -37,7 +37,7 @@ export class Balancer extends Picker {
     return loop(this, {
       send,
       ofAnswer: (value) => accepted(accept, value, () => SUCCESS),
-      ofError: (error) => ofThrown(classify, error, (answer) => ofResponse(answer, undefined, (waitMs) => waitMs), true),
+      ofError: (error, url) => ofThrown(classify, error, (answer) => ofResponse(answer, undefined, (waitMs) => waitMs), true, url),
       repeat: 'idempotent',
       signal,
       options,

@@ -1,6 +1,6 @@
 /** What an attempt's end means: the verdict for its call, and the outcome for its endpoint, by the core's numbers. */
 import { COOL_DOWN_MS, MAY_REPEAT, OUTCOME_OF_VERDICT, STATUSES, VERDICTS, type Repeat } from './generated.js';
-import { ofNetworkError } from './network_error.js';
+import { isElsewhere, ofNetworkError } from './network_error.js';
 import { retryAfter } from './retry_after.js';
 import { numbered, numbers, ofAnswer, ofError, type Acceptance, type Verdict } from './verdict.js';
 
@@ -77,13 +77,14 @@ export function ofThrown(
   error: unknown,
   byStatus: ByStatus,
   own: boolean,
+  url: string,
 ): Judgement | undefined {
   const said = classify?.(error);
   if (said !== undefined) return judge(ofError(said));
   const answered = answerOf(error);
   if (answered && answered.status >= 400) return byStatus(answered);
   const usual = own && isAbort(error) ? undefined : ofNetworkError(error);
-  return usual && judge(usual);
+  return usual && judge(usual === 'never_sent' && isElsewhere(error as object, url) ? 'retryable_failure' : usual);
 }
 
 /** The answer that an error is about, if it says so. */

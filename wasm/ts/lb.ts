@@ -160,7 +160,7 @@ class Lb implements LoadBalancer, Owner {
     own: boolean,
   ): Promise<T> {
     this.#refuseDisposed();
-    const ofError = (error: unknown) => ofThrown(resolved.classify, error, (answer) => this.usual(answer, resolved), own);
+    const ofError = (error: unknown, url: string) => ofThrown(resolved.classify, error, (answer) => this.usual(answer, resolved), own, url);
     const { send, ofAnswer, repeat, signal, hand } = job;
     const run = (options: RetryOptions): Promise<T> => {
       this.#refuseDisposed();

@@ -12,7 +12,7 @@ export interface Job<T> {
   send(attempt: Attempt): T | PromiseLike<T>;
   ofAnswer(value: T): Judgement;
   /** Nothing for a fault of the caller's code. */
-  ofError(error: unknown): Judgement | undefined;
+  ofError(error: unknown, url: string): Judgement | undefined;
   readonly repeat: Repeat;
   readonly signal: AbortSignal | null | undefined;
   readonly options: RetryOptions;
@@ -284,7 +284,7 @@ class Run<T> implements Rest<T> {
     sent.value = undefined;
     let judgement;
     try {
-      judgement = ok ? job.ofAnswer(value as T) : sent.faulty ? undefined : job.ofError(value);
+      judgement = ok ? job.ofAnswer(value as T) : sent.faulty ? undefined : job.ofError(value, url);
     } finally {
       // A fault of the caller's own says nothing of this endpoint or the others, and ends the call.
       if (!judgement) {

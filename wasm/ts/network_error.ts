@@ -35,6 +35,16 @@ export function ofNetworkError(error: unknown, mine?: boolean): 'never_sent' | '
   return FAULTS.has((error as { name?: unknown }).name as string) ? undefined : unknown;
 }
 
+/**
+ * Whether who was not reached is another than the endpoint, as Node tells: a redirect led there, and the endpoint has had the request. That must
+ * not be sent again as if it had never left.
+ */
+export function isElsewhere(error: object, url: string): boolean {
+  const { port, protocol, hostname } = new URL(url);
+  const own = Number(port || (protocol === 'https:' ? 443 : 80));
+  return [...chain(error)].some((cause) => (cause.port ?? own) !== own || (cause.hostname ?? hostname) !== hostname);
+}
+
 /** What programs throw that are wrong. */
 const FAULTS = new Set(['TypeError', 'ReferenceError', 'SyntaxError', 'RangeError', 'EvalError', 'URIError']);
 
@@ -42,7 +52,7 @@ const FAULTS = new Set(['TypeError', 'ReferenceError', 'SyntaxError', 'RangeErro
 const FAULT = /^(?:ERR_INVALID_|UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|UnexpectedRedirect|undefined unexpected redirect)/;
 
 /** An error, its causes, and the errors of those that are several. */
-function* chain(error: object): Generator<{ code?: unknown; syscall?: unknown; message?: unknown }> {
+function* chain(error: object): Generator<{ [Name in 'code' | 'syscall' | 'message' | 'port' | 'hostname']?: unknown }> {
   let [at, depth]: [unknown, number] = [error, 0];
   while (typeof at === 'object' && at !== null && depth++ < 8) {
     yield at;
