@@ -120,8 +120,8 @@ impl fmt::Debug for Body {
     }
 }
 
-/// What one attempt sends; `None`: nothing. Boxed: a request is moved some 20 times on its way to its
-/// connection.
+/// What one attempt sends; `None`: nothing. Boxed: a request is moved some 20 times on its way to
+/// its connection.
 pub(super) struct Wire(Option<Box<Sent>>);
 
 enum Sent {
