@@ -97,7 +97,7 @@ impl Error for PickError {
 /// There was no client to pick in time.
 #[derive(Clone, Debug)]
 pub struct NotReady {
-    /// How long was waited.
+    /// How long was waited; at most, if the task has [ended](Self::ended).
     pub timeout: Duration,
     /// How many endpoints discovery has found.
     pub endpoints: usize,
@@ -113,11 +113,12 @@ pub struct NotReady {
 
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "not ready after {:?}: {} endpoints found, none usable",
-            self.timeout, self.endpoints
-        )?;
+        f.write_str("not ready")?;
+        // It was not waited any longer for a task that has ended.
+        if !self.ended {
+            write!(f, " after {:?}", self.timeout)?;
+        }
+        write!(f, ": {} endpoints found, none usable", self.endpoints)?;
         for error in self.discovery.iter().chain(&self.factory) {
             write!(f, "; {error}")?;
         }

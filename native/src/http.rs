@@ -7,6 +7,8 @@
 //! `http`.
 
 #[cfg(any(feature = "http", feature = "reqwest"))]
+pub(crate) mod again;
+#[cfg(any(feature = "http", feature = "reqwest"))]
 pub(crate) mod api;
 #[cfg(any(feature = "http", feature = "reqwest"))]
 mod attempts;

@@ -71,6 +71,7 @@ impl<C, P: Policy + Clone> Balancer<C, P> {
 }
 
 /// Sleeps without a runtime.
+#[expect(clippy::disallowed_methods, reason = "nothing tells that a lease ends")]
 async fn sleep_aside() {
     let (wake, woken) = oneshot::channel();
     std::thread::spawn(move || {

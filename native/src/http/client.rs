@@ -10,10 +10,11 @@ use evenkeel_core::policy::AnyPolicy;
 use evenkeel_core::{Policy, Verdict};
 use hyper::body::Incoming;
 
+use super::again::{AskedAgain, or_again};
 use super::api::settings;
 use super::body::Body;
 use super::error::{BadRequest, Error, SendError};
-use super::exchange::{AskedAgain, Plan, Repeats, Rest, Rules, exchange, or_again};
+use super::exchange::{Plan, Repeats, Rest, Rules, exchange};
 use super::lease_body::LeaseBody;
 use super::path::Path;
 use super::pool::{Connections, Pool};

@@ -17,8 +17,9 @@ use crate::balancer::Balancer;
 use crate::call::{Attempt, Retry};
 use crate::discover::Discover;
 use crate::error::BuildError;
+use crate::http::again::{AskedAgain, or_again};
 use crate::http::api::settings;
-use crate::http::exchange::{AskedAgain, Plan, Repeats, Rest, Rules, exchange, or_again};
+use crate::http::exchange::{Plan, Repeats, Rest, Rules, exchange};
 use crate::http::lease_body::LeaseBody;
 use crate::http::path::Path;
 
