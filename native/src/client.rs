@@ -14,11 +14,9 @@ use crate::load::Load;
 use crate::marks::Marks;
 use crate::tally::Column;
 use crate::target::Target;
-use crate::vitals::Vitals;
-
-/// How many counts of a client are recorded as metrics.
 #[cfg(feature = "metrics")]
-pub(crate) const RECORDED: usize = 9;
+use crate::telemetry::left::Totals;
+use crate::vitals::Vitals;
 
 /// A client, where it leads, and what was reported of it.
 ///
@@ -38,7 +36,7 @@ pub(crate) struct Client<C> {
     pub(crate) ejections: [AtomicU64; 2],
     /// What was recorded as metrics so far, by the label of the balancer.
     #[cfg(feature = "metrics")]
-    pub(crate) recorded: Mutex<BTreeMap<String, [u64; RECORDED]>>,
+    pub(crate) recorded: Mutex<BTreeMap<String, Totals>>,
     /// It is to be made anew.
     pub(crate) broken: AtomicBool,
     pub(crate) clock: Clock,

@@ -2,6 +2,7 @@
 
 use core::error::Error;
 use core::fmt;
+#[cfg(any(feature = "http", feature = "tonic", feature = "web"))]
 use std::io;
 use std::sync::{Arc, OnceLock};
 

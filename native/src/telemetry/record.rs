@@ -4,10 +4,10 @@ use std::sync::PoisonError;
 
 use metrics::{SharedString, counter, gauge};
 
-use super::left::totals;
+use super::left::{RECORDED, Totals};
 use super::names::metric as name;
 use crate::balancer::Balancer;
-use crate::client::{Client, RECORDED};
+use crate::client::Client;
 use crate::stats::{EndpointStats, Stats};
 
 impl<C, P> Balancer<C, P> {
@@ -96,7 +96,7 @@ impl<C, P> Balancer<C, P> {
 }
 
 /// What is recorded of each endpoint, in the order of [`totals`].
-pub(super) const NAMES: [&str; RECORDED] = [
+const NAMES: [&str; RECORDED] = [
     name::ENDPOINT_PICKS,
     name::ENDPOINT_ATTEMPTS,
     name::ENDPOINT_RETRIES,
@@ -127,9 +127,32 @@ fn record_endpoint<C>(balancer: &SharedString, client: &Client<C>) {
     .set(f64::from(stats.in_flight));
 }
 
-fn add(balancer: &SharedString, endpoint: &SharedString, more: [u64; RECORDED]) {
+fn add(balancer: &SharedString, endpoint: &SharedString, more: Totals) {
     for (name, more) in NAMES.into_iter().zip(more) {
         counter!(name, name::BALANCER => balancer.clone(), name::ENDPOINT => endpoint.clone())
             .increment(more);
     }
+}
+
+impl<C> Drop for Client<C> {
+    fn drop(&mut self) {
+        let tallies = self.column.tallies();
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.left.keep(&self.target, || totals(&EndpointStats::of(self)), &recorded);
+    }
+}
+
+/// Returns what is recorded of a client, in the order of [`NAMES`].
+fn totals(stats: &EndpointStats) -> Totals {
+    [
+        stats.picks,
+        stats.attempts,
+        stats.retries,
+        stats.hedges,
+        stats.timed_out,
+        stats.given_up,
+        stats.failures.into(),
+        stats.ejections,
+        stats.held,
+    ]
 }
