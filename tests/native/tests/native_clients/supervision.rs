@@ -319,7 +319,7 @@ fn a_balancer_whose_runtime_is_gone_can_be_closed_and_says_what_it_is() {
             on_this_thread(bed.balancer.close());
         }
         let says = "the balancer has ended: it was closed, or its runtime was shut down";
-        let error = bed.balancer.pick().err().expect("closed").to_string();
+        let error = bed.balancer.pick().expect_err("closed").to_string();
         assert_eq!(error, format!("no endpoints available: {says}"));
     }
 }

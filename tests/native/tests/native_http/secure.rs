@@ -20,7 +20,7 @@ async fn tls_to_a_server_that_does_not_speak_it_says_so() {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             // As servers do who are asked for what is no HTTP.
-            stream.read(&mut [0; 1000]).await.expect("a client");
+            assert!(stream.read(&mut [0; 1000]).await.expect("a client") > 0);
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("it reads");
         }
     });
@@ -65,7 +65,7 @@ async fn an_endpoint_whose_certificate_does_not_hold_costs_no_request_and_says_w
             assert_eq!(answer.status(), 200);
             let attempts = answer.extensions().get::<Attempts>().expect("they are told");
             reasons.extend(attempts.iter().filter_map(|attempt| match &attempt.end {
-                AttemptEnd::Failed(why) => Some((attempt.target.socket_addr(), why.to_string())),
+                AttemptEnd::Failed(why) => Some((attempt.target.socket_addr(), why.clone())),
                 AttemptEnd::Answered(_) | AttemptEnd::GivenUp => None,
             }));
             answer.into_body().bytes(100).await.expect("a body");
