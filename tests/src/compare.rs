@@ -19,4 +19,5 @@ pub mod plan;
 pub mod play;
 mod progress;
 pub mod sides;
+mod stolen;
 pub mod table;

@@ -13,7 +13,8 @@ use evenkeel_tests::compare::sides::{SIDES, Side};
 use evenkeel_tests::compare::{markdown, table};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_compare");
-const SHORT: Pace = Pace { window: Duration::from_millis(500), faulty: 2, calm: 1, alone: 1 };
+const SHORT: Pace =
+    Pace { window: Duration::from_millis(500), faulty: 2, calm: 1, alone: 1, plays: 1 };
 
 async fn play(plan: &[Step]) -> Course {
     let programs = Programs {

@@ -1,7 +1,7 @@
 //! Compares clients under outages of real servers: `compare PEERS ENVOY [SIDE]` plays a minute for
-//! each side, or for those whose names begin so, and writes the table; `compare tables` writes the
-//! tables of COMPARE.md from the committed one; `compare cost PEERS` measures the CPU time of a
-//! request. Servers and callers run it, too.
+//! each side, or for those whose names begin so, three times, and writes the table; `compare tables`
+//! writes the tables of COMPARE.md from the committed one; `compare cost PEERS` measures the CPU
+//! time of a request. Servers and callers run it, too.
 
 use std::env;
 use std::fs;

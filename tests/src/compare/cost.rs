@@ -11,13 +11,12 @@ use super::callers::{Callers, Counts};
 use super::fleet::{Fleet, Kind};
 use super::play::Programs;
 use super::sides::{SIDES, Side};
+use super::stolen::TICKS;
 
 /// So often each side is measured, the sides in turn: what else the machine does hits all of them.
 const ROUNDS: usize = 7;
 /// How long a side warms up, and is measured, in a round.
 const TIME: Duration = Duration::from_millis(1_500);
-/// The kernel tells CPU time in such parts of a second.
-const TICKS: f64 = 100.0;
 
 /// What a request cost a side: the medians of its rounds.
 #[derive(Clone, Copy, Debug)]

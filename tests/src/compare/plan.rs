@@ -74,9 +74,12 @@ pub struct Pace {
     /// How long a client warms up, and for how many such times its rate is taken before and after,
     /// without faults.
     pub alone: usize,
+    /// How often the plan is played: of a window, the median counts.
+    pub plays: usize,
 }
 
 impl Pace {
-    /// Seconds: three with a fault, two after it; two for each rate without faults.
-    pub const SECONDS: Self = Self { window: Duration::from_secs(1), faulty: 3, calm: 2, alone: 2 };
+    /// Seconds: three with a fault, two after it; two for each rate without faults. Three plays.
+    pub const SECONDS: Self =
+        Self { window: Duration::from_secs(1), faulty: 3, calm: 2, alone: 2, plays: 3 };
 }

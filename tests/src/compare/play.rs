@@ -14,6 +14,7 @@ use super::fleet::{Fleet, Kind};
 use super::plan::{Pace, Step, Trouble};
 use super::progress::Progress;
 use super::sides::{Side, Tuned};
+use super::stolen;
 use crate::processes::envoy::{Envoy, Sidecar};
 use crate::processes::load::Manner;
 
@@ -37,7 +38,9 @@ pub struct Course {
     pub able: f64,
     /// The rates under the plan, each over [`Pace::window`].
     pub windows: Vec<Window>,
-    /// All requests under the plan, to their ends.
+    /// The least share of any window of any play.
+    pub least: f64,
+    /// All requests of all plays, to their ends.
     pub counts: Counts,
 }
 
@@ -46,16 +49,54 @@ pub struct Course {
 pub struct Window {
     /// What is wrong, if anything is.
     pub trouble: Option<Trouble>,
-    /// Good answers, as a share of what the servers without faults can do; 0 where that is nothing.
+    /// Good answers, as a share of what the servers without faults can do: the median of all plays;
+    /// 0 where that is nothing.
     pub share: f64,
-    /// Requests that were lost.
+    /// Requests that were lost in all plays.
     pub lost: u64,
+}
+
+/// What was seen in a window of one play.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// The index of the step in the plan.
+    step: usize,
+    /// It is in the step's fault, not after it.
+    faulty: bool,
+    /// Good answers in a second.
+    rate: f64,
+    lost: u64,
 }
 
 /// The callers at work, and the proxy between.
 struct AtWork {
     callers: Callers,
     _envoy: Option<Envoy>,
+}
+
+impl AtWork {
+    fn moment(&mut self) -> io::Result<Moment> {
+        let counts = self.callers.count()?;
+        Ok(Moment { counts, at: Instant::now(), stolen: stolen::seconds() })
+    }
+}
+
+/// The counts at a time.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    counts: Counts,
+    at: Instant,
+    /// How many seconds the machine has stood still until then.
+    stolen: f64,
+}
+
+impl Moment {
+    /// Returns the good answers in a second that the machine was at work.
+    #[expect(clippy::cast_precision_loss, reason = "of some millions")]
+    fn rate_since(self, before: Self) -> f64 {
+        let (stolen, passed) = (self.stolen - before.stolen, self.at - before.at);
+        (self.counts.good - before.counts.good) as f64 / (passed.as_secs_f64() - stolen)
+    }
 }
 
 /// The servers with faults in a step, as far as it matters for what the others can do.
@@ -75,7 +116,13 @@ impl Programs {
             progress.say("rates without faults");
             *able += self.alone(side, &fleet, away, pace).await? / 2.0;
         }
-        let (counts, rates) = self.under(side, &mut fleet, plan, pace, &mut progress).await?;
+        let mut counts = Counts::default();
+        let mut plays = Vec::new();
+        for _ in 0..pace.plays {
+            let (more, rates) = self.under(side, &mut fleet, plan, pace, &mut progress).await?;
+            counts = Counts { good: counts.good + more.good, lost: counts.lost + more.lost };
+            plays.push(rates);
+        }
         for (able, away) in able.iter_mut().zip(&all) {
             progress.say("rates without faults");
             *able += self.alone(side, &fleet, away, pace).await? / 2.0;
@@ -86,14 +133,20 @@ impl Programs {
             let place = all.iter().position(|known| *known == away);
             place.map_or(f64::NAN, |place| able[place])
         };
-        let window = |(step, faulty, rate, lost): (usize, bool, f64, u64)| {
+        let mut least = f64::INFINITY;
+        let window = |index: usize| {
+            let Seen { step, faulty, .. } = plays[0][index];
             let step = faulty.then_some(&plan[step]);
             let able = able_without(step);
-            let share = if able > 0.0 { rate / able } else { 0.0 };
-            Window { trouble: step.map(Step::trouble), share, lost }
+            let share = |play: &Vec<Seen>| if able > 0.0 { play[index].rate / able } else { 0.0 };
+            let mut shares: Vec<f64> = plays.iter().map(share).collect();
+            shares.sort_by(f64::total_cmp);
+            least = least.min(shares[0]);
+            let lost = plays.iter().map(|play| play[index].lost).sum();
+            Window { trouble: step.map(Step::trouble), share: shares[shares.len() / 2], lost }
         };
-        let windows = rates.into_iter().map(window).collect();
-        Ok(Course { able: able_without(None), windows, counts })
+        let windows = (0..plays.first().map_or(0, Vec::len)).map(window).collect();
+        Ok(Course { able: able_without(None), windows, least, counts })
     }
 
     /// Returns the rate with the servers that are not away, and no faults.
@@ -111,15 +164,14 @@ impl Programs {
         let mut at_work = self.start(side, &servers).await?;
         let warm = Instant::now() + pace.window;
         sleep_until(warm).await;
-        let before = (at_work.callers.count()?, Instant::now());
+        let before = at_work.moment()?;
         sleep_until(warm + pace.window * u32::try_from(pace.alone).unwrap_or(u32::MAX)).await;
-        let after = (at_work.callers.count()?, Instant::now());
+        let after = at_work.moment()?;
         at_work.callers.end()?;
-        Ok(rate(before, after))
+        Ok(after.rate_since(before))
     }
 
-    /// Plays the plan; returns all counts, and for each window its step, whether that is in its
-    /// fault, the rate and the lost requests.
+    /// Plays the plan once; returns all counts, and what was seen in each window.
     async fn under(
         &self,
         side: &Side,
@@ -127,11 +179,11 @@ impl Programs {
         plan: &[Step],
         pace: Pace,
         progress: &mut Progress,
-    ) -> io::Result<(Counts, Vec<(usize, bool, f64, u64)>)> {
+    ) -> io::Result<(Counts, Vec<Seen>)> {
         let mut at_work = self.start(side, &fleet.without(&[])).await?;
         sleep_until(Instant::now() + pace.window).await;
-        let first = at_work.callers.count()?;
-        let mut before = (first, Instant::now());
+        let first = at_work.moment()?;
+        let mut before = first;
         let mut rates = Vec::new();
         for (place, step) in plan.iter().enumerate() {
             for window in 0..pace.faulty + pace.calm {
@@ -141,16 +193,18 @@ impl Programs {
                 if window == pace.faulty {
                     fleet.end(step).await?;
                 }
-                sleep_until(before.1 + pace.window).await;
-                let after = (at_work.callers.count()?, Instant::now());
-                let lost = after.0.lost - before.0.lost;
-                rates.push((place, window < pace.faulty, rate(before, after), lost));
+                sleep_until(before.at + pace.window).await;
+                let after = at_work.moment()?;
+                let lost = after.counts.lost - before.counts.lost;
+                let (faulty, rate) = (window < pace.faulty, after.rate_since(before));
+                rates.push(Seen { step: place, faulty, rate, lost });
                 before = after;
                 let of = plan.len() * (pace.faulty + pace.calm);
-                progress.show(rates.len(), of, after.0.lost - first.lost);
+                progress.show(rates.len(), of, after.counts.lost - first.counts.lost);
             }
         }
         let last = at_work.callers.end()?;
+        let first = first.counts;
         let counts = Counts { good: last.good - first.good, lost: last.lost - first.lost };
         Ok((counts, rates))
     }
@@ -205,9 +259,4 @@ fn distinct(plan: &[Step], kind: Kind) -> Vec<Away> {
         }
     }
     all
-}
-
-#[expect(clippy::cast_precision_loss, reason = "of some millions")]
-fn rate((before, begun): (Counts, Instant), (after, ended): (Counts, Instant)) -> f64 {
-    (after.good - before.good) as f64 / (ended - begun).as_secs_f64()
 }
