@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ::http::header::HOST;
 use ::http::uri::{Authority, Parts, Scheme};
-use ::http::{HeaderMap, HeaderValue, Request, Response, Uri};
+use ::http::{HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{Builder, Client};
@@ -162,6 +162,7 @@ impl Connections {
             timeout: self.connect_timeout,
             max_age: self.max_age,
         }));
+        let h2 = self.http2 || self.is_secure();
         let mut builder = Builder::new(TokioExecutor::new());
         if let Some(headers) = self.max_headers {
             builder.http1_max_headers(headers);
@@ -177,11 +178,12 @@ impl Connections {
             .http2_only(self.http2)
             // Until the endpoint has said how many it takes, others would be refused.
             .http2_initial_max_send_streams(1)
+            .set_host(h2)
             .build(connector);
         let scheme = if self.is_secure() { Scheme::HTTPS } else { Scheme::HTTP };
         let ages = self.max_age.is_some();
-        let h2 = self.http2 || self.is_secure();
         let host = host(&authority, self.is_secure())?;
+        let authority = if h2 { authority } else { Authority::from_static("e") };
         Ok(Pool { client, scheme, authority, host, prefix: self.prefix.clone(), ages, h2 })
     }
 
@@ -233,8 +235,10 @@ impl Factory for Connections {
 pub struct Pool {
     client: Client<Connector, Wire>,
     scheme: Scheme,
+    /// That of URLs. Without HTTP/2, it goes nowhere: it is as short as can be, as hyper's pool
+    /// hashes each byte of it several times for each request.
     authority: Authority,
-    /// The same as a header.
+    /// Whom requests ask for.
     host: HeaderValue,
     prefix: String,
     ages: bool,
@@ -250,7 +254,7 @@ impl Pool {
         mut request: Request<Wire>,
         path: &Path,
     ) -> impl Future<Output = Result<Response<Incoming>, SendError>> + Send + use<> {
-        let uri = self.uri(request.headers_mut(), path);
+        let uri = self.uri(&mut request, path);
         let captured = self.ages.then(|| capture_connection(&mut request));
         let response = uri.map(|uri| {
             *request.uri_mut() = uri;
@@ -270,7 +274,11 @@ impl Pool {
     /// Returns the URL of a request here. Where HTTP/2 may be spoken, a `Host` header of the
     /// caller's goes into it, which is the only place for it there. Else it stays a header:
     /// connections are kept by the host of the URL.
-    fn uri(&self, headers: &mut HeaderMap, path: &Path) -> Result<Uri, SendError> {
+    fn uri(&self, request: &mut Request<Wire>, path: &Path) -> Result<Uri, SendError> {
+        if request.method() == Method::CONNECT {
+            return Err(SendError::request("CONNECT is for proxies: it leads to no path"));
+        }
+        let headers = request.headers_mut();
         let mut parts = Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
@@ -292,6 +300,6 @@ impl Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pool({}://{}{})", self.scheme, self.authority, self.prefix)
+        write!(f, "Pool({}://{}{})", self.scheme, self.host.to_str().unwrap_or("?"), self.prefix)
     }
 }

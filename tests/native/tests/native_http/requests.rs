@@ -52,6 +52,7 @@ async fn what_cannot_be_sent_is_said() {
         (client.get("/").header("a b", "1"), "the header \"a b\": "),
         (client.get("/").header("a", "1\n"), "the header \"a\": "),
         (client.get("/").header("Host", "a@b"), "the request is at fault after 1 attempt: "),
+        (client.request(Method::CONNECT, "/"), "the request is at fault after 1 attempt: "),
     ] {
         let error = request.send().await.expect_err(says);
         assert!(error.to_string().starts_with(says), "{error}");
