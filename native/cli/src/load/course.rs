@@ -93,11 +93,7 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
         workers.spawn(async move {
             let mut tally = Tally::default();
             while let Some(due) = course.take() {
-                tokio::select! {
-                    biased;
-                    () = sleep_until(due) => {}
-                    () = course.interrupted.wait() => break,
-                }
+                let Some(since) = course.turn(due).await else { break };
                 let request = request.clone();
                 let request = match &body {
                     Some(body) => request.body(body.clone()),
@@ -106,7 +102,7 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
                 let lost = tally.lost.values().sum::<u64>();
                 tokio::select! {
                     biased;
-                    () = ask(request, due, &mut tally) => {}
+                    () = ask(request, since, &mut tally) => {}
                     () = course.over.wait() => {
                         tally.given_up += 1;
                         break;
@@ -155,12 +151,13 @@ pub(super) async fn run(args: &Args, client: &Client) -> io::Result<Tally> {
     Ok(sum)
 }
 
-async fn ask(request: evenkeel::http::RequestBuilder, due: Instant, tally: &mut Tally) {
+/// Sends a request, whose time is told from `since` on.
+async fn ask(request: evenkeel::http::RequestBuilder, since: Instant, tally: &mut Tally) {
     let response = match request.send().await {
         Ok(response) => response,
         Err(error) => {
             let cause = tally.error(&error);
-            return tally.lost(due.elapsed(), cause);
+            return tally.lost(since.elapsed(), cause);
         }
     };
     let (head, body) = response.into_parts();
@@ -170,9 +167,9 @@ async fn ask(request: evenkeel::http::RequestBuilder, due: Instant, tally: &mut 
         attempts.iter().for_each(|attempt| tally.attempt(attempt));
     }
     match read {
-        Err(error) => tally.lost(due.elapsed(), error.to_string()),
-        Ok(bytes) if head.status.as_u16() < 400 => tally.good(due.elapsed(), bytes),
-        Ok(_) => tally.lost(due.elapsed(), format!("status {}", head.status)),
+        Err(error) => tally.lost(since.elapsed(), error.to_string()),
+        Ok(bytes) if head.status.as_u16() < 400 => tally.good(since.elapsed(), bytes),
+        Ok(_) => tally.lost(since.elapsed(), format!("status {}", head.status)),
     }
 }
 
@@ -201,6 +198,20 @@ impl Course {
             None => now,
         };
         (due.max(now) < self.ends).then_some(due)
+    }
+
+    /// Waits until a request is due; returns from when its time counts. That is when it was due, if
+    /// it is late; else now, as timers are late by up to a millisecond, for which no server can.
+    /// `None`: it was interrupted.
+    async fn turn(&self, due: Instant) -> Option<Instant> {
+        if due <= Instant::now() {
+            return Some(due);
+        }
+        tokio::select! {
+            biased;
+            () = sleep_until(due) => Some(Instant::now()),
+            () = self.interrupted.wait() => None,
+        }
     }
 }
 
@@ -239,5 +250,51 @@ impl Progress {
         }
         let width = self.columns.saturating_sub(1).min(60);
         write!(io::stderr(), "\r{:width$}\r", "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn course(rate: Option<u64>) -> Course {
+        let begun = Instant::now();
+        Course {
+            begun,
+            ends: begun + Duration::from_secs(10),
+            next: AtomicU64::new(0),
+            most: u64::MAX,
+            rate,
+            ended: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            interrupted: SetOnce::new(),
+            over: SetOnce::new(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_goes_at_once_and_counts_from_when_it_was_due() {
+        // Between two milliseconds, which are all that timers know.
+        tokio::time::advance(Duration::from_micros(300)).await;
+        let begun = Instant::now();
+        let fast = course(None);
+        let due = fast.take().expect("time is left");
+        assert_eq!(fast.turn(due).await, Some(begun));
+        assert_eq!(Instant::now(), begun);
+        // The second of ten a second is late.
+        let paced = course(Some(10));
+        let [first, second] = [(); 2].map(|()| paced.take().expect("time is left"));
+        assert_eq!(paced.turn(first).await, Some(begun));
+        tokio::time::advance(Duration::from_millis(150)).await;
+        assert_eq!(paced.turn(second).await, Some(begun + Duration::from_millis(100)));
+        // The third is early: it counts from when the timer wakes it.
+        let third = paced.take().expect("time is left");
+        let since = paced.turn(third).await.expect("nobody interrupts");
+        assert_eq!(since, Instant::now());
+        assert!(since >= begun + Duration::from_millis(200));
+        // Whoever waits is woken when it ends.
+        let fourth = paced.take().expect("time is left");
+        paced.interrupted.set(()).expect("once");
+        assert_eq!(paced.turn(fourth).await, None);
     }
 }
