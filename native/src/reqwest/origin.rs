@@ -56,8 +56,8 @@ impl Factory for Origins {
 /// [`ClientWithBalancer`](super::ClientWithBalancer) balances over.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// As `http://10.0.0.1:80`: with a path, it is a URL.
-    base: String,
+    /// As `http://10.0.0.1:80`.
+    base: Url,
     prefix: String,
     /// Its name, where it is asked at its address.
     host: Option<HeaderValue>,
@@ -68,7 +68,7 @@ impl Origin {
         // No target has port 0.
         let whole = target.authority(0);
         let base = if secure { format!("https://{whole}") } else { format!("http://{target}") };
-        Url::parse(&base).map_err(|error| format!("{base} is no URL: {error}"))?;
+        let base = Url::parse(&base).map_err(|error| format!("{base} is no URL: {error}"))?;
         if secure {
             return Ok(Self { base, prefix, host: None });
         }
@@ -80,14 +80,60 @@ impl Origin {
     /// Turns a request to this endpoint.
     pub(super) fn turn(&self, request: &mut ::reqwest::Request, path: &Path) {
         // One that is too long is refused where it is sent.
-        let url = format!("{}{}", self.base, path.text_below(&self.prefix));
-        *request.url_mut() = Url::parse(&url).expect("a base and a path make a URL");
+        let url = below(&self.base, &path.text_below(&self.prefix));
+        *request.url_mut() = url.expect("a base and a path make a URL");
         if let Some(host) = &self.host {
             request.headers_mut().entry(HOST).or_insert_with(|| host.clone());
         }
     }
 }
 
+/// Returns the URL of a path that begins with a slash, on the origin of `base`, which is read but
+/// once: that takes most of the time of reading a URL.
+pub(super) fn below(base: &Url, path: &str) -> Option<Url> {
+    // After two slashes, a host would follow; and some characters count as none.
+    let may_name_a_host = |path: &str| path.starts_with(['/', '\\', '\t', '\n', '\r']);
+    match path.strip_prefix('/') {
+        Some(rest) if !may_name_a_host(rest) => base.join(path).ok(),
+        Some(_) | None => {
+            let origin = base.as_str();
+            Url::parse(&format!("{}{path}", origin.strip_suffix('/').unwrap_or(origin))).ok()
+        }
+    }
+}
+
 pub(super) fn bad(BadPath { path, reason }: BadPath) -> Error {
     Error::Url { path, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_below_a_base_is_as_in_one_text() {
+        for base in ["http://10.0.0.1:8080", "https://users.example.com", "http://[::1]"] {
+            let url = Url::parse(base).expect("a URL");
+            for path in [
+                "/",
+                "/users/7",
+                "/a/../b/./c?x=1&y=/../z",
+                "/a b?c d#e f",
+                "/ü?ü",
+                "/%2e%2e/a",
+                "/?",
+                "//host/a",
+                "/\\host/a",
+                "/\t/host/a",
+                "/\n\\host",
+                "/a//b",
+                "/a:b@c",
+                "/:80",
+                "/@h",
+            ] {
+                let whole = Url::parse(&format!("{base}{path}")).expect("a URL");
+                assert_eq!(below(&url, path), Some(whole), "{base} and {path:?}");
+            }
+        }
+    }
 }

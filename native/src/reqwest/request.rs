@@ -1,14 +1,17 @@
 //! A request that is being made.
 
 use core::time::Duration;
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use ::reqwest::{Method, Response};
+use ::reqwest::{Method, Response, Url};
 use evenkeel_core::Policy;
 use evenkeel_core::http::Repeat;
 use evenkeel_core::policy::AnyPolicy;
 
 use super::client::ClientWithBalancer;
 use super::error::Error;
+use super::origin::below;
 use crate::http::api::{marks, methods};
 use crate::http::path::names_origin;
 
@@ -22,17 +25,31 @@ pub struct RequestBuilder<P = AnyPolicy> {
     repeat: Option<Repeat>,
 }
 
+/// Stands for the endpoint until that is picked.
+static SERVICE: LazyLock<Url> =
+    LazyLock::new(|| "http://service.invalid".parse().expect("it is a URL"));
+
 methods!(ClientWithBalancer);
 
 impl<P: Policy + Send + Sync + 'static> ClientWithBalancer<P> {
     /// Begins a request with this method.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<P> {
-        let whole = if names_origin(path) {
-            path.to_owned()
+        let inner = self.inner();
+        let inner = if names_origin(path) {
+            inner.request(method, path)
         } else {
-            format!("http://service.invalid/{}", path.strip_prefix('/').unwrap_or(path))
+            let path = if path.starts_with('/') {
+                Cow::Borrowed(path)
+            } else {
+                Cow::Owned(format!("/{path}"))
+            };
+            match below(&SERVICE, &path) {
+                Some(url) => inner.request(method, url),
+                // `reqwest` tells why.
+                None => inner.request(method, format!("{}{path}", *SERVICE)),
+            }
         };
-        RequestBuilder::new(self.clone(), self.inner().request(method, whole))
+        RequestBuilder::new(self.clone(), inner)
     }
 }
 

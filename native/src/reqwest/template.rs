@@ -16,8 +16,7 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn new(mut request: Request) -> Self {
-        // Only a stream cannot be copied.
-        let streams = request.try_clone().is_none();
+        let streams = request.body().is_some_and(|body| body.as_bytes().is_none());
         let stream = if streams { request.body_mut().take().map(Once::new) } else { None };
         Self { request, stream }
     }
