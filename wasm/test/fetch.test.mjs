@@ -127,6 +127,18 @@ test('a stream is sent once', async (t) => {
   });
 });
 
+test('headers that are read once are sent again', async (t) => {
+  const { lb, first } = await pair(t, answers(503));
+  const seen = await serve(t, (request, response) => response.end(`${request.headers['x-a']}`));
+  lb.update([{ url: first.url }, { url: seen.url, priority: 1 }]);
+  function* headers() {
+    yield ['X-A', '1'];
+    yield ['Idempotency-Key', '2'];
+  }
+  const response = await lb.fetch('/', { method: 'POST', headers: headers() });
+  assert.deepEqual([await response.text(), lb.attempts(response).length, first.hits], ['1', 2, 1]);
+});
+
 test('a Request is sent again with its method, headers and body', async (t) => {
   const { lb } = await pair(t, answers(503));
   const request = new Request('http://service/v1/x?y=1', { method: 'PUT', body: 'body', headers: { 'x-y': 'z' } });

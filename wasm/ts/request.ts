@@ -42,6 +42,9 @@ function ofParts(path: string, init: Record<string, unknown>, said: boolean | un
   const name = normal(text('method', method));
   const made = typeof body === 'function';
   const once = !made && isStream(body);
+  const headers = rest['headers'] as Iterator<string[]> & Iterable<string[]> | null | undefined;
+  // What is read once would be without any at the second attempt.
+  if (typeof headers?.next === 'function') rest['headers'] = [...headers];
   const idempotent = said ?? (has(rest['headers'], IDEMPOTENCY_KEY) || undefined);
   const repeat = once ? 'never' : (idempotent ?? methods.includes(name)) ? 'idempotent' : 'sequential';
   return {

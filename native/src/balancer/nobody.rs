@@ -2,7 +2,9 @@
 
 use core::error::Error;
 
-use crate::discover::DiscoveryStatus;
+use evenkeel_core::discovery::poller::SourceHealth;
+
+use crate::discover::{DiscoveryStatus, Ended};
 use crate::error::SharedError;
 use crate::shared::Shared;
 
@@ -10,15 +12,20 @@ use crate::shared::Shared;
 pub(super) fn why_nobody<C, P>(shared: &Shared<C, P>) -> Option<SharedError> {
     if shared.supervisor.has_ended() {
         let text = "the balancer has ended: it was closed, or its runtime was shut down";
-        return Some(Box::<dyn Error + Send + Sync>::from(text).into());
+        return Some(told(text.to_owned()));
     }
     why_none(&shared.discovery.borrow())
 }
 
-/// Returns why discovery knows no endpoint: it failed, or its answers name none that can be used.
+/// Returns why discovery knows no endpoint: it failed, has not answered, or its answers name none
+/// that can be used.
 pub(super) fn why_none(status: &DiscoveryStatus) -> Option<SharedError> {
-    if status.error.is_some() || status.empty_held == 0 || status.absent {
+    if status.error.is_some() || status.absent {
         return status.error.clone();
+    }
+    if status.empty_held == 0 {
+        let waits = status.health == SourceHealth::Pending;
+        return waits.then(|| told(unanswered(status.ended.as_ref())));
     }
     let text = match (status.skipped.reasons(), &status.why_none) {
         ([], None) => "discovery answers that there are none".to_owned(),
@@ -27,5 +34,17 @@ pub(super) fn why_none(status: &DiscoveryStatus) -> Option<SharedError> {
             format!("nothing of discovery's answer can be used: {}", reasons.join("; "))
         }
     };
-    Some(Box::<dyn Error + Send + Sync>::from(text).into())
+    Some(told(text))
+}
+
+/// Says that nothing is known yet, or never will be.
+fn unanswered(ended: Option<&Ended>) -> String {
+    match ended {
+        None => "discovery has not answered yet".to_owned(),
+        Some(ended) => format!("discovery ended without an answer: {}", ended.reason()),
+    }
+}
+
+fn told(text: String) -> SharedError {
+    Box::<dyn Error + Send + Sync>::from(text).into()
 }

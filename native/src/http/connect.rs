@@ -41,21 +41,27 @@ impl Settings {
     async fn connect(&self) -> Result<Stream, BoxError> {
         let born = Instant::now();
         let limit = self.timeout;
+        let connected = AtomicBool::new(false);
         let late = |_| {
-            let what = format!("no connection within {limit:?}");
+            let what = if connected.load(Relaxed) {
+                format!("connected, but no TLS within {limit:?}: does the server speak it here?")
+            } else {
+                format!("no connection within {limit:?}")
+            };
             io::Error::new(io::ErrorKind::TimedOut, what)
         };
-        let (io, h2) = timeout(limit, self.open()).await.map_err(late)??;
+        let (io, h2) = timeout(limit, self.open(&connected)).await.map_err(late)??;
         let retires = self.max_age.and_then(|age| born.checked_add(age));
         let exit = retires.map(|_| Arc::default());
         let retires = retires.map(|at| Box::pin(sleep_until(at)));
         Ok(Stream { io: TokioIo::new(io), h2, exit, retires })
     }
 
-    /// Opens a connection; tells that HTTP/2 was agreed on.
-    async fn open(&self) -> Result<(Box<dyn Io>, bool), BoxError> {
+    /// Opens a connection; tells that HTTP/2 was agreed on, and before that, that TCP is connected.
+    async fn open(&self, connected: &AtomicBool) -> Result<(Box<dyn Io>, bool), BoxError> {
         let tcp = connect::to(&self.target).await?;
         tcp.set_nodelay(true)?;
+        connected.store(true, Relaxed);
         #[cfg(feature = "tls")]
         if let Some((tls, host)) = &self.tls {
             let (connector, name) = tls.session(host).await?;

@@ -95,17 +95,20 @@ impl<C, P> Balancer<C, P> {
     }
 }
 
-/// What is recorded of each endpoint, in the order of [`totals`].
-const NAMES: [&str; RECORDED] = [
-    name::ENDPOINT_PICKS,
-    name::ENDPOINT_ATTEMPTS,
-    name::ENDPOINT_RETRIES,
-    name::ENDPOINT_HEDGES,
-    name::ENDPOINT_TIMED_OUT,
-    name::ENDPOINT_GIVEN_UP,
-    name::ENDPOINT_FAILURES,
-    name::ENDPOINT_EJECTIONS,
-    name::ENDPOINT_HELD,
+/// A counter of each endpoint: its name, and where its total is.
+type Counter = (&'static str, fn(&EndpointStats) -> u64);
+
+/// What is recorded of each endpoint.
+const COUNTERS: [Counter; RECORDED] = [
+    (name::ENDPOINT_PICKS, |stats| stats.picks),
+    (name::ENDPOINT_ATTEMPTS, |stats| stats.attempts),
+    (name::ENDPOINT_RETRIES, |stats| stats.retries),
+    (name::ENDPOINT_HEDGES, |stats| stats.hedges),
+    (name::ENDPOINT_TIMED_OUT, |stats| stats.timed_out),
+    (name::ENDPOINT_GIVEN_UP, |stats| stats.given_up),
+    (name::ENDPOINT_FAILURES, |stats| stats.failures.into()),
+    (name::ENDPOINT_EJECTIONS, |stats| stats.ejections),
+    (name::ENDPOINT_HELD, |stats| stats.held),
 ];
 
 fn record_endpoint<C>(balancer: &SharedString, client: &Client<C>) {
@@ -128,7 +131,7 @@ fn record_endpoint<C>(balancer: &SharedString, client: &Client<C>) {
 }
 
 fn add(balancer: &SharedString, endpoint: &SharedString, more: Totals) {
-    for (name, more) in NAMES.into_iter().zip(more) {
+    for ((name, _), more) in COUNTERS.into_iter().zip(more) {
         counter!(name, name::BALANCER => balancer.clone(), name::ENDPOINT => endpoint.clone())
             .increment(more);
     }
@@ -142,17 +145,7 @@ impl<C> Drop for Client<C> {
     }
 }
 
-/// Returns what is recorded of a client, in the order of [`NAMES`].
+/// Returns the totals of a client, in the order of [`COUNTERS`].
 fn totals(stats: &EndpointStats) -> Totals {
-    [
-        stats.picks,
-        stats.attempts,
-        stats.retries,
-        stats.hedges,
-        stats.timed_out,
-        stats.given_up,
-        stats.failures.into(),
-        stats.ejections,
-        stats.held,
-    ]
+    COUNTERS.map(|(_, total)| total(stats))
 }

@@ -1,5 +1,7 @@
 //! TLS where it is not, none where it is wanted, and certificates that do not hold.
 
+use core::time::Duration;
+
 use evenkeel::http::{AttemptEnd, Attempts, Client, Connections};
 use evenkeel::{RoundRobin, Tls};
 use evenkeel_tests::servers::certificates::Authority;
@@ -30,6 +32,18 @@ async fn tls_to_a_server_that_does_not_speak_it_says_so() {
     let says =
         "TLS: the server does not speak it here: ask without TLS (http://), or at another port";
     assert!(error.contains(says), "{error}");
+}
+
+#[tokio::test]
+async fn tls_to_a_server_that_says_nothing_says_that_it_was_connected() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let addr = listener.local_addr().expect("an address");
+    let connections = trusting(&Authority::new()).connect_timeout(Duration::from_millis(500));
+    let client = Client::new(balancer(InOrder, &[addr], connections).await);
+    let error = client.with_retry(quick(1)).get("/").send().await.expect_err("no TLS").to_string();
+    let says = "connected, but no TLS within 500ms: does the server speak it here?";
+    assert!(error.contains(says), "{error}");
+    drop(listener);
 }
 
 #[tokio::test]
