@@ -13,7 +13,7 @@ const LIMITS = {
   'index.js': { raw: 181_200, gzip: 79_700, brotli: 70_850 },
   'lite.js': { raw: 120_900, gzip: 53_520, brotli: 47_760 },
   // Without the module.
-  'slim.js': { raw: 56_900, gzip: 21_360, brotli: 19_300 },
+  'slim.js': { raw: 56_900, gzip: 21_360, brotli: 19_320 },
   'asm.js': { raw: 342_400, gzip: 115_060, brotli: 95_820 },
   // Alone; beside the default entry, 4.8 and 1.9 KB gzipped.
   'doh.js': { raw: 15_300, gzip: 6_200, brotli: 5_600 },
